@@ -1,0 +1,23 @@
+"""The errors that p2pd raises on purpose: each carries one sentence a person can act on."""
+
+from __future__ import annotations
+
+
+class P2pdError(Exception):
+    """The base of every error raised on purpose; ``str(error)`` is a sentence for a person."""
+
+
+class FormatError(P2pdError, ValueError):
+    """Bytes from outside (torrent, magnet, message) break the rules of their format."""
+
+
+class StorageError(P2pdError, OSError):
+    """The disk refused: the sentence names the file and the reason."""
+
+
+class StateError(P2pdError):
+    """The state folder or database cannot be used."""
+
+
+class ConfigError(P2pdError):
+    """A key or value in the configuration that p2pd cannot accept."""
