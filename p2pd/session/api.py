@@ -1,0 +1,341 @@
+"""The facade that control may use: what a session shows, and what it can be asked to do.
+
+Nothing here does work. `TorrentView` and `PeerView` are what `Torrent` and `PeerSession` show to
+readers; `SessionApi` is what `Session` does for callers. Times are Unix seconds (wall clock),
+rates are bytes per second, sizes are bytes. Errors are P2pdError with a sentence for the user;
+`AddTorrentError` adds which kind of refusal it was.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping, Protocol, Sequence
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import P2pdError
+from p2pd.base.ids import InfoHashes
+from p2pd.base.piece_set import PieceSet
+from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.metainfo import Metainfo
+
+
+class TorrentStatus(enum.IntEnum):
+    """What a torrent is doing; the numbers are the control API's."""
+
+    STOPPED = 0
+    CHECK_WAIT = 1
+    CHECKING = 2
+    DOWNLOAD_WAIT = 3
+    DOWNLOADING = 4
+    SEED_WAIT = 5
+    SEEDING = 6
+
+
+class TorrentTrouble(enum.IntEnum):
+    """What is wrong with a torrent; the numbers are the control API's."""
+
+    NONE = 0
+    TRACKER_WARNING = 1
+    TRACKER_ERROR = 2
+    LOCAL = 3
+
+
+class AddProblem(enum.Enum):
+    """Why a torrent was not added."""
+
+    UNRECOGNIZED = "unrecognized"
+    CORRUPT = "corrupt"
+    PATH = "path"
+    SYSTEM = "system"
+
+
+class AddTorrentError(P2pdError):
+    """A torrent that cannot be added: the sentence says why, `problem` which kind it is."""
+
+    def __init__(self, problem: AddProblem, sentence: str) -> None:
+        super().__init__(sentence)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class AddTorrent:
+    """What to add: exactly one of `torrent` (the file's bytes) and `magnet` (a link)."""
+
+    torrent: bytes | None = None
+    magnet: str | None = None
+    download_dir: str | None = None
+    paused: bool = False
+    labels: tuple[str, ...] = ()
+    sequential: bool = False
+    peer_limit: int | None = None
+    files_wanted: tuple[int, ...] | None = None
+    files_unwanted: tuple[int, ...] | None = None
+    priority_high: tuple[int, ...] = ()
+    priority_low: tuple[int, ...] = ()
+    priority_normal: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddedTorrent:
+    """The torrent that was added, or that was there already."""
+
+    torrent: TorrentView
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentChanges:
+    """What to change on a torrent; None leaves a thing as it is. File indices are into `files`."""
+
+    files_wanted: tuple[int, ...] | None = None
+    files_unwanted: tuple[int, ...] | None = None
+    priority_high: tuple[int, ...] | None = None
+    priority_normal: tuple[int, ...] | None = None
+    priority_low: tuple[int, ...] | None = None
+    sequential: bool | None = None
+    peer_limit: int | None = None
+    labels: tuple[str, ...] | None = None
+    tracker_tiers: tuple[tuple[str, ...], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file of a torrent as the user sees it (never a pad file); `index` is the API's file index."""
+
+    index: int
+    path: str
+    length: int
+    completed: int
+    wanted: bool
+    priority: int
+    """-1 low, 0 normal, 1 high."""
+    first_piece: int
+    end_piece: int
+
+
+class PeerView(Protocol):
+    """A connected peer, for reading."""
+
+    @property
+    def address(self) -> PeerAddress: ...
+    @property
+    def client(self) -> str: ...
+    @property
+    def peer_id(self) -> bytes: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def incoming(self) -> bool: ...
+    @property
+    def encrypted(self) -> bool: ...
+    @property
+    def transport_name(self) -> str: ...
+    @property
+    def am_choking(self) -> bool: ...
+    @property
+    def am_interested(self) -> bool: ...
+    @property
+    def peer_choking(self) -> bool: ...
+    @property
+    def peer_interested(self) -> bool: ...
+    @property
+    def snubbed(self) -> bool: ...
+    @property
+    def optimistic(self) -> bool: ...
+    @property
+    def progress(self) -> float: ...
+    @property
+    def rate_to_client(self) -> float: ...
+    @property
+    def rate_to_peer(self) -> float: ...
+    @property
+    def downloaded(self) -> int: ...
+    @property
+    def uploaded(self) -> int: ...
+    @property
+    def requests_outstanding(self) -> int: ...
+    @property
+    def flag_string(self) -> str: ...
+
+
+class TorrentView(Protocol):
+    """A torrent, for reading. What needs metadata is None, 0 or empty while a magnet has none."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def hash_string(self) -> str: ...
+    @property
+    def info_hashes(self) -> InfoHashes: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def metainfo(self) -> Metainfo | None: ...
+    @property
+    def layout(self) -> FileLayout | None: ...
+    @property
+    def magnet_link(self) -> str: ...
+    @property
+    def download_dir(self) -> str: ...
+    @property
+    def status(self) -> TorrentStatus: ...
+    @property
+    def trouble(self) -> TorrentTrouble: ...
+    @property
+    def error_string(self) -> str: ...
+    @property
+    def added_at(self) -> float: ...
+    @property
+    def completed_at(self) -> float: ...
+    @property
+    def started_at(self) -> float: ...
+    @property
+    def active_at(self) -> float: ...
+    @property
+    def edited_at(self) -> float: ...
+    @property
+    def pieces(self) -> PieceSet | None: ...
+    @property
+    def total_size(self) -> int: ...
+    @property
+    def size_when_done(self) -> int: ...
+    @property
+    def left_until_done(self) -> int: ...
+    @property
+    def have_valid(self) -> int: ...
+    @property
+    def have_unchecked(self) -> int: ...
+    @property
+    def desired_available(self) -> int: ...
+    @property
+    def percent_done(self) -> float: ...
+    @property
+    def percent_complete(self) -> float: ...
+    @property
+    def metadata_percent_complete(self) -> float: ...
+    @property
+    def recheck_progress(self) -> float: ...
+    @property
+    def downloaded(self) -> int: ...
+    @property
+    def uploaded(self) -> int: ...
+    @property
+    def corrupt(self) -> int: ...
+    @property
+    def rate_download(self) -> float: ...
+    @property
+    def rate_upload(self) -> float: ...
+    @property
+    def eta(self) -> int: ...
+    @property
+    def seconds_downloading(self) -> int: ...
+    @property
+    def seconds_seeding(self) -> int: ...
+    @property
+    def sequential(self) -> bool: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def peer_limit(self) -> int: ...
+    @property
+    def peers(self) -> Sequence[PeerView]: ...
+    @property
+    def peers_known(self) -> Mapping[str, int]: ...
+    @property
+    def tracker_tiers(self) -> tuple[tuple[str, ...], ...]: ...
+    @property
+    def tracker_states(self) -> Sequence[TrackerState]: ...
+
+    def files(self) -> list[FileView]: ...
+    def availability(self) -> list[int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatistics:
+    """Totals: of this run, or of all runs."""
+
+    uploaded: int = 0
+    downloaded: int = 0
+    files_added: int = 0
+    seconds_active: int = 0
+    session_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """What the session is doing now."""
+
+    torrents: int
+    active: int
+    paused: int
+    rate_download: float
+    rate_upload: float
+    this_run: SessionStatistics
+    all_runs: SessionStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class FreeSpace:
+    """Free and total bytes of the file system that holds `path`."""
+
+    path: str
+    free: int
+    total: int
+
+
+@dataclass(slots=True)
+class SessionSettings:
+    """What clients may change at run time; kept in the state database, over the configuration.
+
+    `fixed` holds what only the configuration decides and clients may read (ports, switches).
+    """
+
+    download_dir: str
+    peer_limit_global: int
+    peer_limit_per_torrent: int
+    start_added_torrents: bool = True
+    sequential_download: bool = False
+    upload_slots: int = 4
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SessionApi(Protocol):
+    """What control asks of the session."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def settings(self) -> SessionSettings: ...
+
+    def torrents(self) -> Iterable[TorrentView]: ...
+    def find(self, key: int | str) -> TorrentView | None:
+        """By integer id, or by info-hash in hex (v1, v2 or truncated v2; any case)."""
+
+    def removed_since(self, wall_time: float) -> list[int]:
+        """Ids of the torrents removed since then (a bounded memory of about an hour)."""
+
+    async def add(self, request: AddTorrent) -> AddedTorrent:
+        """Add a torrent, or find it there. Raises AddTorrentError."""
+
+    async def remove(self, torrent: TorrentView, *, delete_data: bool) -> None: ...
+    async def start(self, torrent: TorrentView) -> None: ...
+    async def stop(self, torrent: TorrentView) -> None: ...
+    async def verify(self, torrent: TorrentView) -> None: ...
+    def reannounce(self, torrent: TorrentView) -> None: ...
+    async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
+        """Raises IndexError for a file index out of range, P2pdError with a sentence else."""
+
+    def add_peers(self, torrent: TorrentView, addresses: Sequence[PeerAddress]) -> int:
+        """Dial these now; how many were new."""
+
+    async def change_settings(self, changes: Mapping[str, Any]) -> None:
+        """Change settings by attribute name. Raises P2pdError for an unknown name or bad value."""
+
+    def summary(self) -> SessionSummary: ...
+    async def free_space(self, path: str) -> FreeSpace:
+        """Raises P2pdError when the path is not absolute or not there."""
+
+    def close(self) -> None:
+        """Stop the whole daemon soon, cleanly."""
