@@ -1,0 +1,1 @@
+"""Byte streams between peers: dial, listen, read large, write many buffers at once."""

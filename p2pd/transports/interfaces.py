@@ -1,0 +1,90 @@
+"""What a byte stream between two peers is, whatever carries it.
+
+TCP is one (tcp.py); a simulated link is another. A stream knows bytes and addresses, and refuses
+to know the protocol spoken over it.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Protocol, Sequence
+
+from p2pd.base.addresses import PeerAddress
+
+Buffer = bytes | bytearray | memoryview
+
+
+class StreamReceiver(Protocol):
+    """Who listens to a stream. None of these may raise."""
+
+    def stream_received(self, data: memoryview) -> None:
+        """Bytes arrived; `data` is valid only during this call."""
+
+    def stream_writable(self) -> None:
+        """What was queued has fallen below the low-water mark: more may be written."""
+
+    def stream_lost(self, reason: str) -> None:
+        """The stream is gone, said in words; called once, the last call."""
+
+
+class PeerStream(Protocol):
+    """A connected byte stream."""
+
+    receiver: StreamReceiver
+
+    @property
+    def address(self) -> PeerAddress:
+        """The other end."""
+
+    @property
+    def pending(self) -> int:
+        """Bytes written and not yet taken by the network."""
+
+    def write(self, buffers: Sequence[Buffer]) -> None:
+        """Send these in order. The buffers must not change until they are sent."""
+
+    def close(self) -> None:
+        """Send what is pending, then close."""
+
+    def abort(self) -> None:
+        """Close now and drop what is pending."""
+
+
+class Dialling(Protocol):
+    """A connection attempt under way."""
+
+    def cancel(self) -> None:
+        """Give up; neither callback is called afterwards."""
+
+
+Connected = Callable[[PeerStream], StreamReceiver]
+"""Called with a new stream; answers who will listen to it."""
+
+Failed = Callable[[str], None]
+"""Called with the reason in words when a connection attempt failed."""
+
+
+class Listening(Protocol):
+    """An open listening port."""
+
+    @property
+    def port(self) -> int:
+        """The port number that others can dial."""
+
+    async def close(self) -> None:
+        """Stop listening."""
+
+
+class StreamTransport(Protocol):
+    """A way to reach peers and be reached."""
+
+    @property
+    def name(self) -> str:
+        """For people: ``tcp``."""
+
+    def dial(
+        self, address: PeerAddress, connected: Connected, failed: Failed, timeout: float
+    ) -> Dialling:
+        """Connect; exactly one of the callbacks follows, within `timeout` seconds."""
+
+    def listen(self, port: int, connected: Connected) -> Listening:
+        """Accept streams at a port (0: any). Raises OSError or Twisted's CannotListenError."""

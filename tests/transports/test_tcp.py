@@ -1,0 +1,110 @@
+"""TCP streams over real loopback sockets: order, partial writes, closing, refusals."""
+
+from __future__ import annotations
+
+import socket
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.trial.unittest import TestCase
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.transports.interfaces import PeerStream
+from p2pd.transports.tcp import TcpTransport
+
+
+class Ear:
+    """Collects what a stream brings."""
+
+    def __init__(self, expect: int = 0) -> None:
+        self.data = bytearray()
+        self.expect = expect
+        self.full: Deferred[None] = Deferred()
+        self.lost: Deferred[str] = Deferred()
+        self.writable = 0
+
+    def stream_received(self, data: memoryview) -> None:
+        before = len(self.data)
+        self.data += data
+        if before < self.expect <= len(self.data):
+            self.full.callback(None)
+
+    def stream_writable(self) -> None:
+        self.writable += 1
+
+    def stream_lost(self, reason: str) -> None:
+        self.lost.callback(reason)
+
+
+class TcpTests(TestCase):
+    """One transport dials itself."""
+
+    async def pair(self, expect: int) -> tuple[PeerStream, Ear, PeerStream, Ear]:
+        transport = TcpTransport(reactor, "127.0.0.1")
+        there, here = Ear(expect), Ear()
+        accepted: Deferred[PeerStream] = Deferred()
+        dialled: Deferred[PeerStream] = Deferred()
+
+        def on_accept(stream: PeerStream) -> Ear:
+            accepted.callback(stream)
+            return there
+
+        def on_dial(stream: PeerStream) -> Ear:
+            dialled.callback(stream)
+            return here
+
+        listening = transport.listen(0, on_accept)
+        self.addCleanup(lambda: Deferred.fromCoroutine(listening.close()))
+        transport.dial(PeerAddress("127.0.0.1", listening.port), on_dial, self.fail, 5)
+        return await dialled, here, await accepted, there
+
+    async def test_many_buffers_arrive_in_order_and_the_writer_hears_of_room(self) -> None:
+        parts = [bytes([n % 251]) * (n * 37 % 9000 + 1) for n in range(3000)]
+        whole = b"".join(parts)
+        ours, here, theirs, there = await self.pair(len(whole))
+        for start in range(0, len(parts), 100):
+            ours.write([memoryview(part) for part in parts[start : start + 100]])
+        assert ours.pending > 0
+        await there.full
+        assert bytes(there.data) == whole
+        assert ours.pending == 0
+        assert here.writable > 0
+        ours.close()
+        await there.lost
+        await here.lost
+
+    async def test_close_sends_what_is_pending_first(self) -> None:
+        ours, here, _theirs, there = await self.pair(8_000_000)
+        ours.write([b"x" * 8_000_000])
+        ours.close()
+        ours.write([b"dropped"])
+        await there.full
+        await there.lost
+        assert len(there.data) == 8_000_000
+        await here.lost
+
+    async def test_abort_drops_what_is_pending(self) -> None:
+        ours, here, _theirs, there = await self.pair(0)
+        ours.write([b"x" * 50_000_000])
+        ours.abort()
+        await here.lost
+        await there.lost
+        assert len(there.data) < 50_000_000
+
+    async def test_a_refused_dial_says_why(self) -> None:
+        free = socket.socket()
+        free.bind(("127.0.0.1", 0))
+        failed: Deferred[str] = Deferred()
+        transport = TcpTransport(reactor, "127.0.0.1")
+        target = PeerAddress("127.0.0.1", free.getsockname()[1])
+        transport.dial(target, lambda stream: Ear(), failed.callback, 5)
+        assert "refused" in (await failed).lower()
+        free.close()
+
+    async def test_a_taken_port_is_refused(self) -> None:
+        transport = TcpTransport(reactor)
+        listening = transport.listen(0, lambda stream: Ear())
+        with self.assertRaises(CannotListenError):
+            transport.listen(listening.port, lambda stream: Ear())
+        await listening.close()
