@@ -1,0 +1,1 @@
+"""Bytes of the field's file formats, in and out: bencode, metainfo, magnets, Merkle trees; pure."""
