@@ -1,0 +1,77 @@
+# One command for each job. All of it happens in .venv, in this folder.
+#
+#   make run     the daemon in the foreground, with its built-in defaults (ARGS="--peer-port 6882")
+#   make demo    a tracker, a seed and two leechers on loopback, in under a minute
+#   make test    every test (TESTS="tests/formats" for some of them)
+#   make check   lint, types, import rules, documentation
+#   make fuzz    the fuzz targets under atheris, FUZZ_SECONDS each
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+TESTS ?=
+PYTEST_ARGS ?=
+FUZZ_SECONDS ?= 20
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+SOURCES := setup.cfg pyproject.toml README.rst \
+	$(shell find p2pd twisted -name '*.py' -o -name '*.sql' -o -name 'py.typed')
+
+.PHONY: run demo test check docs fuzz clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/installed
+	exec $(BIN)/p2pd $(ARGS)
+
+demo: $(VENV)/installed
+	$(BIN)/python -m p2pd.clients.demo $(ARGS)
+
+test: $(VENV)/installed $(VENV)/test-tools
+	$(BIN)/python -m pytest -p no:cacheprovider -q --durations=10 $(PYTEST_ARGS) $(TESTS)
+
+check: $(VENV)/installed $(VENV)/check-tools docs
+	$(BIN)/ruff check --no-cache .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+
+docs: $(VENV)/check-tools
+	@for page in README.rst CHANGELOG.rst docs/*.rst; do \
+		echo "docutils $$page"; \
+		$(BIN)/docutils --strict --halt=2 --writer=null "$$page" || exit 1; \
+	done
+
+fuzz: $(VENV)/installed $(VENV)/fuzz-tools
+	$(BIN)/python tests/fuzz/run_atheris.py --seconds $(FUZZ_SECONDS)
+
+clean:
+	rm -rf $(VENV) build dist p2pd.egg-info
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "p2pd needs Python 3.11 or newer; say which with: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "python3 -m venv does not work; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+# Not editable: an editable install of a flat layout loses the plugin. build/ goes first, or files
+# that were renamed would stay in what is installed.
+$(VENV)/installed: $(VENV)/bin/python $(SOURCES)
+	@rm -rf build
+	$(PIP) .
+	@rm -rf build
+	@touch $@
+
+$(VENV)/test-tools: setup.cfg | $(VENV)/installed
+	$(PIP) '.[test]'
+	@rm -rf build
+	@touch $@
+
+$(VENV)/check-tools: setup.cfg | $(VENV)/installed
+	$(PIP) '.[check]'
+	@rm -rf build
+	@touch $@
+
+$(VENV)/fuzz-tools: setup.cfg | $(VENV)/installed
+	$(PIP) '.[test,fuzz]'
+	@rm -rf build
+	@touch $@
