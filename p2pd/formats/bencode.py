@@ -13,7 +13,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-import bencodepy  # type: ignore[import-untyped]
+import bencodepy
 
 from p2pd.base.errors import FormatError
 
