@@ -1,0 +1,4 @@
+"""The control API over HTTP: JSON-RPC 2.0 in Transmission's vocabulary, for people and programs.
+
+Control knows the session only through `p2pd.session.api`; it holds no state about torrents.
+"""

@@ -1,0 +1,91 @@
+"""From results to bytes: answer objects of JSON-RPC 2.0, encoded without holding up the reactor.
+
+An answer about ten thousand torrents is some megabytes of JSON. It is built and encoded row by
+row, and the reactor gets its turn whenever `SPELL` seconds have gone by.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.task import deferLater
+
+from p2pd.control.errors import RpcError
+from p2pd.control.message import BadCall, Call
+
+SPELL = 0.01
+LONG_LIST = 100
+ROWS_AT_ONCE = 25
+WORTH_GZIP = 1400
+
+
+class Pacer:
+    """Gives the reactor its turn when a long piece of work has had its spell."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._began = reactor.seconds()
+
+    async def pause(self) -> None:
+        """Return at once, or after the reactor had a turn if the spell is over."""
+        if self._reactor.seconds() - self._began > SPELL:
+            await deferLater(self._reactor, 0)
+            self._began = self._reactor.seconds()
+
+
+def success(call: Call, result: dict[str, Any]) -> dict[str, Any]:
+    """The answer object for a result."""
+    return {"jsonrpc": "2.0", "result": result, "id": call.id}
+
+
+def failure(call: Call | BadCall | None, error: RpcError) -> dict[str, Any]:
+    """The answer object for an error; no call means that not even an id could be read."""
+    return {"jsonrpc": "2.0", "error": error.to_json(), "id": call.id if call else None}
+
+
+async def encode(answer: object, pacer: Pacer) -> list[bytes]:
+    """The JSON text of an answer or of a list of answers, in chunks."""
+    if isinstance(answer, list):
+        return await _encode_list([await encode(one, pacer) for one in answer], pacer)
+    if isinstance(answer, dict) and isinstance(answer.get("result"), dict):
+        chunks = [b'{"jsonrpc":"2.0","id":', dumps(answer["id"]), b',"result":{']
+        for position, (key, value) in enumerate(answer["result"].items()):
+            chunks += [b"," if position else b"", dumps(key), b":", *await _value(value, pacer)]
+        return [*chunks, b"}}"]
+    return [dumps(answer)]
+
+
+async def _encode_list(encoded: list[list[bytes]], pacer: Pacer) -> list[bytes]:
+    chunks = [b"["]
+    for position, one in enumerate(encoded):
+        chunks += [b"," if position else b"", *one]
+        await pacer.pause()
+    return [*chunks, b"]"]
+
+
+async def _value(value: object, pacer: Pacer) -> list[bytes]:
+    if not isinstance(value, list) or len(value) <= LONG_LIST:
+        return [dumps(value)]
+    slices = []
+    for start in range(0, len(value), ROWS_AT_ONCE):
+        slices.append([dumps(value[start : start + ROWS_AT_ONCE])[1:-1]])
+        await pacer.pause()
+    return await _encode_list(slices, pacer)
+
+
+def dumps(value: object) -> bytes:
+    """Compact JSON, in ASCII: names from torrents may hold what has no UTF-8 form."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+async def compress(chunks: Iterable[bytes], pacer: Pacer) -> list[bytes]:
+    """The chunks in gzip, at the level that costs least: rows repeat, so it still gains most."""
+    compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
+    packed = []
+    for chunk in chunks:
+        packed.append(compressor.compress(chunk))
+        await pacer.pause()
+    return [*packed, compressor.flush()]

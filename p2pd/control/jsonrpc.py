@@ -1,0 +1,163 @@
+"""POST /rpc: JSON-RPC 2.0, with batches and notifications, over txjsonrpc's dispatch.
+
+txjsonrpc finds the method for a name; the edge is here: what it takes from HTTP, and that nothing
+but a sentence on purpose ever leaves. No session id is needed: a JSON content type and the Origin
+check keep web pages from elsewhere out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+from txjsonrpc_ng.jsonrpc import BaseSubhandler
+from txjsonrpc_ng.jsonrpclib import Fault
+from txjsonrpc_ng.web.jsonrpc import JSONRPC
+
+from p2pd.base.errors import P2pdError
+from p2pd.control import answers
+from p2pd.control.errors import RpcCode, RpcError, rpc_error_of
+from p2pd.control.gate import is_same_origin, nothing_here, say
+from p2pd.control.message import BadCall, Call, calls_of, is_method_name, parse_json
+from p2pd.control.request import ControlRequest
+from p2pd.control.schema import BoundMethod
+
+_log = Logger()
+
+
+class RpcResource(JSONRPC):  # type: ignore[misc]
+    """The resource; the methods of group `torrent` are called `torrent_…`, and so on."""
+
+    isLeaf = False
+    separator = "_"
+
+    def __init__(self, groups: Mapping[str, BaseSubhandler], reactor: Any) -> None:
+        super().__init__()
+        self._reactor = reactor
+        for prefix, group in groups.items():
+            self.putSubHandler(prefix, group)
+
+    def getChild(self, path: bytes, request: IRequest) -> Resource:  # noqa: N802 - Twisted's name
+        """The same with a slash at the end; nothing else is below."""
+        return self if path == b"" and not request.postpath else nothing_here()
+
+    def render(self, request: ControlRequest) -> bytes | int:
+        """Refuse what is no call, or answer when the methods are through."""
+        if (refusal := self.refuse(request)) is not None:
+            return refusal
+        if request.content.overflow:
+            request.setHeader(b"connection", b"close")
+            return say(request, 413, f"the body is bigger than {request.content.limit} bytes")
+        work = Deferred.fromCoroutine(self._serve(request))
+        work.addErrback(self._report, request)
+        return NOT_DONE_YET
+
+    def refuse(self, request: ControlRequest) -> bytes | None:
+        """The body of a refusal for what HTTP says of the request, or None to go on."""
+        if request.method != b"POST":
+            return say(request, 405, "send a JSON-RPC 2.0 call with POST", [("Allow", "POST")])
+        kind = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
+        if kind != b"application/json":
+            return say(request, 415, "the Content-Type of a call is application/json")
+        if not is_same_origin(request):
+            return say(request, 403, "a web page from elsewhere may not call")
+        return None
+
+    async def respond(self, value: object) -> object | None:
+        """The answer to a parsed body; None when nothing wants one."""
+        try:
+            body = calls_of(value)
+        except RpcError as error:
+            return answers.failure(None, error)
+        replies = [await self._run(entry) for entry in body.entries]
+        wanted = [reply for reply in replies if reply is not None]
+        if body.batch:
+            return wanted or None
+        return wanted[0] if wanted else None
+
+    async def _run(self, entry: Call | BadCall) -> dict[str, Any] | None:
+        if isinstance(entry, BadCall):
+            return answers.failure(entry, entry.error)
+        try:
+            answer = answers.success(entry, await self._method(entry.method)(entry.params))
+        except RpcError as refusal:
+            answer = answers.failure(entry, refusal)
+        except P2pdError as refusal:
+            answer = answers.failure(entry, rpc_error_of(refusal))
+        except Exception:
+            _log.failure("the method {method} failed", method=entry.method)
+            error = RpcError(RpcCode.INTERNAL_ERROR, "see the daemon's log")
+            answer = answers.failure(entry, error)
+        return None if entry.notification else answer
+
+    def _method(self, name: str) -> BoundMethod:
+        if is_method_name(name):
+            try:
+                method: BoundMethod = self._getFunction(name)
+            except Fault:
+                pass
+            else:
+                return method
+        raise RpcError(RpcCode.METHOD_NOT_FOUND, f"there is no method {name[:64]}")
+
+    async def _serve(self, request: ControlRequest) -> None:
+        connection = _Watch(request)
+        try:
+            value = parse_json(request.content.read())
+        except RpcError as error:
+            answer: object | None = answers.failure(None, error)
+        else:
+            answer = await self.respond(value)
+        if answer is None:
+            request.setResponseCode(204)
+            connection.finish([])
+            return
+        pacer = answers.Pacer(self._reactor)
+        chunks = await answers.encode(answer, pacer)
+        request.setHeader(b"content-type", b"application/json; charset=UTF-8")
+        request.setHeader(b"vary", b"accept-encoding")
+        if _takes_gzip(request) and sum(map(len, chunks)) > answers.WORTH_GZIP:
+            request.setHeader(b"content-encoding", b"gzip")
+            chunks = await answers.compress(chunks, pacer)
+        connection.finish(chunks)
+
+    def _report(self, failure: Any, request: ControlRequest) -> None:
+        _log.failure("a call could not be answered", failure=failure)
+        if not request.finished and not request._disconnected:
+            request.responseHeaders.removeHeader(b"content-encoding")
+            request.write(say(request, 500, "the answer could not be made: see the daemon's log"))
+            request.finish()
+
+
+class _Watch:
+    """Knows whether the client is still there to be answered."""
+
+    def __init__(self, request: ControlRequest) -> None:
+        self._request = request
+        self._gone = False
+        request.notifyFinish().addErrback(self._left)
+
+    def _left(self, _reason: object) -> None:
+        self._gone = True
+
+    def finish(self, chunks: list[bytes]) -> None:
+        if self._gone:
+            return
+        if chunks:
+            self._request.setHeader(b"content-length", b"%d" % sum(map(len, chunks)))
+            self._request.write(b"".join(chunks))
+        self._request.finish()
+
+
+def _takes_gzip(request: ControlRequest) -> bool:
+    accepted = (request.getHeader(b"accept-encoding") or b"").lower()
+    for part in accepted.split(b","):
+        coding, _, weight = part.partition(b";")
+        if coding.strip() == b"gzip":
+            return weight.replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
+    return False

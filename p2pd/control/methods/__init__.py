@@ -1,0 +1,1 @@
+"""The methods of the control API, in groups by the first word of their names."""

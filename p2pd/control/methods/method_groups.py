@@ -1,0 +1,37 @@
+"""The groups of methods, wired to what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from txjsonrpc_ng.jsonrpc import BaseSubhandler
+
+from p2pd.control.methods.disk_methods import DiskMethods
+from p2pd.control.methods.peer_methods import PeerMethods
+from p2pd.control.methods.selection import Selection
+from p2pd.control.methods.session_fields import SessionFacts
+from p2pd.control.methods.session_methods import SessionMethods
+from p2pd.control.methods.torrent_add import TorrentAdder
+from p2pd.control.methods.torrent_methods import TorrentMethods
+from p2pd.control.torrent_source import TorrentSource
+from p2pd.session.api import SessionApi
+
+
+def make_method_groups(
+    api: SessionApi,
+    *,
+    clock: Any,
+    wall_clock: Callable[[], float],
+    source: TorrentSource,
+    version: str,
+    session_id: str,
+) -> dict[str, BaseSubhandler]:
+    """The groups by the first word of their methods' names."""
+    selection = Selection(api, wall_clock)
+    return {
+        "torrent": TorrentMethods(api, selection, TorrentAdder(api, source), clock, wall_clock),
+        "session": SessionMethods(api, SessionFacts(version, session_id)),
+        "free": DiskMethods(api),
+        "peer": PeerMethods(api, selection),
+    }

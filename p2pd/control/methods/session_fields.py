@@ -1,0 +1,65 @@
+"""What session_get answers, and what session_set may change (Transmission's rpc-spec, 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from p2pd.control.schema import Param, absolute_path, boolean, integer
+from p2pd.session.api import SessionSettings
+
+RPC_VERSION_SEMVER = "6.0.0"
+RPC_VERSION = 18
+RPC_VERSION_MINIMUM = 14
+SPOKEN_VERSION = "4.1.0"
+"""The Transmission whose vocabulary this is: clients read the digits and adapt to them."""
+
+UNITS: Mapping[str, Any] = {
+    "speed_units": ["B/s", "kB/s", "MB/s", "GB/s", "TB/s"],
+    "speed_bytes": 1000,
+    "size_units": ["B", "kB", "MB", "GB", "TB"],
+    "size_bytes": 1000,
+    "memory_units": ["B", "KiB", "MiB", "GiB", "TiB"],
+    "memory_bytes": 1024,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What stays the same as long as the daemon runs."""
+
+    version: str
+    session_id: str
+
+
+SettingGetter = Callable[[SessionSettings], Any]
+
+SETTING_GETTERS: Mapping[str, SettingGetter] = {
+    "download_dir": lambda settings: settings.download_dir,
+    "peer_limit_global": lambda settings: settings.peer_limit_global,
+    "peer_limit_per_torrent": lambda settings: settings.peer_limit_per_torrent,
+    "sequential_download": lambda settings: settings.sequential_download,
+    "start_added_torrents": lambda settings: settings.start_added_torrents,
+    "upload_slots": lambda settings: settings.upload_slots,
+}
+
+FACT_GETTERS: Mapping[str, Callable[[SessionFacts], Any]] = {
+    "rpc_version": lambda facts: RPC_VERSION,
+    "rpc_version_minimum": lambda facts: RPC_VERSION_MINIMUM,
+    "rpc_version_semver": lambda facts: RPC_VERSION_SEMVER,
+    "session_id": lambda facts: facts.session_id,
+    "units": lambda facts: dict(UNITS),
+    "version": lambda facts: f"{SPOKEN_VERSION} (p2pd {facts.version})",
+}
+
+FREE_SPACE_FIELD = "download_dir_free_space"
+
+SETTABLE = (
+    Param("download_dir", absolute_path, None),
+    Param("peer_limit_global", integer(0, 65535), None),
+    Param("peer_limit_per_torrent", integer(0, 65535), None),
+    Param("sequential_download", boolean, None),
+    Param("start_added_torrents", boolean, None),
+    Param("upload_slots", integer(1, 1000), None),
+)

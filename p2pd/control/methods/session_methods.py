@@ -1,0 +1,92 @@
+"""session_get, session_set, session_stats, session_close (Transmission's rpc-spec, 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from txjsonrpc_ng.jsonrpc import BaseSubhandler
+
+from p2pd.base.errors import P2pdError
+from p2pd.control.methods.session_fields import (
+    FACT_GETTERS,
+    FREE_SPACE_FIELD,
+    SETTABLE,
+    SETTING_GETTERS,
+    SessionFacts,
+)
+from p2pd.control.schema import JsonObject, Param, bind, list_of, refuse, takes, text
+from p2pd.session.api import SessionApi, SessionStatistics
+
+
+class SessionMethods(BaseSubhandler):  # type: ignore[misc]
+    """The methods whose names start with `session`."""
+
+    def __init__(self, api: SessionApi, facts: SessionFacts) -> None:
+        super().__init__()
+        self._api = api
+        self._facts = facts
+
+    @takes(Param("fields", list_of(text(100), 1000), None))
+    async def jsonrpc_get(self, fields: tuple[str, ...] | None) -> JsonObject:
+        """The settings and facts asked for, or all; names that mean nothing here are left out."""
+        settings = self._api.settings
+        found: JsonObject = dict(settings.fixed)
+        found.update((name, get(settings)) for name, get in SETTING_GETTERS.items())
+        found.update((name, get(self._facts)) for name, get in FACT_GETTERS.items())
+        if fields is None or FREE_SPACE_FIELD in fields:
+            found[FREE_SPACE_FIELD] = await self._free_space(settings.download_dir)
+        if fields is None:
+            return found
+        return {name: found[name] for name in fields if name in found}
+
+    async def jsonrpc_set(self, params: Mapping[str, object]) -> JsonObject:
+        """Change settings; one that cannot be changed refuses the whole call."""
+        settable = {param.name for param in SETTABLE}
+        fixed = self._api.settings.fixed
+        # Clients send back whole forms: what is fixed may be named, as long as it stays as it is.
+        unchanged = {name for name in params if name in fixed and fixed[name] == params[name]}
+        if refused := ", ".join(sorted(set(params) - settable - unchanged)):
+            raise refuse(f"unknown, or for the configuration to decide: {refused[:300]}")
+        changes = {name: value for name, value in bind(params, SETTABLE).items() if name in params}
+        try:
+            await self._api.change_settings(changes)
+        except P2pdError as error:
+            raise refuse(str(error)) from None
+        return {}
+
+    @takes()
+    async def jsonrpc_stats(self) -> JsonObject:
+        """Rates, counts and totals."""
+        summary = self._api.summary()
+        return {
+            "active_torrent_count": summary.active,
+            "cumulative_stats": _statistics(summary.all_runs),
+            "current_stats": _statistics(summary.this_run),
+            "download_speed": int(summary.rate_download),
+            "paused_torrent_count": summary.paused,
+            "torrent_count": summary.torrents,
+            "upload_speed": int(summary.rate_upload),
+        }
+
+    @takes()
+    async def jsonrpc_close(self) -> JsonObject:
+        """Stop the daemon, soon and cleanly."""
+        self._api.close()
+        return {}
+
+    async def _free_space(self, path: str) -> int:
+        try:
+            return (await self._api.free_space(path)).free
+        except P2pdError:
+            return -1
+
+
+def _statistics(statistics: SessionStatistics) -> dict[str, Any]:
+    return {
+        "downloaded_bytes": statistics.downloaded,
+        "files_added": statistics.files_added,
+        "seconds_active": statistics.seconds_active,
+        "session_count": statistics.session_count,
+        "uploaded_bytes": statistics.uploaded,
+    }

@@ -1,0 +1,128 @@
+"""torrent_add: a torrent from its bytes, a magnet link, a URL or a path (rpc-spec, 3.4)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from p2pd.control.errors import RpcCode, RpcError
+from p2pd.control.schema import (
+    FILE_INDICES,
+    JsonObject,
+    Param,
+    absolute_path,
+    bind,
+    boolean,
+    integer,
+    labels,
+    refuse,
+    text,
+)
+from p2pd.control.torrent_source import MAX_TORRENT, TorrentSource
+from p2pd.session.api import AddedTorrent, AddTorrent, SessionApi
+
+ADD_PARAMS = (
+    Param("metainfo", text(MAX_TORRENT * 2), None),
+    Param("filename", text(), None),
+    Param("cookies", text(8192), None),
+    Param("download_dir", absolute_path, None),
+    Param("paused", boolean, None),
+    Param("labels", labels, ()),
+    Param("sequential_download", boolean, None),
+    Param("peer_limit", integer(0, 65535), None),
+    Param("files_wanted", FILE_INDICES, None),
+    Param("files_unwanted", FILE_INDICES, None),
+    Param("priority_high", FILE_INDICES, ()),
+    Param("priority_normal", FILE_INDICES, ()),
+    Param("priority_low", FILE_INDICES, ()),
+)
+
+_SAME_NAME = (
+    "labels", "peer_limit", "files_wanted", "files_unwanted",
+    "priority_high", "priority_normal", "priority_low",
+)  # fmt: skip
+_V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")
+_V2_HASH = re.compile(r"[0-9a-fA-F]{64}\Z")
+_URL = re.compile(r"https?://[^/?#]", re.IGNORECASE)
+
+
+class TorrentAdder:
+    """Turns the params of torrent_add into what the session is asked."""
+
+    def __init__(self, api: SessionApi, source: TorrentSource) -> None:
+        self._api = api
+        self._source = source
+
+    async def add(self, params: Mapping[str, object]) -> JsonObject:
+        """Add; answers `torrent_added` or `torrent_duplicate`. Raises RpcError, AddTorrentError."""
+        wanted = bind(params, ADD_PARAMS)
+        if (wanted["metainfo"] is None) == (wanted["filename"] is None):
+            raise refuse("give either metainfo (a .torrent file in base64) or filename")
+        _check_cookies(wanted["cookies"])
+        request = self._request(wanted, await self._content(wanted))
+        try:
+            added = await self._api.add(request)
+        except IndexError:
+            raise RpcError(
+                RpcCode.FILE_INDEX_OUT_OF_RANGE, "the torrent has no file of that index"
+            ) from None
+        return _answer(added)
+
+    async def _content(self, wanted: Mapping[str, Any]) -> bytes | str:
+        """The bytes of the torrent, or a magnet link."""
+        if wanted["metainfo"] is not None:
+            return decode_metainfo(wanted["metainfo"])
+        filename: str = wanted["filename"].strip()
+        if (link := as_magnet(filename)) is not None:
+            return link
+        if _URL.match(filename):
+            return await self._source.fetch(filename, wanted["cookies"])
+        return await self._source.read(absolute_path("filename", filename))
+
+    def _request(self, wanted: Mapping[str, Any], content: bytes | str) -> AddTorrent:
+        settings = self._api.settings
+        paused, sequential = wanted["paused"], wanted["sequential_download"]
+        return AddTorrent(
+            torrent=content if isinstance(content, bytes) else None,
+            magnet=content if isinstance(content, str) else None,
+            download_dir=wanted["download_dir"],
+            paused=not settings.start_added_torrents if paused is None else paused,
+            sequential=settings.sequential_download if sequential is None else sequential,
+            **{name: wanted[name] for name in _SAME_NAME},
+        )
+
+
+def decode_metainfo(encoded: str) -> bytes:
+    """The bytes behind base64, with or without line breaks. Raises RpcError."""
+    try:
+        data = base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise refuse("metainfo is not base64") from None
+    if not data:
+        raise RpcError(RpcCode.UNRECOGNIZED_INFO, "metainfo is empty")
+    return data
+
+
+def as_magnet(place: str) -> str | None:
+    """The magnet link that `place` is, or stands for as a bare info-hash; None if it is neither."""
+    if place[:7].lower() == "magnet:":
+        return place
+    if _V1_HASH.match(place):
+        return f"magnet:?xt=urn:btih:{place.lower()}"
+    if _V2_HASH.match(place):
+        return f"magnet:?xt=urn:btmh:1220{place.lower()}"
+    return None
+
+
+def _check_cookies(cookies: str | None) -> None:
+    if cookies is not None and not (cookies.isascii() and cookies.isprintable()):
+        raise refuse("cookies must be printable ASCII")
+
+
+def _answer(added: AddedTorrent) -> JsonObject:
+    torrent = added.torrent
+    facts = {"hash_string": torrent.hash_string, "id": torrent.id, "name": torrent.name}
+    return {"torrent_duplicate" if added.duplicate else "torrent_added": facts}

@@ -1,0 +1,190 @@
+"""What torrent_get tells: one getter for every field that has a meaning (rpc-spec, 3.3).
+
+A getter takes a torrent and the wall clock's time in Unix seconds. Names and shapes are
+Transmission's 4.1; `info_hash_v1` and `info_hash_v2` are p2pd's own.
+"""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from p2pd.control.methods.peer_fields import peer_row, peer_source
+from p2pd.control.methods.tracker_fields import tracker_row, tracker_statistics_row
+from p2pd.session.api import TorrentStatus, TorrentView
+
+Getter = Callable[[TorrentView, float], Any]
+
+STALLED_SECONDS = 30 * 60
+"""Idle for this long, a running torrent counts as stalled."""
+
+_MIME_TYPES = mimetypes.MimeTypes()
+# Python's own table lacks what torrents are mostly made of, and the system's differs by host.
+for _extension, _kind in (
+    (".flac", "audio/flac"),
+    (".iso", "application/x-iso9660-image"),
+    (".m4a", "audio/mp4"),
+    (".mkv", "video/x-matroska"),
+    (".rar", "application/vnd.rar"),
+    (".7z", "application/x-7z-compressed"),
+):
+    _MIME_TYPES.add_type(_kind, _extension)
+
+
+def _files(torrent: TorrentView, now: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "begin_piece": file.first_piece,
+            "bytes_completed": file.completed,
+            "end_piece": file.end_piece,
+            "length": file.length,
+            "name": file.path,
+        }
+        for file in torrent.files()
+    ]
+
+
+def _file_stats(torrent: TorrentView, now: float) -> list[dict[str, Any]]:
+    return [
+        {"bytes_completed": file.completed, "priority": file.priority, "wanted": file.wanted}
+        for file in torrent.files()
+    ]
+
+
+def _is_stalled(torrent: TorrentView, now: float) -> bool:
+    running = torrent.status in (TorrentStatus.DOWNLOADING, TorrentStatus.SEEDING)
+    return running and now - max(torrent.started_at, torrent.active_at) > STALLED_SECONDS
+
+
+def _of_metainfo(attribute: str, missing: Any) -> Getter:
+    """The getter for what only metadata tells; `missing` stands in while there is none."""
+
+    def get(torrent: TorrentView, now: float) -> Any:
+        value = None if torrent.metainfo is None else getattr(torrent.metainfo, attribute)
+        return missing if value is None else value
+
+    return get
+
+
+def _peers_from(torrent: TorrentView, now: float) -> dict[str, int]:
+    counts = dict.fromkeys(
+        ("from_cache", "from_dht", "from_incoming", "from_lpd", "from_ltep", "from_pex",
+         "from_tracker"), 0
+    )  # fmt: skip
+    return counts | Counter(peer_source(peer) for peer in torrent.peers)
+
+
+def _pieces(torrent: TorrentView, now: float) -> str:
+    if torrent.pieces is None:
+        return ""
+    return base64.b64encode(torrent.pieces.to_bitfield()).decode("ascii")
+
+
+def _availability(torrent: TorrentView, now: float) -> list[int]:
+    peers = torrent.availability()
+    if torrent.pieces is None or len(torrent.pieces.flags) != len(peers):
+        return peers
+    return [-1 if had else count for had, count in zip(torrent.pieces.flags, peers, strict=True)]
+
+
+def _primary_mime_type(torrent: TorrentView, now: float) -> str:
+    """The media type that most of the bytes have, by the files' names."""
+    sizes: Counter[str] = Counter()
+    for file in torrent.files():
+        kind = _MIME_TYPES.guess_type(file.path)[0]
+        sizes[kind or "application/octet-stream"] += file.length
+    return sizes.most_common(1)[0][0] if sizes else "application/octet-stream"
+
+
+def _upload_ratio(torrent: TorrentView, now: float) -> float:
+    """Uploaded by downloaded, or by what is here for data that came otherwise; -1 if none is."""
+    base = torrent.downloaded or torrent.have_valid
+    return torrent.uploaded / base if base else -1.0
+
+
+def _tracker_list(torrent: TorrentView, now: float) -> str:
+    return "\n\n".join("\n".join(tier) for tier in torrent.tracker_tiers)
+
+
+def _hash_getter(version: str) -> Getter:
+    def get(torrent: TorrentView, now: float) -> str:
+        digest = getattr(torrent.info_hashes, version)
+        return digest.hex() if digest else ""
+
+    return get
+
+
+TORRENT_FIELDS: Mapping[str, Getter] = {
+    "activity_date": lambda torrent, now: int(torrent.active_at),
+    "added_date": lambda torrent, now: int(torrent.added_at),
+    "availability": _availability,
+    "bytes_completed": lambda torrent, now: [file.completed for file in torrent.files()],
+    "comment": _of_metainfo("comment", ""),
+    "corrupt_ever": lambda torrent, now: torrent.corrupt,
+    "creator": _of_metainfo("created_by", ""),
+    "date_created": _of_metainfo("creation_date", 0),
+    "desired_available": lambda torrent, now: torrent.desired_available,
+    "done_date": lambda torrent, now: int(torrent.completed_at),
+    "download_dir": lambda torrent, now: torrent.download_dir,
+    "downloaded_ever": lambda torrent, now: torrent.downloaded,
+    "edit_date": lambda torrent, now: int(torrent.edited_at),
+    "error": lambda torrent, now: int(torrent.trouble),
+    "error_string": lambda torrent, now: torrent.error_string,
+    "eta": lambda torrent, now: torrent.eta,
+    "file_count": lambda torrent, now: len(torrent.files()),
+    "file_stats": _file_stats,
+    "files": _files,
+    "hash_string": lambda torrent, now: torrent.hash_string,
+    "have_unchecked": lambda torrent, now: torrent.have_unchecked,
+    "have_valid": lambda torrent, now: torrent.have_valid,
+    "id": lambda torrent, now: torrent.id,
+    "info_hash_v1": _hash_getter("v1"),
+    "info_hash_v2": _hash_getter("v2"),
+    "is_private": _of_metainfo("private", False),
+    "is_stalled": _is_stalled,
+    "labels": lambda torrent, now: list(torrent.labels),
+    "left_until_done": lambda torrent, now: torrent.left_until_done,
+    "magnet_link": lambda torrent, now: torrent.magnet_link,
+    "max_connected_peers": lambda torrent, now: torrent.peer_limit,
+    "metadata_percent_complete": lambda torrent, now: torrent.metadata_percent_complete,
+    "name": lambda torrent, now: torrent.name,
+    "peer_limit": lambda torrent, now: torrent.peer_limit,
+    "peers": lambda torrent, now: [peer_row(peer) for peer in torrent.peers],
+    "peers_connected": lambda torrent, now: len(torrent.peers),
+    "peers_from": _peers_from,
+    "peers_getting_from_us": lambda torrent, now: sum(
+        peer.rate_to_peer > 0 for peer in torrent.peers
+    ),
+    "peers_sending_to_us": lambda torrent, now: sum(
+        peer.rate_to_client > 0 for peer in torrent.peers
+    ),
+    "percent_complete": lambda torrent, now: torrent.percent_complete,
+    "percent_done": lambda torrent, now: torrent.percent_done,
+    "piece_count": lambda torrent, now: torrent.layout.piece_count if torrent.layout else 0,
+    "piece_size": lambda torrent, now: torrent.layout.piece_length if torrent.layout else 0,
+    "pieces": _pieces,
+    "primary_mime_type": _primary_mime_type,
+    "priorities": lambda torrent, now: [file.priority for file in torrent.files()],
+    "rate_download": lambda torrent, now: int(torrent.rate_download),
+    "rate_upload": lambda torrent, now: int(torrent.rate_upload),
+    "recheck_progress": lambda torrent, now: torrent.recheck_progress,
+    "seconds_downloading": lambda torrent, now: torrent.seconds_downloading,
+    "seconds_seeding": lambda torrent, now: torrent.seconds_seeding,
+    "sequential_download": lambda torrent, now: torrent.sequential,
+    "size_when_done": lambda torrent, now: torrent.size_when_done,
+    "start_date": lambda torrent, now: int(torrent.started_at),
+    "status": lambda torrent, now: int(torrent.status),
+    "total_size": lambda torrent, now: torrent.total_size,
+    "tracker_list": _tracker_list,
+    "tracker_stats": lambda torrent, now: [
+        tracker_statistics_row(state) for state in torrent.tracker_states
+    ],
+    "trackers": lambda torrent, now: [tracker_row(state) for state in torrent.tracker_states],
+    "upload_ratio": _upload_ratio,
+    "uploaded_ever": lambda torrent, now: torrent.uploaded,
+    "wanted": lambda torrent, now: [file.wanted for file in torrent.files()],
+    "webseeds": lambda torrent, now: list(torrent.metainfo.web_seeds) if torrent.metainfo else [],
+}

@@ -1,0 +1,129 @@
+"""torrent_get and what is done to torrents (Transmission's rpc-spec, 3.1 to 3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from txjsonrpc_ng.jsonrpc import BaseSubhandler
+
+from p2pd.control.answers import Pacer
+from p2pd.control.methods.selection import RECENTLY_ACTIVE, Ids, Selection, ids
+from p2pd.control.methods.torrent_add import TorrentAdder
+from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
+from p2pd.control.methods.torrent_set import SET_PARAMS, change_torrents
+from p2pd.control.schema import (
+    JsonObject,
+    Param,
+    boolean,
+    list_of,
+    one_of,
+    refuse,
+    takes,
+    text,
+)
+from p2pd.session.api import SessionApi, TorrentView
+
+_ALL_UNLESS_IDS = Param("ids", ids, None)
+
+
+class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
+    """The methods whose names start with `torrent`."""
+
+    def __init__(
+        self,
+        api: SessionApi,
+        selection: Selection,
+        adder: TorrentAdder,
+        reactor: Any,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        super().__init__()
+        self._api = api
+        self._selection = selection
+        self._adder = adder
+        self._reactor = reactor
+        self._wall_clock = wall_clock
+
+    @takes(
+        _ALL_UNLESS_IDS,
+        Param("fields", list_of(text(100), 1000)),
+        Param("format", one_of("objects", "table"), "objects"),
+    )
+    async def jsonrpc_get(
+        self, ids: Ids | None, fields: tuple[str, ...], format: str
+    ) -> JsonObject:
+        """The fields asked for of the torrents asked for; unknown fields are left out."""
+        if not fields:
+            raise refuse("fields is empty: it names what to tell of each torrent")
+        names = [name for name in dict.fromkeys(fields) if name in TORRENT_FIELDS]
+        rows = await self._rows(self._selection.torrents(ids), names, table=format == "table")
+        answer: JsonObject = {"torrents": [names, *rows] if format == "table" else rows}
+        if ids == (RECENTLY_ACTIVE,):
+            answer["removed"] = self._selection.removed()
+        return answer
+
+    async def _rows(
+        self, torrents: list[TorrentView], names: list[str], *, table: bool
+    ) -> list[Any]:
+        getters = [TORRENT_FIELDS[name] for name in names]
+        now = self._wall_clock()
+        pacer = Pacer(self._reactor)
+        rows: list[Any] = []
+        for torrent in torrents:
+            values = [get(torrent, now) for get in getters]
+            rows.append(values if table else dict(zip(names, values, strict=True)))
+            await pacer.pause()
+        return rows
+
+    async def jsonrpc_add(self, params: Mapping[str, object]) -> JsonObject:
+        """Add a torrent, or find that it is there."""
+        return await self._adder.add(params)
+
+    @takes(*SET_PARAMS, strict=True)
+    async def jsonrpc_set(self, ids: Ids | None, **changes: Any) -> JsonObject:
+        """Change torrents: files, priorities, labels, trackers, limits."""
+        await change_torrents(self._api, self._selection.torrents(ids), changes)
+        return {}
+
+    @takes(_ALL_UNLESS_IDS)
+    async def jsonrpc_start(self, ids: Ids | None) -> JsonObject:
+        """Start torrents."""
+        return await self._each(ids, self._api.start)
+
+    @takes(_ALL_UNLESS_IDS)
+    async def jsonrpc_start_now(self, ids: Ids | None) -> JsonObject:
+        """Start torrents ahead of any queue."""
+        return await self._each(ids, self._api.start)
+
+    @takes(_ALL_UNLESS_IDS)
+    async def jsonrpc_stop(self, ids: Ids | None) -> JsonObject:
+        """Stop torrents."""
+        return await self._each(ids, self._api.stop)
+
+    @takes(_ALL_UNLESS_IDS)
+    async def jsonrpc_verify(self, ids: Ids | None) -> JsonObject:
+        """Check the torrents' data on disk anew."""
+        return await self._each(ids, self._api.verify)
+
+    @takes(_ALL_UNLESS_IDS)
+    async def jsonrpc_reannounce(self, ids: Ids | None) -> JsonObject:
+        """Ask the trackers for peers now."""
+        for torrent in self._selection.torrents(ids):
+            self._api.reannounce(torrent)
+        return {}
+
+    # Left out, ids means everything elsewhere. Not here: a slip would lose all torrents.
+    @takes(Param("ids", ids), Param("delete_local_data", boolean, False))
+    async def jsonrpc_remove(self, ids: Ids, delete_local_data: bool) -> JsonObject:
+        """Remove torrents, and their data if asked to."""
+        for torrent in self._selection.torrents(ids):
+            await self._api.remove(torrent, delete_data=delete_local_data)
+        return {}
+
+    async def _each(
+        self, ids: Ids | None, act: Callable[[TorrentView], Awaitable[None]]
+    ) -> JsonObject:
+        for torrent in self._selection.torrents(ids):
+            await act(torrent)
+        return {}

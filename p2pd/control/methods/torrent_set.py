@@ -1,0 +1,119 @@
+"""torrent_set: change files, priorities, labels, trackers and limits (rpc-spec, 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from p2pd.control.errors import RpcCode, RpcError
+from p2pd.control.methods.selection import ids
+from p2pd.control.schema import (
+    FILE_INDICES,
+    Param,
+    boolean,
+    integer,
+    labels,
+    list_of,
+    text,
+)
+from p2pd.session.api import SessionApi, TorrentChanges, TorrentView
+
+MAX_TRACKERS = 500
+MAX_TRACKER_URL = 2048
+TRACKER_SCHEMES = ("http", "https", "udp", "ws", "wss")
+
+Tiers = tuple[tuple[str, ...], ...]
+
+
+def tracker_url(name: str, value: object) -> str:
+    """An announce URL. Raises RpcError (INVALID_TRACKER_LIST)."""
+    url: str = text(MAX_TRACKER_URL)(name, value).strip()
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in TRACKER_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not url.isprintable() or " " in url:
+        raise RpcError(RpcCode.INVALID_TRACKER_LIST, f"no announce address: {url[:100]!r}")
+    return url
+
+
+def tracker_list(name: str, value: object) -> Tiers:
+    """Tiers from text: one URL a line, a blank line between tiers. Raises RpcError."""
+    tiers: list[list[str]] = [[]]
+    for line in text(MAX_TRACKERS * (MAX_TRACKER_URL + 2))(name, value).splitlines():
+        if line.strip():
+            tiers[-1].append(tracker_url(name, line))
+        elif tiers[-1]:
+            tiers.append([])
+    return _checked(tiers)
+
+
+def _checked(tiers: Iterable[Iterable[str]]) -> Tiers:
+    checked = tuple(filter(None, (tuple(tier) for tier in tiers)))
+    urls = [url for tier in checked for url in tier]
+    if len(urls) > MAX_TRACKERS:
+        raise RpcError(RpcCode.INVALID_TRACKER_LIST, f"more than {MAX_TRACKERS} trackers")
+    if len(set(urls)) != len(urls):
+        raise RpcError(RpcCode.INVALID_TRACKER_LIST, "a tracker is in the list twice")
+    return checked
+
+
+SET_PARAMS = (
+    Param("ids", ids, None),
+    Param("files_wanted", FILE_INDICES, None),
+    Param("files_unwanted", FILE_INDICES, None),
+    Param("priority_high", FILE_INDICES, None),
+    Param("priority_normal", FILE_INDICES, None),
+    Param("priority_low", FILE_INDICES, None),
+    Param("labels", labels, None),
+    Param("peer_limit", integer(0, 65535), None),
+    Param("sequential_download", boolean, None),
+    Param("tracker_list", tracker_list, None),
+    Param("tracker_add", list_of(tracker_url, MAX_TRACKERS), None),
+)
+
+_FILE_PARAMS = (
+    "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low"
+)  # fmt: skip
+
+
+async def change_torrents(
+    api: SessionApi, torrents: Iterable[TorrentView], changes: Mapping[str, Any]
+) -> None:
+    """Make the same changes to every torrent. Raises RpcError for a file that is not there."""
+    for torrent in torrents:
+        try:
+            await api.change(torrent, _changes_for(torrent, changes))
+        except IndexError:
+            sentence = f"{torrent.name} has no file of that index"
+            raise RpcError(RpcCode.FILE_INDEX_OUT_OF_RANGE, sentence) from None
+
+
+def _changes_for(torrent: TorrentView, changes: Mapping[str, Any]) -> TorrentChanges:
+    files = {name: _indices(torrent, changes[name]) for name in _FILE_PARAMS}
+    return TorrentChanges(
+        **files,
+        labels=changes["labels"],
+        peer_limit=changes["peer_limit"],
+        sequential=changes["sequential_download"],
+        tracker_tiers=_tiers(torrent, changes["tracker_list"], changes["tracker_add"]),
+    )
+
+
+def _indices(torrent: TorrentView, indices: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """An empty list stands for all files of the torrent."""
+    if indices != ():
+        return indices
+    return tuple(file.index for file in torrent.files())
+
+
+def _tiers(
+    torrent: TorrentView, given: Tiers | None, added: tuple[str, ...] | None
+) -> Tiers | None:
+    if added is None:
+        return given
+    tiers = torrent.tracker_tiers if given is None else given
+    known = {url for tier in tiers for url in tier}
+    return _checked([*tiers, *((url,) for url in dict.fromkeys(added) if url not in known)])

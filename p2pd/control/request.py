@@ -1,0 +1,59 @@
+"""A request to the control API: its body stays in memory and within a bound.
+
+How big the bound is depends on whether the sender has the right token, which the headers tell
+before the body comes. The login itself is checked later, at the gate.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from twisted.web.resource import IResource
+from twisted.web.server import Request
+
+BODY_LIMIT = 32 * 1024 * 1024
+"""Bytes in the body of a request with the right token: a big .torrent file in base64."""
+
+STRANGER_BODY_LIMIT = 64 * 1024
+"""Bytes kept of the body of a request that will be refused anyway."""
+
+
+class BoundedBody(BytesIO):
+    """A request's body in memory; what is past `limit` is dropped and `overflow` counts it."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.overflow = 0
+
+    def write(self, data: Any) -> int:
+        """Keep what fits."""
+        room = max(0, self.limit - self.tell())
+        self.overflow += max(0, len(data) - room)
+        return super().write(data[:room])
+
+
+class ControlRequest(Request):
+    """A request whose body is bounded by whether its sender may call at all."""
+
+    content: BoundedBody
+    channel: Any
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
+        """Make the body's buffer; the headers are all there by now."""
+        gate = self.channel.site.gate
+        self.content = BoundedBody(BODY_LIMIT if gate.admits(self) else STRANGER_BODY_LIMIT)
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        """Take a part of the body; hang up on who goes on and on."""
+        super().handleContentChunk(data)
+        if self.content.overflow > BODY_LIMIT and self.channel is not None:
+            self.channel.transport.abortConnection()
+
+    def render(self, resrc: IResource) -> None:
+        """Render, with the headers that every answer carries."""
+        self.setHeader(b"server", b"p2pd")
+        self.setHeader(b"cache-control", b"no-store")
+        self.setHeader(b"x-content-type-options", b"nosniff")
+        super().render(resrc)

@@ -1,0 +1,153 @@
+"""What a method takes: names, types and bounds of its params, checked before the method runs.
+
+A check gets the param's name (for the sentence) and the value from JSON, and returns the value
+the method wants or raises RpcError. Params that no schema names are ignored, as Transmission
+does, unless the method asks for `strict`: setters do, so that nobody believes in a setting
+that was dropped.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from p2pd.control.errors import RpcCode, RpcError
+
+Check = Callable[[str, object], Any]
+JsonObject = dict[str, Any]
+BoundMethod = Callable[..., Awaitable[JsonObject]]
+
+MAX_TEXT = 64 * 1024
+MAX_LIST = 1_000_000
+REQUIRED = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One param: `default` is handed on as it is, unchecked, when the param is left out."""
+
+    name: str
+    check: Check
+    default: Any = REQUIRED
+
+
+def refuse(sentence: str) -> RpcError:
+    """The error for a param that is wrong."""
+    return RpcError(RpcCode.INVALID_PARAMS, sentence)
+
+
+def boolean(name: str, value: object) -> bool:
+    """True or false; 0 and 1 too, which clients written against older servers send."""
+    if isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)):
+        return bool(value)
+    raise refuse(f"{name} must be true or false")
+
+
+def integer(least: int, most: int) -> Check:
+    """A whole number within bounds."""
+
+    def check(name: str, value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise refuse(f"{name} must be a whole number")
+        if not least <= value <= most:
+            raise refuse(f"{name} must be between {least} and {most}")
+        return value
+
+    return check
+
+
+def text(most: int = MAX_TEXT) -> Check:
+    """A string of at most `most` characters that has a UTF-8 form and no NUL."""
+
+    def check(name: str, value: object) -> str:
+        if not isinstance(value, str):
+            raise refuse(f"{name} must be a string")
+        if len(value) > most:
+            raise refuse(f"{name} is longer than {most} characters")
+        if "\0" in value:
+            raise refuse(f"{name} holds a NUL character")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise refuse(f"{name} holds half a surrogate pair") from None
+        return value
+
+    return check
+
+
+def list_of(item: Check, most: int = MAX_LIST) -> Check:
+    """A list of at most `most` values that all pass `item`; the method gets a tuple."""
+
+    def check(name: str, value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise refuse(f"{name} must be a list")
+        if len(value) > most:
+            raise refuse(f"{name} holds more than {most} values")
+        return tuple(item(f"a value in {name}", one) for one in value)
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    """One of a few words."""
+
+    def check(name: str, value: object) -> str:
+        if isinstance(value, str) and value in choices:
+            return value
+        raise refuse(f"{name} must be one of: {', '.join(choices)}")
+
+    return check
+
+
+def absolute_path(name: str, value: object) -> str:
+    """An absolute path on the daemon's host; a relative one has an error code of its own."""
+    path: str = text(4096)(name, value)
+    if not path.startswith("/"):
+        raise RpcError(RpcCode.PATH_NOT_ABSOLUTE, f"{name} must start with a slash")
+    return path
+
+
+def labels(name: str, value: object) -> tuple[str, ...]:
+    """Labels: trimmed, not empty, without commas (clients join them with commas), each once."""
+    found: dict[str, None] = {}
+    for label in list_of(text(255), 100)(name, value):
+        if not label.strip():
+            raise refuse("a label cannot be empty")
+        if "," in label:
+            raise refuse("a label cannot hold a comma")
+        found[label.strip()] = None
+    return tuple(found)
+
+
+FILE_INDICES = list_of(integer(0, 2**31 - 1))
+
+
+def bind(params: Mapping[str, object], schema: Sequence[Param]) -> JsonObject:
+    """The keyword arguments for a method. Raises RpcError (INVALID_PARAMS, or the check's)."""
+    bound = {}
+    for param in schema:
+        if param.name in params:
+            bound[param.name] = param.check(param.name, params[param.name])
+        elif param.default is REQUIRED:
+            raise refuse(f"{param.name} is missing")
+        else:
+            bound[param.name] = param.default
+    return bound
+
+
+def takes(*schema: Param, strict: bool = False) -> Callable[[BoundMethod], BoundMethod]:
+    """Decorate a method: called with one mapping of params, it gets them checked and bound."""
+    known = {param.name for param in schema}
+
+    def decorate(method: BoundMethod) -> BoundMethod:
+        @functools.wraps(method)
+        async def checked(self: object, params: Mapping[str, object]) -> JsonObject:
+            if strict and (unknown := sorted(set(params) - known)):
+                raise refuse(f"cannot be set here: {', '.join(unknown)[:300]}")
+            return await method(self, **bind(params, schema))
+
+        return checked
+
+    return decorate

@@ -1,0 +1,103 @@
+"""The control API's HTTP site: what is where, how big a body may be, and the checks before it.
+
+Everything a stranger can send is bounded here; what a call means is not known here.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Request, Site
+
+from p2pd import __version__
+from p2pd.control.auth import Login
+from p2pd.control.gate import Gate, nothing_here
+from p2pd.control.jsonrpc import RpcResource
+from p2pd.control.methods.method_groups import make_method_groups
+from p2pd.control.request import ControlRequest
+from p2pd.control.torrent_source import NetworkTorrentSource, TorrentSource
+from p2pd.control.transmission_rpc import TransmissionResource, new_session_id
+from p2pd.session.api import SessionApi
+
+IDLE_SECONDS = 60
+
+
+class ControlRoot(Resource):
+    """The root of the tree; a path that is not there gets a sentence, not a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def getChild(self, path: bytes, request: IRequest) -> Resource:  # noqa: N802 - Twisted's name
+        """What stands for a path that is not there."""
+        return nothing_here()
+
+    def render(self, request: Request) -> bytes:
+        """A path that is only the way to others."""
+        return nothing_here().render(request)
+
+
+class ControlSite(Site):
+    """The site. `root` takes more children; all of them are behind the gate."""
+
+    def __init__(self, root: Resource, gate: Gate, reactor: Any) -> None:
+        super().__init__(
+            root,
+            requestFactory=ControlRequest,
+            parsePOSTFormSubmission=False,
+            timeout=IDLE_SECONDS,
+            reactor=reactor,
+        )
+        self.gate = gate
+        self.root = root
+        self.noisy = False
+        self.displayTracebacks = False
+
+    def getResourceFor(self, request: ControlRequest) -> IResource:  # noqa: N802 - Twisted's name
+        """The resource for a request, or the refusal."""
+        found: IResource = self.gate.refusal(request) or super().getResourceFor(request)
+        return found
+
+    def log(self, request: object) -> None:
+        """Keep quiet: pollers ask every second, and a log of that is of no use."""
+
+
+def make_control_site(
+    api: SessionApi,
+    *,
+    token: str | None,
+    reactor: Any,
+    version: str = __version__,
+    allowed_hosts: Sequence[str] = (),
+    wall_clock: Callable[[], float] = time.time,
+    rng: random.Random | None = None,
+    torrent_source: TorrentSource | None = None,
+) -> ControlSite:
+    """The site for `/rpc` and `/transmission/rpc`, to be listened with by the caller.
+
+    `token` None switches the login off. `allowed_hosts` are the names (``*`` and ``?`` match) a
+    Host header may hold beside localhost and IP addresses. `reactor` gives time, threads and
+    connections to fetch torrents with. Raises ConfigError for an empty token.
+    """
+    login = Login(token, reactor)
+    session_id = new_session_id(rng or random.SystemRandom())
+    source = torrent_source or NetworkTorrentSource(reactor, f"p2pd/{version}")
+    groups = make_method_groups(
+        api,
+        clock=reactor,
+        wall_clock=wall_clock,
+        source=source,
+        version=version,
+        session_id=session_id,
+    )
+    root = ControlRoot()
+    root.putChild(b"rpc", RpcResource(groups, reactor))
+    transmission = ControlRoot()
+    transmission.putChild(b"rpc", TransmissionResource(groups, reactor, session_id))
+    root.putChild(b"transmission", transmission)
+    return ControlSite(root, Gate(login, allowed_hosts), reactor)

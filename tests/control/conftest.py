@@ -1,0 +1,362 @@
+"""A session that only remembers what it was asked, and HTTP in memory through the real site."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import P2pdError
+from p2pd.base.ids import InfoHashes
+from p2pd.base.piece_set import PieceSet
+from p2pd.control.site import make_control_site
+from p2pd.session.api import (
+    AddedTorrent,
+    AddProblem,
+    AddTorrent,
+    AddTorrentError,
+    FileView,
+    FreeSpace,
+    SessionSettings,
+    SessionStatistics,
+    SessionSummary,
+    TorrentStatus,
+    TorrentTrouble,
+)
+
+TOKEN = "a-token-of-some-length"
+NOW = 1_700_000_000.0
+PEER = PeerAddress("192.0.2.7", 6881)
+
+
+@dataclass
+class FakeMetainfo:
+    comment: str | None = "a comment"
+    created_by: str | None = None
+    creation_date: int | None = 1234
+    private: bool = True
+    web_seeds: tuple[str, ...] = ("http://seed.test/",)
+
+
+@dataclass
+class FakeLayout:
+    piece_count: int = 4
+    piece_length: int = 16384
+
+
+@dataclass
+class FakePeer:
+    address: PeerAddress = PEER
+    client: str = "Transmission 4.1.0"
+    peer_id: bytes = b"-TR4100-abcdefghijkl"
+    source: str = "lsd"
+    incoming: bool = False
+    encrypted: bool = True
+    transport_name: str = "tcp"
+    am_choking: bool = False
+    am_interested: bool = True
+    peer_choking: bool = False
+    peer_interested: bool = True
+    snubbed: bool = False
+    optimistic: bool = False
+    progress: float = 0.5
+    rate_to_client: float = 1000.7
+    rate_to_peer: float = 0.0
+    downloaded: int = 5
+    uploaded: int = 6
+    requests_outstanding: int = 3
+    flag_string: str = "DE"
+
+
+@dataclass
+class FakeTracker:
+    id: int = 3
+    tier: int = 1
+    url: str = "http://tracker.test/announce"
+    scrape_url: str = "http://tracker.test/scrape"
+    host: str = "tracker.test:80"
+    sitename: str = "tracker"
+    announcing: bool = True
+    last_announce_at: float = NOW - 5
+    last_announce_succeeded: bool = True
+    last_announce_timed_out: bool = False
+    last_announce_result: str = "Success"
+    last_announce_peer_count: int = 9
+    next_announce_at: float = NOW + 100
+    scraping: bool = False
+    last_scrape_at: float = 0.0
+    last_scrape_succeeded: bool = False
+    last_scrape_result: str = ""
+    next_scrape_at: float = 0.0
+    seeders: int = 2
+    leechers: int = 3
+    downloads: int = -1
+    is_backup: bool = False
+
+
+@dataclass
+class FakeTorrent:
+    id: int = 1
+    name: str = "some torrent"
+    metainfo: FakeMetainfo | None = field(default_factory=FakeMetainfo)
+    layout: FakeLayout | None = field(default_factory=FakeLayout)
+    magnet_link: str = "magnet:?xt=urn:btih:00"
+    download_dir: str = "/downloads"
+    status: TorrentStatus = TorrentStatus.DOWNLOADING
+    trouble: TorrentTrouble = TorrentTrouble.NONE
+    error_string: str = ""
+    added_at: float = NOW - 1000.5
+    completed_at: float = 0.0
+    started_at: float = NOW - 900
+    active_at: float = NOW - 10
+    edited_at: float = 0.0
+    pieces: PieceSet | None = field(default_factory=lambda: PieceSet(4, [0, 2]))
+    total_size: int = 65536
+    size_when_done: int = 65536
+    left_until_done: int = 32768
+    have_valid: int = 32768
+    have_unchecked: int = 0
+    desired_available: int = 16384
+    percent_done: float = 0.5
+    percent_complete: float = 0.5
+    metadata_percent_complete: float = 1.0
+    recheck_progress: float = 0.0
+    downloaded: int = 32768
+    uploaded: int = 16384
+    corrupt: int = 0
+    rate_download: float = 1000.7
+    rate_upload: float = 3.2
+    eta: int = 33
+    seconds_downloading: int = 900
+    seconds_seeding: int = 0
+    sequential: bool = False
+    labels: tuple[str, ...] = ("linux",)
+    peer_limit: int = 50
+    peers: tuple[FakePeer, ...] = (FakePeer(),)
+    peers_known: dict[str, int] = field(default_factory=lambda: {"tracker": 3})
+    tracker_tiers: tuple[tuple[str, ...], ...] = (("http://tracker.test/announce",),)
+    tracker_states: tuple[FakeTracker, ...] = (FakeTracker(),)
+    file_views: tuple[FileView, ...] = (
+        FileView(0, "some torrent/film.mkv", 60000, 30000, True, 0, 0, 4),
+        FileView(1, "some torrent/read.me", 5536, 0, False, -1, 3, 4),
+    )
+
+    @property
+    def info_hashes(self) -> InfoHashes:
+        return InfoHashes(v1=bytes([self.id]) * 20)
+
+    @property
+    def hash_string(self) -> str:
+        return self.info_hashes.hash_string
+
+    def files(self) -> list[FileView]:
+        return list(self.file_views)
+
+    def availability(self) -> list[int]:
+        return [1] * (self.layout.piece_count if self.layout else 0)
+
+
+class FakeSession:
+    """Remembers what it was asked in `asked`."""
+
+    version = "9.9"
+
+    def __init__(self) -> None:
+        self.all = [FakeTorrent(1), FakeTorrent(2, name="other")]
+        self.asked: list[Any] = []
+        self.fails_with: Exception | None = None
+        self.settings = SessionSettings("/downloads", 200, 50, fixed={"peer_port": 6881})
+
+    def torrents(self) -> list[FakeTorrent]:
+        return self.all
+
+    def find(self, key: int | str) -> FakeTorrent | None:
+        for torrent in self.all:
+            if key == torrent.id or (isinstance(key, str) and key.lower() == torrent.hash_string):
+                return torrent
+        return None
+
+    def removed_since(self, wall_time: float) -> list[int]:
+        return [77] if wall_time <= NOW - 60 else []
+
+    async def add(self, request: AddTorrent) -> AddedTorrent:
+        self._note("add", request)
+        if request.torrent == b"corrupt":
+            raise AddTorrentError(AddProblem.CORRUPT, "the pieces are no string")
+        return AddedTorrent(self.all[0], duplicate=request.torrent == b"again")
+
+    async def remove(self, torrent: FakeTorrent, *, delete_data: bool) -> None:
+        self._note("remove", torrent.id, delete_data)
+
+    async def start(self, torrent: FakeTorrent) -> None:
+        self._note("start", torrent.id)
+
+    async def stop(self, torrent: FakeTorrent) -> None:
+        self._note("stop", torrent.id)
+
+    async def verify(self, torrent: FakeTorrent) -> None:
+        self._note("verify", torrent.id)
+
+    def reannounce(self, torrent: FakeTorrent) -> None:
+        self._note("reannounce", torrent.id)
+
+    async def change(self, torrent: FakeTorrent, changes: Any) -> None:
+        self._note("change", torrent.id, changes)
+
+    def add_peers(self, torrent: FakeTorrent, addresses: Any) -> int:
+        self._note("add_peers", torrent.id, tuple(addresses))
+        return len(addresses)
+
+    async def change_settings(self, changes: Any) -> None:
+        self._note("change_settings", dict(changes))
+
+    def summary(self) -> SessionSummary:
+        return SessionSummary(2, 1, 1, 10.9, 5.5, SessionStatistics(1, 2), SessionStatistics(3, 4))
+
+    async def free_space(self, path: str) -> FreeSpace:
+        if path != "/downloads":
+            raise P2pdError(f"{path} is not there")
+        return FreeSpace(path, 10, 20)
+
+    def close(self) -> None:
+        self._note("close")
+
+    def _note(self, *what: Any) -> None:
+        self.asked.append(what)
+        if self.fails_with is not None:
+            raise self.fails_with
+
+
+class FakeSource:
+    """Gives what `holds` has for a URL or path."""
+
+    def __init__(self) -> None:
+        self.holds: dict[str, bytes | str] = {}
+
+    async def fetch(self, url: str, cookies: str | None) -> bytes | str:
+        return self.holds[url]
+
+    async def read(self, path: str) -> bytes:
+        data = self.holds[path]
+        assert isinstance(data, bytes)
+        return data
+
+
+@dataclass
+class Answer:
+    """An HTTP answer taken apart."""
+
+    status: int
+    headers: dict[str, list[str]]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def result(self) -> Any:
+        assert "error" not in self.json, self.json
+        return self.json["result"]
+
+    @property
+    def error(self) -> tuple[int, str]:
+        error = self.json["error"]
+        return error["code"], error.get("data", {}).get("error_string", "")
+
+
+class Caller:
+    """Sends requests to the site as a client at `host` would, each on a connection of its own."""
+
+    def __init__(self, session: FakeSession, token: str | None = TOKEN) -> None:
+        self.clock = MemoryReactorClock()
+        self.source = FakeSource()
+        self.host = "127.0.0.1"
+        self.token = token
+        self.site = make_control_site(
+            session,
+            token=token,
+            reactor=self.clock,
+            version="1.2.3",
+            allowed_hosts=["seedbox.test", "*.lan"],
+            wall_clock=lambda: NOW,
+            torrent_source=self.source,
+        )
+
+    def connect(self) -> tuple[Any, StringTransport]:
+        family = IPv6Address if ":" in self.host else IPv4Address
+        transport = StringTransport(peerAddress=family("TCP", self.host, 50000))
+        protocol = self.site.buildProtocol(transport.getPeer())
+        protocol.makeConnection(transport)
+        return protocol, transport
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: dict[str, str | None] | None = None,
+    ) -> Answer:
+        all_headers: dict[str, str | None] = {"Host": "127.0.0.1:9091"}
+        if self.token is not None:
+            all_headers["Authorization"] = f"Bearer {self.token}"
+        if body:
+            all_headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        all_headers |= headers or {}
+        lines = [f"{method} {path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in all_headers.items() if value is not None]
+        protocol, transport = self.connect()
+        protocol.dataReceived("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        return self.answer(transport)
+
+    @staticmethod
+    def answer(transport: StringTransport) -> Answer:
+        head, _, body = transport.value().partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers: dict[str, list[str]] = {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            headers.setdefault(name.lower(), []).append(value)
+        return Answer(int(first.split()[1]), headers, body)
+
+    def post(self, value: Any, path: str = "/rpc", **headers: str | None) -> Answer:
+        given = {name.replace("_", "-"): text for name, text in headers.items()}
+        return self.send("POST", path, json.dumps(value).encode(), given)
+
+    def call(self, method: str, **params: Any) -> Answer:
+        return self.post({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+
+
+@pytest.fixture
+def session() -> FakeSession:
+    return FakeSession()
+
+
+@pytest.fixture
+def caller(session: FakeSession) -> Caller:
+    return Caller(session)
+
+
+@pytest.fixture
+def open_caller(session: FakeSession) -> Caller:
+    """A site without a login."""
+    return Caller(session, token=None)
+
+
+@pytest.fixture
+def fake_torrent() -> type[FakeTorrent]:
+    return FakeTorrent
+
+
+@pytest.fixture
+def basic() -> Any:
+    """Makes a Basic header."""
+    return lambda user, password: (
+        "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    )

@@ -1,0 +1,337 @@
+"""The torrent methods: what they ask of the session, and what they answer."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.control.answers import SPELL
+from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
+from p2pd.session.api import AddTorrent, TorrentChanges, TorrentStatus
+
+NOW = 1_700_000_000.0
+
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+class TestGet:
+    """torrent_get."""
+
+    def test_every_field_is_told(self, caller: Any) -> None:
+        row = caller.call("torrent_get", fields=list(TORRENT_FIELDS), ids=1).result["torrents"][0]
+        assert set(row) == set(TORRENT_FIELDS)
+        expected = {
+            "id": 1, "hash_string": "01" * 20, "info_hash_v1": "01" * 20, "info_hash_v2": "",
+            "status": 4, "comment": "a comment", "creator": "", "date_created": 1234,
+            "is_private": True, "rate_download": 1000, "piece_count": 4, "piece_size": 16384,
+            "pieces": "oA==", "availability": [-1, 1, -1, 1], "upload_ratio": 0.5,
+            "wanted": [True, False], "priorities": [0, -1], "bytes_completed": [30000, 0],
+            "file_count": 2, "primary_mime_type": "video/x-matroska", "peers_connected": 1,
+            "peers_sending_to_us": 1, "peers_getting_from_us": 0, "is_stalled": False,
+            "tracker_list": "http://tracker.test/announce", "labels": ["linux"],
+            "webseeds": ["http://seed.test/"], "added_date": int(NOW - 1001 + 0.5),
+            "max_connected_peers": 50,
+        }  # fmt: skip
+        assert {name: row[name] for name in expected} == expected
+        assert row["files"][1] == {
+            "name": "some torrent/read.me", "length": 5536, "bytes_completed": 0,
+            "begin_piece": 3, "end_piece": 4,
+        }  # fmt: skip
+        assert row["file_stats"][1] == {"bytes_completed": 0, "wanted": False, "priority": -1}
+
+    def test_a_peer_is_told(self, caller: Any) -> None:
+        answer = caller.call("torrent_get", fields=["peers", "peers_from"], ids=1)
+        row = answer.result["torrents"][0]
+        peer = row["peers"][0]
+        assert base64.b64decode(peer.pop("peer_id")) == b"-TR4100-abcdefghijkl"
+        assert peer == {
+            "address": "192.0.2.7", "port": 6881, "client_name": "Transmission 4.1.0",
+            "bytes_to_client": 5, "bytes_to_peer": 6, "client_is_choked": False,
+            "client_is_interested": True, "peer_is_choked": False, "peer_is_interested": True,
+            "is_downloading_from": True, "is_uploading_to": True, "is_encrypted": True,
+            "is_incoming": False, "is_utp": False, "is_snubbed": False, "flag_str": "DE",
+            "progress": 0.5, "rate_to_client": 1000, "rate_to_peer": 0,
+            "requests_outstanding": 3, "source": "lpd", "transport": "tcp",
+        }  # fmt: skip
+        assert row["peers_from"]["from_lpd"] == 1
+        assert row["peers_from"]["from_tracker"] == 0
+
+    def test_a_tracker_is_told(self, caller: Any) -> None:
+        answer = caller.call("torrent_get", fields=["trackers", "tracker_stats"], ids=1)
+        row = answer.result["torrents"][0]
+        assert row["trackers"] == [{
+            "id": 3, "tier": 1, "announce": "http://tracker.test/announce",
+            "scrape": "http://tracker.test/scrape", "sitename": "tracker",
+        }]  # fmt: skip
+        statistics = row["tracker_stats"][0]
+        assert statistics["announce_state"] == 3
+        assert statistics["scrape_state"] == 0
+        assert statistics["has_announced"]
+        assert not statistics["has_scraped"]
+        assert (statistics["seeder_count"], statistics["leecher_count"]) == (2, 3)
+        assert statistics["next_announce_time"] == int(NOW) + 100
+
+    def test_a_magnet_without_metadata_is_told(
+        self, caller: Any, session: Any, fake_torrent: Any
+    ) -> None:
+        session.all = [
+            fake_torrent(metainfo=None, layout=None, pieces=None, file_views=(), downloaded=0,
+                         have_valid=0, tracker_states=(), peers=())
+        ]  # fmt: skip
+        row = caller.call("torrent_get", fields=list(TORRENT_FIELDS)).result["torrents"][0]
+        assert row["files"] == row["availability"] == row["webseeds"] == []
+        assert (row["pieces"], row["piece_count"], row["is_private"]) == ("", 0, False)
+        assert row["upload_ratio"] == -1
+
+    def test_stalled(self, caller: Any, session: Any, fake_torrent: Any) -> None:
+        old = NOW - 3600
+        session.all = [
+            fake_torrent(1, started_at=old, active_at=old),
+            fake_torrent(2, started_at=old, active_at=old, status=TorrentStatus.STOPPED),
+            fake_torrent(3, started_at=old, active_at=NOW),
+        ]
+        rows = caller.call("torrent_get", fields=["is_stalled"]).result["torrents"]
+        assert [row["is_stalled"] for row in rows] == [True, False, False]
+
+    def test_unknown_fields_are_left_out(self, caller: Any) -> None:
+        answer = caller.call("torrent_get", fields=["id", "queue_jumps", "id"])
+        assert answer.result == {"torrents": [{"id": 1}, {"id": 2}]}
+
+    def test_table(self, caller: Any) -> None:
+        answer = caller.call("torrent_get", fields=["name", "x", "id"], format="table", ids=[2])
+        assert answer.result["torrents"] == [["name", "id"], ["other", 2]]
+
+    @pytest.mark.parametrize(
+        ("ids", "found"),
+        [(1, [1]), ([2, 1], [2, 1]), ("02" * 20, [2]), (["01" * 20, 1], [1]), ([], []),
+         ([99, "zz"], []), (["02" * 20], [2])],
+    )  # fmt: skip
+    def test_ids(self, caller: Any, ids: Any, found: list[int]) -> None:
+        rows = caller.call("torrent_get", fields=["id"], ids=ids).result["torrents"]
+        assert [row["id"] for row in rows] == found
+
+    def test_recently_active(self, caller: Any, session: Any, fake_torrent: Any) -> None:
+        session.all.append(fake_torrent(3, active_at=0.0, started_at=0.0))
+        answer = caller.call("torrent_get", fields=["id"], ids="recently_active")
+        assert answer.result == {"torrents": [{"id": 1}, {"id": 2}], "removed": [77]}
+
+    @pytest.mark.parametrize(
+        "params",
+        [{}, {"fields": []}, {"fields": "id"}, {"fields": [1]}, {"fields": ["id"], "ids": {}},
+         {"fields": ["id"], "ids": [True]}, {"fields": ["id"], "ids": 1.5},
+         {"fields": ["id"], "format": "csv"}, {"fields": ["id"], "ids": "x" * 65}],
+    )  # fmt: skip
+    def test_bad_params(self, caller: Any, params: Any) -> None:
+        code, sentence = caller.call("torrent_get", **params).error
+        assert code == -32602
+        assert sentence
+
+    def test_a_long_answer_lets_the_reactor_breathe(
+        self, caller: Any, session: Any, fake_torrent: Any
+    ) -> None:
+        class Slow:
+            """Costs more than a spell each time it is asked."""
+
+            def __get__(self, *_: Any) -> str:
+                caller.clock.rightNow += SPELL * 2
+                return "/d"
+
+        slow = type("SlowTorrent", (fake_torrent,), {"download_dir": Slow()})
+        torrent = object.__new__(slow)
+        torrent.id = 5
+        session.all = [torrent] * 3
+        protocol, transport = caller.connect()
+        body = (
+            b'{"jsonrpc":"2.0","id":1,"method":"torrent_get","params":{"fields":["download_dir"]}}'
+        )
+        head = f"Authorization: Bearer {caller.token}\r\nContent-Length: {len(body)}\r\n"
+        kind = "Content-Type: application/json\r\n\r\n"
+        start = "POST /rpc HTTP/1.1\r\nHost: localhost\r\n"
+        protocol.dataReceived((start + head + kind).encode() + body)
+        assert transport.value() == b""
+        caller.clock.advance(0)
+        assert len(caller.answer(transport).result["torrents"]) == 3
+
+
+class TestAdd:
+    """torrent_add."""
+
+    def test_a_torrent_in_base64(self, caller: Any, session: Any) -> None:
+        answer = caller.call("torrent_add", metainfo=encoded(b"d4:infod"))
+        facts = {"id": 1, "name": "some torrent", "hash_string": "01" * 20}
+        assert answer.result == {"torrent_added": facts}
+        assert session.asked == [("add", AddTorrent(torrent=b"d4:infod"))]
+
+    def test_everything_that_can_be_said(self, caller: Any, session: Any) -> None:
+        caller.call(
+            "torrent_add", metainfo=encoded(b"x") + "\n", download_dir="/d", paused=1,
+            labels=[" a ", "b", "a"], sequential_download=True, peer_limit=7, files_wanted=[0],
+            files_unwanted=[1, 2], priority_high=[3], priority_normal=[4], priority_low=[5],
+            bandwidth_priority=1,
+        )  # fmt: skip
+        assert session.asked[0][1] == AddTorrent(
+            torrent=b"x", download_dir="/d", paused=True, labels=("a", "b"), sequential=True,
+            peer_limit=7, files_wanted=(0,), files_unwanted=(1, 2), priority_high=(3,),
+            priority_normal=(4,), priority_low=(5,),
+        )  # fmt: skip
+
+    def test_the_settings_are_the_defaults(self, caller: Any, session: Any) -> None:
+        session.settings.start_added_torrents = False
+        session.settings.sequential_download = True
+        caller.call("torrent_add", metainfo=encoded(b"x"))
+        caller.call("torrent_add", metainfo=encoded(b"x"), paused=False, sequential_download=False)
+        told = [(request.paused, request.sequential) for _, request in session.asked]
+        assert told == [(True, True), (False, False)]
+
+    def test_a_duplicate_is_a_success(self, caller: Any) -> None:
+        answer = caller.call("torrent_add", metainfo=encoded(b"again"))
+        assert answer.result["torrent_duplicate"]["id"] == 1
+
+    @pytest.mark.parametrize(
+        ("filename", "magnet"),
+        [("magnet:?xt=urn:btih:aa", "magnet:?xt=urn:btih:aa"),
+         ("AB" * 20, "magnet:?xt=urn:btih:" + "ab" * 20),
+         ("AB" * 32, "magnet:?xt=urn:btmh:1220" + "ab" * 32)],
+    )  # fmt: skip
+    def test_magnets(self, caller: Any, session: Any, filename: str, magnet: str) -> None:
+        caller.call("torrent_add", filename=filename)
+        assert session.asked == [("add", AddTorrent(magnet=magnet))]
+
+    def test_a_url_and_a_path(self, caller: Any, session: Any) -> None:
+        caller.source.holds = {
+            "http://x.test/a": b"from the web",
+            "HTTPS://x.test/b": "magnet:?xt=1",
+            "/a/path": b"from the disk",
+        }
+        for place in caller.source.holds:
+            caller.call("torrent_add", filename=place, cookies="a=b")
+        assert [request for _, request in session.asked] == [
+            AddTorrent(torrent=b"from the web"),
+            AddTorrent(magnet="magnet:?xt=1"),
+            AddTorrent(torrent=b"from the disk"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("params", "code"),
+        [
+            ({}, -32602), ({"metainfo": "eA==", "filename": "/x"}, -32602),
+            ({"metainfo": "%%%"}, -32602), ({"metainfo": "é"}, -32602), ({"metainfo": 5}, -32602),
+            ({"metainfo": ""}, 4), ({"filename": "relative.torrent"}, 3), ({"filename": ""}, 3),
+            ({"filename": "ftp://x/y"}, 3), ({"metainfo": encoded(b"corrupt")}, 9),
+            ({"metainfo": "eA==", "download_dir": "here"}, 3),
+            ({"metainfo": "eA==", "download_dir": "/\0"}, -32602),
+            ({"metainfo": "eA==", "download_dir": "/\ud800"}, -32602),
+            ({"metainfo": "eA==", "labels": ["a,b"]}, -32602),
+            ({"metainfo": "eA==", "labels": [" "]}, -32602),
+            ({"metainfo": "eA==", "files_wanted": [-1]}, -32602),
+            ({"metainfo": "eA==", "peer_limit": 1e9}, -32602),
+            ({"metainfo": "eA==", "paused": "yes"}, -32602),
+            ({"filename": "http://x/", "cookies": "a\r\nb"}, -32602),
+        ],
+    )  # fmt: skip
+    def test_refusals(self, caller: Any, params: Any, code: int) -> None:
+        answer = caller.call("torrent_add", **params).error
+        assert answer[0] == code
+        assert answer[1]
+
+    def test_a_file_index_out_of_range(self, caller: Any, session: Any) -> None:
+        session.fails_with = IndexError()
+        assert caller.call("torrent_add", metainfo="eA==", files_wanted=[9]).error[0] == 6
+
+
+class TestActions:
+    """start, stop, verify, reannounce, remove."""
+
+    @pytest.mark.parametrize("action", ["start", "stop", "verify", "reannounce"])
+    def test_on_some_and_on_all(self, caller: Any, session: Any, action: str) -> None:
+        assert caller.call(f"torrent_{action}", ids=[2]).result == {}
+        assert caller.call(f"torrent_{action}").result == {}
+        assert session.asked == [(action, 2), (action, 1), (action, 2)]
+
+    def test_start_now(self, caller: Any, session: Any) -> None:
+        assert caller.call("torrent_start_now", ids=2).result == {}
+        assert session.asked == [("start", 2)]
+
+    def test_remove(self, caller: Any, session: Any) -> None:
+        assert caller.call("torrent_remove", ids=[1]).result == {}
+        assert caller.call("torrent_remove", ids=[2], delete_local_data=True).result == {}
+        assert session.asked == [("remove", 1, False), ("remove", 2, True)]
+
+    def test_remove_without_ids_removes_nothing(self, caller: Any, session: Any) -> None:
+        assert caller.call("torrent_remove").error[0] == -32602
+        assert session.asked == []
+
+
+class TestSet:
+    """torrent_set."""
+
+    def test_changes(self, caller: Any, session: Any) -> None:
+        answer = caller.call(
+            "torrent_set", ids=[1], files_wanted=[0], priority_low=[1], labels=[], peer_limit=3,
+            sequential_download=True, tracker_list="http://a.test/x\nudp://b.test:1\n\n\nwss://c.test",
+        )  # fmt: skip
+        assert answer.result == {}
+        tiers = (("http://a.test/x", "udp://b.test:1"), ("wss://c.test",))
+        changes = TorrentChanges(
+            files_wanted=(0,), priority_low=(1,), labels=(), peer_limit=3, sequential=True,
+            tracker_tiers=tiers,
+        )  # fmt: skip
+        assert session.asked == [("change", 1, changes)]
+
+    def test_an_empty_list_is_all_files(self, caller: Any, session: Any) -> None:
+        caller.call("torrent_set", ids=[1], files_unwanted=[])
+        assert session.asked == [("change", 1, TorrentChanges(files_unwanted=(0, 1)))]
+
+    def test_trackers_are_added_once(self, caller: Any, session: Any) -> None:
+        new = "udp://new.test:6969/announce"
+        caller.call("torrent_set", ids=[1], tracker_add=[new, new, "http://tracker.test/announce"])
+        assert session.asked[0][2].tracker_tiers == (("http://tracker.test/announce",), (new,))
+
+    @pytest.mark.parametrize(
+        "bad", ["tracker.test", "ftp://x/", "http://", "http://a b/", "udp://a:99999"]
+    )
+    def test_bad_trackers(self, caller: Any, session: Any, bad: str) -> None:
+        assert caller.call("torrent_set", ids=[1], tracker_list=bad).error[0] == 2
+        assert caller.call("torrent_set", ids=[1], tracker_add=[bad]).error[0] == 2
+        twice = "http://a.test/\n\nhttp://a.test/"
+        assert caller.call("torrent_set", ids=[1], tracker_list=twice).error[0] == 2
+        assert session.asked == []
+
+    def test_what_cannot_be_set_changes_nothing(self, caller: Any, session: Any) -> None:
+        code, sentence = caller.call("torrent_set", ids=[1], labels=[], seed_ratio_limit=2).error
+        assert code == -32602
+        assert "seed_ratio_limit" in sentence
+        assert session.asked == []
+
+    def test_a_file_index_out_of_range(self, caller: Any, session: Any) -> None:
+        session.fails_with = IndexError()
+        code, sentence = caller.call("torrent_set", ids=[1], files_wanted=[9]).error
+        assert code == 6
+        assert "some torrent" in sentence
+
+
+class TestPeerAdd:
+    """peer_add, p2pd's own."""
+
+    def test_peers_are_dialled(self, caller: Any, session: Any) -> None:
+        answer = caller.call("peer_add", ids=[1, 2], addresses=["192.0.2.1:80", "[::1]:9"])
+        assert answer.result == {"added": 4}
+        addresses = (PeerAddress("192.0.2.1", 80), PeerAddress("::1", 9))
+        assert session.asked == [("add_peers", 1, addresses), ("add_peers", 2, addresses)]
+
+    @pytest.mark.parametrize(
+        "params",
+        [{}, {"ids": [1]}, {"addresses": []}, {"ids": [9], "addresses": ["192.0.2.1:80"]},
+         {"ids": [1], "addresses": ["host.test:80"]}, {"ids": [1], "addresses": ["192.0.2.1"]},
+         {"ids": [1], "addresses": [5]}, {"ids": [1], "addresses": "192.0.2.1:80"}],
+    )  # fmt: skip
+    def test_refusals(self, caller: Any, session: Any, params: Any) -> None:
+        code, sentence = caller.call("peer_add", **params).error
+        assert code == -32602
+        assert sentence
+        assert session.asked == []
