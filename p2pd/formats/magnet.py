@@ -75,7 +75,9 @@ def parse_magnet(uri: str) -> Magnet:
     """
     if len(uri) > MAX_URI:
         raise MagnetError(f"a magnet link of {len(uri)} characters is longer than {MAX_URI}")
-    scheme, _, query = uri.strip().partition("?")
+    # Half a surrogate pair, as JSON can carry it, is no character and cannot be encoded.
+    text = uri.encode("utf-8", "replace").decode()
+    scheme, _, query = text.strip().partition("?")
     if scheme.lower() != "magnet:":
         raise MagnetError("the text does not start with magnet:?")
     values = _parameters(query)

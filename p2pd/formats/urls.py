@@ -14,10 +14,10 @@ MAX_URL = 2048
 MAX_TRACKERS = 500
 MAX_WEB_SEEDS = 100
 
-_TRACKER = re.compile(
-    r"(?:https?|udp|wss?)://[^\s/\x00-\x20\x7f][^\s\x00-\x20\x7f]*", re.IGNORECASE
-)
-_WEB_SEED = re.compile(r"https?://[^\s/\x00-\x20\x7f][^\s\x00-\x20\x7f]*", re.IGNORECASE)
+# No spaces, control characters or half characters, and something between // and /.
+_REST = r"[^\s/\x00-\x20\x7f\ud800-\udfff][^\s\x00-\x20\x7f\ud800-\udfff]*"
+_TRACKER = re.compile(rf"(?:https?|udp|wss?)://{_REST}", re.IGNORECASE)
+_WEB_SEED = re.compile(rf"https?://{_REST}", re.IGNORECASE)
 
 
 def tracker_url(value: Any) -> str | None:

@@ -76,6 +76,12 @@ def test_what_names_no_torrent_is_refused_in_words(uri: str, words: str) -> None
         parse_magnet(uri)
 
 
+def test_half_a_character_does_no_harm() -> None:
+    found = parse_magnet(f"magnet:?{BTIH}&dn=a\udc94b&x\ud800=1&tr=http://t/\udc94")
+    assert found.name == "a?b"
+    assert parse_magnet(found.to_uri()) == found
+
+
 def test_the_selection_of_files() -> None:
     assert parse_magnet(f"magnet:?{BTIH}").selects(7)
     some = parse_magnet(f"magnet:?{BTIH}&so=1,3-4")
