@@ -10,6 +10,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A busy machine must not fail a test, and a failure must come again when it is looked at.
+settings.register_profile("formats", deadline=None, derandomize=True)
+settings.load_profile("formats")
 
 PIECE_LENGTH = 64 * 1024
 
