@@ -1,0 +1,1 @@
+"""Programs for people. They talk HTTP with the daemon and never import its session."""

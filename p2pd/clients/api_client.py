@@ -1,0 +1,141 @@
+"""A blocking client of the control API, for programs without a reactor.
+
+Knows HTTP and JSON-RPC 2.0; what the methods mean is for the callers.
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import ssl
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from p2pd import __version__
+from p2pd.base.errors import P2pdError
+
+DEFAULT_URL = "http://127.0.0.1:9091"
+TIMEOUT_SECONDS = 90.0
+"""Longer than the daemon gives itself to fetch a torrent from a URL."""
+
+MAX_ANSWER = 512 * 1024 * 1024
+
+JsonObject = dict[str, Any]
+
+
+class ApiError(P2pdError):
+    """The daemon said no; `code` is the API's, or 0 for a refusal by HTTP status."""
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class CannotConnectError(P2pdError):
+    """There is no daemon at the address, or the connection broke."""
+
+
+class HttpAnswer(NamedTuple):
+    """What came back."""
+
+    status: int
+    body: bytes
+
+
+class Transport(Protocol):
+    """Sends the body of a call; tests have one without a network."""
+
+    def post(self, body: bytes, token: str | None) -> HttpAnswer:
+        """The answer. Raises CannotConnectError."""
+
+
+class HttpTransport:
+    """One connection a call: nothing to keep alive between the calls of a person."""
+
+    def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS) -> None:
+        self._timeout = timeout
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            self._host, self._port = parts.hostname, parts.port
+        except ValueError:
+            parts, self._host, self._port = urlsplit(""), None, None
+        if parts.scheme not in ("http", "https") or not self._host:
+            raise P2pdError(f"not the address of a control API: {url[:200]!r}")
+        self._secure = parts.scheme == "https"
+        self._path = parts.path if parts.path not in ("", "/") else "/rpc"
+        self._place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    def post(self, body: bytes, token: str | None) -> HttpAnswer:
+        """POST to the API's path. Raises CannotConnectError."""
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"p2pctl/{__version__}",
+            "Connection": "close",
+        }
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        connection = self._connection()
+        try:
+            connection.request("POST", self._path, body, headers)
+            response = connection.getresponse()
+            return HttpAnswer(response.status, response.read(MAX_ANSWER))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            sentence = f"cannot reach the daemon at {self._place}: {words}"
+            raise CannotConnectError(sentence) from None
+        finally:
+            connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        assert self._host is not None
+        if not self._secure:
+            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        return http.client.HTTPSConnection(
+            self._host, self._port, timeout=self._timeout, context=ssl.create_default_context()
+        )
+
+
+class ApiClient:
+    """Calls methods; results are JSON objects as the reference has them."""
+
+    def __init__(self, transport: Transport, token: str | None = None) -> None:
+        self._transport = transport
+        self._token = token
+        self._ids = itertools.count(1)
+
+    def call(self, method: str, /, **params: Any) -> JsonObject:
+        """The result. Raises ApiError and CannotConnectError, each with a sentence."""
+        call = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
+        answer = self._transport.post(json.dumps(call).encode(), self._token)
+        if answer.status != 200:
+            raise ApiError(0, _refusal(answer, self._token is not None))
+        try:
+            reply = json.loads(answer.body)
+            if (error := reply.get("error")) is not None:
+                raise ApiError(int(error["code"]), _sentence(error))
+            result: JsonObject = reply["result"]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise ApiError(0, "what answered is not p2pd's control API") from None
+        return result
+
+    def torrents(self, fields: list[str], ids: list[int] | None = None) -> list[JsonObject]:
+        """The fields of some torrents, or of all."""
+        chosen: JsonObject = {} if ids is None else {"ids": ids}
+        rows: list[JsonObject] = self.call("torrent_get", fields=fields, **chosen)["torrents"]
+        return rows
+
+
+def _sentence(error: JsonObject) -> str:
+    data = error.get("data")
+    detail = data.get("error_string") if isinstance(data, dict) else None
+    return f"{error['message']}: {detail}" if detail else str(error["message"])
+
+
+def _refusal(answer: HttpAnswer, had_token: bool) -> str:
+    if answer.status == 401:
+        if had_token:
+            return "the daemon does not accept this token"
+        return "the daemon asks for its token: give --token, P2PCTL_TOKEN or --state-dir"
+    said = answer.body[:300].decode("utf-8", "replace").partition("\n")[0]
+    return f"the daemon answered {answer.status}: {said}"

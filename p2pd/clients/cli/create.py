@@ -1,0 +1,158 @@
+"""p2pctl create: make a .torrent file of a file or folder; needs no daemon."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import Literal
+
+import click
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from p2pd.base.errors import P2pdError
+from p2pd.clients.cli.actions import pass_invocation
+from p2pd.clients.cli.invocation import Invocation, in_words, json_option
+from p2pd.clients.text import plain, size
+from p2pd.formats.creator import CreationOptions
+from p2pd.formats.metainfo import Metainfo, parse_torrent
+from p2pd.storage.torrent_creator import create_torrent
+
+_SIZE = re.compile(r"(\d{1,12})([KM]?)(?:i?B)?\Z", re.IGNORECASE)
+
+
+def _bytes(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    match = _SIZE.match(value)
+    if match is None:
+        raise click.BadParameter("a size is a number of bytes, or one with K or M")
+    return int(match[1]) << {"": 0, "K": 10, "M": 20}[match[2].upper()]
+
+
+@click.command()
+@click.argument("path", type=click.Path())
+@click.option("-o", "--output", type=click.Path(), help="Where to write it [NAME.torrent].")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option(
+    "--type",
+    "version",
+    type=click.Choice(["v1", "v2", "hybrid"]),
+    default="v1",
+    show_default=True,
+    help="Which clients can use it: v2 is BEP 52, hybrid is both.",
+)
+@click.option(
+    "-t", "--tracker", "trackers", multiple=True, help="Announce URL, a tier each; repeatable."
+)
+@click.option("-w", "--web-seed", "web_seeds", multiple=True, help="Web seed URL; repeatable.")
+@click.option("--private", is_flag=True, help="Peers from its trackers only (BEP 27).")
+@click.option("--source", help="A word that makes the info-hash another one.")
+@click.option("--comment", help="A comment for people.")
+@click.option(
+    "--piece-size", callback=_bytes, metavar="SIZE", help="Like 256K or 4M [grows with the data]."
+)
+@click.option("--no-date", is_flag=True, help="Leave out when it was made.")
+@click.option(
+    "--threads", type=click.IntRange(1, 64), default=min(8, os.cpu_count() or 2), help="To hash."
+)
+@json_option
+@pass_invocation
+def create(
+    invocation: Invocation,
+    path: str,
+    output: str | None,
+    force: bool,
+    version: Literal["v1", "v2", "hybrid"],
+    trackers: tuple[str, ...],
+    web_seeds: tuple[str, ...],
+    private: bool,
+    source: str | None,
+    comment: str | None,
+    piece_size: int | None,
+    no_date: bool,
+    threads: int,
+) -> None:
+    """Make a .torrent file of a file or a folder."""
+    options = CreationOptions(
+        version=version,
+        piece_length=piece_size,
+        private=private,
+        source=source,
+        trackers=tuple((url,) for url in trackers),
+        web_seeds=web_seeds,
+        comment=comment,
+        creation_date=None if no_date else int(time.time()),
+    )
+    path = os.path.abspath(path)
+    target = Path(output if output is not None else f"{os.path.basename(path)}.torrent")
+    with in_words():
+        if target.exists() and not force:
+            raise P2pdError(f"{target} is there already: --force writes over it")
+        data = _hash(invocation, path, options, threads)
+        metainfo = parse_torrent(data)
+        _write(target, data)
+    _report(invocation, target, data, metainfo)
+
+
+def _hash(invocation: Invocation, path: str, options: CreationOptions, threads: int) -> bytes:
+    progress = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+        console=invocation.console,
+        auto_refresh=invocation.console.is_terminal,
+        disable=invocation.as_json or not invocation.console.is_terminal,
+    )
+    with progress:
+        task = progress.add_task(plain(os.path.basename(path), 40), total=None)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        return create_torrent(path, options, workers=threads, progress=show)
+
+
+def _write(target: Path, data: bytes) -> None:
+    """Write the whole file or none. Raises P2pdError."""
+    try:
+        fd, temporary = tempfile.mkstemp(prefix=".p2pctl-", dir=target.parent)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                os.fchmod(fd, 0o666 & ~_umask())
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise P2pdError(f"{target} cannot be written: {error.strerror or error}") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _report(invocation: Invocation, target: Path, data: bytes, metainfo: Metainfo) -> None:
+    hashes = metainfo.info_hashes
+    facts = {
+        "path": str(target),
+        "name": metainfo.name,
+        "hash_string": hashes.hash_string,
+        "info_hash_v1": hashes.v1.hex() if hashes.v1 else "",
+        "info_hash_v2": hashes.v2.hex() if hashes.v2 else "",
+        "piece_size": metainfo.piece_length,
+        "torrent_bytes": len(data),
+    }
+    if invocation.as_json:
+        invocation.tell(facts)
+        return
+    invocation.say(f"{target}: {size(len(data))}, pieces of {size(metainfo.piece_length)}")
+    for name in ("info_hash_v1", "info_hash_v2"):
+        if facts[name]:
+            invocation.say(f"{name}: {facts[name]}")

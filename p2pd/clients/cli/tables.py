@@ -1,0 +1,166 @@
+"""The tables that p2pctl shows. Every name in them has been through `plain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.table import Table
+
+from p2pd.clients.api_client import JsonObject
+from p2pd.clients.text import duration, moment, percent, plain, rate, ratio, size, status
+
+LIST_FIELDS = [
+    "error", "error_string", "eta", "hash_string", "id", "metadata_percent_complete", "name",
+    "peers_connected", "percent_done", "rate_download", "rate_upload", "size_when_done", "status",
+    "total_size", "upload_ratio",
+]  # fmt: skip
+
+PRIORITY_WORDS = {-1: "low", 0: "normal", 1: "high"}
+
+
+def _table(*columns: str) -> Table:
+    """A table whose headings end in `>` for columns of numbers."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for heading in columns:
+        right = heading.endswith(">")
+        table.add_column(
+            heading.rstrip(">"),
+            justify="right" if right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+    return table
+
+
+def torrent_table(torrents: Iterable[JsonObject]) -> Table:
+    """One line a torrent."""
+    table = _table(
+        "Id>", "Done>", "Size>", "State", "Down>", "Up>", "Ratio>", "Peers>", "Left>", "Name"
+    )
+    for torrent in torrents:
+        table.add_row(
+            str(torrent["id"]),
+            percent(torrent["percent_done"]),
+            size(torrent["size_when_done"]),
+            status(torrent),
+            rate(torrent["rate_download"]),
+            rate(torrent["rate_upload"]),
+            ratio(torrent["upload_ratio"]),
+            str(torrent["peers_connected"]),
+            duration(torrent["eta"]),
+            plain(torrent["name"], 255),
+            style="red" if torrent["error"] else None,
+        )
+    return table
+
+
+def file_table(files: Iterable[JsonObject]) -> Table:
+    """One line a file."""
+    table = _table("Index>", "Done>", "Size>", "Wanted", "Priority", "Name")
+    for file in files:
+        share = file["bytes_completed"] / file["length"] if file["length"] else 1.0
+        table.add_row(
+            str(file["index"]),
+            percent(share),
+            size(file["length"]),
+            "yes" if file["wanted"] else "no",
+            PRIORITY_WORDS.get(file["priority"], "normal"),
+            plain(file["name"]),
+        )
+    return table
+
+
+def peer_table(peers: Iterable[JsonObject]) -> Table:
+    """One line a peer."""
+    table = _table("Address", "Done>", "Down>", "Up>", "Flags", "Transport", "Client")
+    for peer in peers:
+        host = f"[{peer['address']}]" if ":" in peer["address"] else peer["address"]
+        table.add_row(
+            f"{host}:{peer['port']}",
+            percent(peer["progress"]),
+            rate(peer["rate_to_client"]),
+            rate(peer["rate_to_peer"]),
+            plain(peer["flag_str"]),
+            plain(peer["transport"]),
+            plain(peer["client_name"], 60),
+        )
+    return table
+
+
+def info_table(torrent: JsonObject) -> Table:
+    """Everything about a torrent, a fact a line; facts that are empty are left out."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in (*_identity(torrent), *_state(torrent), *_history(torrent)):
+        if value:
+            table.add_row(name, plain(value, 4000))
+    for tracker in torrent["tracker_stats"]:
+        table.add_row("Tracker", _tracker(tracker))
+    return table
+
+
+def _identity(torrent: JsonObject) -> list[tuple[str, str]]:
+    pieces = f"{torrent['piece_count']} of {size(torrent['piece_size'])}"
+    return [
+        ("Name", torrent["name"]),
+        ("Id", str(torrent["id"])),
+        ("Info-hash v1", torrent["info_hash_v1"]),
+        ("Info-hash v2", torrent["info_hash_v2"]),
+        ("Magnet", torrent["magnet_link"]),
+        ("Folder", torrent["download_dir"]),
+        ("Labels", ", ".join(torrent["labels"])),
+        ("Comment", torrent["comment"]),
+        ("Made by", torrent["creator"]),
+        ("Made", moment(torrent["date_created"]) if torrent["date_created"] else ""),
+        ("Private", "yes" if torrent["is_private"] else ""),
+        ("Pieces", pieces if torrent["piece_count"] else ""),
+        ("Files", str(torrent["file_count"] or "")),
+    ]
+
+
+def _state(torrent: JsonObject) -> list[tuple[str, str]]:
+    sending, getting = torrent["peers_sending_to_us"], torrent["peers_getting_from_us"]
+    peers = f"{torrent['peers_connected']} connected, {sending} sending, {getting} getting"
+    checking = torrent["status"] == 2
+    return [
+        ("State", status(torrent)),
+        ("Error", torrent["error_string"]),
+        ("Checked", percent(torrent["recheck_progress"]) if checking else ""),
+        ("Done", f"{percent(torrent['percent_done'])} of {size(torrent['size_when_done'])}"),
+        ("Size", size(torrent["total_size"])),
+        ("Have", size(torrent["have_valid"])),
+        ("Down", rate(torrent["rate_download"])),
+        ("Up", rate(torrent["rate_upload"])),
+        ("Time left", duration(torrent["eta"])),
+        ("Peers", peers),
+    ]
+
+
+def _history(torrent: JsonObject) -> list[tuple[str, str]]:
+    return [
+        ("Downloaded", size(torrent["downloaded_ever"])),
+        ("Uploaded", size(torrent["uploaded_ever"])),
+        ("Ratio", ratio(torrent["upload_ratio"])),
+        ("Corrupt", size(torrent["corrupt_ever"]) if torrent["corrupt_ever"] else ""),
+        ("Added", moment(torrent["added_date"])),
+        ("Completed", moment(torrent["done_date"])),
+        ("Last active", moment(torrent["activity_date"])),
+        ("Downloading", duration(torrent["seconds_downloading"])),
+        ("Seeding", duration(torrent["seconds_seeding"])),
+    ]
+
+
+def _tracker(tracker: JsonObject) -> str:
+    if not tracker["has_announced"]:
+        result = "not asked yet"
+    elif tracker["last_announce_succeeded"]:
+        result = f"{tracker['last_announce_peer_count']} peers at {_last(tracker)}"
+    else:
+        result = f"{tracker['last_announce_result']} at {_last(tracker)}"
+    return plain(f"{tracker['announce']}: {result}", 2000)
+
+
+def _last(tracker: JsonObject) -> str:
+    return moment(tracker["last_announce_time"])

@@ -1,0 +1,87 @@
+"""Numbers and names as people read them; names from strangers lose what a terminal would obey."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+
+SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+LONGEST = 100 * 24 * 3600
+
+STATUS_WORDS = (
+    "stopped",
+    "waiting to check",
+    "checking",
+    "waiting",
+    "downloading",
+    "waiting to seed",
+    "seeding",
+)
+
+
+def plain(text: object, most: int = 1000) -> str:
+    """Text without control characters, direction marks, line breaks and half surrogates."""
+    return "".join(
+        character
+        for character in str(text)[:most]
+        if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    )
+
+
+def size(count: float) -> str:
+    """Bytes: ``1.5 GiB``."""
+    for unit in SIZE_UNITS:
+        if abs(count) < 1024 or unit == SIZE_UNITS[-1]:
+            break
+        count /= 1024
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def rate(per_second: float) -> str:
+    """Bytes per second; nothing when nothing moves."""
+    return f"{size(per_second)}/s" if per_second >= 1 else ""
+
+
+def duration(seconds: float) -> str:
+    """``2d 3h``, ``4m 05s``; nothing when it is not known, or too long to mean anything."""
+    if not 0 <= seconds < LONGEST:
+        return ""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days}d {hour}h"
+    if hours:
+        return f"{hours}h {minute:02}m"
+    return f"{minutes}m {second:02}s" if minutes else f"{second}s"
+
+
+def percent(share: float) -> str:
+    """``99.9%``: never rounded up to a hundred before it is one."""
+    tenths = min(1000, int(max(0.0, share) * 1000))
+    return "100%" if tenths == 1000 else f"{tenths / 10:.1f}%"
+
+
+def ratio(value: float) -> str:
+    """A share ratio; nothing when nothing was downloaded."""
+    return f"{value:.2f}" if value >= 0 else ""
+
+
+def moment(unix_seconds: float) -> str:
+    """A local date and time; ``never`` for 0."""
+    if unix_seconds <= 0:
+        return "never"
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_seconds))
+    except (OverflowError, ValueError, OSError):
+        return "unknown"
+
+
+def status(torrent: dict[str, object]) -> str:
+    """What a torrent is doing, in a word."""
+    number = torrent.get("status")
+    known = isinstance(number, int) and 0 <= number < len(STATUS_WORDS)
+    word = STATUS_WORDS[number] if known and isinstance(number, int) else "unknown"
+    if torrent.get("metadata_percent_complete", 1) != 1 and word == "downloading":
+        word = "getting metadata"
+    return f"{word}, error" if torrent.get("error") else word

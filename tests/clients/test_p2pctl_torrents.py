@@ -1,0 +1,237 @@
+"""p2pctl list, info, files, peers, start, stop, verify, remove, watch, and its ways to fail."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p2pd.clients.api_client import CannotConnectError, HttpAnswer
+from p2pd.clients.cli import main as main_module
+
+HOSTILE = ("\x1b", "\x07", "\u202e")
+
+
+def test_list(p2pctl: Any) -> None:
+    result = p2pctl("list")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[-3].split()[:2] == ["2", "99.9%"]
+    assert "1m 05s" in lines[-3]
+    assert "1.4 MiB/s" in lines[-3]
+    assert "Big Film" in result.output
+    assert not any(character in result.output for character in HOSTILE)
+
+
+def test_list_without_torrents(p2pctl: Any, daemon: Any) -> None:
+    daemon.torrents = []
+    assert "p2pctl add" in p2pctl("list").output
+    assert json.loads(p2pctl("list", "--json").output) == []
+
+
+def test_info_tells_facts_and_leaves_out_what_is_empty(p2pctl: Any) -> None:
+    output = p2pctl("info", "Music").output
+    for words in ("Music", "03ab" * 10, "downloading", "not registered", "1h 01m", "3 connected"):
+        assert words in output
+    assert "Corrupt" not in output
+
+
+def test_files(p2pctl: Any) -> None:
+    lines = p2pctl("files", "1").output.splitlines()
+    assert lines[-3].split()[:6] == ["0", "50.0%", "10", "B", "yes", "high"]
+    assert lines[-2].split()[:6] == ["1", "100%", "0", "B", "no", "normal"]
+    assert json.loads(p2pctl("files", "1", "--json").output)[1]["index"] == 1
+
+
+def test_peers(p2pctl: Any, daemon: Any) -> None:
+    output = p2pctl("peers", "1").output
+    assert "[2001:db8::1]:6881" in output
+    assert "2.0 KiB/s" in output
+    assert "\x1b" not in output
+    daemon.torrents[0]["peers"] = []
+    assert "no peers" in p2pctl("peers", "1").output
+
+
+@pytest.mark.parametrize(
+    ("command", "method"),
+    [("start", "torrent_start"), ("stop", "torrent_stop"), ("verify", "torrent_verify")],
+)
+def test_actions(p2pctl: Any, daemon: Any, command: str, method: str) -> None:
+    result = p2pctl(command, "music", "1")
+    assert result.exit_code == 0
+    assert p2pctl(command, "--all").exit_code == 0
+    assert daemon.asked(method) == [{"ids": [3, 1]}, {"ids": [1, 2, 3]}]
+    assert "3 Music" in result.output
+
+
+def test_remove(p2pctl: Any, daemon: Any) -> None:
+    assert p2pctl("remove", "3").exit_code == 0
+    assert p2pctl("remove", "3", "--delete-data").exit_code == 0
+    assert daemon.asked("torrent_remove") == [
+        {"ids": [3], "delete_local_data": False},
+        {"ids": [3], "delete_local_data": True},
+    ]
+    assert p2pctl("remove", "--all").exit_code == 2
+    assert len(daemon.asked("torrent_remove")) == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [("2", 2), ("01AB", 1), ("02cd02cd", 2), ("music", 3), ("other film", 2), ("THER", 2)],
+)
+def test_ways_to_name_a_torrent(p2pctl: Any, daemon: Any, word: str, number: int) -> None:
+    assert p2pctl("start", word).exit_code == 0
+    assert daemon.asked("torrent_start") == [{"ids": [number]}]
+
+
+def test_a_whole_name_beats_a_part(p2pctl: Any, daemon: Any) -> None:
+    daemon.torrents[2]["name"] = "film"
+    p2pctl("start", "Film")
+    assert daemon.asked("torrent_start") == [{"ids": [3]}]
+
+
+@pytest.mark.parametrize(
+    ("word", "words"), [("nothing", "no torrent"), ("film", "could be 2 torrents"), ("", "no tor")]
+)
+def test_bad_names_of_torrents(p2pctl: Any, daemon: Any, word: str, words: str) -> None:
+    result = p2pctl("start", word)
+    assert result.exit_code == 1
+    assert words in result.output
+    assert not any(character in result.output for character in HOSTILE)
+    assert daemon.asked("torrent_start") == []
+
+
+@pytest.mark.parametrize("arguments", [("start",), ("start", "--all", "1"), ("fly",), ("info",)])
+def test_wrong_usage(p2pctl: Any, arguments: tuple[str, ...]) -> None:
+    assert p2pctl(*arguments).exit_code == 2
+
+
+def test_json(p2pctl: Any) -> None:
+    assert [row["id"] for row in json.loads(p2pctl("list", "--json").output)] == [1, 2, 3]
+    assert json.loads(p2pctl("--json", "info", "2").output)["name"] == "other film"
+    assert json.loads(p2pctl("peers", "2", "--json").output)[0]["port"] == 6881
+    stopped = json.loads(p2pctl("stop", "2", "--json").output)
+    assert [row["id"] for row in stopped["torrents"]] == [2]
+
+
+def test_watch(p2pctl: Any, daemon: Any, invocation: Any) -> None:
+    daemon.answers["session_stats"] = {
+        "active_torrent_count": 1, "torrent_count": 3, "download_speed": 2048, "upload_speed": 0
+    }  # fmt: skip
+    result = p2pctl("watch", "--times", "2")
+    assert result.exit_code == 0
+    assert "1 of 3 torrents active, down 2.0 KiB/s, up idle" in result.output
+    lines = p2pctl("watch", "--json", "--times", "2").output.splitlines()
+    assert [len(json.loads(line)) for line in lines] == [3, 3]
+
+
+def test_watch_ends_well_on_ctrl_c(p2pctl: Any, daemon: Any, invocation: Any) -> None:
+    daemon.answers["session_stats"] = {}
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    invocation.sleep = interrupt
+    result = p2pctl("watch", "--json")
+    assert result.exit_code == 0
+    assert len(daemon.asked("torrent_get")) == 1
+
+
+def test_no_daemon(p2pctl: Any, daemon: Any) -> None:
+    daemon.raises = CannotConnectError("cannot reach the daemon at x: Connection refused")
+    result = p2pctl("list")
+    assert result.exit_code == 3
+    assert result.output == "Error: cannot reach the daemon at x: Connection refused\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (HttpAnswer(401, b""), "asks for its token"),
+        (HttpAnswer(403, b"locked out\nmore\x1b"), "403: locked out"),
+        (HttpAnswer(200, b"<html>"), "not p2pd's control API"),
+        (HttpAnswer(200, b"[]"), "not p2pd's control API"),
+        (HttpAnswer(200, b'{"result":'), "not p2pd's control API"),
+        (HttpAnswer(200, b'{"error":5}'), "not p2pd's control API"),
+        (HttpAnswer(200, b"[" * 100_000), "not p2pd's control API"),
+        (HttpAnswer(200, b'{"error":{"code":5,"message":"","data":{"error_string":"y"}}}'), ": y"),
+        (HttpAnswer(200, b'{"error":{"code":5,"message":"\\u001bm"}}'), "Error: m"),
+    ],
+)  # fmt: skip
+def test_refusals(p2pctl: Any, daemon: Any, answer: HttpAnswer, words: str) -> None:
+    daemon.http = answer
+    result = p2pctl("list")
+    assert result.exit_code == 1
+    assert words in result.output
+    assert "\x1b" not in result.output
+
+
+def test_a_wrong_token_is_said_to_be_wrong(p2pctl: Any, daemon: Any) -> None:
+    daemon.http = HttpAnswer(401, b"")
+    assert "does not accept" in p2pctl("list", "--token", "x").output
+
+
+class TestFindingTheDaemon:
+    """The url and the token: option, environment, state folder."""
+
+    def test_defaults(self, p2pctl: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("p2pd.clients.credentials.SYSTEM_STATE_DIR", "/nowhere")
+        p2pctl("list")
+        assert daemon.urls == ["http://127.0.0.1:9091"]
+        assert daemon.tokens == [None]
+
+    def test_options_before_and_after_the_command_beat_the_environment(
+        self, p2pctl: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("P2PCTL_URL", "http://env:1")
+        monkeypatch.setenv("P2PCTL_TOKEN", "env")
+        p2pctl("--url", "http://option:2", "list", "--token", "option")
+        assert (daemon.urls, daemon.tokens) == (["http://option:2"], ["option"])
+
+    def test_the_environment(
+        self, p2pctl: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("P2PCTL_URL", "http://env:1")
+        monkeypatch.setenv("P2PCTL_TOKEN", "env")
+        p2pctl("list")
+        assert (daemon.urls, daemon.tokens) == (["http://env:1"], ["env"])
+
+    def test_state_folders(
+        self, p2pctl: Any, daemon: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("p2pd.clients.credentials.SYSTEM_STATE_DIR", "/nowhere")
+        default = tmp_path / ".local" / "state" / "p2pd"
+        default.mkdir(parents=True)
+        (default / "control-token").write_text("from-default\n")
+        (tmp_path / "control-token").write_text("from-option\n")
+        p2pctl("list")
+        assert daemon.tokens.pop() == "from-default"
+
+    def test_the_option_for_the_state_folder(
+        self, p2pctl: Any, daemon: Any, tmp_path: Path
+    ) -> None:
+        (tmp_path / "control-token").write_text("from-option\n")
+        p2pctl("list", "--state-dir", str(tmp_path))
+        assert daemon.tokens == ["from-option"]
+
+    def test_a_state_folder_without_a_token(self, p2pctl: Any, tmp_path: Path) -> None:
+        result = p2pctl("list", "--state-dir", str(tmp_path))
+        assert result.exit_code == 1
+        assert "no token in" in result.output
+        (tmp_path / "control-token").write_bytes(b"\xff")
+        assert p2pctl("list", "--state-dir", str(tmp_path)).exit_code == 1
+
+
+def test_the_console_script_never_shows_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**_: Any) -> None:
+        raise RuntimeError("odd \x1b[31m")
+
+    monkeypatch.setattr(main_module, "cli", broken)
+    with pytest.raises(SystemExit) as caught:
+        main_module.main()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "Error: unexpected RuntimeError: odd [31m\n"
