@@ -1,0 +1,1 @@
+"""The composition root: options, configuration, and the daemon as one Twisted service."""

@@ -1,0 +1,99 @@
+"""What the value of a configuration key may be: a check answers the value or says what it must be.
+
+A check knows nothing of the key it is for; its caller puts the key's name before the sentence.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable
+
+from p2pd.base.addresses import canonical_host
+from p2pd.base.errors import ConfigError, FormatError
+
+Check = Callable[[Any], Any]
+
+MAX_TEXT = 4096
+
+
+def _refusal(wanted: str, value: Any) -> ConfigError:
+    shown = repr(value)
+    return ConfigError(f"must be {wanted}, not {shown if len(shown) <= 60 else shown[:57] + '...'}")
+
+
+def flag(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise _refusal("true or false", value)
+    return value
+
+
+def whole(low: int, high: int) -> Check:
+    """A whole number from `low` to `high`."""
+
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise _refusal(f"a whole number from {low} to {high}", value)
+        return value
+
+    return check
+
+
+def number(low: float, high: float) -> Check:
+    """A number from `low` to `high`; whole ones are taken too. NaN is no number."""
+
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise _refusal(f"a number from {low:g} to {high:g}", value)
+        if not low <= value <= high:
+            raise _refusal(f"a number from {low:g} to {high:g}", value)
+        return float(value)
+
+    return check
+
+
+def one_of(*words: str) -> Check:
+    """One of these words."""
+    wanted = ", ".join(words[:-1]) + f" or {words[-1]}"
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise _refusal(wanted, value)
+        return value
+
+    return check
+
+
+def folder(value: Any) -> str:
+    """An absolute path, or one in a home (``~``), in its normal form; empty stays empty."""
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        raise _refusal("a path", value)
+    if not value:
+        return value
+    path = os.path.expanduser(value)
+    if not os.path.isabs(path):
+        raise _refusal("an absolute path, or one that starts with ~", value)
+    return os.path.normpath(path)
+
+
+def address(value: Any) -> str:
+    """An IP address to bind; empty stays empty and means all of them."""
+    if value == "":
+        return ""
+    wanted = "an IP address of this machine, or empty for all"
+    if not isinstance(value, str):
+        raise _refusal(wanted, value)
+    try:
+        return canonical_host(value)
+    except FormatError:
+        raise _refusal(wanted, value) from None
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """A list of host names."""
+    if not isinstance(value, (list, tuple)) or len(value) > 1000:
+        raise _refusal("a list of names", value)
+    for name in value:
+        if not isinstance(name, str) or not name or not name.isprintable() or len(name) > 255:
+            raise _refusal("a list of names", value)
+    return tuple(value)

@@ -1,0 +1,186 @@
+"""Every key of the configuration: its default, what it means, and what it may be set to.
+
+One frozen dataclass for each section; `etc/p2pd.toml` and the checks come from the fields here.
+Where values come from is config_sources.py's business. The daemon only ever reads these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Mapping
+
+from p2pd.base.errors import ConfigError
+from p2pd.service.checks import Check, address, flag, folder, names, number, one_of, whole
+
+PORT = whole(0, 65535)
+
+
+def key(default: Any, check: Check, doc: str) -> Any:
+    """A field that is a configuration key; `doc` is the comment that etc/p2pd.toml gives it."""
+    return field(default=default, metadata={"check": check, "doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class PeersSection:
+    """Connections with peers."""
+
+    port: int = key(6881, PORT, "TCP port that peers dial; 0 takes any free one.")
+    interface: str = key(
+        "", address, "Address to listen on and to dial from; empty is every one, IPv4 and IPv6."
+    )
+    encryption: str = key(
+        "preferred",
+        one_of("off", "allowed", "preferred", "required"),
+        "Obfuscated connections: off, allowed, preferred or required.\n"
+        "This version has none, so it refuses to start with required.",
+    )
+    max_connections: int = key(500, whole(1, 65535), "Connections in all.")
+    max_connections_per_torrent: int = key(100, whole(1, 65535), "Connections of one torrent.")
+    max_half_open: int = key(50, whole(1, 10_000), "Connections being dialled at one time.")
+    request_timeout: float = key(
+        30.0,
+        number(1, 600),
+        "Seconds until a block is asked of another peer, before there are response times to go by.",
+    )
+    upload_slots: int = key(4, whole(1, 1000), "Peers of a torrent that are given data at a time.")
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverySection:
+    """Where peers are found, besides trackers. Nothing here is built yet: no effect."""
+
+    dht: bool = key(True, flag, "The distributed hash table (BEP 5).")
+    lsd: bool = key(True, flag, "Local service discovery (BEP 14).")
+    pex: bool = key(True, flag, "Peer exchange (BEP 11).")
+
+
+@dataclass(frozen=True, slots=True)
+class ReachabilitySection:
+    """How peers outside reach this machine. Nothing here is built yet: no effect."""
+
+    port_mapping: bool = key(True, flag, "Ask the router to forward the port (UPnP, NAT-PMP, PCP).")
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceSection:
+    """What trackers are told and asked."""
+
+    numwant: int = key(200, whole(0, 2000), "Peers to ask a tracker for.")
+    timeout: float = key(30.0, number(1, 300), "Seconds that a tracker has to answer.")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSection:
+    """The control API: POST /rpc and POST /transmission/rpc."""
+
+    port: int = key(9091, PORT, "TCP port; 0 takes any free one.")
+    interface: str = key("127.0.0.1", address, "Address to listen on; empty is every one.")
+    auth: bool = key(
+        True, flag, "Ask for the token in STATE_DIR/control-token, as Bearer or as Basic user p2pd."
+    )
+    allowed_hosts: tuple[str, ...] = key(
+        (),
+        names,
+        "Names this API may be called by besides localhost and IP addresses; * and ? match.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSection:
+    """A tracker of one's own: HTTP announce and scrape, kept in memory."""
+
+    enabled: bool = key(False, flag, "Whether to run it.")
+    port: int = key(6969, PORT, "TCP port; 0 takes any free one.")
+    interface: str = key("127.0.0.1", address, "Address to listen on; empty is every one.")
+    announce_interval: int = key(
+        1800, whole(1, 86_400), "Seconds after which peers are told to announce again."
+    )
+    max_torrents: int = key(100_000, whole(1, 100_000_000), "Torrents to keep track of.")
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSection:
+    """Files and the disk."""
+
+    download_dir: str = key(
+        "", folder, "Where downloads go; empty is ~/Downloads/p2pd. Clients may choose others."
+    )
+    preallocation: str = key(
+        "sparse",
+        one_of("none", "sparse", "full"),
+        "Space for a new file: none, sparse (its size, without blocks) or full.",
+    )
+    memory_in_flight_mib: int = key(
+        64, whole(1, 65_536), "MiB of pieces in memory that are not written yet, over all torrents."
+    )
+    threads: int = key(4, whole(1, 64), "Threads that read, write and hash.")
+    open_files: int = key(256, whole(8, 100_000), "Data files to keep open.")
+
+
+@dataclass(frozen=True, slots=True)
+class StateSection:
+    """What the daemon remembers between runs."""
+
+    dir: str = key(
+        "",
+        folder,
+        "Database and control token; empty is $XDG_STATE_HOME/p2pd or ~/.local/state/p2pd.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSection:
+    """What the daemon says."""
+
+    level: str = key(
+        "info",
+        one_of("debug", "info", "warn", "error"),
+        "The least important messages to write: debug, info, warn or error.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration, checked."""
+
+    peers: PeersSection = PeersSection()
+    discovery: DiscoverySection = DiscoverySection()
+    reachability: ReachabilitySection = ReachabilitySection()
+    announce: AnnounceSection = AnnounceSection()
+    control: ControlSection = ControlSection()
+    tracker: TrackerSection = TrackerSection()
+    storage: StorageSection = StorageSection()
+    state: StateSection = StateSection()
+    logging: LoggingSection = LoggingSection()
+
+
+SECTIONS: Mapping[str, type[Any]] = {each.name: type(each.default) for each in fields(Config)}
+
+
+def keys_of(section: str) -> dict[str, Field[Any]]:
+    """The keys of a section, in order. Raises ConfigError for a section that does not exist."""
+    if section not in SECTIONS:
+        raise ConfigError(f"there is no section {section[:60]!r}; there are: {', '.join(SECTIONS)}")
+    return {each.name: each for each in fields(SECTIONS[section])}
+
+
+def checked(section: str, name: str, value: Any) -> Any:
+    """The value as the key keeps it. Raises ConfigError naming the key and what it must be."""
+    known = keys_of(section)
+    if name not in known:
+        raise ConfigError(
+            f"there is no key {name[:60]!r} in section {section}; there are: {', '.join(known)}"
+        )
+    try:
+        return known[name].metadata["check"](value)
+    except ConfigError as problem:
+        raise ConfigError(f"{section}.{name} {problem}") from None
+
+
+def config_of(values: Mapping[tuple[str, str], Any]) -> Config:
+    """The configuration of these values over the defaults. Raises ConfigError."""
+    by_section: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for (section, name), value in values.items():
+        kept = checked(section, name, value)
+        by_section[section][name] = kept
+    return Config(**{name: SECTIONS[name](**kept) for name, kept in by_section.items()})

@@ -1,0 +1,56 @@
+"""The control API's token: made once, kept in the state folder, readable by its owner alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from p2pd.base.errors import StateError
+
+TOKEN_NAME = "control-token"
+TOKEN_BYTES = 32
+MAX_FILE = 4096
+
+
+def token_path(state_folder: str) -> str:
+    """Where the token lies."""
+    return os.path.join(state_folder, TOKEN_NAME)
+
+
+def load_token(state_folder: str) -> str:
+    """The token of this state folder; made at the first start. Raises StateError.
+
+    The caller holds the folder's lock: two daemons that both make one would each know another.
+    """
+    path = token_path(state_folder)
+    try:
+        return _read(path) if os.path.lexists(path) else _made(path)
+    except OSError as problem:
+        raise StateError(f"{path}: {problem.strerror}") from None
+
+
+def _made(path: str) -> str:
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    new = f"{path}.new"
+    # Written aside and moved into place: a token file is whole from the moment it is there.
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(file, 0o600)
+        os.write(file, f"{token}\n".encode())
+        os.fsync(file)
+    finally:
+        os.close(file)
+    os.replace(new, path)
+    return token
+
+
+def _read(path: str) -> str:
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    with open(file, "rb") as opened:
+        if os.fstat(file).st_mode & 0o077:
+            os.fchmod(file, 0o600)
+        data = opened.read(MAX_FILE + 1)
+    token = data.decode("ascii", "replace").strip()
+    if not token or not token.isascii() or not token.isprintable() or len(data) > MAX_FILE:
+        raise StateError(f"{path}: holds no token; remove it, and the next start makes one")
+    return token

@@ -1,0 +1,99 @@
+"""The service that twistd runs: folders and ports are taken here, before anything is started.
+
+Whatever cannot be had is one line on stderr and exit status 1, with nothing half-started.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable, Sequence
+
+from twisted.internet.error import CannotListenError
+from twisted.logger import ILogObserver
+
+from p2pd.base.errors import ConfigError, P2pdError
+from p2pd.service.config import Config
+from p2pd.service.control_token import load_token
+from p2pd.service.ending import end_failed, end_well_on_sigterm
+from p2pd.service.folders import FolderLock, Place, download_folder, make_writable, state_folder
+from p2pd.service.logging import log_file, log_observer
+from p2pd.service.node import Node, NodePart
+from p2pd.service.notify import notify
+from p2pd.service.options import Options, refuse
+
+__all__ = ["Options", "makeService", "make_service"]
+
+DEFAULT_LOG_FILE = "twistd.log"
+
+Compose = Callable[[Config, Place, Any], Sequence[NodePart]]
+
+
+def makeService(options: Options) -> Node:  # noqa: N802 - Twisted's name
+    """What the plugin names: the daemon on the reactor of this process."""
+    # Here and not above: a mistake in the options is answered before the daemon is even loaded.
+    from twisted.internet import reactor
+
+    from p2pd.service.composition import compose
+
+    node = make_service(options, reactor, compose)
+    end_well_on_sigterm(reactor)
+    return node
+
+
+def make_service(options: Options, reactor: Any, compose: Compose) -> Node:
+    """The daemon, with its folders and ports taken. Ends the program when they cannot be had."""
+    config = options.config
+    lock = FolderLock(state_folder(config))
+    try:
+        place = _take_place(config, lock)
+        return _make_node(config, place, reactor, compose, _observer(options))
+    except (P2pdError, CannotListenError) as problem:
+        lock.release()
+        refuse(" ".join(str(problem).split()))
+
+
+def _take_place(config: Config, lock: FolderLock) -> Place:
+    state, downloads = state_folder(config), download_folder(config)
+    make_writable(state, mode=0o700)
+    lock.take()
+    make_writable(downloads)
+    return Place(state, downloads, load_token(state) if config.control.auth else None)
+
+
+def _make_node(
+    config: Config, place: Place, reactor: Any, compose: Compose, observer: ILogObserver | None
+) -> Node:
+    _refuse_unbuilt(config)
+    node = Node(
+        compose(config, place, reactor),
+        reactor,
+        ready=lambda: notify("READY=1"),
+        failed=lambda sentence: end_failed(reactor, sentence),
+        stopping=lambda: notify("STOPPING=1"),
+        observer=observer,
+    )
+    node.take_ports()
+    return node
+
+
+def _refuse_unbuilt(config: Config) -> None:
+    # Going on without would be to send in the clear what its owner wanted hidden.
+    if config.peers.encryption == "required":
+        raise ConfigError(
+            "peers.encryption: this version cannot encrypt, so nothing can require it"
+        )
+
+
+def _observer(options: Options) -> ILogObserver | None:
+    """Our lines instead of twistd's, wherever twistd was told to write them."""
+    process = options.parent or {}
+    if process.get("logger") is not None or process.get("syslog"):
+        return None
+    level = options.config.logging.level
+    path = process.get("logfile")
+    if path in (None, "", "-"):
+        if process.get("nodaemon", True):
+            return log_observer(sys.stdout, level)
+        if path == "-":
+            refuse("a daemon in the background cannot log to stdout")
+    return log_observer(log_file(path or DEFAULT_LOG_FILE), level)

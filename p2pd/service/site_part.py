@@ -1,0 +1,47 @@
+"""A site of the daemon as a part of the node: an HTTP port, and what answers behind it."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from twisted.internet.interfaces import IReactorSocket
+from twisted.internet.protocol import ServerFactory
+
+from p2pd.service.http_port import HttpPort
+
+
+class SitePart:
+    """Serves what `make_site` makes; made at the start, when what it shows is there.
+
+    `describe` is given the ``host:port`` that the site can be called at from this machine.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        port: HttpPort,
+        make_site: Callable[[], ServerFactory[Any]],
+        reactor: IReactorSocket,
+        describe: Callable[[str], str],
+    ) -> None:
+        self.name = name
+        self._port = port
+        self._make_site = make_site
+        self._reactor = reactor
+        self._describe = describe
+
+    def take_ports(self) -> None:
+        """Take the port. Raises ConfigError."""
+        self._port.take()
+
+    def describe(self) -> str:
+        """Where it is."""
+        return self._describe(f"{self._port.url_host}:{self._port.port}")
+
+    async def start(self) -> None:
+        """Answer from now on."""
+        self._port.serve(self._reactor, self._make_site())
+
+    async def stop(self) -> None:
+        """Take no more calls; those under way end with the process."""
+        await self._port.close()
