@@ -1,0 +1,100 @@
+"""Dialling: a bounded number of attempts at once, shared fairly among the torrents that want peers."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Callable, Protocol, Sequence
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.transports.interfaces import (
+    Dialling,
+    PeerStream,
+    StreamReceiver,
+    StreamTransport,
+)
+
+CONNECT_SECONDS = 15.0
+
+
+class DialTorrent(Protocol):
+    """What the dialler needs of a torrent."""
+
+    @property
+    def wants_peers(self) -> bool:
+        """Whether it runs and is below its connection limit."""
+
+    def candidates(self, count: int) -> Sequence[PeerAddress]: ...
+    def dial_started(self, address: PeerAddress) -> None: ...
+    def dial_failed(self, address: PeerAddress, reason: str) -> None: ...
+
+
+class Dialer:
+    """Starts connection attempts; `connections` says how many are open or half open in all."""
+
+    def __init__(
+        self,
+        transport: StreamTransport,
+        *,
+        half_open_limit: int,
+        may_connect: Callable[[], bool],
+        connected: Callable[[DialTorrent, PeerAddress, PeerStream], StreamReceiver],
+    ) -> None:
+        self._transport = transport
+        self._half_open_limit = half_open_limit
+        self._may_connect = may_connect
+        self._connected = connected
+        self._attempts: dict[tuple[int, PeerAddress], Dialling] = {}
+        self._waiting: deque[DialTorrent] = deque()
+
+    @property
+    def half_open(self) -> int:
+        """Connection attempts under way."""
+        return len(self._attempts)
+
+    def wake(self, torrent: DialTorrent) -> None:
+        """The torrent may have candidates: dial now, as far as the limits allow."""
+        if torrent not in self._waiting:
+            self._waiting.append(torrent)
+        self._dial_next()
+
+    def forget(self, torrent: DialTorrent) -> None:
+        """The torrent stopped: its attempts are given up."""
+        if torrent in self._waiting:
+            self._waiting.remove(torrent)
+        for key in [key for key in self._attempts if key[0] == id(torrent)]:
+            self._attempts.pop(key).cancel()
+            torrent.dial_failed(key[1], "the torrent stopped")
+
+    def close(self) -> None:
+        """Give up everything."""
+        self._waiting.clear()
+        attempts, self._attempts = self._attempts, {}
+        for attempt in attempts.values():
+            attempt.cancel()
+
+    def _dial_next(self) -> None:
+        while self._waiting and self.half_open < self._half_open_limit and self._may_connect():
+            torrent = self._waiting.popleft()
+            if not torrent.wants_peers:
+                continue
+            found = torrent.candidates(1)
+            if found:
+                self._waiting.append(torrent)
+                self._dial(torrent, found[0])
+
+    def _dial(self, torrent: DialTorrent, address: PeerAddress) -> None:
+        key = (id(torrent), address)
+        torrent.dial_started(address)
+
+        def connected(stream: PeerStream) -> StreamReceiver:
+            self._attempts.pop(key, None)
+            receiver = self._connected(torrent, address, stream)
+            self._dial_next()
+            return receiver
+
+        def failed(reason: str) -> None:
+            self._attempts.pop(key, None)
+            torrent.dial_failed(address, reason)
+            self._dial_next()
+
+        self._attempts[key] = self._transport.dial(address, connected, failed, CONNECT_SECONDS)

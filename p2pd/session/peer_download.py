@@ -1,0 +1,174 @@
+"""The download side of one peer: keep its request window full, take its blocks, time it out.
+
+All accounting happens once per wake-up (`settle`), not per block.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, Sequence
+
+from p2pd.base.piece_set import PieceSet
+from p2pd.base.rates import RollingRate
+from p2pd.base.requests import Request
+from p2pd.protocols.peerwire.messages import Block, Cancel, encode_requests
+from p2pd.session.torrent_pieces import TorrentPieces
+from p2pd.swarm.request_pipeline import RequestWindow
+
+UNASKED_LIMIT = 200
+"""Unasked-for blocks, beyond those we cancelled ourselves, after which a peer is dropped."""
+
+
+class DownloadPeer(Protocol):
+    """What a download needs from its peer session."""
+
+    pieces: PieceSet | None
+
+    @property
+    def supports_fast(self) -> bool: ...
+    @property
+    def peer_choking(self) -> bool: ...
+    @property
+    def am_interested(self) -> bool: ...
+    @property
+    def allowed_fast(self) -> set[int]:
+        """Pieces that the peer serves although it chokes us (BEP 6)."""
+
+    @property
+    def suggested(self) -> Sequence[int]: ...
+
+    def send(self, message: object) -> None: ...
+    def send_bytes(self, raw: bytes) -> None: ...
+    def send_to(self, peer: object, message: object) -> None:
+        """Queue and flush a message at another peer of the torrent."""
+
+    def payload_received(self, size: int, now: float) -> None:
+        """`size` bytes of wanted payload came."""
+
+    def payload_wasted(self, size: int) -> None:
+        """`size` bytes came that were not needed."""
+
+    def nothing_to_ask(self) -> None:
+        """The picker has nothing for this peer now."""
+
+    def drop(self, reason: str) -> None: ...
+
+
+class PeerDownload:
+    """What is asked of one peer, and what came."""
+
+    __slots__ = (
+        "rate", "total", "window", "_blocks", "_bytes", "_cancelled", "_peer", "_pieces",
+        "_unasked", "last_block_at", "last_request_at",
+    )  # fmt: skip
+
+    def __init__(self, peer: DownloadPeer, window: RequestWindow) -> None:
+        self._peer = peer
+        self._pieces: TorrentPieces | None = None
+        self.window = window
+        self.rate = RollingRate()
+        self.total = 0
+        self.last_block_at = 0.0
+        self.last_request_at = 0.0
+        self._blocks = 0
+        self._bytes = 0
+        self._unasked = 0
+        self._cancelled = 0
+
+    def attach(self, pieces: TorrentPieces) -> None:
+        """The metadata is known: there is something to ask for."""
+        self._pieces = pieces
+
+    @property
+    def outstanding(self) -> int:
+        """Requests sent and not yet answered."""
+        return 0 if self._pieces is None else self._pieces.outstanding(self._peer)
+
+    def block(self, block: Block) -> None:
+        """Take one block; its bytes are copied here and now."""
+        size = len(block.data)
+        if self._pieces is None:
+            self._waste(size)
+            return
+        outcome = self._pieces.receive(self._peer, block)
+        if not outcome.accepted:
+            self._waste(size)
+            return
+        self._blocks += 1
+        self._bytes += size
+        for other in outcome.also_asked:
+            self._peer.send_to(other, Cancel(block.piece, block.begin, size))
+
+    def settle(self, now: float) -> None:
+        """Once per wake-up: count what came, and refill the window."""
+        if self._blocks:
+            self.window.on_blocks(self._blocks, self._bytes, now)
+            self.rate.add(self._bytes, now)
+            self.total += self._bytes
+            self.last_block_at = now
+            self._peer.payload_received(self._bytes, now)
+            self._blocks = self._bytes = 0
+        self.refill(now)
+
+    def refill(self, now: float) -> None:
+        """Ask for more when the window has room and the peer lets us."""
+        peer, pieces = self._peer, self._pieces
+        if pieces is None or peer.pieces is None or not peer.am_interested:
+            return
+        only = None
+        if peer.peer_choking:
+            only = peer.allowed_fast
+            if not only:
+                return
+        outstanding = pieces.outstanding(peer)
+        count = self.window.refill(outstanding)
+        if count <= 0:
+            return
+        requests = pieces.pick(
+            peer, peer.pieces, count, only=only, prefer=peer.suggested, slow=self.window.snubbed
+        )
+        if requests:
+            peer.send_bytes(encode_requests(requests))
+            self.window.on_request_sent(len(requests), now)
+            self.last_request_at = now
+        elif not outstanding:
+            peer.nothing_to_ask()
+
+    def choked(self) -> None:
+        """A choke throws our requests away, unless BEP 6 has each of them refused by name."""
+        if self._pieces is not None and not self._peer.supports_fast:
+            self._cancelled += self._pieces.outstanding(self._peer)
+            self._pieces.forget_requests(self._peer)
+
+    def rejected(self, request: Request) -> None:
+        """The peer will not serve it (BEP 6): somebody else may."""
+        if self._pieces is not None:
+            self._pieces.request_failed(self._peer, request)
+
+    def cancel(self, request: Cancel) -> None:
+        """Another peer was faster: tell this one not to send it."""
+        self._cancelled += 1
+        self._peer.send(request)
+
+    def tick(self, now: float) -> None:
+        """Give the blocks of a silent peer to others when its time is up."""
+        pieces = self._pieces
+        if pieces is None or not pieces.outstanding(self._peer):
+            return
+        waiting_since = max(self.last_block_at, self.last_request_at)
+        if self.window.timed_out(waiting_since, now):
+            overdue = list(pieces.peer_requests(self._peer))
+            for request in overdue:
+                self._peer.send(Cancel(*request))
+            self._cancelled += len(overdue)
+            pieces.forget_requests(self._peer)
+
+    def close(self) -> None:
+        """The peer is gone; what was asked of it goes back to the pool."""
+        if self._pieces is not None:
+            self._pieces.forget_peer(self._peer)
+
+    def _waste(self, size: int) -> None:
+        self._peer.payload_wasted(size)
+        self._unasked += 1
+        if self._unasked > UNASKED_LIMIT + self._cancelled:
+            self._peer.drop("it keeps sending blocks that nobody asked for")

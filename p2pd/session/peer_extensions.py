@@ -1,0 +1,91 @@
+"""Extensions on one connection (BEP 10): the handshake, and whom each message is for."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.protocols.peerwire import messages as wire
+from p2pd.protocols.peerwire.extensions.donthave import parse_donthave
+from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
+from p2pd.protocols.peerwire.extensions.upload_only import encode_upload_only, parse_upload_only
+
+HANDSHAKE_ID = 0
+LOCAL_IDS = {"ut_metadata": 2, "lt_donthave": 3, "upload_only": 4}
+"""The ids under which peers send each extension to us."""
+
+_LOCAL_NAMES = {id_: name for name, id_ in LOCAL_IDS.items()}
+
+
+class ExtensionPeer(Protocol):
+    """What extensions need from their peer session."""
+
+    address: PeerAddress
+    listen_address: PeerAddress | None
+    upload_only: bool
+    torrent: Any
+
+    def send(self, message: Any) -> None: ...
+    def lost_piece(self, piece: int) -> None: ...
+
+
+class PeerExtensions:
+    """What the peer speaks, by name."""
+
+    __slots__ = ("_peer", "metadata_size", "offered", "remote_ids", "request_limit", "version")
+
+    def __init__(self, peer: ExtensionPeer, *, offered: bool) -> None:
+        self._peer = peer
+        self.offered = offered
+        self.remote_ids: dict[str, int] = {}
+        self.version = ""
+        self.metadata_size = 0
+        self.request_limit: int | None = None
+
+    def greet(self) -> None:
+        """Send our extension handshake if the peer knows BEP 10."""
+        if self.offered:
+            mine = self._peer.torrent.extension_handshake(self._peer, LOCAL_IDS)
+            self._peer.send(wire.Extended(HANDSHAKE_ID, mine.encode()))
+
+    def speaks(self, name: str) -> bool:
+        """Whether the peer takes messages of this extension."""
+        return name in self.remote_ids
+
+    def send(self, name: str, payload: bytes) -> None:
+        """Send a message of an extension that the peer speaks; else nothing is sent."""
+        remote_id = self.remote_ids.get(name)
+        if remote_id:
+            self._peer.send(wire.Extended(remote_id, payload))
+
+    def became_upload_only(self) -> None:
+        """Tell the peer that we will ask for nothing more (BEP 21)."""
+        self.send("upload_only", encode_upload_only(True))
+
+    def received(self, id_: int, payload: bytes) -> None:
+        """A message; one of an extension that we did not offer is ignored. Raises FormatError."""
+        if id_ == HANDSHAKE_ID:
+            self._greeted(ExtensionHandshake.parse(payload))
+            return
+        name = _LOCAL_NAMES.get(id_)
+        if name == "lt_donthave":
+            self._peer.lost_piece(parse_donthave(payload))
+        elif name == "upload_only":
+            self._peer.upload_only = parse_upload_only(payload)
+        elif name is not None:
+            self._peer.torrent.extended(self._peer, name, payload)
+
+    def _greeted(self, theirs: ExtensionHandshake) -> None:
+        """BEP 10: a later handshake changes what it names; id 0 switches an extension off."""
+        for name, remote_id in theirs.messages.items():
+            if remote_id:
+                self.remote_ids[name] = remote_id
+            else:
+                self.remote_ids.pop(name, None)
+        self.version = theirs.version or self.version
+        self.metadata_size = theirs.metadata_size or self.metadata_size
+        self.request_limit = theirs.reqq or self.request_limit
+        self._peer.upload_only = self._peer.upload_only or bool(theirs.upload_only)
+        if theirs.p and self._peer.listen_address is None:
+            self._peer.listen_address = PeerAddress(self._peer.address.host, theirs.p)
+        self._peer.torrent.peer_ready(self._peer)

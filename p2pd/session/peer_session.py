@@ -1,0 +1,445 @@
+"""One connected peer of one torrent: what it has, who chokes whom, and what is on the way.
+
+Wire events come in, one batch per wake-up; the download and upload sides, extensions, metadata
+and piece layers are objects of their own that this one joins. Follows BEP 3 (choke, interest,
+bitfield), BEP 6 (have all, have none, allowed fast, suggest, reject), BEP 21, BEP 52 and BEP 54.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Protocol, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import FormatError
+from p2pd.base.ids import client_name
+from p2pd.base.piece_set import PieceSet
+from p2pd.base.requests import Request
+from p2pd.protocols.peerwire import messages as wire
+from p2pd.protocols.peerwire.connection import Event, PeerTimedOut, PeerWire, PeerWireError
+from p2pd.protocols.peerwire.fast import allowed_fast_set
+from p2pd.session.handshaking import Handshaking
+from p2pd.session.peer_download import PeerDownload
+from p2pd.session.peer_extensions import PeerExtensions
+from p2pd.session.peer_pieces import PeerPieces, announce_pieces
+from p2pd.session.peer_upload import PeerUpload, check_request
+from p2pd.session.torrent_content import TorrentContent
+from p2pd.swarm.request_pipeline import RequestWindow
+from p2pd.transports.interfaces import Buffer, PeerStream
+
+SEND_LIMIT = 8 * 1024 * 1024
+"""Bytes that may wait for a peer that does not read before it is dropped."""
+
+ALLOWED_FAST_COUNT = 10
+MAX_SUGGESTED = 16
+
+
+class PeerTorrent(Protocol):
+    """What a peer session needs of its torrent."""
+
+    content: TorrentContent | None
+
+    def seconds(self) -> float: ...
+    def new_window(self) -> RequestWindow: ...
+    def have(self) -> PieceSet | None:
+        """What we may say that we have; None while there is no metadata."""
+
+    def is_complete(self) -> bool: ...
+    def wants_any_of(self, pieces: PieceSet) -> bool: ...
+    def wants_piece(self, piece: int) -> bool: ...
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[bytes]]: ...
+    def payload_received(self, size: int, now: float) -> None: ...
+    def payload_wasted(self, size: int) -> None: ...
+    def payload_sent(self, size: int, now: float) -> None: ...
+    def starved(self, peer: PeerSession) -> None: ...
+    def interest_changed(self, peer: PeerSession) -> None: ...
+    def peer_ready(self, peer: PeerSession) -> None:
+        """The extension handshake is through."""
+
+    def extended(self, peer: PeerSession, name: str, payload: bytes) -> None:
+        """A message of an extension that the torrent handles."""
+
+    def hash_message(self, peer: PeerSession, message: Any) -> None:
+        """A hash request, hashes or reject (BEP 52)."""
+
+    def peer_gone(self, peer: PeerSession, reason: str, *, misbehaved: bool) -> None: ...
+
+
+class PeerSession:
+    """A peer that has shaken hands. Hashable by identity: policies use it as their key."""
+
+    log = Logger()
+    transport_name = "tcp"
+    encrypted = False
+
+    def __init__(self, torrent: PeerTorrent, shaken: Handshaking) -> None:
+        remote = shaken.remote
+        self.torrent = torrent
+        self.wire: PeerWire = shaken.wire
+        self.stream: PeerStream = shaken.stream
+        self.address: PeerAddress = shaken.address
+        self.listen_address: PeerAddress | None = None if shaken.incoming else shaken.address
+        self.source = shaken.source
+        self.incoming = shaken.incoming
+        self.v2 = shaken.v2
+        self.peer_id = remote.peer_id
+        self.supports_fast = remote.supports_fast
+        self.connected_at = torrent.seconds()
+        self.am_choking = True
+        self.am_interested = False
+        self.peer_choking = True
+        self.peer_interested = False
+        self.optimistic = False
+        self.upload_only = False
+        self.closed = False
+        self.told = PeerPieces()
+        self.allowed_fast: set[int] = set()
+        self.served_fast: set[int] = set()
+        self.suggested: list[int] = []
+        self.extensions = PeerExtensions(self, offered=remote.supports_extensions)
+        self.download = PeerDownload(self, torrent.new_window())
+        self.upload = PeerUpload(self)
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def begin(self, events: Sequence[Event]) -> None:
+        """Say what we have, and handle what came in behind the handshake."""
+        self.stream.receiver = self
+        announce_pieces(self, self.torrent.have())
+        self.extensions.greet()
+        if self.torrent.content is not None:
+            self._attach(self.torrent.content)
+        self._handle(events, self.seconds())
+        self.flush()
+
+    def metadata_arrived(self, content: TorrentContent) -> None:
+        """The torrent knows its pieces now: what the peer said of them before has a meaning."""
+        self._attach(content)
+        announce_haves = content.have.count and not self.closed
+        if announce_haves:
+            for piece in content.have:
+                self.send(wire.Have(piece))
+        self.fed()
+
+    def download_finished(self) -> None:
+        """We have all that we want: say so, and part from peers that have it all too."""
+        self.update_interest()
+        self.extensions.became_upload_only()
+        self.flush()
+        self._part_if_both_done()
+
+    def drop(self, reason: str, *, misbehaved: bool = True) -> None:
+        """Close the connection because of something the peer did."""
+        if not self.closed:
+            self.log.debug("{address} dropped: {reason}", address=self.address, reason=reason)
+            self.stream.abort()
+            self._gone(reason, misbehaved=misbehaved)
+
+    def disconnect(self, reason: str) -> None:
+        """Close the connection for a reason of our own."""
+        if not self.closed:
+            self.flush()
+            self.stream.close()
+            self._gone(reason, misbehaved=False)
+
+    def tick(self, now: float) -> None:
+        """Once a second: keep-alives, silence, overdue requests."""
+        deadline = self.wire.next_deadline()
+        if deadline is not None and deadline <= now:
+            self._handle(self.wire.handle_timer(now), now)
+        if not self.closed:
+            self.download.tick(now)
+            self.flush()
+        if not self.closed and self.stream.pending > SEND_LIMIT:
+            self.drop("it does not read what it asked for")
+
+    # -- the stream ---------------------------------------------------------------------------
+
+    def stream_received(self, data: memoryview) -> None:
+        """One wake-up's bytes: parse, handle, account, refill, answer, in that order."""
+        if self.closed:
+            return
+        now = self.seconds()
+        try:
+            events = self.wire.receive_data(data, now)
+        except PeerWireError as problem:
+            self.drop(str(problem))
+            return
+        self._handle(events, now)
+
+    def stream_writable(self) -> None:
+        """The socket took what it had: read the next blocks."""
+        self.upload.serve()
+
+    def stream_lost(self, reason: str) -> None:
+        """The connection is gone."""
+        self._gone(reason, misbehaved=False)
+
+    def _handle(self, events: Sequence[Event], now: float) -> None:
+        block = self.download.block
+        for event in events:
+            kind = type(event)
+            if kind is wire.Block:
+                block(event)
+            else:
+                handler = _HANDLERS.get(kind)
+                if handler is not None:
+                    try:
+                        handler(self, event)
+                    except FormatError as problem:
+                        self.drop(str(problem))
+            if self.closed:
+                return
+        self.download.settle(now)
+        self.flush()
+        self.upload.serve()
+
+    # -- sending ------------------------------------------------------------------------------
+
+    def send(self, message: Any) -> None:
+        """Queue a message; it leaves with the next `flush`."""
+        self.wire.send(message)
+
+    def send_bytes(self, raw: bytes) -> None:
+        """Queue messages that are encoded already."""
+        self.wire.send_bytes(raw)
+
+    def send_to(self, peer: object, message: Any) -> None:
+        """Send a cancel to another peer of the torrent."""
+        assert isinstance(peer, PeerSession)
+        if not peer.closed:
+            peer.download.cancel(message)
+            if peer is not self:
+                peer.flush()
+
+    def flush(self) -> None:
+        """Give what is queued to the stream."""
+        data = self.wire.data_to_send()
+        if data and not self.closed:
+            self.stream.write([data])
+
+    def write(self, buffers: Sequence[Buffer]) -> None:
+        """Payload, behind what was flushed."""
+        self.stream.write(buffers)
+
+    @property
+    def send_pending(self) -> int:
+        """Bytes the socket has yet to take."""
+        return self.stream.pending
+
+    # -- choke and interest -------------------------------------------------------------------
+
+    def choke(self) -> None:
+        """Serve this peer no more, but for its allowed-fast pieces."""
+        if not self.am_choking:
+            self.am_choking = True
+            self.send(wire.Choke())
+            served = self.served_fast
+            self.upload.refuse_all(keep=lambda request: request.piece in served)
+            self.flush()
+
+    def unchoke(self) -> None:
+        """Serve this peer."""
+        if self.am_choking:
+            self.am_choking = False
+            self.send(wire.Unchoke())
+            self.flush()
+
+    def update_interest(self) -> None:
+        """Say whether the peer has something that we want."""
+        pieces = self.pieces
+        wanted = pieces is not None and pieces.count > 0 and self.torrent.wants_any_of(pieces)
+        if wanted != self.am_interested:
+            self.am_interested = wanted
+            self.send(wire.Interested() if wanted else wire.NotInterested())
+
+    def nothing_to_ask(self) -> None:
+        """The picker had nothing: perhaps interest is over, perhaps memory is short."""
+        self.update_interest()
+        if self.am_interested:
+            self.torrent.starved(self)
+        self._part_if_both_done()
+
+    def fed(self) -> None:
+        """Something may be asked again."""
+        if not self.closed:
+            self.update_interest()
+            self.download.refill(self.seconds())
+            self.flush()
+
+    def has_new_piece(self, piece: int) -> None:
+        """We got a piece: tell the peer; `flush` sends it."""
+        self.send(wire.Have(piece))
+
+    # -- what the sides ask -------------------------------------------------------------------
+
+    def seconds(self) -> float:
+        """Monotonic time."""
+        return self.torrent.seconds()
+
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[bytes]]:
+        """Blocks from disk."""
+        return self.torrent.read_blocks(requests)
+
+    def payload_received(self, size: int, now: float) -> None:
+        """Wanted payload came."""
+        self.torrent.payload_received(size, now)
+
+    def payload_wasted(self, size: int) -> None:
+        """Payload came that was not needed."""
+        self.torrent.payload_wasted(size)
+
+    def block_sent(self, size: int, now: float) -> None:
+        """Payload went out."""
+        self.torrent.payload_sent(size, now)
+
+    # -- events of the wire -------------------------------------------------------------------
+
+    def _on_choke(self, _event: wire.Choke) -> None:
+        self.peer_choking = True
+        self.download.choked()
+
+    def _on_unchoke(self, _event: wire.Unchoke) -> None:
+        self.peer_choking = False
+
+    def _on_interested(self, _event: wire.Interested) -> None:
+        self.peer_interested = True
+        self.torrent.interest_changed(self)
+
+    def _on_not_interested(self, _event: wire.NotInterested) -> None:
+        self.peer_interested = False
+        self.torrent.interest_changed(self)
+
+    def _on_pieces(self, event: wire.Bitfield | wire.HaveAll | wire.HaveNone) -> None:
+        self.told.told(event)
+        self.update_interest()
+        self._offer_fast_pieces()
+        self._part_if_both_done()
+
+    def _on_have(self, event: wire.Have) -> None:
+        piece = self.told.told(event)
+        if piece is not None:
+            if not self.am_interested and self.torrent.wants_piece(piece):
+                self.update_interest()
+            self._part_if_both_done()
+
+    def _on_request(self, event: Request) -> None:
+        content = self.torrent.content
+        if content is None:
+            return
+        check_request(event, content.layout)
+        refused = self.am_choking and event.piece not in self.served_fast
+        if not refused and content.have.flags[event.piece]:
+            self.upload.asked(event)
+        elif self.supports_fast:
+            self.send(wire.Reject(*event))
+
+    def _on_cancel(self, event: wire.Cancel) -> None:
+        self.upload.cancelled(Request(*event))
+
+    def _on_reject(self, event: wire.Reject) -> None:
+        self.allowed_fast.discard(event.piece)
+        self.download.rejected(Request(*event))
+
+    def _on_allowed_fast(self, event: wire.AllowedFast) -> None:
+        if self._in_range(event.piece):
+            self.allowed_fast.add(event.piece)
+
+    def _on_suggest(self, event: wire.Suggest) -> None:
+        if self._in_range(event.piece):
+            self.suggested = [event.piece, *self.suggested[: MAX_SUGGESTED - 1]]
+
+    def _on_extended(self, event: wire.Extended) -> None:
+        self.extensions.received(event.id, event.payload)
+
+    def _on_hashes(self, event: wire.HashRequest | wire.Hashes | wire.HashReject) -> None:
+        self.torrent.hash_message(self, event)
+
+    def _on_timed_out(self, _event: Any) -> None:
+        self.drop("it was silent for too long", misbehaved=False)
+
+    # -- pieces -------------------------------------------------------------------------------
+
+    @property
+    def pieces(self) -> PieceSet | None:
+        """What the peer has; None until it said so, or while there is no metadata."""
+        return self.told.have
+
+    def lost_piece(self, piece: int) -> None:
+        """The peer no longer has a piece (BEP 54)."""
+        self.told.lost(piece)
+
+    def _attach(self, content: TorrentContent) -> None:
+        self.download.attach(content.pieces)
+        try:
+            self.told.attach(content)
+        except FormatError as problem:
+            self.drop(str(problem))
+        self.update_interest()
+
+    def _offer_fast_pieces(self) -> None:
+        """Let a peer that has next to nothing start although it is choked (BEP 6)."""
+        content, theirs = self.torrent.content, self.pieces
+        if content is None or theirs is None or not self.supports_fast or self.address.is_ipv6:
+            return
+        if theirs.count >= ALLOWED_FAST_COUNT or not content.have.count:
+            return
+        count = content.layout.piece_count
+        for piece in allowed_fast_set(self.address.host, self.wire_id, count, ALLOWED_FAST_COUNT):
+            if content.have.flags[piece]:
+                self.served_fast.add(piece)
+                self.send(wire.AllowedFast(piece))
+
+    @property
+    def wire_id(self) -> bytes:
+        """The 20-byte info-hash of this connection."""
+        assert self.wire.remote is not None
+        return self.wire.remote.info_hash
+
+    def _part_if_both_done(self) -> None:
+        if self.told.is_full and self.torrent.is_complete():
+            self.disconnect("both have everything")
+
+    def _gone(self, reason: str, *, misbehaved: bool) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self.upload.close()
+        self.download.close()
+        self.told.leave()
+        self.torrent.peer_gone(self, reason, misbehaved=misbehaved)
+
+    def _in_range(self, piece: int) -> bool:
+        content = self.torrent.content
+        return content is not None and piece < content.layout.piece_count
+
+    # -- for readers (api.PeerView) and the choker ---------------------------------------------
+
+    @property
+    def client(self) -> str:
+        """What the peer says it runs."""
+        return self.extensions.version or client_name(self.peer_id)
+
+
+_HANDLERS: dict[type, Callable[[PeerSession, Any], None]] = {
+    wire.Choke: PeerSession._on_choke,
+    wire.Unchoke: PeerSession._on_unchoke,
+    wire.Interested: PeerSession._on_interested,
+    wire.NotInterested: PeerSession._on_not_interested,
+    wire.Bitfield: PeerSession._on_pieces,
+    wire.HaveAll: PeerSession._on_pieces,
+    wire.HaveNone: PeerSession._on_pieces,
+    wire.Have: PeerSession._on_have,
+    wire.Request: PeerSession._on_request,
+    wire.Cancel: PeerSession._on_cancel,
+    wire.Reject: PeerSession._on_reject,
+    wire.AllowedFast: PeerSession._on_allowed_fast,
+    wire.Suggest: PeerSession._on_suggest,
+    wire.Extended: PeerSession._on_extended,
+    wire.HashRequest: PeerSession._on_hashes,
+    wire.Hashes: PeerSession._on_hashes,
+    wire.HashReject: PeerSession._on_hashes,
+    PeerTimedOut: PeerSession._on_timed_out,
+}

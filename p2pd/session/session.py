@@ -1,0 +1,246 @@
+"""The session: every torrent and what they share. Control talks to session_control.py above it.
+
+It is the only place with a clock that ticks: once a second, over the torrents that run.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any, Callable, Coroutine, Sequence
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from p2pd.base.clock import Clock, DelayedCall
+from p2pd.base.errors import P2pdError
+from p2pd.base.ids import InfoHashes, new_peer_id
+from p2pd.base.rates import RollingRate
+from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
+from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.metainfo import Metainfo, parse_torrent, to_torrent
+from p2pd.session.api import SessionSettings, SessionStatistics
+from p2pd.session.check_queue import CheckQueue
+from p2pd.session.connections import Connections
+from p2pd.session.memory_budget import MemoryBudget
+from p2pd.session.torrent import Torrent
+from p2pd.session.torrent_registry import TorrentRegistry
+from p2pd.storage.disk_queue import DiskQueue
+from p2pd.storage.interfaces import Storage
+from p2pd.state.resume import TorrentRecord, TorrentStore
+from p2pd.swarm.request_pipeline import RequestWindow
+from p2pd.transports.interfaces import StreamTransport
+
+CHECKPOINT_SECONDS = 10.0
+"""How much verified data a power cut may cost us the memory of; a crash alone costs nothing."""
+
+MakeStorage = Callable[[FileLayout, str], Storage]
+MakeAnnouncer = Callable[..., Announcer]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What a session is made of; the service puts it together, a test hands in its own."""
+
+    clock: Clock
+    wall: Callable[[], float]
+    rng: random.Random
+    transport: StreamTransport
+    disk: DiskQueue
+    store: TorrentStore
+    make_storage: MakeStorage
+    make_announcer: MakeAnnouncer
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """Bounds that the configuration sets; sizes in bytes, times in seconds."""
+
+    half_open: int = 50
+    memory_in_flight: int = 64 * 1024 * 1024
+    request_timeout: float = 30.0
+    check_workers: int = 2
+
+
+class Session:
+    """Torrents, their shared parts, and the tick that moves them."""
+
+    log = Logger()
+
+    def __init__(
+        self, parts: SessionParts, settings: SessionSettings, limits: SessionLimits
+    ) -> None:
+        self.clock = parts.clock
+        self.wall = parts.wall
+        self.rng = parts.rng
+        self.disk = parts.disk
+        self.store = parts.store
+        self.settings = settings
+        self.limits = limits
+        self.peer_id = new_peer_id(parts.rng)
+        self.torrents = TorrentRegistry()
+        self.budget = MemoryBudget(limits.memory_in_flight)
+        self.checks = CheckQueue(parts.disk, limits.check_workers)
+        self.connections = Connections(self, parts.transport, half_open_limit=limits.half_open)
+        self.dialer = self.connections.dialer
+        self.new_storage = parts.make_storage
+        self.rate_download = RollingRate()
+        self.rate_upload = RollingRate()
+        self.started_at = 0.0
+        self.closing = False
+        self._make_announcer = parts.make_announcer
+        self._active: dict[Torrent, None] = {}
+        self._tick_call: DelayedCall | None = None
+        self._next_checkpoint = 0.0
+        self._background: set[Deferred[Any]] = set()
+
+    # -- life ---------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Bring back every torrent of the state database, then move."""
+        self.started_at = self.clock.seconds()
+        self._next_checkpoint = self.started_at + CHECKPOINT_SECONDS
+        for record in await self.store.load_all():
+            self._restore(record)
+        await self.store.mark_running()
+        self._tick_call = self.clock.callLater(1.0, self._tick)
+
+    async def stop(self) -> None:
+        """Stop every torrent, record everything, and leave nothing running."""
+        self.closing = True
+        if self._tick_call is not None and self._tick_call.active():
+            self._tick_call.cancel()
+        self.checks.stop_all()
+        await self.connections.close()
+        closing = [self._run(torrent.close(), torrent.record.name) for torrent in self.torrents]
+        await DeferredList(closing)
+        await DeferredList(list(self._background))
+
+    def _restore(self, record: TorrentRecord) -> None:
+        hashes = InfoHashes(record.hash_v1, record.hash_v2)
+        torrent = Torrent(self, record, hashes)
+        self.torrents.add(torrent)
+        self.background(self._open_restored(torrent), record.name)
+
+    async def _open_restored(self, torrent: Torrent) -> None:
+        metainfo = None
+        if torrent.record.torrent is not None:
+            try:
+                metainfo = await self.disk.run("read", parse_torrent, torrent.record.torrent)
+            except P2pdError as problem:
+                torrent.fail(f"its record cannot be read: {problem}")
+                return
+        await torrent.open(metainfo)
+
+    # -- torrents -----------------------------------------------------------------------------------
+
+    async def add(self, record: TorrentRecord, metainfo: Metainfo | None) -> Torrent:
+        """Take in a new torrent, record it, and open it in the background."""
+        hashes = InfoHashes(record.hash_v1, record.hash_v2)
+        torrent = Torrent(self, record, hashes)
+        await self.store.add(record)
+        self.torrents.add(torrent)
+        self.background(torrent.open(metainfo), record.name)
+        return torrent
+
+    async def remove(self, torrent: Torrent, *, delete_data: bool) -> None:
+        """Forget a torrent, and its files if so wished."""
+        self.torrents.remove(torrent, self.wall())
+        await torrent.stop()
+        await self.store.remove(torrent.record.id)
+        if torrent.content is not None:
+            content = torrent.content
+            content.pieces.close()
+            job = content.storage.delete_files if delete_data else content.storage.close
+            await self.disk.run("write", job)
+
+    def metadata_arrived(self, torrent: Torrent, metainfo: Metainfo) -> None:
+        """A magnet became a torrent: it may be found by its other hash too, and is recorded."""
+        self.torrents.learn_hashes(torrent)
+        torrent.record.hash_v1 = metainfo.info_hashes.v1
+        torrent.record.hash_v2 = metainfo.info_hashes.v2
+        torrent.record.torrent = to_torrent(metainfo)
+
+    def torrent_by_wire_id(self, info_hash: bytes) -> Torrent | None:
+        """For a peer that dialled us."""
+        return self.torrents.by_wire_id(info_hash)
+
+    # -- what torrents need (TorrentHost) -----------------------------------------------------------
+
+    @property
+    def listen_port(self) -> int:
+        """The TCP port that peers can dial."""
+        return self.connections.port
+
+    @property
+    def connection_limit(self) -> int:
+        """Connections in all."""
+        return self.settings.peer_limit_global
+
+    def new_announcer(
+        self, torrent: AnnounceTorrent, tiers: Sequence[Sequence[str]], found: PeersFound
+    ) -> Announcer:
+        """The announcer of one torrent."""
+        return self._make_announcer(torrent, tiers, found, self.peer_id, self.listen_port)
+
+    def new_window(self) -> RequestWindow:
+        """The request window of one peer."""
+        return RequestWindow(initial_timeout=self.limits.request_timeout)
+
+    def count_downloaded(self, size: int, now: float) -> None:
+        """Payload came, for any torrent."""
+        self.rate_download.add(size, now)
+
+    def count_uploaded(self, size: int, now: float) -> None:
+        """Payload went, for any torrent."""
+        self.rate_upload.add(size, now)
+
+    def connection_ended(self) -> None:
+        """An established connection is gone."""
+        self.connections.peer_gone()
+
+    def settings_changed(self) -> None:
+        """A client changed settings: what is copied elsewhere follows."""
+        for torrent in self.torrents:
+            torrent.peers.set_slots(self.settings.upload_slots)
+
+    def activated(self, torrent: Torrent) -> None:
+        """It runs."""
+        self._active[torrent] = None
+
+    def deactivated(self, torrent: Torrent) -> None:
+        """It runs no more."""
+        self._active.pop(torrent, None)
+
+    @property
+    def active(self) -> int:
+        """How many torrents run."""
+        return len(self._active)
+
+    def background(self, coroutine: Coroutine[Any, Any, Any], what: str) -> None:
+        """Run something nobody waits for; `stop` does wait, and a failure is logged."""
+        running = self._run(coroutine, what)
+        if not running.called:
+            self._background.add(running)
+            running.addBoth(lambda _: self._background.discard(running))
+
+    def _run(self, coroutine: Coroutine[Any, Any, Any], what: str) -> Deferred[Any]:
+        def failed(failure: Failure) -> None:
+            self.log.failure("{what}: internal error", failure, what=what)
+
+        return Deferred.fromCoroutine(coroutine).addErrback(failed)
+
+    # -- time -----------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        self._tick_call = self.clock.callLater(1.0, self._tick)
+        now = self.clock.seconds()
+        self.connections.tick(now)
+        for torrent in list(self._active):
+            torrent.tick(now)
+        if now >= self._next_checkpoint:
+            self._next_checkpoint = now + CHECKPOINT_SECONDS
+            for torrent in list(self._active):
+                if torrent.dirty:
+                    self.background(torrent.checkpoint(), torrent.record.name)

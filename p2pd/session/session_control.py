@@ -1,0 +1,193 @@
+"""What control asks of a session, done: the implementation of api.SessionApi."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Iterable, Mapping, Sequence
+
+from p2pd import __version__
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import P2pdError
+from p2pd.session.api import (
+    AddedTorrent,
+    AddTorrent,
+    FreeSpace,
+    SessionSettings,
+    SessionStatistics,
+    SessionSummary,
+    TorrentChanges,
+    TorrentView,
+)
+from p2pd.session.session import Session
+from p2pd.session.settings_rules import checked_settings
+from p2pd.session.torrent import Torrent
+from p2pd.session.torrent_adding import TorrentAdding
+from p2pd.session.torrent_changes import apply_changes
+from p2pd.session.torrent_report import TorrentReport
+
+
+class SessionControl:
+    """A session as control sees it."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        save_setting: Callable[[str, Any], Any],
+        earlier: SessionStatistics,
+        shut_down: Callable[[], None],
+    ) -> None:
+        self._session = session
+        self._adding = TorrentAdding(session)
+        self._save_setting = save_setting
+        self._earlier = earlier
+        self._shut_down = shut_down
+        self._reports: dict[int, TorrentReport] = {}
+        self._files_added = 0
+
+    @property
+    def version(self) -> str:
+        """p2pd's version."""
+        return __version__
+
+    @property
+    def settings(self) -> SessionSettings:
+        """The settings in force."""
+        return self._session.settings
+
+    # -- finding ------------------------------------------------------------------------------------
+
+    def torrents(self) -> Iterable[TorrentView]:
+        """All torrents."""
+        return [self._report(torrent) for torrent in self._session.torrents]
+
+    def find(self, key: int | str) -> TorrentView | None:
+        """By id, or by info-hash in hex."""
+        registry = self._session.torrents
+        found = registry.by_id(key) if isinstance(key, int) else registry.by_hash_string(key)
+        return None if found is None else self._report(found)
+
+    def removed_since(self, wall_time: float) -> list[int]:
+        """Ids of removed torrents."""
+        return self._session.torrents.removed_since(wall_time)
+
+    # -- torrents -----------------------------------------------------------------------------------
+
+    async def add(self, request: AddTorrent) -> AddedTorrent:
+        """Add a torrent, or find it here. Raises AddTorrentError."""
+        torrent, duplicate = await self._adding.add(request)
+        if not duplicate:
+            self._files_added += 1
+        return AddedTorrent(self._report(torrent), duplicate)
+
+    async def remove(self, torrent: TorrentView, *, delete_data: bool) -> None:
+        """Forget it, and its files if so wished."""
+        self._reports.pop(torrent.id, None)
+        await self._session.remove(self._torrent(torrent), delete_data=delete_data)
+
+    async def start(self, torrent: TorrentView) -> None:
+        """Run it."""
+        subject = self._torrent(torrent)
+        await subject.start()
+        await self._session.store.save(subject.record)
+
+    async def stop(self, torrent: TorrentView) -> None:
+        """Pause it."""
+        subject = self._torrent(torrent)
+        await subject.stop()
+        await self._session.store.save(subject.record)
+
+    async def verify(self, torrent: TorrentView) -> None:
+        """Hash its data again; answers when the check is queued."""
+        subject = self._torrent(torrent)
+        self._session.background(subject.verify(), subject.record.name)
+
+    def reannounce(self, torrent: TorrentView) -> None:
+        """Ask its trackers for peers now."""
+        self._torrent(torrent).announcer.reannounce()
+
+    def add_peers(self, torrent: TorrentView, addresses: Sequence[PeerAddress]) -> int:
+        """Dial these now."""
+        return self._torrent(torrent).add_peers(addresses, "manual")
+
+    async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
+        """Change files, priorities, trackers, labels and the like."""
+        subject = self._torrent(torrent)
+        apply_changes(subject, changes)
+        await self._session.store.save(subject.record)
+
+    # -- the session ----------------------------------------------------------------------------------
+
+    async def change_settings(self, changes: Mapping[str, Any]) -> None:
+        """Change settings by name. Raises P2pdError."""
+        checked = checked_settings(changes)
+        for name, value in checked.items():
+            setattr(self._session.settings, name, value)
+            await self._save_setting(name, value)
+        self._session.settings_changed()
+
+    def summary(self) -> SessionSummary:
+        """What it is doing."""
+        session = self._session
+        now = session.clock.seconds()
+        this_run = self.this_run()
+        return SessionSummary(
+            torrents=len(session.torrents),
+            active=session.active,
+            paused=len(session.torrents) - session.active,
+            rate_download=session.rate_download.per_second(now),
+            rate_upload=session.rate_upload.per_second(now),
+            this_run=this_run,
+            all_runs=self.all_runs(),
+        )
+
+    def this_run(self) -> SessionStatistics:
+        """Totals since the start."""
+        session = self._session
+        return SessionStatistics(
+            uploaded=session.rate_upload.total,
+            downloaded=session.rate_download.total,
+            files_added=self._files_added,
+            seconds_active=int(session.clock.seconds() - session.started_at),
+            session_count=1,
+        )
+
+    def all_runs(self) -> SessionStatistics:
+        """Totals since the state folder was made."""
+        now, earlier = self.this_run(), self._earlier
+        return SessionStatistics(
+            uploaded=earlier.uploaded + now.uploaded,
+            downloaded=earlier.downloaded + now.downloaded,
+            files_added=earlier.files_added + now.files_added,
+            seconds_active=earlier.seconds_active + now.seconds_active,
+            session_count=earlier.session_count + now.session_count,
+        )
+
+    async def free_space(self, path: str) -> FreeSpace:
+        """Room on the file system that holds `path`. Raises P2pdError."""
+        if not os.path.isabs(path):
+            raise P2pdError(f"the path is not absolute: {path!r}")
+        return await self._session.disk.run("read", _free_space, path)
+
+    def close(self) -> None:
+        """Stop the daemon, cleanly and soon."""
+        self._session.clock.callLater(0.1, self._shut_down)
+
+    def _torrent(self, view: TorrentView) -> Torrent:
+        assert isinstance(view, TorrentReport)
+        return view.torrent
+
+    def _report(self, torrent: Torrent) -> TorrentReport:
+        report = self._reports.get(torrent.record.id)
+        if report is None:
+            report = self._reports[torrent.record.id] = TorrentReport(torrent)
+        return report
+
+
+def _free_space(path: str) -> FreeSpace:
+    try:
+        found = os.statvfs(path)
+    except (OSError, ValueError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else str(problem)
+        raise P2pdError(f"{path}: {reason}") from None
+    return FreeSpace(path, found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)

@@ -1,0 +1,379 @@
+"""One torrent: its life from being opened to being closed, and the joining of its parts.
+
+    opened -> checking (if the record leaves doubt) -> running or paused -> closed
+
+The parts (opening, content, peers, exchange, metadata, piece layers, announcer) are objects of
+their own; this one starts and stops them, and tells one what happened in another.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Collection, Coroutine, Hashable, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import P2pdError, StorageError
+from p2pd.base.ids import InfoHashes
+from p2pd.discovery.tracker_client.announcer import Totals
+from p2pd.formats.merkle import block_hashes
+from p2pd.formats.metainfo import Metainfo
+from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
+from p2pd.session.peer_session import PeerSession
+from p2pd.session.torrent_content import TorrentContent
+from p2pd.session.torrent_exchange import TorrentExchange
+from p2pd.session.torrent_host import TorrentHost
+from p2pd.session.torrent_layers import PieceLayerExchange
+from p2pd.session.torrent_metadata import MetadataExchange
+from p2pd.session.torrent_opening import TorrentOpening
+from p2pd.session.torrent_peers import TorrentPeers
+from p2pd.session.torrent_resume import encode_states
+from p2pd.state.resume import TorrentRecord
+from p2pd.swarm.choker import Choker
+from p2pd.swarm.peer_pool import PeerPool
+from p2pd.swarm.suspicion import Suspicion
+
+
+class Torrent:
+    """A torrent in the session, whether it runs or not."""
+
+    log = Logger()
+
+    def __init__(self, host: TorrentHost, record: TorrentRecord, hashes: InfoHashes) -> None:
+        self.host = host
+        self.record = record
+        self.info_hashes = hashes
+        self.running = False
+        self.error = ""
+        self.started_at = 0.0
+        self.edited_at = 0.0
+        self.dirty = False
+        self.opening = TorrentOpening(self)
+        self.exchange = TorrentExchange(self)
+        pool = PeerPool(rng=host.rng)
+        self.peers = TorrentPeers(self, pool, Choker(rng=host.rng, slots=host.settings.upload_slots))
+        self.metadata = MetadataExchange(self, MetadataAssembly(hashes), None)
+        self.layers: PieceLayerExchange | None = None
+        self.announcer = host.new_announcer(self, self.tracker_tiers, self._peers_found)
+        self._suspicion = Suspicion()
+        self._to_announce: list[int] = []
+
+    @property
+    def content(self) -> TorrentContent | None:
+        """What there is once the metadata is known."""
+        return self.exchange.content
+
+    # -- life ---------------------------------------------------------------------------------------
+
+    async def open(self, metainfo: Metainfo | None) -> None:
+        """See what of it is on disk, then run if the user wants it to."""
+        if metainfo is None or await self.opening.open(metainfo):
+            await self.start_unless_paused()
+
+    async def start(self) -> None:
+        """Run; when it is being opened or checked, as soon as that is over."""
+        self.record.paused = False
+        self.error = ""
+        if self.running or self.opening.busy or self.opening.check is not None:
+            return
+        try:
+            if self.content is not None:
+                await self.host.disk.run("write", self.content.storage.prepare)
+        except P2pdError as problem:
+            self.fail(str(problem))
+            return
+        if self.record.paused or self.running or self.host.closing:
+            return
+        self.running = True
+        self.started_at = self.host.wall()
+        self.host.activated(self)
+        self.announcer.start()
+        self.host.dialer.wake(self)
+
+    async def stop(self) -> None:
+        """Pause: hang up, tell the trackers, and record where we are."""
+        self.record.paused = True
+        self.opening.stop()
+        await self.halt()
+
+    async def halt(self) -> None:
+        """Run no more, for now: what the user chose (paused or not) stays as it is."""
+        if not self.running:
+            return
+        self.running = False
+        self.host.dialer.forget(self)
+        self.host.deactivated(self)
+        stopped = self.announcer.stop()
+        self.peers.disconnect_all("the torrent stopped")
+        if self.content is not None:
+            self.content.pieces.abandon_open()
+            await self.content.pieces.all_stored()
+        await stopped
+        await self.checkpoint()
+
+    async def verify(self) -> None:
+        """Hash all the data again, then go on as before."""
+        content = self.content
+        if content is None or self.opening.busy or self.opening.check is not None:
+            return
+        await self.halt()
+        self.error = ""
+        if await self.opening.verify(content):
+            await self.start_unless_paused()
+
+    async def start_unless_paused(self) -> None:
+        """Run if the user wants it to."""
+        if not self.record.paused and not self.host.closing:
+            await self.start()
+
+    async def close(self) -> None:
+        """The session ends: stop without changing what the user chose, and record it as clean."""
+        unsure = self.opening.busy or self.opening.check is not None
+        self.opening.stop()
+        await self.halt()
+        content = self.content
+        if content is None or unsure:
+            await self.host.store.save(self.record)
+            return
+        self.record.file_states = await self.host.disk.run("write", _sync_and_look, content)
+        self.record.pieces = content.have.to_bitfield()
+        self.record.clean = True
+        await self.host.store.save(self.record)
+        content.pieces.close()
+        await self.host.disk.run("write", content.storage.close)
+
+    def fail(self, sentence: str) -> None:
+        """Something local went wrong: stop, and show the sentence until the user starts again."""
+        self.log.error("{name}: {sentence}", name=self.record.name, sentence=sentence)
+        self.error = sentence
+        self._background(self.halt())
+
+    async def checkpoint(self) -> None:
+        """Record what is verified, after the disk has it: sync first, then the database."""
+        content = self.content
+        if content is not None and self.dirty:
+            self.dirty = False
+            bitfield = content.have.to_bitfield()
+            try:
+                await self.host.disk.run("write", content.storage.sync)
+            except StorageError as problem:
+                self.dirty = True
+                self.fail(str(problem))
+                return
+            self.record.pieces = bitfield
+        await self.host.store.save_progress(self.record)
+
+    # -- content ------------------------------------------------------------------------------------
+
+    def content_built(self, content: TorrentContent) -> None:
+        """The metadata is known: make what needs it."""
+        assembly = MetadataAssembly(self.info_hashes)
+        self.metadata = MetadataExchange(self, assembly, content.metainfo.info_bytes)
+        self.layers = PieceLayerExchange(self, content)
+        self.exchange.content = content
+
+    def metadata_complete(self, info_bytes: bytes) -> None:
+        """A magnet's metadata came: from now on it is a torrent like any other."""
+        self._background(self._adopt_metadata(info_bytes))
+
+    async def _adopt_metadata(self, info_bytes: bytes) -> None:
+        metainfo = await self.opening.adopt(info_bytes)
+        content = self.content
+        if metainfo is None or content is None:
+            return
+        self.host.metadata_arrived(self, metainfo)
+        await self.host.store.save(self.record)
+        if self.running:
+            await self.host.disk.run("write", content.storage.prepare)
+        for peer in self.peers:
+            peer.metadata_arrived(content)
+        self._settle_completion(downloaded=False)
+
+    def selection_changed(self) -> None:
+        """Other files are wanted now: ask for them, or be done."""
+        self.exchange.feed_all()
+        self._settle_completion(downloaded=False)
+
+    def leaf_hashes(self, pieces: Sequence[int]) -> Deferred[list[bytes]]:
+        """Block hashes of pieces on disk (BEP 52)."""
+        assert self.content is not None
+        return self.host.disk.run("read", _leaf_hashes, self.content, pieces)
+
+    def layers_arrived(self) -> None:
+        """Pieces can be verified that could not before."""
+        content = self.content
+        assert content is not None
+        content.apply_selection()
+        if content.verifier.complete:
+            self.record.torrent = content.torrent_bytes()
+            self._background(self.host.store.save(self.record))
+        self.exchange.feed_all()
+
+    # -- what pieces report (PiecesListener) --------------------------------------------------------
+
+    def piece_stored(self, piece: int, contributors: Collection[Hashable]) -> None:
+        """A piece is verified and on disk; peers hear of it once per wake-up, not per piece."""
+        assert self.content is not None
+        self.content.stored(piece)
+        self.dirty = True
+        self._suspicion.passed(contributors)
+        if not self._to_announce:
+            self.host.clock.callLater(0, self._announce_pieces)
+        self._to_announce.append(piece)
+
+    def piece_failed(self, piece: int, contributors: Collection[Hashable]) -> None:
+        """A piece came out wrong: it is asked for again, and who sent it is watched."""
+        assert self.content is not None
+        self.record.corrupt += self.content.layout.piece_size(piece)
+        for peer in self._suspicion.failed(contributors):
+            if isinstance(peer, PeerSession):
+                self.peers.pool.ban(peer.address.host)
+                peer.drop("it sent bad pieces")
+        self.exchange.feed_all()
+
+    def storage_failed(self, problem: StorageError) -> None:
+        """The disk refused a piece."""
+        self.fail(str(problem))
+
+    def _announce_pieces(self) -> None:
+        pieces, self._to_announce = self._to_announce, []
+        self.peers.broadcast_have(pieces)
+        self._settle_completion(downloaded=True)
+
+    def _settle_completion(self, *, downloaded: bool) -> None:
+        """If that was the last wanted piece, become a seed (or a partial seed, BEP 21)."""
+        content = self.content
+        if content is None or not content.is_complete() or not self.running:
+            return
+        if downloaded:
+            self.record.completed_at = self.host.wall()
+            self.log.info("{name}: complete", name=self.record.name)
+            if content.have.is_full:
+                self.announcer.complete()
+        for peer in self.peers:
+            peer.download_finished()
+        self._background(self.checkpoint())
+
+    # -- dialling (DialTorrent) ---------------------------------------------------------------------
+
+    @property
+    def peer_id(self) -> bytes:
+        """Our peer id."""
+        return self.host.peer_id
+
+    @property
+    def peer_limit(self) -> int:
+        """Connections this torrent may have."""
+        return self.record.peer_limit or self.host.settings.peer_limit_per_torrent
+
+    @property
+    def wants_peers(self) -> bool:
+        """Whether to dial for it."""
+        return self.running and self.peers.wants_more
+
+    def is_complete(self) -> bool:
+        """Whether every wanted piece is here."""
+        return self.exchange.is_complete()
+
+    def wants_connections(self) -> None:
+        """A connection ended: dial for another."""
+        if self.running:
+            self.host.dialer.wake(self)
+
+    def candidates(self, count: int) -> Sequence[PeerAddress]:
+        """Whom to dial."""
+        return self.peers.candidates(count, self.seconds())
+
+    def dial_started(self, address: PeerAddress) -> None:
+        """An attempt is under way."""
+        self.peers.dialling.add(address)
+
+    def dial_failed(self, address: PeerAddress, reason: str) -> None:
+        """An address did not answer, or not as a peer of this torrent."""
+        self.peers.dialling.discard(address)
+        self.peers.pool.failed(address, self.seconds())
+
+    def add_peers(self, addresses: Sequence[PeerAddress], source: str) -> int:
+        """New addresses; they are dialled at once, as far as the limits allow."""
+        now = self.seconds()
+        new = sum(self.peers.pool.add(address, source, now) for address in addresses)
+        self.wants_connections()
+        return new
+
+    def _peers_found(self, addresses: Sequence[PeerAddress], source: str) -> None:
+        self.add_peers(addresses, source)
+
+    # -- announcing (AnnounceTorrent) ---------------------------------------------------------------
+
+    @property
+    def private(self) -> bool:
+        """BEP 27."""
+        return self.content is not None and self.content.metainfo.private
+
+    @property
+    def tracker_tiers(self) -> tuple[tuple[str, ...], ...]:
+        """The trackers in use."""
+        return self.record.trackers
+
+    def add_trackers(self, tiers: Sequence[Sequence[str]]) -> None:
+        """Trackers of another copy of this torrent join ours, as tiers of their own."""
+        known = {url for tier in self.tracker_tiers for url in tier}
+        new = tuple(tuple(url for url in tier if url not in known) for tier in tiers)
+        self.set_trackers((*self.tracker_tiers, *(tier for tier in new if tier)))
+
+    def set_trackers(self, tiers: Sequence[Sequence[str]]) -> None:
+        """Use these trackers from now on."""
+        wanted = tuple(tuple(tier) for tier in tiers)
+        if wanted != self.tracker_tiers:
+            self.record.trackers = wanted
+            self.announcer.set_tiers(wanted)
+            self._background(self.host.store.save(self.record))
+
+    def totals(self) -> Totals:
+        """What the trackers are told."""
+        record = self.record
+        left = self.content.selection.left(self.content.have) if self.content else 1
+        return Totals(uploaded=record.uploaded, downloaded=record.downloaded, left=left)
+
+    def wants_peer_count(self) -> int:
+        """How many addresses to ask a tracker for."""
+        return 50 if self.is_complete() else 200
+
+    # -- time ---------------------------------------------------------------------------------------
+
+    def seconds(self) -> float:
+        """Monotonic time."""
+        return self.host.clock.seconds()
+
+    def tick(self, now: float) -> None:
+        """Once a second while it runs."""
+        if self.is_complete():
+            self.record.seconds_seeding += 1
+        else:
+            self.record.seconds_downloading += 1
+        self.peers.tick(now)
+        self.metadata.tick(now, list(self.peers))
+        if self.layers is not None:
+            self.layers.tick(now, list(self.peers))
+        self.exchange.feed_starving()
+        self.wants_connections()
+
+    def _background(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.host.background(coroutine, self.record.name)
+
+
+def _sync_and_look(content: TorrentContent) -> str:
+    """In a thread: bring everything to disk and note what the files look like."""
+    content.storage.sync()
+    return encode_states(content.storage.file_states())
+
+
+def _leaf_hashes(content: TorrentContent, pieces: Sequence[int]) -> list[bytes]:
+    """In a thread: the block hashes of pieces on disk."""
+    layout = content.layout
+    return [
+        leaf
+        for piece in pieces
+        for leaf in block_hashes(content.storage.read(piece, 0, layout.data_size(piece)))
+    ]

@@ -1,0 +1,131 @@
+"""Turning what a caller wants added into a torrent's first record."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet.defer import DeferredLock
+
+from p2pd.base.addresses import PeerAddress, canonical_host
+from p2pd.base.errors import FormatError
+from p2pd.base.ids import InfoHashes
+from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.magnet import Magnet, parse_magnet
+from p2pd.formats.metainfo import Metainfo, parse_torrent
+from p2pd.session.api import AddProblem, AddTorrent, AddTorrentError
+from p2pd.session.file_selection import FileSelection
+from p2pd.session.session import Session
+from p2pd.session.torrent import Torrent
+from p2pd.state.resume import TorrentRecord
+
+MAX_TORRENT_SIZE = 64 * 1024 * 1024
+"""Bytes of the largest .torrent that is looked at."""
+
+
+class TorrentAdding:
+    """Adds torrents to a session, one at a time, so that two adds of the same one are one."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = DeferredLock()
+
+    async def add(self, request: AddTorrent) -> tuple[Torrent, bool]:
+        """Add it, or find it here: the torrent, and whether it was here. Raises AddTorrentError."""
+        folder = request.download_dir or self._session.settings.download_dir
+        if not os.path.isabs(folder) or "\0" in folder:
+            raise AddTorrentError(AddProblem.PATH, f"the download folder is not absolute: {folder!r}")
+        if request.torrent is not None:
+            return await self._add_torrent(request, request.torrent, os.path.normpath(folder))
+        if request.magnet is not None:
+            return await self._add_magnet(request, request.magnet, os.path.normpath(folder))
+        raise AddTorrentError(AddProblem.UNRECOGNIZED, "neither a torrent nor a magnet link")
+
+    async def _add_torrent(
+        self, request: AddTorrent, data: bytes, folder: str
+    ) -> tuple[Torrent, bool]:
+        if len(data) > MAX_TORRENT_SIZE:
+            raise AddTorrentError(AddProblem.CORRUPT, f"the torrent has {len(data)} bytes, too many")
+        try:
+            metainfo = await self._session.disk.run("read", parse_torrent, data)
+            levels = await self._session.disk.run("read", chosen_levels, request, metainfo)
+        except FormatError as problem:
+            raise AddTorrentError(AddProblem.CORRUPT, str(problem)) from None
+        except IndexError as problem:
+            raise AddTorrentError(
+                AddProblem.CORRUPT, f"the torrent has no file number {problem}"
+            ) from None
+        record = self._record(request, folder, metainfo.info_hashes, metainfo.name)
+        record.torrent = data
+        record.priorities = levels
+        return await self._admit(record, metainfo, metainfo.trackers, [])
+
+    async def _add_magnet(self, request: AddTorrent, uri: str, folder: str) -> tuple[Torrent, bool]:
+        try:
+            magnet = parse_magnet(uri)
+        except FormatError as problem:
+            raise AddTorrentError(AddProblem.UNRECOGNIZED, str(problem)) from None
+        record = self._record(request, folder, magnet.info_hashes, magnet.name or "")
+        record.magnet = uri
+        tiers = tuple((url,) for url in magnet.trackers)
+        return await self._admit(record, None, tiers, magnet_peers(magnet))
+
+    async def _admit(
+        self,
+        record: TorrentRecord,
+        metainfo: Metainfo | None,
+        tiers: tuple[tuple[str, ...], ...],
+        peers: list[PeerAddress],
+    ) -> tuple[Torrent, bool]:
+        await self._lock.acquire()
+        try:
+            here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
+            if here is not None:
+                here.add_trackers(tiers)
+                torrent = here
+            else:
+                record.trackers = tiers
+                torrent = await self._session.add(record, metainfo)
+        finally:
+            self._lock.release()
+        torrent.add_peers(peers, "magnet")
+        return torrent, here is not None
+
+    def _record(
+        self, request: AddTorrent, folder: str, hashes: InfoHashes, name: str
+    ) -> TorrentRecord:
+        return TorrentRecord(
+            hash_v1=hashes.v1,
+            hash_v2=hashes.v2,
+            name=name,
+            download_dir=folder,
+            paused=request.paused or not self._session.settings.start_added_torrents,
+            added_at=self._session.wall(),
+            labels=request.labels,
+            sequential=request.sequential or self._session.settings.sequential_download,
+            peer_limit=request.peer_limit,
+        )
+
+
+def chosen_levels(request: AddTorrent, metainfo: Metainfo) -> bytes | None:
+    """The files' levels that the caller asked for, None if it did not. Raises IndexError."""
+    selection = FileSelection(FileLayout.of(metainfo))
+    if request.files_wanted is not None and request.files_unwanted is None:
+        selection.set_wanted(range(len(selection.levels)), False)
+    selection.set_wanted(request.files_wanted or (), True)
+    selection.set_wanted(request.files_unwanted or (), False)
+    selection.set_priority(request.priority_low, -1)
+    selection.set_priority(request.priority_normal, 0)
+    selection.set_priority(request.priority_high, 1)
+    untouched = selection.levels == FileSelection(FileLayout.of(metainfo)).levels
+    return None if untouched else bytes(selection.levels)
+
+
+def magnet_peers(magnet: Magnet) -> list[PeerAddress]:
+    """The peers in the link that are IP addresses (x.pe, BEP 9); names are not looked up."""
+    found = []
+    for host, port in magnet.peers:
+        try:
+            found.append(PeerAddress(canonical_host(host), port))
+        except FormatError:
+            continue
+    return found

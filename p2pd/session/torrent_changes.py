@@ -1,0 +1,69 @@
+"""Applying what a client changes on a torrent: all of it, or nothing if part of it is wrong."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from p2pd.base.errors import P2pdError
+from p2pd.session.api import TorrentChanges
+from p2pd.session.torrent import Torrent
+
+
+def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
+    """Change the torrent and its record, which the caller saves.
+
+    Raises IndexError for a file index out of range, P2pdError when there are no files yet.
+    """
+    _check_indices(torrent, changes)
+    record = torrent.record
+    if changes.peer_limit is not None:
+        record.peer_limit = changes.peer_limit
+    if changes.labels is not None:
+        record.labels = changes.labels
+    if changes.sequential is not None:
+        record.sequential = changes.sequential
+        if torrent.content is not None:
+            torrent.content.set_sequential(changes.sequential)
+    if changes.tracker_tiers is not None:
+        torrent.set_trackers(changes.tracker_tiers)
+    if _file_lists(changes):
+        _select_files(torrent, changes)
+    torrent.edited_at = torrent.host.wall()
+
+
+def _file_lists(changes: TorrentChanges) -> list[tuple[int, ...]]:
+    lists = (
+        changes.files_wanted,
+        changes.files_unwanted,
+        changes.priority_low,
+        changes.priority_normal,
+        changes.priority_high,
+    )
+    return [indices for indices in lists if indices is not None]
+
+
+def _check_indices(torrent: Torrent, changes: TorrentChanges) -> None:
+    named: Iterable[tuple[int, ...]] = _file_lists(changes)
+    if not named:
+        return
+    if torrent.content is None:
+        raise P2pdError("the torrent has no metadata yet, so its files are not known")
+    count = len(torrent.content.selection.levels)
+    for indices in named:
+        for index in indices:
+            if not 0 <= index < count:
+                raise IndexError(index)
+
+
+def _select_files(torrent: Torrent, changes: TorrentChanges) -> None:
+    content = torrent.content
+    assert content is not None
+    selection = content.selection
+    selection.set_wanted(changes.files_wanted or (), True)
+    selection.set_wanted(changes.files_unwanted or (), False)
+    selection.set_priority(changes.priority_low or (), -1)
+    selection.set_priority(changes.priority_normal or (), 0)
+    selection.set_priority(changes.priority_high or (), 1)
+    torrent.record.priorities = bytes(selection.levels)
+    content.apply_selection()
+    torrent.selection_changed()

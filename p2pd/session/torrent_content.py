@@ -1,0 +1,133 @@
+"""What a torrent has once its metadata is known: layout, storage, verifier, files, pieces."""
+
+from __future__ import annotations
+
+import random
+
+from p2pd.base.piece_set import PieceSet
+from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.metainfo import Metainfo, to_torrent
+from p2pd.session.file_selection import FileSelection
+from p2pd.session.memory_budget import MemoryBudget
+from p2pd.session.torrent_pieces import PiecesListener, TorrentPieces
+from p2pd.storage.disk_queue import DiskQueue
+from p2pd.storage.interfaces import Storage
+from p2pd.storage.verifier import PieceVerifier
+from p2pd.swarm.piece_picker import PiecePicker
+
+
+class TorrentContent:
+    """Metadata and everything built on it; `set_have` begins it anew with other pieces."""
+
+    def __init__(
+        self,
+        metainfo: Metainfo,
+        layout: FileLayout,
+        storage: Storage,
+        *,
+        rng: random.Random,
+        disk: DiskQueue,
+        budget: MemoryBudget,
+        listener: PiecesListener,
+        levels: bytes | None,
+        sequential: bool,
+    ) -> None:
+        self.metainfo = metainfo
+        self.layout = layout
+        self.storage = storage
+        self.verifier = PieceVerifier(metainfo, layout)
+        self.selection = FileSelection(layout, levels)
+        self.sequential = sequential
+        self.missing_wanted = 0
+        self._rng = rng
+        self._disk = disk
+        self._budget = budget
+        self._listener = listener
+        self._roots: dict[bytes, int] | None = None
+        self._learned: dict[bytes, bytes] = {}
+        self.pieces = self._new_pieces(PieceSet(layout.piece_count))
+
+    @property
+    def have(self) -> PieceSet:
+        """The pieces that are verified and on disk."""
+        return self.pieces.have
+
+    def set_have(self, have: PieceSet) -> None:
+        """Start with these pieces; only while no peer is connected."""
+        self.pieces.close()
+        self.pieces = self._new_pieces(have)
+
+    def is_complete(self) -> bool:
+        """Whether every wanted piece is had."""
+        return not self.missing_wanted
+
+    def wants(self, piece: int) -> bool:
+        """Whether some wanted file lies in the piece, and it is not had."""
+        return self._wanted[piece] > 0 and not self.have.flags[piece]
+
+    def stored(self, piece: int) -> None:
+        """A piece came to be had."""
+        if self._wanted[piece]:
+            self.missing_wanted -= 1
+
+    def apply_selection(self) -> None:
+        """The files' priorities changed, or a piece layer came: tell the picker.
+
+        A piece whose hash is still unknown (BEP 52, piece layers) cannot be verified, so it is
+        not asked for yet.
+        """
+        self._apply(self.pieces)
+
+    def file_with_root(self, root: bytes) -> int:
+        """The position of a file with this pieces root (BEP 52). Raises KeyError."""
+        if self._roots is None:
+            self._roots = {}
+            for index, file in enumerate(self.metainfo.files):
+                if file.pieces_root is not None and file.length:
+                    self._roots.setdefault(file.pieces_root, index)
+        return self._roots[root]
+
+    def piece_layer(self, root: bytes) -> bytes | None:
+        """The piece layer of the file with this root, if it is known."""
+        return self._learned.get(root) or self.metainfo.piece_layers.get(root)
+
+    def learn_layer(self, root: bytes, layer: bytes) -> None:
+        """A piece layer came from a peer, and was proven."""
+        self._learned[root] = layer
+        self.verifier.set_piece_layer(root, layer)
+
+    def torrent_bytes(self) -> bytes:
+        """A .torrent file of it, with every piece layer that is known."""
+        layers = {**self.metainfo.piece_layers, **self._learned}
+        return to_torrent(self.metainfo, piece_layers=layers)
+
+    def set_sequential(self, sequential: bool) -> None:
+        """Lowest piece first, or rarest first."""
+        self.sequential = sequential
+        self.pieces.picker.sequential = sequential
+
+    def _new_pieces(self, have: PieceSet) -> TorrentPieces:
+        picker = PiecePicker(self.layout, rng=self._rng, have=have)
+        picker.sequential = self.sequential
+        pieces = TorrentPieces(
+            layout=self.layout,
+            picker=picker,
+            storage=self.storage,
+            verifier=self.verifier,
+            disk=self._disk,
+            budget=self._budget,
+            listener=self._listener,
+        )
+        self._apply(pieces)
+        return pieces
+
+    def _apply(self, pieces: TorrentPieces) -> None:
+        wanted = self.selection.piece_priorities()
+        self._wanted = bytes(wanted)
+        flags = pieces.have.flags
+        self.missing_wanted = sum(1 for w, h in zip(wanted, flags, strict=True) if w and not h)
+        if not self.verifier.complete:
+            for piece in pieces.have.missing():
+                if not self.verifier.known(piece):
+                    wanted[piece] = 0
+        pieces.picker.set_priorities(wanted)

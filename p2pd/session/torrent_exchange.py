@@ -1,0 +1,172 @@
+"""What the peer sessions of one torrent ask of it and report to it.
+
+Payload is counted here, peers that found nothing to ask are fed again when something changed, and
+messages that concern the torrent as a whole are handed to its metadata and its piece layers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Protocol, Sequence
+
+from twisted.internet.defer import Deferred
+
+from p2pd import __version__
+from p2pd.base.piece_set import PieceSet
+from p2pd.base.rates import RollingRate
+from p2pd.base.requests import Request
+from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
+from p2pd.session.peer_session import PeerSession
+from p2pd.session.peer_upload import REQUEST_QUEUE
+from p2pd.session.torrent_content import TorrentContent
+from p2pd.session.torrent_host import TorrentHost
+from p2pd.session.torrent_layers import PieceLayerExchange
+from p2pd.session.torrent_metadata import NAME as UT_METADATA
+from p2pd.session.torrent_metadata import MetadataExchange
+from p2pd.session.torrent_peers import TorrentPeers
+from p2pd.state.resume import TorrentRecord
+from p2pd.swarm.request_pipeline import RequestWindow
+
+
+class ExchangeOwner(Protocol):
+    """The torrent that the peers exchange."""
+
+    host: TorrentHost
+    record: TorrentRecord
+    running: bool
+    peers: TorrentPeers
+    metadata: MetadataExchange
+    layers: PieceLayerExchange | None
+
+    def wants_connections(self) -> None:
+        """A connection ended: dial for another."""
+
+
+class TorrentExchange:
+    """The torrent, as its peer sessions see it (peer_session.PeerTorrent)."""
+
+    def __init__(self, owner: ExchangeOwner) -> None:
+        self.content: TorrentContent | None = None
+        self.rate_download = RollingRate()
+        self.rate_upload = RollingRate()
+        self.active_at = 0.0
+        self._owner = owner
+        self._starving: dict[PeerSession, None] = {}
+
+    # -- what there is ------------------------------------------------------------------------------
+
+    def seconds(self) -> float:
+        """Monotonic time."""
+        return self._owner.host.clock.seconds()
+
+    def new_window(self) -> RequestWindow:
+        """A request window for a new peer."""
+        return self._owner.host.new_window()
+
+    def have(self) -> PieceSet | None:
+        """What may be said to be here."""
+        return None if self.content is None else self.content.have
+
+    def is_complete(self) -> bool:
+        """Whether every wanted piece is here."""
+        return self.content is not None and self.content.is_complete()
+
+    def wants_piece(self, piece: int) -> bool:
+        """Whether one piece is missing and wanted."""
+        return self._owner.running and self.content is not None and self.content.wants(piece)
+
+    def wants_any_of(self, pieces: PieceSet) -> bool:
+        """Whether a peer with these pieces is interesting."""
+        content = self.content
+        return (
+            content is not None
+            and self._owner.running
+            and content.pieces.picker.wants_any_of(pieces)
+        )
+
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[bytes]]:
+        """Blocks from disk, in a thread."""
+        assert self.content is not None
+        return self._owner.host.disk.run("read", self.content.storage.read_many, requests)
+
+    def extension_handshake(
+        self, peer: PeerSession, local_ids: Mapping[str, int]
+    ) -> ExtensionHandshake:
+        """What we tell this peer of ourselves (BEP 10)."""
+        content = self.content
+        return ExtensionHandshake(
+            messages=dict(local_ids),
+            version=f"p2pd {__version__}",
+            port=self._owner.host.listen_port,
+            reqq=REQUEST_QUEUE,
+            metadata_size=len(content.metainfo.info_bytes) if content else None,
+            upload_only=self.is_complete(),
+        )
+
+    # -- what is reported ---------------------------------------------------------------------------
+
+    def payload_received(self, size: int, now: float) -> None:
+        """Wanted payload came."""
+        self.rate_download.add(size, now)
+        self._owner.record.downloaded += size
+        self.active_at = self._owner.host.wall()
+        self._owner.host.count_downloaded(size, now)
+
+    def payload_wasted(self, size: int) -> None:
+        """Payload came that nobody needed."""
+        self._owner.record.corrupt += size
+
+    def payload_sent(self, size: int, now: float) -> None:
+        """Payload went out."""
+        self.rate_upload.add(size, now)
+        self._owner.record.uploaded += size
+        self.active_at = self._owner.host.wall()
+        self._owner.host.count_uploaded(size, now)
+
+    def interest_changed(self, peer: PeerSession) -> None:
+        """The peer wants something of us, or no longer."""
+        self._owner.peers.interest_changed(peer)
+
+    def peer_ready(self, peer: PeerSession) -> None:
+        """The peer told its extensions."""
+        self._owner.metadata.peer_ready(peer)
+        if self._owner.layers is not None:
+            self._owner.layers.peer_ready(peer)
+
+    def extended(self, peer: PeerSession, name: str, payload: bytes) -> None:
+        """A message of an extension that concerns the whole torrent."""
+        if name == UT_METADATA:
+            self._owner.metadata.received(peer, payload)
+
+    def hash_message(self, peer: PeerSession, message: Any) -> None:
+        """A message about Merkle hashes (BEP 52)."""
+        if self._owner.layers is not None:
+            self._owner.layers.received(peer, message)
+
+    def peer_gone(self, peer: PeerSession, reason: str, *, misbehaved: bool) -> None:
+        """A connection ended."""
+        self._starving.pop(peer, None)
+        self._owner.peers.left(peer, self.seconds(), misbehaved=misbehaved)
+        self._owner.metadata.peer_gone(peer)
+        if self._owner.layers is not None:
+            self._owner.layers.peer_gone(peer)
+        self.feed_starving()
+        self._owner.host.connection_ended()
+        self._owner.wants_connections()
+
+    # -- feeding ------------------------------------------------------------------------------------
+
+    def starved(self, peer: PeerSession) -> None:
+        """The picker had nothing although the peer is interesting: memory, or the end game."""
+        self._starving[peer] = None
+        self._owner.host.budget.call_when_free(self.feed_starving)
+
+    def feed_starving(self) -> None:
+        """Something changed: those that found nothing to ask may look again."""
+        starving, self._starving = self._starving, {}
+        for peer in starving:
+            peer.fed()
+
+    def feed_all(self) -> None:
+        """Other pieces are wanted: everyone may look again."""
+        for peer in self._owner.peers:
+            peer.fed()

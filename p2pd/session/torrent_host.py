@@ -1,0 +1,72 @@
+"""What a torrent needs of the session it lives in."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Coroutine, Protocol, Sequence
+
+from p2pd.base.clock import Clock
+from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
+from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.metainfo import Metainfo
+from p2pd.session.api import SessionSettings
+from p2pd.session.check_queue import CheckQueue
+from p2pd.session.dialer import Dialer
+from p2pd.session.memory_budget import MemoryBudget
+from p2pd.storage.disk_queue import DiskQueue
+from p2pd.storage.interfaces import Storage
+from p2pd.swarm.request_pipeline import RequestWindow
+from p2pd.state.resume import TorrentStore
+
+
+class TorrentHost(Protocol):
+    """The session, as its torrents see it."""
+
+    clock: Clock
+    rng: random.Random
+    peer_id: bytes
+    disk: DiskQueue
+    budget: MemoryBudget
+    checks: CheckQueue
+    dialer: Dialer
+    store: TorrentStore
+    settings: SessionSettings
+
+    @property
+    def listen_port(self) -> int:
+        """The TCP port that peers can dial."""
+
+    def wall(self) -> float:
+        """Unix seconds."""
+
+    def new_storage(self, layout: FileLayout, download_dir: str) -> Storage:
+        """Where this torrent's files are."""
+
+    def new_announcer(
+        self, torrent: AnnounceTorrent, tiers: Sequence[Sequence[str]], found: PeersFound
+    ) -> Announcer: ...
+
+    def new_window(self) -> RequestWindow:
+        """The request window for a new peer."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether the session ends."""
+
+    def background(self, coroutine: Coroutine[Any, Any, Any], what: str) -> None:
+        """Run something nobody waits for."""
+
+    def metadata_arrived(self, torrent: Any, metainfo: Metainfo) -> None:
+        """A magnet became a torrent."""
+
+    def connection_ended(self) -> None:
+        """An established connection is gone."""
+
+    def count_downloaded(self, size: int, now: float) -> None: ...
+    def count_uploaded(self, size: int, now: float) -> None: ...
+    def activated(self, torrent: object) -> None:
+        """It runs: tick it once a second."""
+
+    def deactivated(self, torrent: object) -> None:
+        """It runs no more."""
+

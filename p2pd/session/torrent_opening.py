@@ -1,0 +1,167 @@
+"""How a torrent comes to have its content: built from metadata, compared with what is on disk."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from p2pd.base.errors import P2pdError, StorageError
+from p2pd.base.ids import InfoHashes
+from p2pd.base.piece_set import PieceSet
+from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.magnet import parse_magnet
+from p2pd.formats.metainfo import Metainfo, parse_info
+from p2pd.session.check_queue import CheckJob
+from p2pd.session.file_selection import FileSelection
+from p2pd.session.torrent_content import TorrentContent
+from p2pd.session.torrent_host import TorrentHost
+from p2pd.session.torrent_pieces import PiecesListener
+from p2pd.session.torrent_resume import ResumePlan, plan_resume
+from p2pd.state.resume import TorrentRecord
+
+
+class OpeningOwner(PiecesListener, Protocol):
+    """The torrent that is opened."""
+
+    host: TorrentHost
+    record: TorrentRecord
+    info_hashes: InfoHashes
+    dirty: bool
+    running: bool
+
+    @property
+    def tracker_tiers(self) -> tuple[tuple[str, ...], ...]: ...
+    def content_built(self, content: TorrentContent) -> None:
+        """The parts that need metadata can be made."""
+
+    def fail(self, sentence: str) -> None: ...
+    async def checkpoint(self) -> None: ...
+
+
+class TorrentOpening:
+    """Builds the content of one torrent and checks it; `busy` while it does either."""
+
+    def __init__(self, owner: OpeningOwner) -> None:
+        self._owner = owner
+        self.busy = False
+        self.check: CheckJob | None = None
+
+    async def open(self, metainfo: Metainfo) -> bool:
+        """Build the content and see what of it is here; whether that worked. Never raises."""
+        self.busy = True
+        try:
+            layout = await self._owner.host.disk.run("read", FileLayout.of, metainfo)
+            content = self._build(metainfo, layout)
+            # A magnet runs, with peers, while it is opened: they may not see the content before
+            # it is known what of it is here.
+            late = self._owner.running
+            if not late:
+                self._owner.content_built(content)
+            right = await self._resume(content)
+            if late and right:
+                self._owner.content_built(content)
+            return right
+        except P2pdError as problem:
+            self._owner.fail(str(problem))
+            return False
+        finally:
+            self.busy = False
+
+    async def adopt(self, info_bytes: bytes) -> Metainfo | None:
+        """Open a magnet whose metadata came; None if it cannot be used. Never raises."""
+        self.busy = True
+        try:
+            metainfo = await self._owner.host.disk.run("read", self._parse, info_bytes)
+        except P2pdError as problem:
+            self.busy = False
+            self._owner.fail(f"the metadata cannot be used: {problem}")
+            return None
+        self._owner.info_hashes = metainfo.info_hashes
+        return metainfo if await self.open(metainfo) else None
+
+    async def verify(self, content: TorrentContent) -> bool:
+        """Believe nothing, hash everything; whether it came to its end."""
+        every = range(content.layout.piece_count)
+        content.set_have(PieceSet(len(every)))
+        right = await self._check(content, list(every))
+        if right is not None:
+            content.set_have(right)
+            self._owner.dirty = True
+            await self._owner.checkpoint()
+        return right is not None
+
+    def stop(self) -> None:
+        """Give up a check under way."""
+        if self.check is not None:
+            self.check.stop()
+
+    def _build(self, metainfo: Metainfo, layout: FileLayout) -> TorrentContent:
+        owner, record = self._owner, self._owner.record
+        if record.priorities is None and record.magnet is not None:
+            record.priorities = selected_levels(record.magnet, layout)
+        record.name = metainfo.name
+        return TorrentContent(
+            metainfo,
+            layout,
+            owner.host.new_storage(layout, record.download_dir),
+            rng=owner.host.rng,
+            disk=owner.host.disk,
+            budget=owner.host.budget,
+            listener=owner,
+            levels=record.priorities,
+            sequential=record.sequential,
+        )
+
+    async def _resume(self, content: TorrentContent) -> bool:
+        plan = await self._owner.host.disk.run("read", _look, content, self._owner.record)
+        content.set_have(plan.have)
+        if not plan.check:
+            return True
+        right = await self._check(content, plan.check)
+        if right is None:
+            return False
+        for piece in right:
+            plan.have.add(piece)
+        content.set_have(plan.have)
+        self._owner.dirty = True
+        await self._owner.checkpoint()
+        return True
+
+    async def _check(self, content: TorrentContent, pieces: list[int]) -> PieceSet | None:
+        self.check = self._owner.host.checks.check(
+            content.layout, content.storage, content.verifier, pieces
+        )
+        try:
+            return await self.check.done
+        except StorageError as problem:
+            self._owner.fail(str(problem))
+            return None
+        finally:
+            self.check = None
+
+    def _parse(self, info_bytes: bytes) -> Metainfo:
+        owner = self._owner
+        return parse_info(info_bytes, expected=owner.info_hashes, trackers=owner.tracker_tiers)
+
+
+def selected_levels(magnet: str, layout: FileLayout) -> bytes | None:
+    """The files that a magnet link selects (`so`, BEP 53), as levels; None when it does not."""
+    ranges = parse_magnet(magnet).select_only
+    if ranges is None:
+        return None
+    selection = FileSelection(layout)
+    count = len(selection.levels)
+    chosen = [index for span in ranges for index in span if index < count]
+    selection.set_wanted(range(count), False)
+    selection.set_wanted(chosen, True)
+    return bytes(selection.levels)
+
+
+def _look(content: TorrentContent, record: TorrentRecord) -> ResumePlan:
+    """In a thread: what of the data may be believed."""
+    return plan_resume(
+        content.layout,
+        content.storage,
+        recorded=record.pieces,
+        clean=record.clean,
+        recorded_states=record.file_states,
+    )

@@ -1,0 +1,164 @@
+"""The peers of one torrent: who is connected, who may connect, who is choked.
+
+One connection a peer: neither ourselves, nor a peer id or a dialled address that is connected
+already. Where two peers dialled each other at once, the one with the smaller id hangs up its own.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, Protocol, Sequence
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.session.peer_session import PeerSession
+from p2pd.swarm.choker import Choker
+from p2pd.swarm.peer_pool import PeerPool
+
+CHOKE_ROUND = 10.0
+"""Seconds between rounds of the choker (BEP 3)."""
+
+
+class PeersOwner(Protocol):
+    """The torrent whose peers they are."""
+
+    @property
+    def peer_id(self) -> bytes: ...
+    @property
+    def peer_limit(self) -> int: ...
+    def is_complete(self) -> bool: ...
+
+
+class TorrentPeers:
+    """Connected peers, candidates and upload slots of one torrent."""
+
+    def __init__(self, owner: PeersOwner, pool: PeerPool, choker: Choker) -> None:
+        self.pool = pool
+        self.connected: dict[PeerSession, None] = {}
+        self.dialling: set[PeerAddress] = set()
+        self._owner = owner
+        self._choker = choker
+        self._next_round = 0.0
+
+    # -- admission ----------------------------------------------------------------------------
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether another connection is within the torrent's limit."""
+        return len(self.connected) + len(self.dialling) < self._owner.peer_limit
+
+    def refusal(self, peer_id: bytes, address: PeerAddress, *, incoming: bool) -> str | None:
+        """Why a peer that shook hands is not let in; None when it is."""
+        if peer_id == self._owner.peer_id:
+            self.pool.mark_self(address)
+            return "it is ourselves"
+        if self.pool.is_banned(address.host):
+            return "it is banned"
+        for other in self.connected:
+            if other.peer_id == peer_id and other.address.host == address.host:
+                if other.incoming == incoming or self._keep_existing(other, peer_id):
+                    return "it is connected already"
+                other.disconnect("it connected the other way too")
+                break
+        if len(self.connected) >= self._owner.peer_limit:
+            return "the torrent has its number of peers"
+        return None
+
+    def _keep_existing(self, other: PeerSession, peer_id: bytes) -> bool:
+        """Both sides must hang up the same one: the one that the smaller id dialled."""
+        we_are_smaller = self._owner.peer_id < peer_id
+        return other.incoming == we_are_smaller
+
+    def joined(self, peer: PeerSession) -> None:
+        """A peer was let in."""
+        self.connected[peer] = None
+        if not peer.incoming:
+            self.pool.connected(peer.address)
+
+    def left(self, peer: PeerSession, now: float, *, misbehaved: bool) -> None:
+        """A peer is gone."""
+        self.connected.pop(peer, None)
+        address = peer.listen_address
+        if address is not None:
+            if misbehaved:
+                self.pool.failed(address, now)
+            else:
+                self.pool.closed(address, now, useful=peer.download.total > 0)
+
+    def candidates(self, count: int, now: float) -> list[PeerAddress]:
+        """Whom to dial next."""
+        return self.pool.next_candidates(count, now)
+
+    # -- choking ------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Once a second: the peers' own timers, and a choke round when it is due."""
+        for peer in list(self.connected):
+            peer.tick(now)
+        if now >= self._next_round:
+            self._next_round = now + CHOKE_ROUND
+            self.rechoke(now)
+
+    def rechoke(self, now: float) -> None:
+        """One round: whom to serve until the next."""
+        peers = list(self.connected)
+        chosen = self._choker.decide(
+            [ChokeCandidate(peer, now) for peer in peers],
+            seeding=self._owner.is_complete(),
+            now=now,
+        )
+        for peer in peers:
+            if peer in chosen:
+                peer.optimistic = peer is self._choker.optimistic
+                peer.unchoke()
+            else:
+                peer.optimistic = False
+                peer.choke()
+
+    def set_slots(self, slots: int) -> None:
+        """Serve this many peers from the next round on."""
+        self._choker.slots = slots
+
+    def interest_changed(self, peer: PeerSession) -> None:
+        """A free slot is filled at once, not at the next round."""
+        if peer.peer_interested and peer.am_choking:
+            unchoked = sum(1 for p in self.connected if not p.am_choking and p.peer_interested)
+            if unchoked < self._choker.slots:
+                peer.unchoke()
+
+    # -- for all of them ----------------------------------------------------------------------
+
+    def broadcast_have(self, pieces: Sequence[int]) -> None:
+        """Tell everyone of new pieces."""
+        for peer in list(self.connected):
+            for piece in pieces:
+                peer.has_new_piece(piece)
+            peer.flush()
+
+    def disconnect_all(self, reason: str) -> None:
+        """Hang up on everyone."""
+        for peer in list(self.connected):
+            peer.disconnect(reason)
+
+    def __iter__(self) -> Iterable[PeerSession]:
+        return iter(list(self.connected))
+
+    def __len__(self) -> int:
+        return len(self.connected)
+
+
+class ChokeCandidate:
+    """What the choker sees of a peer, frozen at the start of a round."""
+
+    __slots__ = (
+        "connected_at", "download_rate", "interested", "key", "snubbed", "unchoked",
+        "upload_only", "upload_rate",
+    )  # fmt: skip
+
+    def __init__(self, peer: PeerSession, now: float) -> None:
+        self.key = peer
+        self.interested = peer.peer_interested
+        self.download_rate = peer.download.rate.per_second(now)
+        self.upload_rate = peer.upload.rate.per_second(now)
+        self.snubbed = peer.download.window.snubbed
+        self.connected_at = peer.connected_at
+        self.upload_only = peer.upload_only
+        self.unchoked = not peer.am_choking

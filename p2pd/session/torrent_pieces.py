@@ -1,0 +1,226 @@
+"""The pieces of one torrent on their way from blocks to disk.
+
+A block is copied once, into the buffer of its piece. A whole piece goes to a worker thread that
+hashes it and, if it is right, writes it; only then is it had. The bytes of all open pieces count
+against the session's one memory budget until they are on disk or thrown away.
+"""
+
+from __future__ import annotations
+
+from typing import Collection, Container, Hashable, Protocol, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from p2pd.base.errors import StorageError
+from p2pd.base.piece_set import PieceSet
+from p2pd.base.requests import Request
+from p2pd.formats.file_layout import FileLayout
+from p2pd.protocols.peerwire.messages import Block
+from p2pd.session.memory_budget import MemoryBudget
+from p2pd.storage.disk_queue import DiskQueue
+from p2pd.storage.interfaces import Storage
+from p2pd.storage.verifier import PieceVerifier
+from p2pd.swarm.piece_picker import BlockOutcome, PiecePicker
+
+SPARE_BUFFERS = 4
+"""Buffers kept for the next piece: fresh memory costs page faults that used memory does not."""
+
+
+class PiecesListener(Protocol):
+    """Who hears what became of pieces."""
+
+    def piece_stored(self, piece: int, contributors: Collection[Hashable]) -> None:
+        """It is right and on disk; these peers sent its blocks."""
+
+    def piece_failed(self, piece: int, contributors: Collection[Hashable]) -> None:
+        """Its hash is wrong; these peers sent its blocks."""
+
+    def storage_failed(self, problem: StorageError) -> None:
+        """The disk refused; nothing of the piece was kept."""
+
+
+class TorrentPieces:
+    """Picker, buffers, disk: what a torrent with metadata downloads with."""
+
+    def __init__(
+        self,
+        *,
+        layout: FileLayout,
+        picker: PiecePicker,
+        storage: Storage,
+        verifier: PieceVerifier,
+        disk: DiskQueue,
+        budget: MemoryBudget,
+        listener: PiecesListener,
+    ) -> None:
+        self.layout = layout
+        self.picker = picker
+        self._storage = storage
+        self._verifier = verifier
+        self._disk = disk
+        self._budget = budget
+        self._listener = listener
+        self._buffers: dict[int, bytearray] = {}
+        self._spare: list[bytearray] = []
+        self._open: set[int] = set()
+        self._being_stored: set[int] = set()
+        self._waiting: list[Deferred[None]] = []
+        self._closed = False
+
+    @property
+    def have(self) -> PieceSet:
+        """The pieces that are verified and on disk."""
+        return self.picker.have
+
+    def pick(
+        self,
+        peer: Hashable,
+        pieces: PieceSet,
+        count: int,
+        *,
+        only: Container[int] | None = None,
+        prefer: Sequence[int] = (),
+        slow: bool = False,
+    ) -> list[Request]:
+        """Up to `count` requests for this peer, within the memory budget."""
+        room = self._budget.room_for(self.layout.piece_length)
+        requests = self.picker.pick(
+            peer, pieces, count, may_open=room, only=only, prefer=prefer, slow=slow
+        )
+        opened = self._open
+        for piece in {request.piece for request in requests}:
+            if piece not in opened:
+                opened.add(piece)
+                self._budget.take(self.layout.piece_length)
+        return requests
+
+    def receive(self, peer: Hashable, block: Block) -> BlockOutcome:
+        """Take a block of a piece that is open; copies its bytes."""
+        piece, begin, data = block
+        outcome = self.picker.block_received(peer, piece, begin, len(data))
+        if outcome.accepted:
+            buffer = self._buffers.get(piece)
+            if buffer is None:
+                if piece not in self._open:
+                    self._open.add(piece)
+                    self._budget.take(self.layout.piece_length)
+                buffer = self._buffers[piece] = self._new_buffer(piece)
+            buffer[begin : begin + len(data)] = data
+            if outcome.piece_complete:
+                self._store(piece, self._buffers.pop(piece))
+        return outcome
+
+    def outstanding(self, peer: Hashable) -> int:
+        """How many requests wait at this peer."""
+        return len(self.picker.peer_requests(peer))
+
+    def peer_requests(self, peer: Hashable) -> Collection[Request]:
+        """The requests that wait at this peer."""
+        return self.picker.peer_requests(peer)
+
+    def request_failed(self, peer: Hashable, request: Request) -> None:
+        """One request came to nothing; its block may be asked of others."""
+        self.picker.request_failed(peer, request)
+        self._close_untouched({request.piece})
+
+    def forget_requests(self, peer: Hashable) -> None:
+        """Every request at this peer came to nothing."""
+        requests = list(self.picker.peer_requests(peer))
+        for request in requests:
+            self.picker.request_failed(peer, request)
+        self._close_untouched({request.piece for request in requests})
+
+    def forget_peer(self, peer: Hashable) -> None:
+        """The peer is gone."""
+        self.forget_requests(peer)
+        self.picker.forget_peer(peer)
+
+    @property
+    def unchecked_bytes(self) -> int:
+        """Bytes received of pieces that are not yet verified."""
+        return self.picker.bytes_in_open_pieces
+
+    async def all_stored(self) -> None:
+        """Wait until no piece is on its way to the disk."""
+        if self._being_stored:
+            done: Deferred[None] = Deferred()
+            self._waiting.append(done)
+            await done
+
+    def abandon_open(self) -> None:
+        """Throw away every partial piece, for their memory; pieces being written are finished."""
+        for piece in list(self._open):
+            if self._buffers.pop(piece, None) is not None or piece not in self._being_stored:
+                self.picker.abandon_piece(piece)
+                self._release(piece)
+
+    def close(self) -> None:
+        """Nothing more is stored; the memory goes back."""
+        self.abandon_open()
+        self._spare.clear()
+        self._closed = True
+
+    def _store(self, piece: int, buffer: bytearray) -> None:
+        self._being_stored.add(piece)
+        job = self._disk.run("write", self._verify_and_write, piece, buffer)
+        job.addCallbacks(
+            self._stored, self._not_stored, callbackArgs=(piece, buffer), errbackArgs=(piece,)
+        )
+
+    def _verify_and_write(self, piece: int, buffer: bytearray) -> bool:
+        """In a worker thread: whether the piece is right; if so it is on disk."""
+        if not self._verifier.verify(piece, buffer):
+            return False
+        self._storage.write_piece(piece, buffer)
+        return True
+
+    def _stored(self, right: bool, piece: int, buffer: bytearray) -> None:
+        self._being_stored.discard(piece)
+        if len(self._spare) < SPARE_BUFFERS:
+            self._spare.append(buffer)
+        contributors = self.picker.contributors(piece)
+        if right:
+            self.picker.piece_passed(piece)
+        else:
+            self.picker.piece_failed(piece)
+        self._release(piece)
+        if not self._closed:
+            heard = self._listener.piece_stored if right else self._listener.piece_failed
+            heard(piece, contributors)
+        self._tell_if_all_stored()
+
+    def _not_stored(self, failure: Failure, piece: int) -> None:
+        self._being_stored.discard(piece)
+        self.picker.piece_failed(piece)
+        self._release(piece)
+        problem = failure.value
+        if not isinstance(problem, StorageError):
+            problem = StorageError(f"piece {piece} could not be stored: {problem}")
+        if not self._closed:
+            self._listener.storage_failed(problem)
+        self._tell_if_all_stored()
+
+    def _tell_if_all_stored(self) -> None:
+        if not self._being_stored:
+            waiting, self._waiting = self._waiting, []
+            for deferred in waiting:
+                deferred.callback(None)
+
+    def _new_buffer(self, piece: int) -> bytearray:
+        size = self.layout.piece_size(piece)
+        if self._spare and len(self._spare[-1]) == size == self.layout.request_size(piece):
+            return self._spare.pop()
+        return bytearray(size)
+
+    def _close_untouched(self, pieces: set[int]) -> None:
+        """Pieces of which nothing came and nothing is asked any more give their memory back."""
+        for piece in pieces:
+            if piece in self._open and piece not in self._buffers and piece not in self._being_stored:
+                if not self.picker.is_open(piece):
+                    self._release(piece)
+
+    def _release(self, piece: int) -> None:
+        if piece in self._open:
+            self._open.remove(piece)
+            self._budget.give(self.layout.piece_length)

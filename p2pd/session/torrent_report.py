@@ -1,0 +1,378 @@
+"""A torrent for readers: what control shows of it (api.TorrentView), computed when it is asked."""
+
+from __future__ import annotations
+
+from typing import Mapping, Sequence
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.ids import InfoHashes
+from p2pd.base.piece_set import PieceSet
+from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.magnet import Magnet
+from p2pd.formats.metainfo import Metainfo
+from p2pd.session.api import FileView, TorrentStatus, TorrentTrouble
+from p2pd.session.peer_session import PeerSession
+from p2pd.session.torrent import Torrent
+
+ETA_UNKNOWN = -2
+ETA_NONE = -1
+
+
+class TorrentReport:
+    """Reads one torrent. Sizes that take a walk over the files are kept until pieces change."""
+
+    def __init__(self, torrent: Torrent) -> None:
+        self.torrent = torrent
+        self._sizes_of: tuple[int, bytes] | None = None
+        self._sizes = (0, 0, 0)
+
+    # -- identity ---------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> int:
+        """Stable across restarts."""
+        return self.torrent.record.id
+
+    @property
+    def hash_string(self) -> str:
+        """40 hex digits."""
+        return self.torrent.info_hashes.hash_string
+
+    @property
+    def info_hashes(self) -> InfoHashes:
+        """v1, v2 or both."""
+        return self.torrent.info_hashes
+
+    @property
+    def name(self) -> str:
+        """From the metadata, else from the magnet, else the hash."""
+        return self.torrent.record.name or self.hash_string
+
+    @property
+    def metainfo(self) -> Metainfo | None:
+        """The metadata."""
+        content = self.torrent.content
+        return content.metainfo if content else None
+
+    @property
+    def layout(self) -> FileLayout | None:
+        """The files in the piece space."""
+        content = self.torrent.content
+        return content.layout if content else None
+
+    @property
+    def magnet_link(self) -> str:
+        """A link with which others can add it."""
+        metainfo = self.metainfo
+        trackers = tuple(url for tier in self.tracker_tiers for url in tier)
+        web_seeds = metainfo.web_seeds if metainfo else ()
+        name = self.torrent.record.name or None
+        return Magnet(self.info_hashes, name=name, trackers=trackers, web_seeds=web_seeds).to_uri()
+
+    @property
+    def download_dir(self) -> str:
+        """The folder that holds its file or folder."""
+        return self.torrent.record.download_dir
+
+    # -- state ------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> TorrentStatus:
+        """What it is doing."""
+        torrent = self.torrent
+        check = torrent.opening.check
+        if check is not None:
+            return TorrentStatus.CHECKING if check.running else TorrentStatus.CHECK_WAIT
+        if torrent.opening.busy and not torrent.running:
+            return TorrentStatus.CHECK_WAIT
+        if not torrent.running:
+            return TorrentStatus.STOPPED
+        return TorrentStatus.SEEDING if torrent.is_complete() else TorrentStatus.DOWNLOADING
+
+    @property
+    def trouble(self) -> TorrentTrouble:
+        """What kind of trouble it has."""
+        if self.torrent.error:
+            return TorrentTrouble.LOCAL
+        return TorrentTrouble.TRACKER_ERROR if self._tracker_error() else TorrentTrouble.NONE
+
+    @property
+    def error_string(self) -> str:
+        """The trouble in words, or nothing."""
+        return self.torrent.error or self._tracker_error()
+
+    @property
+    def added_at(self) -> float:
+        """Unix seconds."""
+        return self.torrent.record.added_at
+
+    @property
+    def completed_at(self) -> float:
+        """Unix seconds; 0 while it is not."""
+        return self.torrent.record.completed_at or 0.0
+
+    @property
+    def started_at(self) -> float:
+        """Unix seconds of the last start."""
+        return self.torrent.started_at
+
+    @property
+    def active_at(self) -> float:
+        """Unix seconds of the last payload."""
+        return self.torrent.exchange.active_at
+
+    @property
+    def edited_at(self) -> float:
+        """Unix seconds of the last change by a client."""
+        return self.torrent.edited_at
+
+    @property
+    def sequential(self) -> bool:
+        """Whether pieces are asked for in order."""
+        return self.torrent.record.sequential
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The user's labels."""
+        return tuple(self.torrent.record.labels)
+
+    @property
+    def peer_limit(self) -> int:
+        """Connections it may have."""
+        return self.torrent.peer_limit
+
+    # -- progress ---------------------------------------------------------------------------------
+
+    @property
+    def pieces(self) -> PieceSet | None:
+        """What is verified."""
+        return self.torrent.exchange.have()
+
+    @property
+    def total_size(self) -> int:
+        """Bytes of all files."""
+        layout = self.layout
+        return layout.total_length if layout else 0
+
+    @property
+    def size_when_done(self) -> int:
+        """Bytes of the wanted files."""
+        return self._measured()[0]
+
+    @property
+    def left_until_done(self) -> int:
+        """Bytes of the wanted files that are not verified; a magnet's is unknown and at least 1."""
+        return self._measured()[1] if self.torrent.content else 1
+
+    @property
+    def have_valid(self) -> int:
+        """Verified bytes."""
+        return self._measured()[2]
+
+    @property
+    def have_unchecked(self) -> int:
+        """Received bytes of pieces that are not complete."""
+        content = self.torrent.content
+        return content.pieces.unchecked_bytes if content else 0
+
+    @property
+    def desired_available(self) -> int:
+        """Bytes that we want and some connected peer has."""
+        content = self.torrent.content
+        if content is None or not content.missing_wanted:
+            return 0
+        picker, layout = content.pieces.picker, content.layout
+        return sum(
+            layout.piece_size(piece)
+            for piece in content.have.missing()
+            if content.wants(piece) and picker.availability(piece)
+        )
+
+    @property
+    def percent_done(self) -> float:
+        """0 to 1, of the wanted bytes."""
+        if self.torrent.content is None:
+            return 0.0
+        wanted = self.size_when_done
+        return 1.0 if not wanted else 1.0 - self.left_until_done / wanted
+
+    @property
+    def percent_complete(self) -> float:
+        """0 to 1, of all bytes."""
+        total = self.total_size
+        if self.torrent.content is None:
+            return 0.0
+        return 1.0 if not total else self.have_valid / total
+
+    @property
+    def metadata_percent_complete(self) -> float:
+        """0 to 1."""
+        return self.torrent.metadata.progress
+
+    @property
+    def recheck_progress(self) -> float:
+        """0 to 1 while a check is under way, else 0."""
+        check = self.torrent.opening.check
+        return check.progress if check else 0.0
+
+    @property
+    def downloaded(self) -> int:
+        """Payload bytes ever received that were wanted."""
+        return self.torrent.record.downloaded
+
+    @property
+    def uploaded(self) -> int:
+        """Payload bytes ever sent."""
+        return self.torrent.record.uploaded
+
+    @property
+    def corrupt(self) -> int:
+        """Payload bytes ever thrown away."""
+        return self.torrent.record.corrupt
+
+    @property
+    def rate_download(self) -> float:
+        """Bytes per second."""
+        return self.torrent.exchange.rate_download.per_second(self.torrent.seconds())
+
+    @property
+    def rate_upload(self) -> float:
+        """Bytes per second."""
+        return self.torrent.exchange.rate_upload.per_second(self.torrent.seconds())
+
+    @property
+    def eta(self) -> int:
+        """Seconds until it is done; -1 when it is, -2 when nobody knows."""
+        left = self.left_until_done
+        if not left:
+            return ETA_NONE
+        rate = self.rate_download
+        return int(left / rate) if rate >= 1 and self.torrent.content else ETA_UNKNOWN
+
+    @property
+    def seconds_downloading(self) -> int:
+        """Seconds it ever ran incomplete."""
+        return int(self.torrent.record.seconds_downloading)
+
+    @property
+    def seconds_seeding(self) -> int:
+        """Seconds it ever ran complete."""
+        return int(self.torrent.record.seconds_seeding)
+
+    # -- files, peers, trackers ---------------------------------------------------------------------
+
+    def files(self) -> list[FileView]:
+        """Its files; none while a magnet has no metadata."""
+        content = self.torrent.content
+        return content.selection.views(content.have) if content else []
+
+    def availability(self) -> list[int]:
+        """How many connected peers have each piece; -1 where we have it ourselves."""
+        content = self.torrent.content
+        if content is None:
+            return []
+        flags, picker = content.have.flags, content.pieces.picker
+        return [
+            -1 if flags[piece] else picker.availability(piece)
+            for piece in range(content.layout.piece_count)
+        ]
+
+    @property
+    def peers(self) -> Sequence[PeerReport]:
+        """The connected peers."""
+        return [PeerReport(peer) for peer in self.torrent.peers]
+
+    @property
+    def peers_known(self) -> Mapping[str, int]:
+        """How many addresses each source gave."""
+        return self.torrent.peers.pool.source_counts()
+
+    @property
+    def tracker_tiers(self) -> tuple[tuple[str, ...], ...]:
+        """Tracker URLs by tier."""
+        return self.torrent.tracker_tiers
+
+    @property
+    def tracker_states(self) -> Sequence[TrackerState]:
+        """How each tracker is doing."""
+        return self.torrent.announcer.states()
+
+    def _tracker_error(self) -> str:
+        if not self.torrent.running:
+            return ""
+        states = self.tracker_states
+        if not states or any(s.last_announce_succeeded or not s.last_announce_at for s in states):
+            return ""
+        return states[0].last_announce_result
+
+    def _measured(self) -> tuple[int, int, int]:
+        content = self.torrent.content
+        if content is None:
+            return (0, 0, 0)
+        key = (content.have.count, bytes(content.selection.levels))
+        if key != self._sizes_of:
+            have = content.have
+            valid = content.layout.bytes_had(have)
+            wanted = content.selection.wanted_size()
+            self._sizes = (wanted, content.selection.left(have), valid)
+            self._sizes_of = key
+        return self._sizes
+
+
+class PeerReport:
+    """A peer for readers (api.PeerView)."""
+
+    def __init__(self, peer: PeerSession) -> None:
+        self._peer = peer
+        self._now = peer.seconds()
+        self.address: PeerAddress = peer.address
+        self.client = peer.client
+        self.peer_id = peer.peer_id
+        self.source = peer.source
+        self.incoming = peer.incoming
+        self.encrypted = peer.encrypted
+        self.transport_name = peer.transport_name
+        self.am_choking = peer.am_choking
+        self.am_interested = peer.am_interested
+        self.peer_choking = peer.peer_choking
+        self.peer_interested = peer.peer_interested
+        self.snubbed = peer.download.window.snubbed
+        self.optimistic = peer.optimistic
+        self.downloaded = peer.download.total
+        self.uploaded = peer.upload.total
+
+    @property
+    def progress(self) -> float:
+        """0 to 1, by what the peer says that it has."""
+        pieces = self._peer.pieces
+        return pieces.count / pieces.size if pieces is not None and pieces.size else 0.0
+
+    @property
+    def rate_to_client(self) -> float:
+        """Bytes per second from the peer to us."""
+        return self._peer.download.rate.per_second(self._now)
+
+    @property
+    def rate_to_peer(self) -> float:
+        """Bytes per second from us to the peer."""
+        return self._peer.upload.rate.per_second(self._now)
+
+    @property
+    def requests_outstanding(self) -> int:
+        """Blocks asked of it and not yet here."""
+        return self._peer.download.outstanding
+
+    @property
+    def flag_string(self) -> str:
+        """One letter a fact, as Transmission shows them: D d U u K ? O I E T."""
+        flags = ""
+        if self.am_interested:
+            flags += "d" if self.peer_choking else "D"
+        elif not self.peer_choking:
+            flags += "K"
+        if self.peer_interested:
+            flags += "u" if self.am_choking else "U"
+        elif not self.am_choking:
+            flags += "?"
+        return flags + "O" * self.optimistic + "E" * self.encrypted + "I" * self.incoming

@@ -1,0 +1,96 @@
+"""What of a torrent's data may be believed when it is opened, and what has to be hashed again.
+
+What is recorded was on disk before it was recorded, so it is believed while its file still has the
+size (and, after a clean stop, the time of change) that was recorded. After a crash only the pieces
+that are *not* recorded are hashed: those that were written behind the last record are found again,
+and nothing that was verified is asked of peers twice.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Sequence
+
+from p2pd.base.errors import FormatError
+from p2pd.base.piece_set import PieceSet
+from p2pd.formats.file_layout import FileLayout
+from p2pd.storage.interfaces import FileState, Storage
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlan:
+    """`have` is believed as it is; `check` lists the pieces to hash."""
+
+    have: PieceSet
+    check: list[int]
+
+
+def plan_resume(
+    layout: FileLayout,
+    storage: Storage,
+    *,
+    recorded: bytes | None,
+    clean: bool,
+    recorded_states: str | None,
+) -> ResumePlan:
+    """Look at the files (blocking: call it in a thread) and decide."""
+    have = _recorded_pieces(recorded, layout.piece_count)
+    states = storage.file_states()
+    before = decode_states(recorded_states) if clean else None
+    if before is not None and len(before) != len(states):
+        before = None
+    suspect = [
+        index
+        for index, file in enumerate(layout.files)
+        if not file.pad and file.length and not _as_recorded(states[index], file.length, before, index)
+    ]
+    trusted = clean and recorded is not None
+    check: set[int] = set()
+    for index in suspect:
+        for piece in layout.pieces_of_file(index):
+            if have.flags[piece] or _present(states[index]):
+                check.add(piece)
+            have.discard(piece)
+    if not trusted:
+        check.update(have.missing())
+    return ResumePlan(have, sorted(piece for piece in check if storage.has_data(piece)))
+
+
+def encode_states(states: Sequence[FileState | None]) -> str:
+    """File sizes and times of change, for the record."""
+    return json.dumps([None if s is None else [s.size, s.mtime_ns] for s in states])
+
+
+def decode_states(text: str | None) -> list[tuple[int, int] | None] | None:
+    """What `encode_states` wrote, or None if there is nothing usable."""
+    if not text:
+        return None
+    try:
+        return [None if entry is None else (int(entry[0]), int(entry[1])) for entry in json.loads(text)]
+    except (ValueError, TypeError, IndexError):
+        return None
+
+
+def _recorded_pieces(recorded: bytes | None, size: int) -> PieceSet:
+    if recorded is None:
+        return PieceSet(size)
+    try:
+        return PieceSet.from_bitfield(recorded, size)
+    except FormatError:
+        return PieceSet(size)
+
+
+def _present(state: FileState | None) -> bool:
+    return state is not None and state.size > 0
+
+
+def _as_recorded(
+    state: FileState | None, length: int, before: list[tuple[int, int] | None] | None, index: int
+) -> bool:
+    """Whether a file is as the record left it; after a crash only its size can be judged."""
+    if before is None:
+        return state is not None and state.size == length
+    was = before[index]
+    now = None if state is None else (state.size, state.mtime_ns)
+    return was == now

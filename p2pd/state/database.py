@@ -1,0 +1,95 @@
+"""The one SQLite file, on a thread of its own.
+
+WAL with synchronous=NORMAL: a commit survives the end of the process at once, and a power cut
+loses at most the newest commits, never the file. What a commit says of data on disk was true
+before it was written: callers sync the data first (see docs/architecture.rst).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from importlib import resources
+from typing import Any, Callable, TypeVar
+
+from twisted.enterprise import adbapi
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorCore
+
+from p2pd.base.errors import StateError
+
+T = TypeVar("T")
+
+FILE_NAME = "state.db"
+
+
+class Database:
+    """Runs functions of a cursor, one at a time, each in a transaction of its own."""
+
+    def __init__(self, reactor: IReactorCore, state_dir: str) -> None:
+        self.path = os.path.join(state_dir, FILE_NAME)
+        self._reactor = reactor
+        self._state_dir = state_dir
+        self._pool: adbapi.ConnectionPool | None = None
+
+    def open(self) -> None:
+        """Make the folder, open the file and bring its schema up to date.
+
+        Blocks; for use before the reactor runs. Raises StateError with a sentence.
+        """
+        try:
+            os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as problem:
+            raise StateError(
+                f"the state folder {self._state_dir} cannot be used: {problem.strerror}"
+            ) from None
+        try:
+            with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                upgrade(connection)
+        except sqlite3.DatabaseError as problem:
+            raise StateError(f"the state database {self.path} cannot be read: {problem}") from None
+        self._pool = adbapi.ConnectionPool(
+            "sqlite3",
+            self.path,
+            check_same_thread=False,
+            cp_min=1,
+            cp_max=1,
+            cp_openfun=lambda made: made.execute("PRAGMA synchronous=NORMAL"),
+            cp_reactor=self._reactor,
+        )
+        self._pool.start()
+
+    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run `job(cursor, *args)` in a transaction, on the database's thread."""
+        assert self._pool is not None
+        result: Deferred[T] = self._pool.runInteraction(job, *args)
+        return result
+
+    def close(self) -> None:
+        """Finish what is queued and close. Blocks."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Apply the schemas that the file does not have yet. Raises StateError for a newer file."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    scripts = sorted(
+        (entry for entry in resources.files("p2pd.state.schemas").iterdir()
+         if entry.name.endswith(".sql")),
+        key=lambda entry: entry.name,
+    )  # fmt: skip
+    if version > len(scripts):
+        raise StateError(
+            f"the state database is of version {version}, written by a newer p2pd; "
+            f"this one knows {len(scripts)}"
+        )
+    for number, script in enumerate(scripts[version:], version + 1):
+        with closing(connection.cursor()) as cursor:
+            cursor.executescript(
+                f"BEGIN; {script.read_text()} PRAGMA user_version={number}; COMMIT;"
+            )

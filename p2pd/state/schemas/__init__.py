@@ -1,0 +1,1 @@
+"""The numbered upgrades of the database."""

@@ -1,0 +1,45 @@
+"""What storage is to its users. All methods block and may be called from several threads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, Sequence
+
+from p2pd.base.requests import Request
+
+
+class FileState(NamedTuple):
+    """What a file looks like from outside: bytes, and nanoseconds of its last change."""
+
+    size: int
+    mtime_ns: int
+
+
+class Storage(Protocol):
+    """The files of one torrent, addressed by piece. Every method may raise StorageError."""
+
+    def prepare(self) -> None:
+        """Make the folders, and files that hold nothing (length 0), before downloading."""
+
+    def read(self, piece: int, begin: int, length: int) -> bytes:
+        """Bytes of a piece; padding reads as zeros."""
+
+    def read_many(self, requests: Sequence[Request]) -> list[bytes | memoryview]:
+        """The bytes of each request, in order."""
+
+    def write_piece(self, piece: int, data: bytes | bytearray | memoryview) -> None:
+        """Write a whole piece; padding is left out."""
+
+    def has_data(self, piece: int) -> bool:
+        """Whether the disk may hold something of the piece: false for holes and absent files."""
+
+    def sync(self) -> None:
+        """Bring everything written so far to the disk itself."""
+
+    def file_states(self) -> list[FileState | None]:
+        """Each file of the layout as it is now, None for one that is not there."""
+
+    def delete_files(self) -> None:
+        """Remove the torrent's files, and the folders that this leaves empty."""
+
+    def close(self) -> None:
+        """Give open files back."""

@@ -1,0 +1,58 @@
+"""A torrent's data in memory: for tests and simulations."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from p2pd.base.errors import StorageError
+from p2pd.base.requests import Request
+from p2pd.formats.file_layout import FileLayout
+from p2pd.storage.interfaces import FileState
+
+
+class MemoryStorage:
+    """See interfaces.Storage. `fault`, when set, is raised by every write."""
+
+    def __init__(self, layout: FileLayout) -> None:
+        self.layout = layout
+        self.pieces: dict[int, bytes] = {}
+        self.fault: StorageError | None = None
+        self.synced = 0
+
+    def prepare(self) -> None:
+        """Nothing to make."""
+
+    def read(self, piece: int, begin: int, length: int) -> bytes:
+        """Bytes of a piece that was written."""
+        if piece not in self.pieces:
+            raise StorageError(f"piece {piece} was never written")
+        return self.pieces[piece][begin : begin + length].ljust(length, b"\0")
+
+    def read_many(self, requests: Sequence[Request]) -> list[bytes | memoryview]:
+        """Each request's bytes."""
+        return [self.read(*request) for request in requests]
+
+    def write_piece(self, piece: int, data: bytes | bytearray | memoryview) -> None:
+        """Keep a piece."""
+        if self.fault is not None:
+            raise self.fault
+        self.pieces[piece] = bytes(data)
+
+    def has_data(self, piece: int) -> bool:
+        """Whether it was written."""
+        return piece in self.pieces
+
+    def sync(self) -> None:
+        """Count the call."""
+        self.synced += 1
+
+    def file_states(self) -> list[FileState | None]:
+        """Every file looks complete once anything was written."""
+        return [FileState(file.length, 1) if self.pieces else None for file in self.layout.files]
+
+    def delete_files(self) -> None:
+        """Forget everything."""
+        self.pieces.clear()
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,180 @@
+"""What tests of p2pd, and of anything built on it, use in place of sockets, threads and a database.
+
+`MemoryNetwork` carries streams between nodes on a virtual clock; `InlineDisk` runs disk jobs at
+once; `MemoryStore` forgets everything at the end. Whole sessions run on them, without a real
+socket and without waiting.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Callable, Sequence, TypeVar
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.task import Clock
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.transports.interfaces import (
+    Buffer,
+    Connected,
+    Failed,
+    StreamReceiver,
+)
+
+T = TypeVar("T")
+
+
+class MemoryStream:
+    """One end of a link."""
+
+    def __init__(self, network: MemoryNetwork, address: PeerAddress) -> None:
+        self.receiver: StreamReceiver = _Silent()
+        self.other: MemoryStream | None = None
+        self.sent = 0
+        self._network = network
+        self._address = address
+        self._outbox: deque[bytes] = deque()
+        self._pending = 0
+        self._closing = False
+        self._open = True
+
+    @property
+    def address(self) -> PeerAddress:
+        """The other end."""
+        return self._address
+
+    @property
+    def pending(self) -> int:
+        """Bytes on their way."""
+        return self._pending
+
+    def write(self, buffers: Sequence[Buffer]) -> None:
+        """Send; arrives after the network's latency."""
+        if not self._open or self._closing:
+            return
+        data = b"".join(bytes(buffer) for buffer in buffers)
+        self.sent += len(data)
+        self._pending += len(data)
+        self._network.clock.callLater(self._network.latency, self._arrive, data)
+
+    def close(self) -> None:
+        """Close behind what is on its way."""
+        self._closing = True
+        self._network.clock.callLater(self._network.latency, self.abort)
+
+    def abort(self) -> None:
+        """Close now; both ends hear of it on their next turn."""
+        if self._open:
+            self._open = False
+            self._network.clock.callLater(0, self.receiver.stream_lost, "closed here")
+            if self.other is not None:
+                self._network.clock.callLater(self._network.latency, self.other.hung_up)
+
+    def hung_up(self) -> None:
+        """The other end closed."""
+        if self._open:
+            self._open = False
+            self.receiver.stream_lost("closed by the other end")
+
+    def _arrive(self, data: bytes) -> None:
+        self._pending -= len(data)
+        other = self.other
+        if other is not None and other._open:
+            other.receiver.stream_received(memoryview(data))
+        if self._open and not self._closing:
+            self.receiver.stream_writable()
+
+
+class _Silent:
+    def stream_received(self, data: memoryview) -> None:
+        pass
+
+    def stream_writable(self) -> None:
+        pass
+
+    def stream_lost(self, reason: str) -> None:
+        pass
+
+
+class MemoryNetwork:
+    """Nodes with addresses, links with one latency (seconds), a virtual clock."""
+
+    def __init__(self, clock: Clock, latency: float = 0.01) -> None:
+        self.clock = clock
+        self.latency = latency
+        self.listeners: dict[PeerAddress, Connected] = {}
+
+    def transport(self, host: str) -> MemoryTransport:
+        """A transport for the node at this IP address."""
+        return MemoryTransport(self, host)
+
+
+class MemoryTransport:
+    """A StreamTransport on a MemoryNetwork."""
+
+    name = "memory"
+
+    def __init__(self, network: MemoryNetwork, host: str) -> None:
+        self._network = network
+        self._host = host
+        self._next_port = 40_000
+
+    def dial(
+        self, address: PeerAddress, connected: Connected, failed: Failed, timeout: float
+    ) -> _Dial:
+        """Connect after one latency, or fail."""
+        self._next_port += 1
+        here = PeerAddress(self._host, self._next_port)
+
+        def arrive() -> None:
+            accept = self._network.listeners.get(address)
+            if accept is None:
+                failed("connection refused")
+                return
+            ours, theirs = MemoryStream(self._network, address), MemoryStream(self._network, here)
+            ours.other, theirs.other = theirs, ours
+            theirs.receiver = accept(theirs)
+            ours.receiver = connected(ours)
+
+        return _Dial(self._network.clock.callLater(self._network.latency, arrive))
+
+    def listen(self, port: int, connected: Connected) -> _Listening:
+        """Accept at this node's address."""
+        address = PeerAddress(self._host, port or 6881)
+        self._network.listeners[address] = connected
+        return _Listening(self._network, address)
+
+
+class _Dial:
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def cancel(self) -> None:
+        if self._call.active():
+            self._call.cancel()
+
+
+class _Listening:
+    def __init__(self, network: MemoryNetwork, address: PeerAddress) -> None:
+        self._network = network
+        self._address = address
+
+    @property
+    def port(self) -> int:
+        return self._address.port
+
+    async def close(self) -> None:
+        self._network.listeners.pop(self._address, None)
+
+
+class InlineDisk:
+    """A disk queue without threads: a job runs at once, its result comes on the next turn."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def run(self, kind: str, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run `job(*args)`; see storage.disk_queue.DiskQueue."""
+        result: Deferred[T] = Deferred()
+        self._clock.callLater(0, lambda: execute(job, *args).chainDeferred(result))
+        return result
