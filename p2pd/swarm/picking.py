@@ -1,0 +1,206 @@
+"""One pick: which blocks to ask one peer for now.
+
+In this order: the piece it has begun; pieces that somebody left unfinished; a new piece, whole if
+it is quick; pieces that others work on; in the end game, blocks that others were asked for. So
+pieces are finished before new ones are begun, and a piece comes from one peer where it can, which
+makes a failed hash somebody's fault. A slow peer joins what others work on before it may begin
+anything, and then takes what is common: nothing rare should wait for it.
+"""
+
+from __future__ import annotations
+
+from typing import Container, Hashable, Iterable, Sequence
+
+from p2pd.base.piece_set import PieceSet
+from p2pd.base.requests import Request
+from p2pd.swarm.asked_blocks import AskedBlocks
+from p2pd.swarm.partial_piece import PartialPiece
+from p2pd.swarm.picker_state import PickerState
+
+ASKED_AT_MOST = 3
+"""Peers that a block is asked of, in the end game: the third only when one before is slow."""
+
+DUPLICATES_AT_ONCE = 32
+"""Requests a peer may have for the end game to ask it for more: what arrives twice is waste."""
+
+
+class Picking:
+    """The state of one pick."""
+
+    __slots__ = (
+        "_allowed", "_asked", "_flags", "_left", "_mask", "_may_open", "_passed_over", "_peer",
+        "_state", "_taken",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        state: PickerState,
+        peer: Hashable,
+        pieces: PieceSet,
+        count: int,
+        may_open: int,
+        *,
+        slow: bool,
+    ) -> None:
+        self._state = state
+        self._peer = peer
+        self._asked: AskedBlocks = state.asked.of(peer)
+        self._asked.slow = slow
+        self._flags = pieces.flags
+        self._mask = state.masks.of(pieces)
+        self._allowed: Container[int] | None = None
+        self._left = count
+        self._may_open = may_open
+        self._passed_over = False
+        self._taken: list[Request] = []
+
+    def allow_only(self, only: Container[int]) -> None:
+        """Keep to these pieces: those that a choking peer serves (BEP 6)."""
+        masks, mask = self._state.masks, 0
+        within: Iterable[int] = only if isinstance(only, Iterable) else range(masks.size)
+        for piece in within:
+            if 0 <= piece < masks.size and piece in only:
+                mask |= masks.bit(piece)
+        self._allowed = only
+        self._mask &= mask
+
+    def run(self, prefer: Sequence[int]) -> list[Request]:
+        """The requests; they are marked as asked of the peer."""
+        open_pieces = self._state.open_pieces
+        tail = open_pieces.tails.get(self._peer)
+        if tail is not None:
+            self._go_on([tail])
+        if self._left and open_pieces.orphans:
+            self._go_on(self._by_urgency(open_pieces.orphans.values()))
+        if self._left and self._asked.slow:
+            self._join_others()
+        if self._left and self._may_open > 0:
+            self._begin(prefer)
+        if self._left:
+            self._last_resorts()
+        return self._taken
+
+    def _last_resorts(self) -> None:
+        if not self._asked.slow:
+            self._join_others()
+        if self._passed_over and self._left:
+            self._take_passed_over()
+        if self._left and not self._taken and self._state.everything_is_asked():
+            self._duplicate()
+
+    # -- open pieces --------------------------------------------------------------------------
+
+    def _go_on(self, partials: Iterable[PartialPiece]) -> None:
+        for partial in partials:
+            if not self._left:
+                return
+            if self._may_take(partial):
+                if self._was_in_vain(partial.piece):
+                    self._passed_over = True
+                else:
+                    self._take(partial, adopt=not self._asked.slow)
+
+    def _join_others(self) -> None:
+        tails = self._state.open_pieces.tails
+        shared = [tail for tail in tails.values() if not tail.exclusive]
+        for partial in self._by_urgency(shared):
+            if not self._left:
+                return
+            if self._may_take(partial):
+                self._take(partial, adopt=False)
+
+    def _take_passed_over(self) -> None:
+        for partial in self._by_urgency(self._state.open_pieces.orphans.values()):
+            if not self._left:
+                return
+            if self._may_take(partial):
+                self._take(partial, adopt=not self._asked.slow)
+
+    def _by_urgency(self, partials: Iterable[PartialPiece]) -> list[PartialPiece]:
+        """By priority; then the lowest in sequence, or those with the least to come."""
+        priorities = self._state.order.priorities
+        if self._state.order.sequential:
+            return sorted(partials, key=lambda p: (-priorities[p.piece], p.piece))
+        return sorted(partials, key=lambda p: (-priorities[p.piece], p.missing))
+
+    def _may_take(self, partial: PartialPiece) -> bool:
+        piece = partial.piece
+        return bool(
+            partial.free
+            and self._flags[piece]
+            and self._state.order.priorities[piece]
+            and (self._allowed is None or piece in self._allowed)
+        )
+
+    def _was_in_vain(self, piece: int) -> bool:
+        """It was asked for this piece in vain, and somebody else could be."""
+        state = self._state
+        return bool(
+            self._asked.failed
+            and self._asked.failed & state.masks.bit(piece)
+            and state.availability.count(piece) > 1
+            and state.asked.anyone_but(self._asked)
+        )
+
+    def _take(self, partial: PartialPiece, *, adopt: bool) -> None:
+        requests = partial.take(self._left)
+        self._left -= len(requests)
+        self._taken += requests
+        self._asked.ask(requests, self._state.serial)
+        if adopt:
+            self._state.open_pieces.own(partial, self._peer)
+        else:
+            self._state.open_pieces.file(partial)
+
+    # -- new pieces ---------------------------------------------------------------------------
+
+    def _begin(self, prefer: Sequence[int]) -> None:
+        failed = self._asked.failed & self._mask
+        mask = self._mask ^ failed
+        for piece in prefer:
+            if self._state.order.is_unbegun(piece, mask):
+                self._open(piece)
+                if not (self._left and self._may_open):
+                    return
+        for candidates in (mask, failed):
+            for piece in self._state.order.next_pieces(candidates, common_first=self._asked.slow):
+                self._open(piece)
+                if not (self._left and self._may_open):
+                    return
+
+    def _open(self, piece: int) -> None:
+        self._may_open -= 1
+        self._take(self._state.open_piece(piece), adopt=not self._asked.slow)
+
+    # -- the end game -------------------------------------------------------------------------
+
+    def _duplicate(self) -> None:
+        """Ask for what others were asked for: the last in the queue of the slowest first."""
+        mine = self._asked.requests
+        room = min(self._left, DUPLICATES_AT_ONCE - len(mine))
+        for other in self._state.asked.slowest_first(self._asked):
+            limit = ASKED_AT_MOST if other.slow else ASKED_AT_MOST - 1
+            chosen: list[Request] = []
+            for request in reversed(other.requests):
+                if len(chosen) >= room:
+                    break
+                if request not in mine and self._may_duplicate(request[0], request[1], limit):
+                    chosen.append(Request(*request))
+            self._ask_again(chosen)
+            room -= len(chosen)
+            if room <= 0:
+                return
+
+    def _may_duplicate(self, piece: int, begin: int, limit: int) -> bool:
+        return bool(
+            self._flags[piece]
+            and (self._allowed is None or piece in self._allowed)
+            and self._state.order.priorities[piece]
+            and self._state.open_pieces[piece].asked_of(begin) < limit
+        )
+
+    def _ask_again(self, requests: list[Request]) -> None:
+        for request in requests:
+            self._state.open_pieces[request.piece].ask_again(request.begin)
+        self._asked.ask(requests, self._state.serial)
+        self._taken += requests

@@ -1,0 +1,268 @@
+"""The piece picker of one torrent: whom to ask for which block (BEP 3; BEP 6 for `only`, `prefer`).
+
+Batches: one call picks all requests of a refill. Whole-piece affinity, partial pieces first,
+rarest first, an end game with bounded waste; :mod:`picking` has the order of things. Peers are
+any hashable keys. Refuses to know of sockets, time, rates and the bytes themselves. Nothing a
+peer sends makes it raise: a block that was not asked for is simply not accepted.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Collection, Container, Hashable, NamedTuple, Sequence
+
+from p2pd.base.piece_set import PieceSet
+from p2pd.base.requests import BLOCK_SIZE, Request
+from p2pd.swarm.partial_piece import BLOCK_SHIFT, FREE, RECEIVED, PartialPiece
+from p2pd.swarm.picker_state import PickerState, PieceGeometry
+from p2pd.swarm.picking import Picking
+
+__all__ = ["BLOCK_SIZE", "BlockOutcome", "PieceGeometry", "PiecePicker"]
+
+
+class BlockOutcome(NamedTuple):
+    """What became of a block.
+
+    `accepted`: its bytes are wanted, take them. `piece_complete`: it was the last of its piece,
+    whose hash is to be checked now. `also_asked`: other peers it was asked of; it no longer is, and
+    they should be sent a cancel.
+    """
+
+    accepted: bool
+    piece_complete: bool
+    also_asked: tuple[Hashable, ...]
+
+
+_REFUSED = BlockOutcome(False, False, ())
+_ACCEPTED = BlockOutcome(True, False, ())
+_COMPLETE = BlockOutcome(True, True, ())
+
+
+class PiecePicker:
+    """Which blocks are here, asked for, or to be asked for, and of whom.
+
+    `have` is the pieces that passed their hash; it is the picker's own copy, to be read only.
+    """
+
+    __slots__ = ("_asked", "_open", "_order", "_state", "bytes_in_open_pieces", "have")
+
+    def __init__(
+        self,
+        geometry: PieceGeometry,
+        *,
+        rng: random.Random,
+        have: PieceSet,
+        priorities: Sequence[int] | None = None,
+    ) -> None:
+        """Raises ValueError when `have` or `priorities` are not of the torrent's size."""
+        if have.size != geometry.piece_count:
+            raise ValueError(f"a set of {have.size} pieces in a torrent of {geometry.piece_count}")
+        self.have = have.copy()
+        self._state = PickerState(geometry, self.have, rng)
+        self._order = self._state.order
+        self._open = self._state.open_pieces
+        self._asked = self._state.asked
+        self.bytes_in_open_pieces = 0
+        """Bytes received of pieces that have not passed their hash."""
+        self.set_priorities(self._order.priorities if priorities is None else priorities)
+
+    # -- what is wanted -----------------------------------------------------------------------
+
+    @property
+    def sequential(self) -> bool:
+        """Whether pieces are begun in their order, within a priority."""
+        return self._order.sequential
+
+    @sequential.setter
+    def sequential(self, value: bool) -> None:
+        self._order.sequential = value
+
+    def set_priorities(self, priorities: Sequence[int]) -> None:
+        """One priority a piece: 0 unwanted, 4 normal, 7 first. Raises ValueError on others.
+
+        Open pieces that become unwanted stay open, since blocks may be on their way, but nothing
+        more of them is picked; see :meth:`unwanted_open_pieces`.
+        """
+        masks = self._state.masks
+        opened = 0
+        for piece in self._open.indices:
+            opened |= masks.bit(piece)
+        self._order.set_priorities(priorities, opened)
+
+    def unwanted_open_pieces(self) -> list[int]:
+        """Open pieces with priority 0 that are not complete: memory for :meth:`abandon_piece`."""
+        priorities = self._order.priorities
+        return [p for p in self._open.indices if not priorities[p] and self._open[p].missing]
+
+    def wants_any_of(self, pieces: PieceSet) -> bool:
+        """Whether a peer with these pieces is interesting: it has a wanted piece that we lack."""
+        return self._order.wanted & self._state.masks.of(pieces) != 0
+
+    # -- availability -------------------------------------------------------------------------
+
+    def peer_joined(self, pieces: PieceSet) -> None:
+        """A peer with these pieces is connected. Raises ValueError for another torrent's set."""
+        self._state.availability.joined(pieces)
+
+    def peer_left(self, pieces: PieceSet) -> None:
+        """A peer with these pieces is gone."""
+        self._state.availability.left(pieces)
+
+    def peer_got(self, piece: int) -> None:
+        """A connected peer has one piece more. Raises IndexError outside the torrent."""
+        self._state.availability.got(piece)
+
+    def peer_lost(self, piece: int) -> None:
+        """A connected peer has one piece less (BEP 54). Raises IndexError outside the torrent."""
+        self._state.availability.lost(piece)
+
+    def availability(self, piece: int) -> int:
+        """Connected peers that have the piece. Raises IndexError outside the torrent."""
+        return self._state.availability.count(piece)
+
+    def distributed_copies(self) -> float:
+        """Whole copies among the connected peers, and the share of pieces there is more of."""
+        return self._state.availability.distributed_copies()
+
+    # -- blocks -------------------------------------------------------------------------------
+
+    def pick(
+        self,
+        peer: Hashable,
+        pieces: PieceSet,
+        count: int,
+        *,
+        may_open: int = 1 << 30,
+        only: Container[int] | None = None,
+        prefer: Sequence[int] = (),
+        slow: bool = False,
+    ) -> list[Request]:
+        """Up to `count` blocks to ask `peer` for, which has `pieces`; they count as asked.
+
+        At most `may_open` pieces are opened. `only`: nothing but these pieces (BEP 6, allowed
+        fast). `prefer`: these before other new pieces (BEP 6, suggest). `slow`: it keeps us
+        waiting, so it helps others finish and is the first to be replaced in the end game.
+        """
+        if count <= 0 or not self._order.wanted:
+            return []
+        self._state.serial += 1
+        picking = Picking(self._state, peer, pieces, count, may_open, slow=slow)
+        if only is not None:
+            picking.allow_only(only)
+        return picking.run(prefer)
+
+    def block_received(self, peer: Hashable, piece: int, begin: int, length: int) -> BlockOutcome:
+        """Bytes of a block came from `peer`; whatever it sent, nothing is raised."""
+        asked = self._asked.get(peer)
+        if asked is None:
+            return _REFUSED
+        request = (piece, begin, length)
+        if asked.requests.pop(request, None) is None:
+            if request not in asked.late:
+                return _REFUSED
+            return self._late_block(peer, request)
+        partial = self._open[piece]
+        states, block = partial.states, begin >> BLOCK_SHIFT
+        askers = states[block]
+        states[block] = RECEIVED
+        partial.missing -= 1
+        partial.contributors.add(peer)
+        self.bytes_in_open_pieces += length
+        if not asked.requests:
+            self._open.orphan_tail(peer)
+        if askers > 1:
+            return BlockOutcome(True, not partial.missing, self._asked.withdraw(request))
+        return _ACCEPTED if partial.missing else _COMPLETE
+
+    def _late_block(self, peer: Hashable, request: tuple[int, int, int]) -> BlockOutcome:
+        """A block that was given up comes after all: it is good as long as its piece is open."""
+        piece, begin, length = request
+        del self._asked.of(peer).late[request]
+        partial = self._open.get(piece)
+        if partial is None or partial.asked_of(begin) == RECEIVED:
+            return _REFUSED
+        block = begin >> BLOCK_SHIFT
+        if partial.states[block] == FREE:
+            partial.free -= 1
+        partial.states[block] = RECEIVED
+        partial.missing -= 1
+        partial.contributors.add(peer)
+        self.bytes_in_open_pieces += length
+        self._open.file(partial)
+        return BlockOutcome(True, not partial.missing, self._asked.withdraw(request))
+
+    def request_failed(self, peer: Hashable, request: Request) -> None:
+        """A request timed out, was rejected or was lost in a choke: others should be asked.
+
+        Does nothing when it is not asked of `peer`, as for a reject that nobody provoked.
+        """
+        asked = self._asked.get(peer)
+        if asked is not None and asked.give_up(request):
+            if request.piece not in self._open:
+                return
+            asked.failed |= self._state.masks.bit(request.piece)
+            self._open.orphan_tail(peer)
+            self._put_back(request)
+
+    def peer_requests(self, peer: Hashable) -> Collection[Request]:
+        """What is asked of `peer`, oldest first: a live view, copy it before failing requests."""
+        asked = self._asked.get(peer)
+        return () if asked is None else asked.outstanding
+
+    def forget_peer(self, peer: Hashable) -> None:
+        """The peer is gone: what was asked of it may be asked of others."""
+        asked = self._asked.forget(peer)
+        self._open.orphan_tail(peer)
+        if asked is not None:
+            for request in asked.outstanding:
+                self._put_back(request)
+
+    def _put_back(self, request: Request) -> None:
+        partial = self._open[request.piece]
+        partial.put_back(request.begin)
+        if partial.untouched:
+            self._state.close_piece(request.piece)
+        else:
+            self._open.orphan(partial)
+
+    # -- pieces -------------------------------------------------------------------------------
+
+    @property
+    def open_pieces(self) -> int:
+        """Pieces that are asked for, partly here, or complete and waiting for their hash."""
+        return len(self._open)
+
+    def is_open(self, piece: int) -> bool:
+        """Whether the piece is one of the open ones."""
+        return piece in self._open
+
+    def contributors(self, piece: int) -> set[Hashable]:
+        """The peers that sent blocks of an open piece."""
+        partial = self._open.get(piece)
+        return set() if partial is None else set(partial.contributors)
+
+    def piece_passed(self, piece: int) -> None:
+        """Its hash is right: it is had. Raises IndexError outside the torrent."""
+        self.have.add(piece)
+        self._order.had(piece)
+        self._state.failed_before.discard(piece)
+        self._close(piece)
+
+    def piece_failed(self, piece: int) -> None:
+        """Its hash is wrong: all its blocks are wanted again, from one peer if possible."""
+        if piece in self._open:
+            self._state.failed_before.add(piece)
+            self._close(piece)
+
+    def abandon_piece(self, piece: int) -> list[tuple[Hashable, Request]]:
+        """Forget what is here of a piece; what was still asked for, which may be cancelled."""
+        return self._close(piece)
+
+    def _close(self, piece: int) -> list[tuple[Hashable, Request]]:
+        partial: PartialPiece | None = self._state.close_piece(piece)
+        if partial is None:
+            return []
+        self.bytes_in_open_pieces -= partial.received_bytes
+        if partial.free == partial.missing:
+            return []
+        return self._asked.withdraw_piece(piece)
