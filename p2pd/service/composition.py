@@ -1,6 +1,6 @@
 """What the daemon is made of: every room is put together here, and nowhere else.
 
-Each key of the configuration is handed to whom it is for; no other module sees a Config.
+The parts take their own keys of the configuration; no room below this one knows of it.
 """
 
 from __future__ import annotations

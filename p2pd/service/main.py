@@ -6,12 +6,12 @@ import sys
 from typing import Any, Iterator, Sequence
 
 from twisted.application.service import ServiceMaker
-from twisted.scripts.twistd import ServerOptions, runApp
+from twisted.scripts.twistd import ServerOptions, runApp  # type: ignore[attr-defined]
 
 SERVICE = ServiceMaker("p2pd", "p2pd.service.make_service", "A BitTorrent seedbox daemon.", "p2pd")
 
 
-class ProgramOptions(ServerOptions):  # type: ignore[misc,valid-type]
+class ProgramOptions(ServerOptions):
     """twistd's options, of which a user sees only the service's."""
 
     of_p2pd_alone = True

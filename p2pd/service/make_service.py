@@ -6,9 +6,8 @@ Whatever cannot be had is one line on stderr and exit status 1, with nothing hal
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
-from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver
 
 from p2pd.base.errors import ConfigError, P2pdError
@@ -47,7 +46,7 @@ def make_service(options: Options, reactor: Any, compose: Compose) -> Node:
     try:
         place = _take_place(config, lock)
         return _make_node(config, place, reactor, compose, _observer(options))
-    except (P2pdError, CannotListenError) as problem:
+    except P2pdError as problem:
         lock.release()
         refuse(" ".join(str(problem).split()))
 
@@ -72,7 +71,7 @@ def _make_node(
         stopping=lambda: notify("STOPPING=1"),
         observer=observer,
     )
-    node.take_ports()
+    node.prepare()
     return node
 
 
@@ -86,7 +85,7 @@ def _refuse_unbuilt(config: Config) -> None:
 
 def _observer(options: Options) -> ILogObserver | None:
     """Our lines instead of twistd's, wherever twistd was told to write them."""
-    process = options.parent or {}
+    process: Mapping[str, Any] = options.parent or {}
     if process.get("logger") is not None or process.get("syslog"):
         return None
     level = options.config.logging.level

@@ -1,4 +1,4 @@
-"""The daemon as one Twisted service: parts that take their ports, start in order, and stop again.
+"""The daemon as one Twisted service: parts that prepare, start in order, and stop again.
 
 Knows the order and the time that is allowed, not what any part does.
 """
@@ -9,7 +9,6 @@ from typing import Callable, Protocol, Sequence
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
@@ -31,14 +30,14 @@ class NodePart(Protocol):
     def name(self) -> str:
         """For people."""
 
-    def take_ports(self) -> None:
-        """Take what another program may have taken. Raises P2pdError or CannotListenError."""
+    def prepare(self) -> None:
+        """Take what may not be had, ports above all; starts nothing. Raises P2pdError."""
 
     def describe(self) -> str:
         """One line for people who watch it start; empty for none. Asked when all parts run."""
 
     async def start(self) -> None:
-        """Begin; parts before this one have started. Raises P2pdError."""
+        """Begin; the parts before this one have started. Raises P2pdError."""
 
     async def stop(self) -> None:
         """End, also when it never started; parts after this one have stopped."""
@@ -78,12 +77,12 @@ class Node(MultiService):
             parent.setComponent(ILogObserver, self._observer)
         super().setServiceParent(parent)
 
-    def take_ports(self) -> None:
-        """Take the ports of every part, or none. Raises P2pdError or CannotListenError."""
+    def prepare(self) -> None:
+        """Prepare every part; if one cannot be, let go of all. Raises P2pdError."""
         try:
             for part in self._parts:
-                part.take_ports()
-        except (P2pdError, CannotListenError):
+                part.prepare()
+        except P2pdError:
             for part in reversed(self._parts):
                 Deferred.fromCoroutine(part.stop()).addErrback(self._log_failure, part)
             raise
@@ -104,7 +103,7 @@ class Node(MultiService):
     def _start_failed(self, failure: Failure) -> None:
         if failure.check(CancelledError):
             return
-        if not failure.check(P2pdError, CannotListenError):
+        if not failure.check(P2pdError):
             self.log.failure("internal error while starting", failure)
         self._failed(failure.getErrorMessage())
 

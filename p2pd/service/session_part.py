@@ -1,23 +1,34 @@
-"""The session as a part of the node: its port, its state database, its disk threads, its torrents."""
+"""The session as a part of the node: its port, its database, its disk threads, its torrents."""
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from typing import Any
 
 from twisted.internet.error import CannotListenError
 
+from p2pd.base.errors import P2pdError
+from p2pd.formats.file_layout import FileLayout
+from p2pd.service.announcing import Announcing
 from p2pd.service.config import Config
 from p2pd.service.folders import Place
 from p2pd.service.http_port import cannot_listen
-from p2pd.session.api import SessionApi, SessionSettings
+from p2pd.session.api import SessionApi, SessionSettings, SessionStatistics
 from p2pd.session.session import Session, SessionLimits, SessionParts
 from p2pd.session.session_control import SessionControl
+from p2pd.session.settings_rules import checked_settings
+from p2pd.state.database import Database
+from p2pd.state.resume import TorrentStore
+from p2pd.state.settings import SettingsStore
+from p2pd.state.statistics import StatisticsStore
+from p2pd.storage.disk_queue import DiskQueue
+from p2pd.storage.file_storage import FileStorage
+from p2pd.storage.interfaces import Storage
+from p2pd.storage.open_files import OpenFiles
 from p2pd.transports.tcp import TcpTransport
 
-DATABASE_NAME = "state.db"
+STATISTICS = ("uploaded", "downloaded", "files_added", "seconds_active", "session_count")
 
 
 class SessionPart:
@@ -30,10 +41,18 @@ class SessionPart:
         self._config = config
         self._place = place
         self._reactor = reactor
+        self._disk = DiskQueue(reactor, config.storage.threads)
+        self._open_files = OpenFiles(config.storage.open_files)
+        self._database = Database(reactor, place.state_dir)
+        self._settings_store = SettingsStore(self._database)
+        self._statistics = StatisticsStore(self._database)
+        self._announcing = Announcing(config, reactor)
+        self._control: SessionControl | None = None
         self._session = Session(self._parts(), self._settings(), self._limits())
 
-    def take_ports(self) -> None:
-        """Listen for peers. Raises ConfigError."""
+    def prepare(self) -> None:
+        """Open the database and listen for peers. Raises StateError or ConfigError."""
+        self._database.open()
         peers = self._config.peers
         try:
             self._session.connections.listen(peers.port)
@@ -47,23 +66,69 @@ class SessionPart:
         return f"peers at port {self._session.listen_port}, downloads in {self._place.download_dir}"
 
     async def start(self) -> None:
-        """Open the database and bring the torrents back. Raises StateError."""
-        raise NotImplementedError
+        """Bring back what clients set, and the torrents."""
+        await self._restore_settings()
+        earlier = await self._statistics.load()
+        self.api = self._control = SessionControl(
+            self._session,
+            save_setting=self._settings_store.save,
+            earlier=SessionStatistics(**{name: earlier.get(name, 0) for name in STATISTICS}),
+            shut_down=self._reactor.stop,
+        )
+        await self._session.start()
 
     async def stop(self) -> None:
         """Everything recorded, every file closed."""
+        if self._control is None:
+            await self._session.connections.close()
+            self._database.close()
+            return
         await self._session.stop()
+        totals = self._control.all_runs()
+        await self._statistics.save({name: getattr(totals, name) for name in STATISTICS})
+        await self._announcing.stop()
+        self._disk.stop()
+        self._database.close()
+
+    async def _restore_settings(self) -> None:
+        """What clients changed goes over the configuration; what no longer fits is left out."""
+        for name, value in (await self._settings_store.load()).items():
+            try:
+                setattr(self._session.settings, name, checked_settings({name: value})[name])
+            except P2pdError:
+                continue
 
     def _parts(self) -> SessionParts:
-        raise NotImplementedError
+        return SessionParts(
+            clock=self._reactor,
+            wall=time.time,
+            rng=random.SystemRandom(),
+            transport=TcpTransport(self._reactor, self._config.peers.interface),
+            disk=self._disk,
+            store=TorrentStore(self._database),
+            make_storage=self._new_storage,
+            make_announcer=self._announcing.announcer,
+        )
+
+    def _new_storage(self, layout: FileLayout, download_dir: str) -> Storage:
+        preallocation = self._config.storage.preallocation
+        return FileStorage(download_dir, layout, self._open_files, preallocation=preallocation)
 
     def _settings(self) -> SessionSettings:
-        peers = self._config.peers
+        config = self._config
         return SessionSettings(
             download_dir=self._place.download_dir,
-            peer_limit_global=peers.max_connections,
-            peer_limit_per_torrent=peers.max_connections_per_torrent,
-            upload_slots=peers.upload_slots,
+            peer_limit_global=config.peers.max_connections,
+            peer_limit_per_torrent=config.peers.max_connections_per_torrent,
+            upload_slots=config.peers.upload_slots,
+            fixed={
+                "peer_port": config.peers.port,
+                "encryption": config.peers.encryption,
+                "dht_enabled": config.discovery.dht,
+                "lpd_enabled": config.discovery.lsd,
+                "pex_enabled": config.discovery.pex,
+                "port_forwarding_enabled": config.reachability.port_mapping,
+            },
         )
 
     def _limits(self) -> SessionLimits:

@@ -30,7 +30,7 @@ class SitePart:
         self._reactor = reactor
         self._describe = describe
 
-    def take_ports(self) -> None:
+    def prepare(self) -> None:
         """Take the port. Raises ConfigError."""
         self._port.take()
 
