@@ -17,10 +17,11 @@ HOSTILE = ("\x1b", "\x07", "\u202e")
 def test_list(p2pctl: Any) -> None:
     result = p2pctl("list")
     assert result.exit_code == 0
-    lines = result.output.splitlines()
-    assert lines[-3].split()[:2] == ["2", "99.9%"]
-    assert "1m 05s" in lines[-3]
-    assert "1.4 MiB/s" in lines[-3]
+    heading, _, second, _ = result.output.splitlines()
+    assert heading.split()[:3] == ["Id", "Done", "Size"]
+    assert second.split()[:2] == ["2", "99.9%"]
+    assert "1m 05s" in second
+    assert "1.4 MiB/s" in second
     assert "Big Film" in result.output
     assert not any(character in result.output for character in HOSTILE)
 
@@ -40,8 +41,8 @@ def test_info_tells_facts_and_leaves_out_what_is_empty(p2pctl: Any) -> None:
 
 def test_files(p2pctl: Any) -> None:
     lines = p2pctl("files", "1").output.splitlines()
-    assert lines[-3].split()[:6] == ["0", "50.0%", "10", "B", "yes", "high"]
-    assert lines[-2].split()[:6] == ["1", "100%", "0", "B", "no", "normal"]
+    assert lines[-2].split()[:6] == ["0", "50.0%", "10", "B", "yes", "high"]
+    assert lines[-1].split()[:6] == ["1", "100%", "0", "B", "no", "normal"]
     assert json.loads(p2pctl("files", "1", "--json").output)[1]["index"] == 1
 
 

@@ -23,6 +23,7 @@ from p2pd.clients.api_client import (
     HttpTransport,
     Transport,
 )
+from p2pd.clients.columns import Columns
 from p2pd.clients.credentials import find_token, token_in
 from p2pd.clients.text import plain
 
@@ -70,6 +71,12 @@ class Invocation:
         """Where tables and bars go. Names are never read as markup."""
         width = None if sys.stdout.isatty() else PIPE_WIDTH
         return Console(file=sys.stdout, markup=False, highlight=False, emoji=False, width=width)
+
+    def show(self, table: Columns) -> None:
+        """A table; on a terminal no wider than it, with errors in red."""
+        width = self.console.width if self.console.is_terminal else None
+        for text, alarming in table.lines(width):
+            click.secho(text, fg="red" if alarming else None)
 
     def say(self, sentence: str) -> None:
         """A line for people; nothing with --json."""

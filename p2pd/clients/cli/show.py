@@ -34,7 +34,7 @@ def list_torrents(invocation: Invocation) -> None:
     if invocation.as_json:
         invocation.tell(torrents)
     elif torrents:
-        invocation.console.print(torrent_table(torrents))
+        invocation.show(torrent_table(torrents))
     else:
         invocation.say("there are no torrents: add one with p2pctl add")
 
@@ -49,7 +49,7 @@ def info(invocation: Invocation, word: str) -> None:
     if invocation.as_json:
         invocation.tell(torrent)
     else:
-        invocation.console.print(info_table(torrent))
+        invocation.show(info_table(torrent))
 
 
 @click.command()
@@ -68,7 +68,7 @@ def files(invocation: Invocation, word: str) -> None:
     if invocation.as_json:
         invocation.tell(rows)
     elif rows:
-        invocation.console.print(file_table(rows))
+        invocation.show(file_table(rows))
     else:
         invocation.say("the files are not known yet: the metadata is still to come")
 
@@ -83,7 +83,7 @@ def peers(invocation: Invocation, word: str) -> None:
     if invocation.as_json:
         invocation.tell(rows)
     elif rows:
-        invocation.console.print(peer_table(rows))
+        invocation.show(peer_table(rows))
     else:
         invocation.say("no peers are connected")
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich import box
-from rich.table import Table
-
 from p2pd.clients.api_client import JsonObject
+from p2pd.clients.columns import Columns
 from p2pd.clients.text import duration, moment, percent, plain, rate, ratio, size, status
 
 LIST_FIELDS = [
@@ -19,23 +17,9 @@ LIST_FIELDS = [
 PRIORITY_WORDS = {-1: "low", 0: "normal", 1: "high"}
 
 
-def _table(*columns: str) -> Table:
-    """A table whose headings end in `>` for columns of numbers."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for heading in columns:
-        right = heading.endswith(">")
-        table.add_column(
-            heading.rstrip(">"),
-            justify="right" if right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-        )
-    return table
-
-
-def torrent_table(torrents: Iterable[JsonObject]) -> Table:
+def torrent_table(torrents: Iterable[JsonObject]) -> Columns:
     """One line a torrent."""
-    table = _table(
+    table = Columns(
         "Id>", "Done>", "Size>", "State", "Down>", "Up>", "Ratio>", "Peers>", "Left>", "Name"
     )
     for torrent in torrents:
@@ -50,14 +34,14 @@ def torrent_table(torrents: Iterable[JsonObject]) -> Table:
             str(torrent["peers_connected"]),
             duration(torrent["eta"]),
             plain(torrent["name"], 255),
-            style="red" if torrent["error"] else None,
+            alarming=bool(torrent["error"]),
         )
     return table
 
 
-def file_table(files: Iterable[JsonObject]) -> Table:
+def file_table(files: Iterable[JsonObject]) -> Columns:
     """One line a file."""
-    table = _table("Index>", "Done>", "Size>", "Wanted", "Priority", "Name")
+    table = Columns("Index>", "Done>", "Size>", "Wanted", "Priority", "Name")
     for file in files:
         share = file["bytes_completed"] / file["length"] if file["length"] else 1.0
         table.add_row(
@@ -71,9 +55,9 @@ def file_table(files: Iterable[JsonObject]) -> Table:
     return table
 
 
-def peer_table(peers: Iterable[JsonObject]) -> Table:
+def peer_table(peers: Iterable[JsonObject]) -> Columns:
     """One line a peer."""
-    table = _table("Address", "Done>", "Down>", "Up>", "Flags", "Transport", "Client")
+    table = Columns("Address", "Done>", "Down>", "Up>", "Flags", "Transport", "Client")
     for peer in peers:
         host = f"[{peer['address']}]" if ":" in peer["address"] else peer["address"]
         table.add_row(
@@ -88,11 +72,9 @@ def peer_table(peers: Iterable[JsonObject]) -> Table:
     return table
 
 
-def info_table(torrent: JsonObject) -> Table:
+def info_table(torrent: JsonObject) -> Columns:
     """Everything about a torrent, a fact a line; facts that are empty are left out."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = Columns("", "", cut=False)
     for name, value in (*_identity(torrent), *_state(torrent), *_history(torrent)):
         if value:
             table.add_row(name, plain(value, 4000))

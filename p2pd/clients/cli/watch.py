@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 
 import click
-from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
@@ -17,6 +16,8 @@ from p2pd.clients.cli.tables import LIST_FIELDS, torrent_table
 from p2pd.clients.text import rate
 
 IDLE = "idle"
+FRAME_LINES = 4
+"""Lines of the screen that are not torrents: the heading, the summary, the prompt."""
 
 
 @click.command()
@@ -45,9 +46,27 @@ def _lines(invocation: Invocation, interval: float, times: int | None) -> None:
 
 
 def _table(invocation: Invocation, interval: float, times: int | None) -> None:
-    with Live(console=invocation.console, auto_refresh=False) as live:
+    console = invocation.console
+    with Live(console=console, auto_refresh=False) as live:
         for torrents, totals in _looks(invocation, interval, times):
-            live.update(Group(torrent_table(torrents), Text(_summary(totals))), refresh=True)
+            shown = busiest(torrents, max(1, console.height - FRAME_LINES))
+            live.update(_picture(shown, totals, console.width), refresh=True)
+
+
+def busiest(torrents: list[JsonObject], count: int) -> list[JsonObject]:
+    """As many torrents as there is room for, in their order: those that move data first."""
+    if len(torrents) <= count:
+        return torrents
+    moving = sorted(torrents, key=lambda one: -(one["rate_download"] + one["rate_upload"]))
+    chosen = {torrent["id"] for torrent in moving[:count]}
+    return [torrent for torrent in torrents if torrent["id"] in chosen]
+
+
+def _picture(torrents: list[JsonObject], totals: JsonObject, width: int) -> Text:
+    picture = Text(no_wrap=True)
+    for text, alarming in torrent_table(torrents).lines(width):
+        picture.append(f"{text}\n", style="red" if alarming else None)
+    return picture.append(f"\n{_summary(totals)}")
 
 
 def _looks(
