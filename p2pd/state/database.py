@@ -51,7 +51,17 @@ class Database:
                 upgrade(connection)
         except sqlite3.DatabaseError as problem:
             raise StateError(f"the state database {self.path} cannot be read: {problem}") from None
-        self._pool = adbapi.ConnectionPool(
+
+    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run `job(cursor, *args)` in a transaction, on the database's thread."""
+        # The thread starts at the first job: `open` may run before the process forks.
+        if self._pool is None:
+            self._pool = self._new_pool()
+        result: Deferred[T] = self._pool.runInteraction(job, *args)
+        return result
+
+    def _new_pool(self) -> adbapi.ConnectionPool:
+        pool = adbapi.ConnectionPool(
             "sqlite3",
             self.path,
             check_same_thread=False,
@@ -60,13 +70,8 @@ class Database:
             cp_openfun=lambda made: made.execute("PRAGMA synchronous=NORMAL"),
             cp_reactor=self._reactor,
         )
-        self._pool.start()
-
-    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Run `job(cursor, *args)` in a transaction, on the database's thread."""
-        assert self._pool is not None
-        result: Deferred[T] = self._pool.runInteraction(job, *args)
-        return result
+        pool.start()
+        return pool
 
     def close(self) -> None:
         """Finish what is queued and close. Blocks."""
