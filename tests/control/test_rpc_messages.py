@@ -110,7 +110,6 @@ def test_a_batch_has_a_cap(caller: Any) -> None:
     assert caller.post([CALL] * (MAX_BATCH + 1)).error[0] == -32600
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_an_exception_never_leaks(caller: Any, session: Any) -> None:
     session.fails_with = KeyError("secret")
     answer = caller.call("torrent_stop", ids=[1])
