@@ -44,7 +44,7 @@ class HttpPort:
         self._listening: IListeningPort | None = None
         self.port = port
 
-    def take(self) -> None:
+    def prepare(self) -> None:
         """Bind and listen. Raises ConfigError."""
         interface, port = self._wanted
         try:
@@ -67,16 +67,17 @@ class HttpPort:
         self._listening = reactor.adoptStreamPort(
             self._socket.fileno(), self._socket.family, factory
         )
-        self._drop_socket()
+        self.let_go()
 
     async def close(self) -> None:
         """Listen no more."""
-        self._drop_socket()
+        self.let_go()
         if self._listening is not None:
             listening, self._listening = self._listening, None
             await maybeDeferred(listening.stopListening)
 
-    def _drop_socket(self) -> None:
+    def let_go(self) -> None:
+        """Give the port back, if nothing serves it yet."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -32,7 +32,7 @@ class SitePart:
 
     def prepare(self) -> None:
         """Take the port. Raises ConfigError."""
-        self._port.take()
+        self._port.prepare()
 
     def describe(self) -> str:
         """Where it is."""
