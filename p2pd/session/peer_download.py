@@ -5,7 +5,7 @@ All accounting happens once per wake-up (`settle`), not per block.
 
 from __future__ import annotations
 
-from typing import Protocol, Sequence
+from typing import Any, Hashable, Protocol, Sequence
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.rates import RollingRate
@@ -18,27 +18,23 @@ UNASKED_LIMIT = 200
 """Unasked-for blocks, beyond those we cancelled ourselves, after which a peer is dropped."""
 
 
-class DownloadPeer(Protocol):
+class DownloadPeer(Hashable, Protocol):
     """What a download needs from its peer session."""
 
-    pieces: PieceSet | None
+    @property
+    def pieces(self) -> PieceSet | None:
+        """What the peer has."""
 
-    @property
-    def supports_fast(self) -> bool: ...
-    @property
-    def peer_choking(self) -> bool: ...
-    @property
-    def am_interested(self) -> bool: ...
-    @property
-    def allowed_fast(self) -> set[int]:
-        """Pieces that the peer serves although it chokes us (BEP 6)."""
+    supports_fast: bool
+    peer_choking: bool
+    am_interested: bool
+    allowed_fast: set[int]
+    """Pieces that the peer serves although it chokes us (BEP 6)."""
+    suggested: list[int]
 
-    @property
-    def suggested(self) -> Sequence[int]: ...
-
-    def send(self, message: object) -> None: ...
+    def send(self, message: Any) -> None: ...
     def send_bytes(self, raw: bytes) -> None: ...
-    def send_to(self, peer: object, message: object) -> None:
+    def send_to(self, peer: object, message: Any) -> None:
         """Queue and flush a message at another peer of the torrent."""
 
     def payload_received(self, size: int, now: float) -> None:

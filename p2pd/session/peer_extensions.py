@@ -86,6 +86,6 @@ class PeerExtensions:
         self.metadata_size = theirs.metadata_size or self.metadata_size
         self.request_limit = theirs.reqq or self.request_limit
         self._peer.upload_only = self._peer.upload_only or bool(theirs.upload_only)
-        if theirs.p and self._peer.listen_address is None:
-            self._peer.listen_address = PeerAddress(self._peer.address.host, theirs.p)
+        if theirs.port and self._peer.listen_address is None:
+            self._peer.listen_address = PeerAddress(self._peer.address.host, theirs.port)
         self._peer.torrent.peer_ready(self._peer)

@@ -49,7 +49,7 @@ class PeerTorrent(Protocol):
     def is_complete(self) -> bool: ...
     def wants_any_of(self, pieces: PieceSet) -> bool: ...
     def wants_piece(self, piece: int) -> bool: ...
-    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[bytes]]: ...
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[Buffer]]: ...
     def payload_received(self, size: int, now: float) -> None: ...
     def payload_wasted(self, size: int) -> None: ...
     def payload_sent(self, size: int, now: float) -> None: ...
@@ -165,6 +165,7 @@ class PeerSession:
         try:
             events = self.wire.receive_data(data, now)
         except PeerWireError as problem:
+            self._handle(problem.events, now)
             self.drop(str(problem))
             return
         self._handle(events, now)
@@ -178,7 +179,7 @@ class PeerSession:
         self._gone(reason, misbehaved=False)
 
     def _handle(self, events: Sequence[Event], now: float) -> None:
-        block = self.download.block
+        block: Callable[[Any], None] = self.download.block
         for event in events:
             kind = type(event)
             if kind is wire.Block:
@@ -279,7 +280,7 @@ class PeerSession:
         """Monotonic time."""
         return self.torrent.seconds()
 
-    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[bytes]]:
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[Buffer]]:
         """Blocks from disk."""
         return self.torrent.read_blocks(requests)
 
@@ -357,8 +358,8 @@ class PeerSession:
     def _on_hashes(self, event: wire.HashRequest | wire.Hashes | wire.HashReject) -> None:
         self.torrent.hash_message(self, event)
 
-    def _on_timed_out(self, _event: Any) -> None:
-        self.drop("it was silent for too long", misbehaved=False)
+    def _on_timed_out(self, event: PeerTimedOut) -> None:
+        self.drop(f"it was silent too long, {event.waiting_for} was due", misbehaved=False)
 
     # -- pieces -------------------------------------------------------------------------------
 

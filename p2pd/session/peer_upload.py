@@ -6,7 +6,7 @@ Bounds: at most `REQUEST_QUEUE` requests wait (announced as `reqq`, BEP 10); no 
 
 from __future__ import annotations
 
-from typing import Callable, Protocol, Sequence
+from typing import Any, Callable, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -43,8 +43,7 @@ def check_request(request: Request, layout: FileLayout) -> None:
 class UploadPeer(Protocol):
     """What an upload needs from its peer session."""
 
-    @property
-    def supports_fast(self) -> bool: ...
+    supports_fast: bool
 
     @property
     def send_pending(self) -> int:
@@ -52,10 +51,10 @@ class UploadPeer(Protocol):
 
     def seconds(self) -> float: ...
 
-    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[bytes]]:
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[Buffer]]:
         """The blocks, read in a thread."""
 
-    def send(self, message: object) -> None:
+    def send(self, message: Any) -> None:
         """Queue a message; `flush` sends it."""
 
     def flush(self) -> None: ...
@@ -139,7 +138,7 @@ class PeerUpload:
             del self.queue[request]
         return run, size
 
-    def _have_read(self, blocks: list[bytes], run: list[Request], size: int) -> None:
+    def _have_read(self, blocks: list[Buffer], run: list[Request], size: int) -> None:
         self._reading -= size
         if self._closed:
             return

@@ -218,18 +218,19 @@ class Session:
         """How many torrents run."""
         return len(self._active)
 
-    def background(self, coroutine: Coroutine[Any, Any, Any], what: str) -> None:
+    def background(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> None:
         """Run something nobody waits for; `stop` does wait, and a failure is logged."""
-        running = self._run(coroutine, what)
+        running = self._run(work, what)
         if not running.called:
             self._background.add(running)
             running.addBoth(lambda _: self._background.discard(running))
 
-    def _run(self, coroutine: Coroutine[Any, Any, Any], what: str) -> Deferred[Any]:
+    def _run(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> Deferred[Any]:
         def failed(failure: Failure) -> None:
             self.log.failure("{what}: internal error", failure, what=what)
 
-        return Deferred.fromCoroutine(coroutine).addErrback(failed)
+        started = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)
+        return started.addErrback(failed)
 
     # -- time -----------------------------------------------------------------------------------------
 

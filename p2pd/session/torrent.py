@@ -359,8 +359,8 @@ class Torrent:
         self.exchange.feed_starving()
         self.wants_connections()
 
-    def _background(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self.host.background(coroutine, self.record.name)
+    def _background(self, work: Coroutine[Any, Any, Any] | Deferred[Any]) -> None:
+        self.host.background(work, self.record.name)
 
 
 def _sync_and_look(content: TorrentContent) -> str:

@@ -25,6 +25,7 @@ from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_peers import TorrentPeers
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.request_pipeline import RequestWindow
+from p2pd.transports.interfaces import Buffer
 
 
 class ExchangeOwner(Protocol):
@@ -83,7 +84,7 @@ class TorrentExchange:
             and content.pieces.picker.wants_any_of(pieces)
         )
 
-    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[bytes]]:
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[Buffer]]:
         """Blocks from disk, in a thread."""
         assert self.content is not None
         return self._owner.host.disk.run("read", self.content.storage.read_many, requests)

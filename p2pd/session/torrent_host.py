@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any, Coroutine, Protocol, Sequence
 
+from twisted.internet.defer import Deferred
+
 from p2pd.base.clock import Clock
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
@@ -53,7 +55,7 @@ class TorrentHost(Protocol):
     def closing(self) -> bool:
         """Whether the session ends."""
 
-    def background(self, coroutine: Coroutine[Any, Any, Any], what: str) -> None:
+    def background(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> None:
         """Run something nobody waits for."""
 
     def metadata_arrived(self, torrent: Any, metainfo: Metainfo) -> None:
@@ -64,9 +66,9 @@ class TorrentHost(Protocol):
 
     def count_downloaded(self, size: int, now: float) -> None: ...
     def count_uploaded(self, size: int, now: float) -> None: ...
-    def activated(self, torrent: object) -> None:
+    def activated(self, torrent: Any) -> None:
         """It runs: tick it once a second."""
 
-    def deactivated(self, torrent: object) -> None:
+    def deactivated(self, torrent: Any) -> None:
         """It runs no more."""
 

@@ -7,7 +7,7 @@ file's root, and until then the pieces concerned are not asked for.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Sequence
+from typing import Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -151,14 +151,19 @@ class PieceLayerExchange:
             peer.send(HashReject(*asked))
             return
         self._answering += 1
-        reading = self._owner.leaf_hashes(pieces)
-        reading.addCallback(lambda leaves: tree.answer(range_, leaves))
-        reading.addErrback(lambda failure: failure.trap(StorageError, FormatError) and None)
-        reading.addCallback(lambda hashes: self._send(peer, asked, hashes))
-        reading.addBoth(self._answered)
+        Deferred.fromCoroutine(self._answer_from_disk(peer, asked, tree, pieces))
 
-    def _answered(self, _result: Any) -> None:
-        self._answering -= 1
+    async def _answer_from_disk(
+        self, peer: PeerSession, asked: HashRequest, tree: MerkleTree, pieces: list[int]
+    ) -> None:
+        range_ = HashRange(asked.base_layer, asked.index, asked.length, asked.proof_layers)
+        try:
+            hashes = tree.answer(range_, await self._owner.leaf_hashes(pieces))
+        except (StorageError, FormatError):
+            hashes = None
+        finally:
+            self._answering -= 1
+        self._send(peer, asked, hashes)
 
     def _send(self, peer: PeerSession, asked: HashRequest, hashes: bytes | None) -> None:
         if peer.closed:

@@ -6,7 +6,7 @@ already. Where two peers dialled each other at once, the one with the smaller id
 
 from __future__ import annotations
 
-from typing import Iterable, Protocol, Sequence
+from typing import Iterator, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.session.peer_session import PeerSession
@@ -138,7 +138,7 @@ class TorrentPeers:
         for peer in list(self.connected):
             peer.disconnect(reason)
 
-    def __iter__(self) -> Iterable[PeerSession]:
+    def __iter__(self) -> Iterator[PeerSession]:
         return iter(list(self.connected))
 
     def __len__(self) -> int:
