@@ -79,16 +79,20 @@ class SessionPart:
 
     async def stop(self) -> None:
         """Everything recorded, every file closed."""
-        if self._control is None:
-            await self._session.connections.close()
+        try:
+            if self._control is None:
+                await self._session.connections.close()
+            else:
+                await self._stop_session(self._control)
+        finally:
             self._database.close()
-            return
+
+    async def _stop_session(self, control: SessionControl) -> None:
         await self._session.stop()
-        totals = self._control.all_runs()
+        totals = control.all_runs()
         await self._statistics.save({name: getattr(totals, name) for name in STATISTICS})
         await self._announcing.stop()
         self._disk.stop()
-        self._database.close()
 
     async def _restore_settings(self) -> None:
         """What clients changed goes over the configuration; what no longer fits is left out."""
