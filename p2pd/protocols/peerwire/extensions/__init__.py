@@ -1,0 +1,1 @@
+"""Extensions on BEP 10: one codec a file."""
