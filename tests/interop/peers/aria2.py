@@ -1,0 +1,91 @@
+"""aria2c as a peer, driven over its JSON-RPC. It finds peers by trackers only."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from peers.http_calls import HttpEndpoint
+from peers.processes import ChildProcess, free_port, wait_until
+
+BINARY = "aria2c"
+
+
+def available() -> bool:
+    return shutil.which(BINARY) is not None
+
+
+class Aria2Node:
+    """An aria2c with one torrent."""
+
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1") -> None:
+        self.folder = folder
+        self.host, self.port = host, free_port(host)
+        self._rpc = HttpEndpoint("127.0.0.1", free_port())
+        self._id = ""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.process = ChildProcess(self._command(), folder, name="aria2c")
+        wait_until(lambda: self.call("getVersion"), 15, "RPC of aria2c", details=self.state)
+
+    def _command(self) -> list[str]:
+        return [
+            BINARY,
+            "--no-conf",
+            "--enable-rpc",
+            f"--rpc-listen-port={self._rpc.port}",
+            "--rpc-listen-all=false",
+            f"--interface={self.host}",
+            f"--listen-port={self.port}",
+            "--enable-dht=false",
+            "--enable-dht6=false",
+            "--bt-enable-lpd=false",
+            "--enable-peer-exchange=false",
+            "--bt-min-crypto-level=plain",
+            "--bt-require-crypto=false",
+            "--file-allocation=none",
+            "--seed-ratio=0",
+            "--check-integrity=true",
+            "--summary-interval=0",
+            "--console-log-level=notice",
+            "--disable-ipv6=true",
+            f"--dir={self.folder}",
+        ]
+
+    def call(self, method: str, *parameters: object) -> Any:
+        self.process.check_running()
+        return self._rpc.json_rpc("/jsonrpc", f"aria2.{method}", list(parameters), {})
+
+    def add(self, torrent: Path, *, save: Path | None = None) -> None:
+        encoded = base64.b64encode(torrent.read_bytes()).decode()
+        self._id = self.call("addTorrent", encoded, [], {"dir": str(save or self.folder)})
+
+    def _status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.call("tellStatus", self._id)
+        if status["status"] == "error":
+            raise RuntimeError(f"aria2c: {status.get('errorMessage')}{self.process.log_tail()}")
+        return status
+
+    def is_seed(self) -> bool:
+        status = self._status()
+        if "verifiedLength" in status or "verifyIntegrityPending" in status:
+            return False
+        complete = status["completedLength"] == status["totalLength"] != "0"
+        return complete and status.get("seeder") == "true"
+
+    def wait_seeding(self, seconds: float = 60) -> None:
+        wait_until(self.is_seed, seconds, "complete aria2c", details=self.state)
+
+    def state(self) -> str:
+        try:
+            status = self.call("tellStatus", self._id)
+            status.pop("bitfield", None)
+            status["peers"] = self.call("getPeers", self._id)
+        except Exception as error:
+            status = repr(error)
+        return json.dumps(status) + self.process.log_tail(10)
+
+    def stop(self) -> None:
+        self.process.stop(2)

@@ -1,0 +1,73 @@
+"""opentracker (Debian's package) as the tracker of a test swarm, over HTTP and UDP."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+
+from peers.processes import ChildProcess, free_port, wait_until
+
+BINARY = "opentracker"
+
+
+def available() -> bool:
+    return shutil.which(BINARY) is not None
+
+
+class OpenTracker:
+    """A tracker on loopback; Debian's build serves listed info-hashes only, so name them."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+        self._folder = folder
+        self._process: ChildProcess | None = None
+        self.port = free_port()
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/announce"
+
+    @property
+    def udp_url(self) -> str:
+        return f"udp://127.0.0.1:{self.port}/announce"
+
+    def url(self, protocol: str) -> str:
+        return {"http": self.http_url, "udp": self.udp_url}[protocol]
+
+    def serve(self, wire_ids: Iterable[bytes]) -> None:
+        """Start, for these info-hashes."""
+        allowed = "".join(f"{wire_id.hex().upper()}\n" for wire_id in wire_ids)
+        (self._folder / "allowed").write_text(allowed)
+        configuration = self._folder / "opentracker.conf"
+        configuration.write_text(
+            f"listen.tcp 127.0.0.1:{self.port}\n"
+            f"listen.udp 127.0.0.1:{self.port}\n"
+            "access.whitelist allowed\n"
+            f"tracker.rootdir {self._folder}\n"
+        )
+        self._process = ChildProcess(
+            [BINARY, "-f", str(configuration)], self._folder, name="opentracker"
+        )
+        wait_until(self._answers, 10, "opentracker", details=self._process.log_tail)
+
+    def _answers(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+
+    def seeds(self, wire_id: bytes) -> int:
+        """How many complete peers it lists, from an HTTP scrape."""
+        query = urllib.parse.urlencode({"info_hash": wire_id})
+        url = f"http://127.0.0.1:{self.port}/scrape?{query}"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            found = re.search(rb"8:completei(\d+)e", answer.read())
+        return int(found[1]) if found else 0
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.stop(2)

@@ -1,0 +1,70 @@
+"""Swarms of four kinds of peers through a tracker, in which every one ends with equal files.
+
+Each peer has an address of loopback of its own: Transmission knows one peer per address.
+"""
+
+from __future__ import annotations
+
+from peers.payload import MIB, assert_same, libtorrent_content, make_folder
+
+SEED_RATE = 6 * MIB
+
+
+def test_everyone_finishes_from_a_libtorrent_seed(
+    work, tracker, new_p2pd, new_libtorrent, new_transmission, new_aria2
+):
+    folder = make_folder(work / "original", extra=12 * MIB)
+    urls = [tracker.udp_url, tracker.http_url]
+    content = libtorrent_content(folder, "v1", trackers=urls)
+    tracker.serve(content.wire_ids)
+    seed = new_libtorrent("seed")
+    seed.add(content.torrent, save=content.folder)
+    seed.limit_upload(SEED_RATE)
+    seed.wait_announced()
+    first, second = new_p2pd("first", host="127.0.0.2"), new_p2pd("second", host="127.0.0.3")
+    transmission, aria2 = new_transmission(host="127.0.0.4"), new_aria2(host="127.0.0.5")
+    libtorrent = new_libtorrent("leecher")
+    transmission.add(content.torrent)
+    transmission.wait_announced()
+    for leecher in (first, aria2, second, libtorrent):
+        leecher.add(content.torrent)
+    for leecher, downloads in (
+        (first, first.downloads),
+        (second, second.downloads),
+        (libtorrent, libtorrent.folder),
+        (aria2, aria2.folder),
+        (transmission, transmission.folder),
+    ):
+        leecher.wait_seeding(90)
+        full = leecher in (first, second)
+        assert_same(folder, downloads / content.name, empty_files=full)
+    first.check_healthy()
+    second.check_healthy()
+
+
+def test_everyone_finishes_from_a_p2pd_seed(
+    work, tracker, new_p2pd, new_libtorrent, new_transmission, new_aria2
+):
+    folder = make_folder(work / "original", extra=4 * MIB)
+    urls = [tracker.http_url, tracker.udp_url]
+    content = libtorrent_content(folder, "hybrid", trackers=urls)
+    tracker.serve(content.wire_ids)
+    seed = new_p2pd("seed")
+    leecher = new_p2pd("leecher", host="127.0.0.2")
+    libtorrent = new_libtorrent()
+    transmission, aria2 = new_transmission(host="127.0.0.4"), new_aria2(host="127.0.0.5")
+    for peer in (transmission, aria2, libtorrent, leecher):
+        peer.add(content.torrent)
+    transmission.wait_announced()
+    leecher.wait_announced()
+    seed.add(content.torrent, save=content.folder)
+    for peer, downloads in (
+        (leecher, leecher.downloads),
+        (libtorrent, libtorrent.folder),
+        (aria2, aria2.folder),
+        (transmission, transmission.folder),
+    ):
+        peer.wait_seeding(90)
+        assert_same(folder, downloads / content.name, empty_files=peer is leecher)
+    seed.check_healthy()
+    leecher.check_healthy()

@@ -1,0 +1,56 @@
+"""p2pd and transmission-daemon, each seeding to the other.
+
+Transmission thinks about whom to ask every ten seconds, so what it downloads takes that long.
+"""
+
+from __future__ import annotations
+
+import pytest
+from peers.payload import assert_same, libtorrent_content, make_file, make_folder, p2pd_content
+
+
+@pytest.mark.parametrize(
+    ("protocol", "version"), [("http", "v1"), ("udp", "v1"), ("http", "hybrid")]
+)
+def test_p2pd_downloads_from_transmission(
+    work, tracker, new_p2pd, new_transmission, protocol, version
+):
+    folder = make_folder(work / "original")
+    content = libtorrent_content(folder, version, trackers=[tracker.url(protocol)])
+    tracker.serve(content.wire_ids)
+    seed, leecher = new_transmission(), new_p2pd()
+    seed.add(content.torrent, save=content.folder)
+    seed.wait_seeding()
+    seed.wait_announced()
+    leecher.add(content.torrent)
+    leecher.wait_seeding()
+    assert_same(folder, leecher.downloads / content.name)
+    leecher.check_healthy()
+
+
+@pytest.mark.parametrize(("protocol", "version"), [("udp", "v1"), ("http", "hybrid")])
+def test_transmission_downloads_from_p2pd(
+    work, tracker, new_p2pd, new_transmission, protocol, version
+):
+    folder = make_folder(work / "original")
+    content = p2pd_content(folder, version, trackers=[tracker.url(protocol)])
+    tracker.serve(content.wire_ids)
+    leecher, seed = new_transmission(), new_p2pd()
+    leecher.add(content.torrent)
+    leecher.wait_announced()
+    seed.add(content.torrent, save=content.folder)
+    leecher.wait_seeding()
+    assert_same(folder, leecher.folder / content.name, empty_files=False)
+    seed.check_healthy()
+
+
+def test_transmission_gets_metadata_from_p2pd(work, tracker, new_p2pd, new_transmission):
+    path = make_file(work / "original", 4_000_003)
+    content = p2pd_content(path, "v1", trackers=[tracker.http_url])
+    tracker.serve(content.wire_ids)
+    leecher, seed = new_transmission(), new_p2pd()
+    leecher.add_magnet(content.magnet)
+    leecher.wait_announced()
+    seed.add(content.torrent, save=content.folder)
+    leecher.wait_seeding()
+    assert_same(path, leecher.folder / content.name)
