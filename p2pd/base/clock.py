@@ -14,7 +14,7 @@ class DelayedCall(Protocol):
 
 
 class Clock(Protocol):
-    """Monotonic seconds and timers. The reactor is one, ``twisted.internet.task.Clock`` is another."""
+    """Monotonic seconds and timers: the reactor is one, Twisted's ``task.Clock`` another."""
 
     def seconds(self) -> float: ...
 

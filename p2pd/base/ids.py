@@ -23,7 +23,7 @@ CLIENT_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class InfoHashes:
-    """The one or two info-hashes of a torrent: `v1` is SHA-1 (20 bytes), `v2` SHA-256 (32 bytes)."""
+    """The one or two info-hashes of a torrent: `v1` SHA-1 (20 bytes), `v2` SHA-256 (32)."""
 
     v1: bytes | None = None
     v2: bytes | None = None
@@ -38,7 +38,7 @@ class InfoHashes:
 
     @property
     def wire_ids(self) -> tuple[bytes, ...]:
-        """The 20-byte ids in handshakes, announces and DHT: v1 first, then v2 cut to 20 (BEP 52)."""
+        """The 20-byte ids in handshakes and announces: v1, then v2 cut to 20 (BEP 52)."""
         ids = () if self.v1 is None else (self.v1,)
         return ids if self.v2 is None else (*ids, self.v2[:V1_SIZE])
 
@@ -55,7 +55,7 @@ class InfoHashes:
 
 
 def new_peer_id(rng: random.Random) -> bytes:
-    """A peer id in Azureus style (BEP 20): ``-PD0100-`` and twelve random characters."""
+    """A peer id (BEP 20): ``-PD0100-`` and twelve random characters."""
     digits = "".join(part.zfill(1)[:1] for part in __version__.split(".")[:3]).ljust(4, "0")
     alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     return f"-PD{digits}-{''.join(rng.choices(alphabet, k=12))}".encode()

@@ -19,7 +19,9 @@ class PieceSet:
 
     __slots__ = ("size", "count", "flags")
 
-    def __init__(self, size: int, members: Iterator[int] | range | list[int] | tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, size: int, members: Iterator[int] | range | list[int] | tuple[int, ...] = ()
+    ) -> None:
         self.size = size
         self.flags = bytearray(size)
         self.count = 0

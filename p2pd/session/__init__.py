@@ -1,1 +1,1 @@
-"""Session, torrents and peer sessions: where formats, protocols, policies, disk and network meet."""
+"""Session, torrents and peer sessions: where everything below them meets."""

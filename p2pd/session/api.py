@@ -102,7 +102,7 @@ class TorrentChanges:
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file of a torrent as the user sees it (never a pad file); `index` is the API's file index."""
+    """A file as the user sees it, never a pad file; `index` is the API's file index."""
 
     index: int
     path: str

@@ -10,7 +10,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.session.dialer import Dialer, DialTorrent
-from p2pd.session.handshaking import Handshaking, HandshakeTorrent
+from p2pd.session.handshaking import HandshakeTorrent, Handshaking
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.torrent import Torrent
 from p2pd.transports.interfaces import Listening, PeerStream, StreamReceiver, StreamTransport
@@ -85,7 +85,7 @@ class Connections:
         """An established connection ended."""
         self.established -= 1
 
-    # -- HandshakeHost ------------------------------------------------------------------------------
+    # -- HandshakeHost -------------------------------------------------------------------------
 
     @property
     def peer_id(self) -> bytes:
@@ -127,7 +127,7 @@ class Connections:
             failed.torrent.dial_failed(failed.address, reason)
         self.log.debug("{address}: {reason}", address=failed.address, reason=reason)
 
-    # -- streams --------------------------------------------------------------------------------------
+    # -- streams -------------------------------------------------------------------------------
 
     def _accepted(self, stream: PeerStream) -> StreamReceiver:
         handshake = Handshaking(self, stream, torrent=None, source="incoming")

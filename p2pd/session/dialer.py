@@ -1,4 +1,4 @@
-"""Dialling: a bounded number of attempts at once, shared fairly among the torrents that want peers."""
+"""Dialling: few attempts at once, shared fairly among the torrents that want peers."""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ class FileSelection:
         self._layout = layout
         self.visible = [i for i, file in enumerate(layout.files) if not file.pad]
         usable = levels is not None and len(levels) == len(self.visible)
-        self.levels = bytearray(levels) if usable and levels else bytearray(b"\x01") * len(self.visible)
+        self.levels = (
+            bytearray(levels) if usable and levels else bytearray(b"\x01") * len(self.visible)
+        )
 
     def set_wanted(self, indices: Iterable[int], wanted: bool) -> None:
         """Want these files or not. Raises IndexError for an index out of range."""
@@ -81,9 +83,7 @@ class FileSelection:
             return self.wanted_size()
         completed, files = self._layout.file_progress(have), self._layout.files
         return sum(
-            files[p].length - completed[p]
-            for i, p in enumerate(self.visible)
-            if self.levels[i] < 4
+            files[p].length - completed[p] for i, p in enumerate(self.visible) if self.levels[i] < 4
         )
 
     def _view(self, index: int, position: int, completed: Sequence[int]) -> FileView:

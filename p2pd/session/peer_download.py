@@ -5,7 +5,7 @@ All accounting happens once per wake-up (`settle`), not per block.
 
 from __future__ import annotations
 
-from typing import Any, Hashable, Protocol, Sequence
+from typing import Any, Hashable, Protocol
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.rates import RollingRate

@@ -60,9 +60,11 @@ class PeerPieces:
 
     def lost(self, piece: int) -> None:
         """The peer no longer has a piece (BEP 54)."""
-        if self._content is not None and self.have is not None and piece < self.have.size:
-            if self.have.discard(piece):
-                self._content.pieces.picker.peer_lost(piece)
+        content, have = self._content, self.have
+        if content is None or have is None or piece >= have.size:
+            return
+        if have.discard(piece):
+            content.pieces.picker.peer_lost(piece)
 
     def leave(self) -> None:
         """The peer counts no more."""

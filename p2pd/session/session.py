@@ -20,15 +20,15 @@ from p2pd.base.rates import RollingRate
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo, parse_torrent, to_torrent
-from p2pd.session.api import SessionSettings, SessionStatistics
+from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.connections import Connections
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
+from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
-from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import StreamTransport
 
@@ -95,7 +95,7 @@ class Session:
         self._next_checkpoint = 0.0
         self._background: set[Deferred[Any]] = set()
 
-    # -- life ---------------------------------------------------------------------------------------
+    # -- life ----------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Bring back every torrent of the state database, then move."""
@@ -133,7 +133,7 @@ class Session:
                 return
         await torrent.open(metainfo)
 
-    # -- torrents -----------------------------------------------------------------------------------
+    # -- torrents ------------------------------------------------------------------------------
 
     async def add(self, record: TorrentRecord, metainfo: Metainfo | None) -> Torrent:
         """Take in a new torrent, record it, and open it in the background."""
@@ -166,7 +166,7 @@ class Session:
         """For a peer that dialled us."""
         return self.torrents.by_wire_id(info_hash)
 
-    # -- what torrents need (TorrentHost) -----------------------------------------------------------
+    # -- what torrents need (TorrentHost) ------------------------------------------------------
 
     @property
     def listen_port(self) -> int:
@@ -232,7 +232,7 @@ class Session:
         started = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)
         return started.addErrback(failed)
 
-    # -- time -----------------------------------------------------------------------------------------
+    # -- time ----------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         self._tick_call = self.clock.callLater(1.0, self._tick)

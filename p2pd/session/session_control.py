@@ -55,7 +55,7 @@ class SessionControl:
         """The settings in force."""
         return self._session.settings
 
-    # -- finding ------------------------------------------------------------------------------------
+    # -- finding -------------------------------------------------------------------------------
 
     def torrents(self) -> Iterable[TorrentView]:
         """All torrents."""
@@ -71,7 +71,7 @@ class SessionControl:
         """Ids of removed torrents."""
         return self._session.torrents.removed_since(wall_time)
 
-    # -- torrents -----------------------------------------------------------------------------------
+    # -- torrents ------------------------------------------------------------------------------
 
     async def add(self, request: AddTorrent) -> AddedTorrent:
         """Add a torrent, or find it here. Raises AddTorrentError."""
@@ -116,7 +116,7 @@ class SessionControl:
         apply_changes(subject, changes)
         await self._session.store.save(subject.record)
 
-    # -- the session ----------------------------------------------------------------------------------
+    # -- the session ---------------------------------------------------------------------------
 
     async def change_settings(self, changes: Mapping[str, Any]) -> None:
         """Change settings by name. Raises P2pdError."""

@@ -52,7 +52,9 @@ class Torrent:
         self.opening = TorrentOpening(self)
         self.exchange = TorrentExchange(self)
         pool = PeerPool(rng=host.rng)
-        self.peers = TorrentPeers(self, pool, Choker(rng=host.rng, slots=host.settings.upload_slots))
+        self.peers = TorrentPeers(
+            self, pool, Choker(rng=host.rng, slots=host.settings.upload_slots)
+        )
         self.metadata = MetadataExchange(self, MetadataAssembly(hashes), None)
         self.layers: PieceLayerExchange | None = None
         self.announcer = host.new_announcer(self, self.tracker_tiers, self._peers_found)
@@ -64,7 +66,7 @@ class Torrent:
         """What there is once the metadata is known."""
         return self.exchange.content
 
-    # -- life ---------------------------------------------------------------------------------------
+    # -- life ----------------------------------------------------------------------------------
 
     async def open(self, metainfo: Metainfo | None) -> None:
         """See what of it is on disk, then run if the user wants it to."""
@@ -164,7 +166,7 @@ class Torrent:
             self.record.pieces = bitfield
         await self.host.store.save_progress(self.record)
 
-    # -- content ------------------------------------------------------------------------------------
+    # -- content -------------------------------------------------------------------------------
 
     def content_built(self, content: TorrentContent) -> None:
         """The metadata is known: make what needs it."""
@@ -210,7 +212,7 @@ class Torrent:
             self._background(self.host.store.save(self.record))
         self.exchange.feed_all()
 
-    # -- what pieces report (PiecesListener) --------------------------------------------------------
+    # -- what pieces report (PiecesListener) ---------------------------------------------------
 
     def piece_stored(self, piece: int, contributors: Collection[Hashable]) -> None:
         """A piece is verified and on disk; peers hear of it once per wake-up, not per piece."""
@@ -255,7 +257,7 @@ class Torrent:
             peer.download_finished()
         self._background(self.checkpoint())
 
-    # -- dialling (DialTorrent) ---------------------------------------------------------------------
+    # -- dialling (DialTorrent) ----------------------------------------------------------------
 
     @property
     def peer_id(self) -> bytes:
@@ -304,7 +306,7 @@ class Torrent:
     def _peers_found(self, addresses: Sequence[PeerAddress], source: str) -> None:
         self.add_peers(addresses, source)
 
-    # -- announcing (AnnounceTorrent) ---------------------------------------------------------------
+    # -- announcing (AnnounceTorrent) ----------------------------------------------------------
 
     @property
     def private(self) -> bool:
@@ -340,7 +342,7 @@ class Torrent:
         """How many addresses to ask a tracker for."""
         return 50 if self.is_complete() else 200
 
-    # -- time ---------------------------------------------------------------------------------------
+    # -- time ----------------------------------------------------------------------------------
 
     def seconds(self) -> float:
         """Monotonic time."""

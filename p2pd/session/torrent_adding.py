@@ -33,7 +33,9 @@ class TorrentAdding:
         """Add it, or find it here: the torrent, and whether it was here. Raises AddTorrentError."""
         folder = request.download_dir or self._session.settings.download_dir
         if not os.path.isabs(folder) or "\0" in folder:
-            raise AddTorrentError(AddProblem.PATH, f"the download folder is not absolute: {folder!r}")
+            raise AddTorrentError(
+                AddProblem.PATH, f"the download folder is not absolute: {folder!r}"
+            )
         if request.torrent is not None:
             return await self._add_torrent(request, request.torrent, os.path.normpath(folder))
         if request.magnet is not None:
@@ -44,7 +46,9 @@ class TorrentAdding:
         self, request: AddTorrent, data: bytes, folder: str
     ) -> tuple[Torrent, bool]:
         if len(data) > MAX_TORRENT_SIZE:
-            raise AddTorrentError(AddProblem.CORRUPT, f"the torrent has {len(data)} bytes, too many")
+            raise AddTorrentError(
+                AddProblem.CORRUPT, f"the torrent has {len(data)} bytes, too many"
+            )
         try:
             metainfo = await self._session.disk.run("read", parse_torrent, data)
             levels = await self._session.disk.run("read", chosen_levels, request, metainfo)

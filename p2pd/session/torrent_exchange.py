@@ -53,7 +53,7 @@ class TorrentExchange:
         self._owner = owner
         self._starving: dict[PeerSession, None] = {}
 
-    # -- what there is ------------------------------------------------------------------------------
+    # -- what there is -------------------------------------------------------------------------
 
     def seconds(self) -> float:
         """Monotonic time."""
@@ -103,7 +103,7 @@ class TorrentExchange:
             upload_only=self.is_complete(),
         )
 
-    # -- what is reported ---------------------------------------------------------------------------
+    # -- what is reported ----------------------------------------------------------------------
 
     def payload_received(self, size: int, now: float) -> None:
         """Wanted payload came."""
@@ -154,7 +154,7 @@ class TorrentExchange:
         self._owner.host.connection_ended()
         self._owner.wants_connections()
 
-    # -- feeding ------------------------------------------------------------------------------------
+    # -- feeding -------------------------------------------------------------------------------
 
     def starved(self, peer: PeerSession) -> None:
         """The picker had nothing although the peer is interesting: memory, or the end game."""

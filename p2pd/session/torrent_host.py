@@ -15,10 +15,10 @@ from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.dialer import Dialer
 from p2pd.session.memory_budget import MemoryBudget
+from p2pd.state.resume import TorrentStore
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
 from p2pd.swarm.request_pipeline import RequestWindow
-from p2pd.state.resume import TorrentStore
 
 
 class TorrentHost(Protocol):
@@ -71,4 +71,3 @@ class TorrentHost(Protocol):
 
     def deactivated(self, torrent: Any) -> None:
         """It runs no more."""
-

@@ -96,7 +96,7 @@ class PieceLayerExchange:
         else:
             self._refuse(wanted, peer)
 
-    # -- asking -------------------------------------------------------------------------------------
+    # -- asking --------------------------------------------------------------------------------
 
     def _ask(self, peer: PeerSession) -> None:
         room = ASKED_PER_PEER - sum(asked is peer for asked, _ in self._asked.values())
@@ -132,7 +132,7 @@ class PieceLayerExchange:
         self._asked.pop(wanted, None)
         self._refused.setdefault(wanted, set()).add(peer)
 
-    # -- answering ----------------------------------------------------------------------------------
+    # -- answering -----------------------------------------------------------------------------
 
     def _answer(self, peer: PeerSession, asked: HashRequest) -> None:
         """Give the hashes; what we do not have, and what no tree has, is rejected."""

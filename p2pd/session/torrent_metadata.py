@@ -34,7 +34,9 @@ class MetadataOwner(Protocol):
 class MetadataExchange:
     """One torrent's metadata: what is missing is asked of all, what is there is given to all."""
 
-    def __init__(self, owner: MetadataOwner, assembly: MetadataAssembly, info: bytes | None) -> None:
+    def __init__(
+        self, owner: MetadataOwner, assembly: MetadataAssembly, info: bytes | None
+    ) -> None:
         self._owner = owner
         self._assembly = assembly
         self._info = info

@@ -216,9 +216,12 @@ class TorrentPieces:
     def _close_untouched(self, pieces: set[int]) -> None:
         """Pieces of which nothing came and nothing is asked any more give their memory back."""
         for piece in pieces:
-            if piece in self._open and piece not in self._buffers and piece not in self._being_stored:
-                if not self.picker.is_open(piece):
-                    self._release(piece)
+            if (
+                piece in self._open
+                and piece not in self._buffers
+                and piece not in self._being_stored
+            ) and not self.picker.is_open(piece):
+                self._release(piece)
 
     def _release(self, piece: int) -> None:
         if piece in self._open:

@@ -27,7 +27,7 @@ class TorrentReport:
         self._sizes_of: tuple[int, bytes] | None = None
         self._sizes = (0, 0, 0)
 
-    # -- identity ---------------------------------------------------------------------------------
+    # -- identity ------------------------------------------------------------------------------
 
     @property
     def id(self) -> int:
@@ -75,7 +75,7 @@ class TorrentReport:
         """The folder that holds its file or folder."""
         return self.torrent.record.download_dir
 
-    # -- state ------------------------------------------------------------------------------------
+    # -- state ---------------------------------------------------------------------------------
 
     @property
     def status(self) -> TorrentStatus:
@@ -142,7 +142,7 @@ class TorrentReport:
         """Connections it may have."""
         return self.torrent.peer_limit
 
-    # -- progress ---------------------------------------------------------------------------------
+    # -- progress ------------------------------------------------------------------------------
 
     @property
     def pieces(self) -> PieceSet | None:
@@ -260,7 +260,7 @@ class TorrentReport:
         """Seconds it ever ran complete."""
         return int(self.torrent.record.seconds_seeding)
 
-    # -- files, peers, trackers ---------------------------------------------------------------------
+    # -- files, peers, trackers ----------------------------------------------------------------
 
     def files(self) -> list[FileView]:
         """Its files; none while a magnet has no metadata."""

@@ -43,7 +43,9 @@ def plan_resume(
     suspect = [
         index
         for index, file in enumerate(layout.files)
-        if not file.pad and file.length and not _as_recorded(states[index], file.length, before, index)
+        if not file.pad
+        and file.length
+        and not _as_recorded(states[index], file.length, before, index)
     ]
     trusted = clean and recorded is not None
     check: set[int] = set()
@@ -67,7 +69,9 @@ def decode_states(text: str | None) -> list[tuple[int, int] | None] | None:
     if not text:
         return None
     try:
-        return [None if entry is None else (int(entry[0]), int(entry[1])) for entry in json.loads(text)]
+        return [
+            None if entry is None else (int(entry[0]), int(entry[1])) for entry in json.loads(text)
+        ]
     except (ValueError, TypeError, IndexError):
         return None
 

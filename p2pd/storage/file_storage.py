@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from functools import partial
 from typing import Iterator, Sequence
 
 from p2pd.base.errors import StorageError
@@ -32,7 +33,7 @@ class FileStorage:
         self._lock = threading.Lock()
         self._unsynced: set[int] = set()
 
-    # -- reading ------------------------------------------------------------------------------------
+    # -- reading -------------------------------------------------------------------------------
 
     def read(self, piece: int, begin: int, length: int) -> bytes:
         """Bytes of a piece. Raises StorageError when the file is gone or too short."""
@@ -41,9 +42,9 @@ class FileStorage:
             return self._read_span(spans[0])
         return b"".join(self._read_span(span) for span in spans)
 
-    def read_many(self, requests: Sequence[Request]) -> list[bytes | memoryview]:
+    def read_many(self, requests: Sequence[Request]) -> list[bytes | bytearray | memoryview]:
         """The bytes of each request; neighbours are read in one go and are views of it."""
-        blocks: list[bytes | memoryview] = []
+        blocks: list[bytes | bytearray | memoryview] = []
         for run in _runs(requests):
             piece, begin, _ = run[0]
             total = sum(request.length for request in run)
@@ -89,7 +90,7 @@ class FileStorage:
         except OSError:
             return False
 
-    # -- writing ------------------------------------------------------------------------------------
+    # -- writing -------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Make the download folder, and the files that hold nothing."""
@@ -132,7 +133,7 @@ class FileStorage:
         for index in indices:
             key = index | WRITABLE
             try:
-                with self._open_files.use(self, key, lambda i=index: self._open_to_write(i)) as fd:
+                with self._open_files.use(self, key, partial(self._open_to_write, index)) as fd:
                     os.fdatasync(fd)
             except StorageError:
                 self._unsynced.add(index)
@@ -141,7 +142,7 @@ class FileStorage:
                 self._unsynced.add(index)
                 raise storage_error(self._shown(index), problem) from None
 
-    # -- the files themselves -----------------------------------------------------------------------
+    # -- the files themselves ------------------------------------------------------------------
 
     def file_states(self) -> list[FileState | None]:
         """Size and time of change of each file; None for pads and for what is not there."""
@@ -236,5 +237,3 @@ def _runs(requests: Sequence[Request]) -> Iterator[list[Request]]:
         run.append(request)
     if run:
         yield run
-
-

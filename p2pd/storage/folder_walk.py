@@ -7,6 +7,7 @@ The folder itself is the user's choice and may be a link.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from typing import Sequence
@@ -30,10 +31,8 @@ def open_folder(root: str, parts: Sequence[str], *, create: bool) -> int:
     try:
         for part in parts:
             if create:
-                try:
+                with contextlib.suppress(FileExistsError):
                     os.mkdir(part, dir_fd=current)
-                except FileExistsError:
-                    pass
             following = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=current)
             os.close(current)
             current = following

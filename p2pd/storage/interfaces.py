@@ -23,7 +23,7 @@ class Storage(Protocol):
     def read(self, piece: int, begin: int, length: int) -> bytes:
         """Bytes of a piece; padding reads as zeros."""
 
-    def read_many(self, requests: Sequence[Request]) -> list[bytes | memoryview]:
+    def read_many(self, requests: Sequence[Request]) -> list[bytes | bytearray | memoryview]:
         """The bytes of each request, in order."""
 
     def write_piece(self, piece: int, data: bytes | bytearray | memoryview) -> None:

@@ -28,7 +28,7 @@ class MemoryStorage:
             raise StorageError(f"piece {piece} was never written")
         return self.pieces[piece][begin : begin + length].ljust(length, b"\0")
 
-    def read_many(self, requests: Sequence[Request]) -> list[bytes | memoryview]:
+    def read_many(self, requests: Sequence[Request]) -> list[bytes | bytearray | memoryview]:
         """Each request's bytes."""
         return [self.read(*request) for request in requests]
 

@@ -1,4 +1,4 @@
-"""Whether a piece is right: SHA-1 for v1, the Merkle tree for v2, both for hybrid (BEP 3, BEP 52)."""
+"""Whether a piece is right: SHA-1 for v1, Merkle tree for v2, both for hybrid (BEP 3, 52)."""
 
 from __future__ import annotations
 

@@ -52,15 +52,15 @@ class VectoredConnection(tcp.Connection):
         self.queued = 0
         super().__init__(*args, **kwargs)
 
-    def doRead(self) -> Exception | None:  # noqa: N802, D102 - Twisted's name and contract
+    def doRead(self) -> Any:  # noqa: N802, D102 - Twisted's name and contract
         try:
             size = self.socket.recv_into(_scratch)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:
-            return cast(Exception, main.CONNECTION_LOST)
+            return main.CONNECTION_LOST
         if not size:
-            return cast(Exception, main.CONNECTION_DONE)
+            return main.CONNECTION_DONE
         self.protocol.received(_scratch[:size])
         return None
 
@@ -76,14 +76,14 @@ class VectoredConnection(tcp.Connection):
             # must not find its stream lost while it is writing.
             self.startWriting()
 
-    def doWrite(self) -> Exception | None:  # noqa: N802, D102 - Twisted's name and contract
+    def doWrite(self) -> Any:  # noqa: N802, D102 - Twisted's name and contract
         problem = self._send()
         if problem is not None:
             return problem
         if not self.queue:
             self.stopWriting()
             if self.disconnecting:
-                return cast(Exception, main.CONNECTION_DONE)
+                return main.CONNECTION_DONE
         if self.queued <= LOW_WATER and not self.disconnecting:
             self.protocol.receiver.stream_writable()
         return None
@@ -144,7 +144,7 @@ class VectoredConnector(tcp.Connector):
 class TcpStream(protocol.Protocol):
     """A PeerStream over a vectored connection."""
 
-    transport: VectoredConnection  # type: ignore[assignment]
+    transport: VectoredConnection
 
     def __init__(self, connected: Connected, address: PeerAddress) -> None:
         self._connected = connected
@@ -207,9 +207,10 @@ class PeerFactory(protocol.Factory):
     def __init__(self, connected: Connected) -> None:
         self._connected = connected
 
-    def buildProtocol(self, addr: IAddress) -> TcpStream:  # noqa: N802, D102 - Twisted's name
-        assert isinstance(addr, twisted_address.IPv4Address | twisted_address.IPv6Address)
-        return TcpStream(self._connected, PeerAddress(canonical_host(addr.host), addr.port))
+    def buildProtocol(self, addr: IAddress | None) -> TcpStream:  # noqa: N802, D102 - Twisted's name
+        dialler = cast(twisted_address.IPv4Address, addr)
+        address = PeerAddress(canonical_host(dialler.host), dialler.port)
+        return TcpStream(self._connected, address)
 
 
 class _DialFactory(protocol.ClientFactory):
@@ -220,7 +221,7 @@ class _DialFactory(protocol.ClientFactory):
         self._connected = connected
         self._failed: Failed | None = failed
 
-    def buildProtocol(self, addr: IAddress) -> TcpStream:  # noqa: N802
+    def buildProtocol(self, addr: IAddress | None) -> TcpStream:  # noqa: N802
         return TcpStream(self._connected, self._address)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:  # noqa: N802

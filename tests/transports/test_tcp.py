@@ -62,7 +62,7 @@ class TcpTests(TestCase):
     async def test_many_buffers_arrive_in_order_and_the_writer_hears_of_room(self) -> None:
         parts = [bytes([n % 251]) * (n * 37 % 9000 + 1) for n in range(3000)]
         whole = b"".join(parts)
-        ours, here, theirs, there = await self.pair(len(whole))
+        ours, here, _theirs, there = await self.pair(len(whole))
         for start in range(0, len(parts), 100):
             ours.write([memoryview(part) for part in parts[start : start + 100]])
         assert ours.pending > 0
