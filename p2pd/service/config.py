@@ -47,18 +47,20 @@ class PeersSection:
 
 @dataclass(frozen=True, slots=True)
 class DiscoverySection:
-    """Where peers are found, besides trackers. Nothing here is built yet: no effect."""
+    """Where peers are found, besides trackers."""
 
-    dht: bool = key(True, flag, "The distributed hash table (BEP 5).")
-    lsd: bool = key(True, flag, "Local service discovery (BEP 14).")
-    pex: bool = key(True, flag, "Peer exchange (BEP 11).")
+    dht: bool = key(True, flag, "The distributed hash table (BEP 5). Not built yet: no effect.")
+    lsd: bool = key(True, flag, "Local service discovery (BEP 14). Not built yet: no effect.")
+    pex: bool = key(True, flag, "Peer exchange (BEP 11). Not built yet: no effect.")
 
 
 @dataclass(frozen=True, slots=True)
 class ReachabilitySection:
-    """How peers outside reach this machine. Nothing here is built yet: no effect."""
+    """How peers outside reach this machine."""
 
-    port_mapping: bool = key(True, flag, "Ask the router to forward the port (UPnP, NAT-PMP, PCP).")
+    port_mapping: bool = key(
+        True, flag, "Ask the router to forward the port. Not built yet: no effect."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
-"""etc/p2pd.toml, generated: every key with its comment and its default.
+"""etc/p2pd.toml and the README's table of keys, generated from the keys themselves.
 
-``python -m p2pd.service.config_text > etc/p2pd.toml`` writes it anew.
+``python -m p2pd.service.config_text > etc/p2pd.toml`` writes the file anew;
+``python -m p2pd.service.config_text table`` prints the table's rows, for the README.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from p2pd.service.config import SECTIONS, keys_of
@@ -40,5 +42,16 @@ def config_text() -> str:
     return HEADER + "\n" + "\n".join(_section_text(section) for section in SECTIONS)
 
 
+def table_rows() -> str:
+    """A row of reStructuredText's csv-table for each key: name, default, meaning."""
+    rows = []
+    for section in SECTIONS:
+        for name, each in keys_of(section).items():
+            meaning = " ".join(each.metadata["doc"].split())
+            cells = (f"``{section}.{name}``", f"``{toml_value(each.default)}``", meaning)
+            rows.append(", ".join('"' + cell.replace('"', '""') + '"' for cell in cells))
+    return "".join(f"   {row}\n" for row in rows)
+
+
 if __name__ == "__main__":
-    print(config_text(), end="")
+    print(table_rows() if sys.argv[1:] == ["table"] else config_text(), end="")
