@@ -1,0 +1,116 @@
+"""The end game: the last blocks are asked of more than one peer."""
+
+from __future__ import annotations
+
+import random
+from typing import Iterable
+
+from p2pd.base.piece_set import PieceSet
+from p2pd.base.requests import BLOCK_SIZE, Request
+from p2pd.swarm.picking import DUPLICATES_AT_ONCE
+from p2pd.swarm.piece_picker import PiecePicker
+
+BLOCKS = 4
+
+
+class Geometry:
+    """Pieces of four blocks, the last of them short."""
+
+    def __init__(self, piece_count: int) -> None:
+        self.piece_count = piece_count
+
+    def request_size(self, piece: int) -> int:
+        whole = BLOCKS * BLOCK_SIZE
+        return whole - BLOCK_SIZE - 100 if piece == self.piece_count - 1 else whole
+
+
+def make_picker(piece_count: int, had: Iterable[int] = (), seed: int = 1) -> PiecePicker:
+    have = PieceSet(piece_count, list(had))
+    return PiecePicker(Geometry(piece_count), rng=random.Random(seed), have=have)
+
+
+def receive(picker: PiecePicker, peer: object, requests: Iterable[Request]) -> None:
+    for request in list(requests):
+        outcome = picker.block_received(peer, *request)
+        assert outcome.accepted
+        if outcome.piece_complete:
+            picker.piece_passed(request.piece)
+
+
+def test_the_end_game_asks_again_and_says_whom_to_cancel() -> None:
+    picker = make_picker(1)
+    full = PieceSet.full(1)
+    picker.peer_joined(full)
+    asked = picker.pick("a", full, 99)
+    again = picker.pick("b", full, 2)
+    assert again == asked[:0:-1]  # the last in the other's queue would come last
+    assert picker.pick("b", full, 1) == [asked[0]]
+    assert picker.pick("b", full, 99) == []
+    outcome = picker.block_received("b", *asked[0])
+    assert outcome == (True, False, ("a",))
+    assert asked[0] not in picker.peer_requests("a")
+    assert not picker.block_received("a", *asked[0]).accepted
+    assert picker.block_received("a", *asked[1]).also_asked == ("b",)
+    assert picker.block_received("a", *asked[2]) == (True, True, ("b",))
+
+
+def test_there_is_no_end_game_while_a_block_is_free() -> None:
+    picker = make_picker(2)
+    full = PieceSet.full(2)
+    picker.peer_joined(full)
+    first = picker.pick("a", full, 3, only={1})
+    assert picker.pick("b", PieceSet(2, [1]), 99) == []
+    assert picker.pick("a", full, 99)
+    assert len(picker.pick("b", PieceSet(2, [1]), 99)) == len(first)
+
+
+def test_a_piece_that_nobody_has_does_not_keep_the_end_game_away() -> None:
+    picker = make_picker(2)
+    some = PieceSet(2, [1])
+    picker.peer_joined(some)
+    asked = picker.pick("a", some, 99)
+    assert sorted(picker.pick("b", some, 99)) == asked
+
+
+def test_a_block_is_asked_of_two_peers_or_three_when_one_is_slow() -> None:
+    picker = make_picker(1)
+    full = PieceSet.full(1)
+    picker.peer_joined(full)
+    picker.pick("a", full, 99)
+    assert len(picker.pick("b", full, 99)) == 3
+    assert picker.pick("c", full, 99) == []
+    picker.pick("a", full, 99, slow=True)
+    assert len(picker.pick("c", full, 99)) == 3
+    assert picker.pick("d", full, 99) == []
+
+
+def test_the_slow_are_replaced_first_then_those_that_wait_longest() -> None:
+    picker = make_picker(3)
+    full = PieceSet.full(3)
+    picker.peer_joined(full)
+    asked = {peer: picker.pick(peer, full, 4) for peer in ("a", "b")}
+    asked["slow"] = picker.pick("slow", full, 4, slow=True)
+    again = picker.pick("d", full, 99)
+    order = [next(p for p, requests in asked.items() if r in requests) for r in again]
+    assert list(dict.fromkeys(order)) == ["slow", "a", "b"]
+
+
+def test_duplicates_at_one_peer_are_few() -> None:
+    picker = make_picker(50)
+    full = PieceSet.full(50)
+    picker.peer_joined(full)
+    assert len(picker.pick("a", full, 999)) == 50 * BLOCKS - 1
+    assert len(picker.pick("b", full, 999)) == DUPLICATES_AT_ONCE
+    assert picker.pick("b", full, 999) == []
+
+
+def test_a_failed_duplicate_stays_with_the_other_peer() -> None:
+    picker = make_picker(1)
+    full = PieceSet.full(1)
+    picker.peer_joined(full)
+    asked = picker.pick("a", full, 99)
+    picker.pick("b", full, 99)
+    picker.forget_peer("b")
+    assert list(picker.peer_requests("a")) == asked
+    picker.request_failed("a", asked[0])
+    assert picker.pick("c", full, 1) == [asked[0]]
