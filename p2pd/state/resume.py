@@ -112,16 +112,12 @@ def _load_all(cursor: sqlite3.Cursor) -> list[TorrentRecord]:
 
 def _insert(cursor: sqlite3.Cursor, values: list[Any]) -> int:
     marks = ", ".join("?" * len(_SAVED))
-    cursor.execute(
-        f"INSERT INTO torrents ({', '.join(_SAVED)}) VALUES ({marks})", values
-    )
+    cursor.execute(f"INSERT INTO torrents ({', '.join(_SAVED)}) VALUES ({marks})", values)
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def _update(
-    cursor: sqlite3.Cursor, id_: int, columns: list[str], values: list[Any]
-) -> None:
+def _update(cursor: sqlite3.Cursor, id_: int, columns: list[str], values: list[Any]) -> None:
     changes = ", ".join(f"{name} = ?" for name in columns)
     cursor.execute(f"UPDATE torrents SET {changes} WHERE id = ?", [*values, id_])
 
