@@ -171,7 +171,7 @@ def checked(section: str, name: str, value: Any) -> Any:
     known = keys_of(section)
     if name not in known:
         raise ConfigError(
-            f"there is no key {name[:60]!r} in section {section}; there are: {', '.join(known)}"
+            f"there is no key {section}.{name[:60]}; in that section are: {', '.join(known)}"
         )
     try:
         return known[name].metadata["check"](value)

@@ -77,7 +77,7 @@ def test_a_setting_is_toml_and_else_a_string(
         ("peers.port", "--set takes SECTION.KEY=VALUE"),
         ("port=1", "--set takes SECTION.KEY=VALUE"),
         ("peer.port=1", "there is no section 'peer'"),
-        ("peers.prot=1", "there is no key 'prot' in section peers"),
+        ("peers.prot=1", "there is no key peers.prot"),
         ("peers.port=70000", "peers.port must be a whole number from 0 to 65535, not 70000"),
         ("peers.port=true", "peers.port must be a whole number"),
         ("peers.port=1\nlsd=2", "peers.port must be a whole number"),
