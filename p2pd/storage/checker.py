@@ -35,6 +35,9 @@ def check_pieces(
     lock = threading.Lock()
     work = iter(pieces)
     done = 0
+    # What is at the files' paths now counts, not what was there when they were first opened.
+    storage.close()
+    storage.file_states()
 
     def take() -> list[int]:
         """The next run of pieces, so that the workers together read forwards."""

@@ -8,6 +8,7 @@ The folder itself is the user's choice and may be a link.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from typing import Sequence
@@ -17,10 +18,19 @@ from p2pd.base.errors import StorageError
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
+# What the system calls these says nothing about the file to whoever did not write the code here.
+_WORDS = {
+    errno.ELOOP: "it is a symbolic link, which is not followed",
+    errno.ENOTDIR: "a symbolic link or a file is where a folder should be",
+    errno.EISDIR: "it is a folder, not a regular file",
+    errno.ENXIO: "it is not a regular file",
+}
+
 
 def storage_error(path: str, problem: OSError) -> StorageError:
     """The problem as a sentence that names the file."""
-    return StorageError(f"{path}: {problem.strerror or problem}")
+    words = _WORDS.get(problem.errno or 0) or problem.strerror or str(problem)
+    return StorageError(f"{path}: {words}")
 
 
 def open_folder(root: str, parts: Sequence[str], *, create: bool) -> int:
@@ -42,16 +52,25 @@ def open_folder(root: str, parts: Sequence[str], *, create: bool) -> int:
     return current
 
 
-def open_file(root: str, path: Sequence[str], *, create: bool, executable: bool = False) -> int:
-    """A descriptor of the regular file `path` below `root`, for reading, or both if `create`.
+def open_file(
+    root: str,
+    path: Sequence[str],
+    *,
+    write: bool = False,
+    create: bool = False,
+    executable: bool = False,
+) -> int:
+    """A descriptor of the regular file `path` below `root`, for reading, and for writing if asked.
 
-    Raises StorageError, which names the file: also for a link or anything but a regular file.
+    `create` makes it and its folders where they are not there. Raises StorageError, which names
+    the file: also for a link or anything but a regular file.
     """
     shown = os.path.join(root, *path)
     try:
         folder = open_folder(root, path[:-1], create=create)
         try:
-            fd = _open_in(folder, path[-1], create=create, executable=executable)
+            flags = _FILE | (os.O_RDWR if write else os.O_RDONLY) | (os.O_CREAT if create else 0)
+            fd = os.open(path[-1], flags, 0o777 if executable else 0o666, dir_fd=folder)
         finally:
             os.close(folder)
     except OSError as problem:
@@ -60,10 +79,3 @@ def open_file(root: str, path: Sequence[str], *, create: bool, executable: bool 
         os.close(fd)
         raise StorageError(f"{shown}: it is not a regular file")
     return fd
-
-
-def _open_in(folder: int, name: str, *, create: bool, executable: bool) -> int:
-    if not create:
-        return os.open(name, os.O_RDONLY | _FILE, dir_fd=folder)
-    mode = 0o777 if executable else 0o666
-    return os.open(name, os.O_RDWR | os.O_CREAT | _FILE, mode, dir_fd=folder)

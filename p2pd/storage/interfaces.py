@@ -36,7 +36,11 @@ class Storage(Protocol):
         """Bring everything written so far to the disk itself."""
 
     def file_states(self) -> list[FileState | None]:
-        """Each file of the layout as it is now, None for one that is not there."""
+        """Each regular file of the layout as it is now, None for one that is not there.
+
+        A file that is there now and is gone at a later write is an error, and is not made anew:
+        pieces counted as had would be in it no more.
+        """
 
     def delete_files(self) -> None:
         """Remove the torrent's files, and the folders that this leaves empty."""

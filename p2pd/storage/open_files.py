@@ -47,6 +47,13 @@ class OpenFiles:
             for key in [key for key in self._files if key[0] == owner]:
                 self._doom(self._files.pop(key))
 
+    def close_file(self, owner: Hashable, index: int) -> None:
+        """Close one file: the next use opens what is at its path by then."""
+        with self._lock:
+            entry = self._files.pop((owner, index), None)
+            if entry is not None:
+                self._doom(entry)
+
     def descriptors(self, owner: Hashable) -> list[int]:
         """Indices of the owner's files that are open."""
         with self._lock:

@@ -23,8 +23,9 @@ class PieceVerifier:
         if metainfo.info_hashes.v2 is not None:
             for entry, file in zip(metainfo.files, layout.files, strict=True):
                 if entry.pieces_root is not None and file.length:
-                    for piece in range(file.first_piece, file.end_piece):
-                        self._roots[piece] = (entry.pieces_root, file.length, file.first_piece)
+                    of = (entry.pieces_root, file.length, file.first_piece)
+                    pieces = range(file.first_piece, file.end_piece)
+                    self._roots.update(dict.fromkeys(pieces, of))
 
     @property
     def complete(self) -> bool:
