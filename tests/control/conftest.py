@@ -92,6 +92,7 @@ class FakeTracker:
     scraping: bool = False
     last_scrape_at: float = 0.0
     last_scrape_succeeded: bool = False
+    last_scrape_timed_out: bool = False
     last_scrape_result: str = ""
     next_scrape_at: float = 0.0
     seeders: int = 2

@@ -40,6 +40,7 @@ def tracker_statistics_row(state: TrackerState) -> dict[str, Any]:
         "last_scrape_start_time": int(state.last_scrape_at),
         "last_scrape_succeeded": state.last_scrape_succeeded,
         "last_scrape_time": int(state.last_scrape_at),
+        "last_scrape_timed_out": state.last_scrape_timed_out,
         "leecher_count": state.leechers,
         "next_announce_time": int(state.next_announce_at),
         "next_scrape_time": int(state.next_scrape_at),
