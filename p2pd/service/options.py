@@ -22,7 +22,9 @@ PORT_OPTIONS = {"peer-port": ("peers", "port"), "control-port": ("control", "por
 
 def refuse(sentence: str) -> NoReturn:
     """End the program: the sentence on stderr, exit status 1."""
-    raise SystemExit(f"p2pd: {sentence}")
+    # what was mistyped is repeated, but not carried out by the terminal
+    shown = "".join(letter if letter.isprintable() else "?" for letter in sentence)
+    raise SystemExit(f"p2pd: {shown}")
 
 
 class Options(usage.Options):
