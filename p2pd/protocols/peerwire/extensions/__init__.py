@@ -1,1 +1,1 @@
-"""Extensions on BEP 10: one codec a file."""
+"""Extensions over BEP 10: who speaks which, and one codec a file. When to speak is not known."""

@@ -1,0 +1,1 @@
+"""What is said to trackers and what they answer, over HTTP and UDP: pure codecs."""
