@@ -11,11 +11,12 @@ import os
 import sqlite3
 from contextlib import closing
 from importlib import resources
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, NoReturn, TypeVar
 
 from twisted.enterprise import adbapi
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorCore
+from twisted.python.failure import Failure
 
 from p2pd.base.errors import StateError
 
@@ -40,7 +41,12 @@ class Database:
         """
         try:
             os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                # One that was copied back from elsewhere may be open to all.
+                os.fchmod(file, 0o600)
+            finally:
+                os.close(file)
         except OSError as problem:
             raise StateError(
                 f"the state folder {self._state_dir} cannot be used: {problem.strerror}"
@@ -53,12 +59,22 @@ class Database:
             raise StateError(f"the state database {self.path} cannot be read: {problem}") from None
 
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Run `job(cursor, *args)` in a transaction, on the database's thread."""
+        """Run `job(cursor, *args)` in a transaction, on the database's thread.
+
+        Fails with StateError when the database refuses, and with whatever `job` raises.
+        """
         # The thread starts at the first job: `open` may run before the process forks.
         if self._pool is None:
             self._pool = self._new_pool()
         result: Deferred[T] = self._pool.runInteraction(job, *args)
-        return result
+        return result.addErrback(self._in_words)
+
+    def _in_words(self, failure: Failure) -> NoReturn:
+        if isinstance(failure.value, sqlite3.Error):
+            raise StateError(
+                f"the state database {self.path} refused: {failure.value}"
+            ) from failure.value
+        failure.raiseException()
 
     def _new_pool(self) -> adbapi.ConnectionPool:
         pool = adbapi.ConnectionPool(
@@ -96,5 +112,5 @@ def upgrade(connection: sqlite3.Connection) -> None:
     for number, script in enumerate(scripts[version:], version + 1):
         with closing(connection.cursor()) as cursor:
             cursor.executescript(
-                f"BEGIN; {script.read_text()} PRAGMA user_version={number}; COMMIT;"
+                f"BEGIN; {script.read_text('utf-8')} PRAGMA user_version={number}; COMMIT;"
             )
