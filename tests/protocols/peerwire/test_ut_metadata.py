@@ -217,3 +217,15 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert assembly.missing("peer 9") == [1, 2, 3]
     kept = [n for n in range(10) if 0 not in assembly.missing(f"peer {n}")]
     assert len(kept) == 4
+
+
+def test_what_is_kept_after_a_wrong_result_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ut_metadata, "MAX_METADATA", 4 * PIECE_SIZE)
+    assembly = MetadataAssembly(V1)
+    give(assembly, "a", INFO, 0)
+    give(assembly, "b", LIE, 1)
+    give(assembly, "a", INFO, 2)
+    give(assembly, "c", LIE, 0, 1)
+    assert assembly.missing("b") == [0, 1, 2]
+    assert assembly.missing("a") == [1]
+    assert assembly.missing("c") == [2]
