@@ -69,7 +69,9 @@ def client_name(peer_id: bytes) -> str:
             version = ".".join(_version_digit(c) for c in peer_id[3:6])
             return f"{CLIENT_NAMES.get(code, code)} {version}"
     if peer_id[:1] == b"M" and peer_id[1:2].isdigit():
-        return f"BitTorrent {peer_id[1:8].decode('ascii', 'replace').strip('-').replace('-', '.')}"
+        version = peer_id[1:8].decode("ascii", "replace").strip("-").replace("-", ".")
+        if version.isprintable():
+            return f"BitTorrent {version}"
     return "unknown"
 
 

@@ -58,6 +58,7 @@ def test_our_peer_id_has_the_form_of_bep_20() -> None:
         (b"", "unknown"),
         (b"\0" * 20, "unknown"),
         (b"-\x1b[1000-abcdefghijkl", "unknown"),
+        (b"M1\x1b[31m-abcdefghijkl", "unknown"),
     ],
 )
 def test_clients_are_called_by_their_names(peer_id: bytes, name: str) -> None:
@@ -69,3 +70,4 @@ def test_a_name_is_printable_whatever_the_id(peer_id: bytes) -> None:
     assert client_name(peer_id).isprintable()
     assert len(client_name(peer_id)) < 60
     assert client_name(b"-TR" + peer_id[:3] + b"-----------").isprintable()
+    assert client_name(b"M1" + peer_id).isprintable()
