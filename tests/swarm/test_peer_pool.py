@@ -1,0 +1,258 @@
+"""Candidates: whom to dial, in which order, and who is kept."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.swarm import peer_pool
+from p2pd.swarm.peer_pool import ATTEMPT_SECONDS, LONGEST_RETRY, PER_HOST, PeerPool
+
+
+def address(number: int, port: int = 6881) -> PeerAddress:
+    return PeerAddress(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", port)
+
+
+def make_pool(limit: int = 1000) -> PeerPool:
+    return PeerPool(random.Random(1), limit=limit)
+
+
+def test_a_candidate_is_given_out_once() -> None:
+    pool = make_pool()
+    assert pool.add(address(1), "tracker", 0.0)
+    assert not pool.add(address(1), "dht", 0.0)
+    assert pool.next_candidates(9, 0.0) == [address(1)]
+    assert pool.next_candidates(9, 0.0) == []
+    assert pool.next_candidates(0, 9e9) == []
+    assert (len(pool), address(1) in pool) == (1, True)
+
+
+def test_an_attempt_nobody_reported_on_is_over_some_time() -> None:
+    pool = make_pool()
+    pool.add(address(1), "tracker", 0.0)
+    pool.next_candidates(1, 0.0)
+    assert pool.next_candidates(1, ATTEMPT_SECONDS - 1) == []
+    assert pool.next_candidates(1, ATTEMPT_SECONDS) == [address(1)]
+
+
+def test_who_is_connected_is_not_dialled() -> None:
+    pool = make_pool()
+    pool.add(address(1), "tracker", 0.0)
+    pool.next_candidates(1, 0.0)
+    pool.connected(address(1))
+    assert pool.next_candidates(1, 1e6) == []
+    assert pool.next_due(5.0) is None
+
+
+def test_a_failing_address_waits_about_twice_as_long_each_time() -> None:
+    pool, now, waits = make_pool(), 0.0, []
+    pool.add(address(1), "tracker", now)
+    for _ in range(10):
+        assert pool.next_candidates(1, now) == [address(1)]
+        pool.failed(address(1), now)
+        due = pool.next_due(now)
+        assert due is not None
+        assert pool.next_candidates(1, due - 0.001) == []
+        waits.append(due - now)
+        now = due
+    for count, wait in enumerate(waits):
+        base = min(60.0 * 2**count, LONGEST_RETRY)
+        assert 0.75 * base <= wait <= 1.25 * base
+    assert len({wait / 60 for wait in waits[6:]}) > 1  # jitter
+
+
+def test_a_useful_peer_is_tried_again_soon_and_before_others() -> None:
+    pool = make_pool()
+    for number in range(5):
+        pool.add(address(number), "tracker", 0.0)
+    pool.connected(address(3))
+    pool.closed(address(3), 0.0, useful=True)
+    assert address(3) not in pool.next_candidates(1, 20.0)
+    assert pool.next_candidates(1, 60.0) == [address(3)]
+
+
+def test_a_useless_peer_waits_like_one_that_failed() -> None:
+    pool = make_pool()
+    pool.add(address(1), "tracker", 0.0)
+    pool.connected(address(1))
+    pool.closed(address(1), 0.0, useful=False)
+    assert pool.next_candidates(1, 44.0) == []
+    assert pool.next_candidates(1, 76.0) == [address(1)]
+
+
+def test_those_that_failed_less_come_first_then_by_source() -> None:
+    pool = make_pool()
+    for number, source in enumerate(["dht", "tracker", "lsd", "surprise", "tracker"]):
+        pool.add(address(number), source, 0.0)
+    pool.failed(address(4), 0.0)
+    order = [pool.next_candidates(1, 100.0)[0] for _ in range(5)]
+    assert order == [address(n) for n in (2, 1, 0, 3, 4)]
+
+
+def test_an_unknown_peer_that_was_useful_becomes_a_candidate() -> None:
+    pool = make_pool()
+    pool.closed(address(7), 0.0, useful=True)
+    assert pool.source_of(address(7)) == "incoming"
+    assert pool.next_candidates(1, 100.0) == [address(7)]
+    pool.closed(address(8), 0.0, useful=False)
+    pool.failed(address(8), 0.0)
+    assert address(8) not in pool
+    pool.connected(address(9))
+    assert pool.next_candidates(1, 0.0) == []
+
+
+def test_a_banned_host_is_gone_for_good() -> None:
+    pool = make_pool()
+    for port in (1, 2, 3):
+        pool.add(address(1, port), "pex", 0.0)
+    pool.connected(address(1, 2))
+    pool.ban(address(1).host)
+    assert pool.is_banned(address(1).host)
+    assert not pool.is_banned(address(2).host)
+    assert len(pool) == 0
+    assert not pool.add(address(1, 4), "tracker", 0.0)
+    pool.closed(address(1, 2), 0.0, useful=True)
+    assert pool.next_candidates(9, 1e9) == []
+
+
+def test_we_do_not_dial_ourselves() -> None:
+    pool = make_pool()
+    pool.add(address(1), "tracker", 0.0)
+    pool.mark_self(address(1))
+    pool.mark_self(address(2))
+    assert not pool.add(address(1), "tracker", 0.0)
+    assert not pool.add(address(2), "tracker", 0.0)
+    assert pool.next_candidates(9, 0.0) == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        PeerAddress("10.0.0.1", 0),
+        PeerAddress("10.0.0.1", 65536),
+        PeerAddress("0.0.0.0", 1),
+        PeerAddress("::", 1),
+        PeerAddress("224.0.0.1", 1),
+        PeerAddress("255.255.255.255", 1),
+        PeerAddress("ff02::1", 1),
+        PeerAddress("fe80::1", 1),
+        PeerAddress("example.org", 1),
+        PeerAddress("", 1),
+    ],
+)
+def test_what_cannot_be_a_peer_is_refused(bad: PeerAddress) -> None:
+    assert not make_pool().add(bad, "dht", 0.0)
+
+
+def test_one_host_cannot_fill_the_pool_save_our_own() -> None:
+    pool = make_pool()
+    assert sum(pool.add(address(1, port), "pex", 0.0) for port in range(1, 100)) == PER_HOST
+    local = (PeerAddress("127.0.0.1", port) for port in range(1, 100))
+    assert sum(pool.add(one, "lsd", 0.0) for one in local) == 99
+    pool.mark_self(address(1, 1))
+    assert pool.add(address(1, 1000), "pex", 0.0)
+
+
+def test_no_source_crowds_out_the_others() -> None:
+    pool = make_pool(limit=20)
+    added = [pool.add(address(number), "pex", 0.0) for number in range(50)]
+    assert added == [True] * 20 + [False] * 30
+    assert all(pool.add(address(100 + number), "tracker", 0.0) for number in range(10))
+    assert pool.source_counts() == {"pex": 10, "tracker": 10}
+    assert len(pool) == 20
+
+
+def test_what_failed_makes_room_first() -> None:
+    pool = make_pool(limit=3)
+    for number in range(3):
+        pool.add(address(number), "tracker", 0.0)
+    pool.failed(address(1), 0.0)
+    assert pool.add(address(9), "tracker", 0.0)
+    assert address(1) not in pool
+    assert not pool.add(address(10), "tracker", 0.0)
+
+
+def test_a_pool_of_connected_peers_has_no_room() -> None:
+    pool = make_pool(limit=2)
+    for number in range(2):
+        pool.add(address(number), "tracker", 0.0)
+        pool.connected(address(number))
+    assert not pool.add(address(9), "dht", 0.0)
+    assert make_pool(limit=0).add(address(1), "dht", 0.0) is False
+
+
+def test_bans_and_own_addresses_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_pool, "BANNED_LIMIT", 3)
+    monkeypatch.setattr(peer_pool, "SELVES_LIMIT", 3)
+    pool = make_pool()
+    for number in range(10):
+        pool.ban(address(number).host)
+        pool.mark_self(address(100 + number))
+    assert [n for n in range(10) if pool.is_banned(address(n).host)] == [7, 8, 9]
+    assert [n for n in range(10) if not pool.add(address(100 + n), "dht", 0.0)] == [7, 8, 9]
+
+
+class PoolMachine(RuleBasedStateMachine):
+    """Anything in any order: bounds hold, and the pool's books stay consistent."""
+
+    numbers = st.integers(0, 12)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = make_pool(limit=6)
+        self.now = 0.0
+        self.connected: set[PeerAddress] = set()
+
+    @rule(number=numbers, source=st.sampled_from(["tracker", "pex", "dht"]))
+    def add(self, number: int, source: str) -> None:
+        known = address(number) in self.pool
+        assert not (self.pool.add(address(number), source, self.now) and known)
+
+    @rule(count=st.integers(0, 5), wait=st.sampled_from([0.0, 50.0, 5000.0]))
+    def dial(self, count: int, wait: float) -> None:
+        self.now += wait
+        chosen = self.pool.next_candidates(count, self.now)
+        assert len(set(chosen)) == len(chosen) <= count
+        assert not set(chosen) & self.connected
+        assert not any(self.pool.is_banned(one.host) for one in chosen)
+
+    @rule(number=numbers)
+    def connect(self, number: int) -> None:
+        self.pool.connected(address(number))
+        if address(number) in self.pool:
+            self.connected.add(address(number))
+
+    @rule(number=numbers, useful=st.booleans())
+    def close(self, number: int, useful: bool) -> None:
+        self.pool.closed(address(number), self.now, useful=useful)
+        self.connected.discard(address(number))
+
+    @rule(number=numbers)
+    def fail(self, number: int) -> None:
+        self.pool.failed(address(number), self.now)
+        self.connected.discard(address(number))
+
+    @rule(number=st.integers(10, 12))
+    def ban(self, number: int) -> None:
+        self.pool.ban(address(number).host)
+        self.connected.discard(address(number))
+
+    @invariant()
+    def books_agree(self) -> None:
+        known = self.pool._by_address
+        assert len(known) <= 6
+        assert self.connected <= set(known)
+        assert sum(self.pool._hosts.values()) == len(known)
+        idle = {one for waiting in self.pool._idle.values() for one in waiting}
+        assert idle <= set(known)
+        assert set(self.pool._failing) == {one for one in idle if known[one].failures}
+        assert sum(self.pool.source_counts().values()) == len(known)
+
+
+PoolMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestPoolMachine = PoolMachine.TestCase
