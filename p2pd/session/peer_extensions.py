@@ -9,6 +9,7 @@ from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.extensions.donthave import parse_donthave
 from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
 from p2pd.protocols.peerwire.extensions.upload_only import encode_upload_only, parse_upload_only
+from p2pd.session.peer_download import PeerDownload
 
 HANDSHAKE_ID = 0
 LOCAL_IDS = {"ut_metadata": 2, "lt_donthave": 3, "upload_only": 4}
@@ -23,6 +24,7 @@ class ExtensionPeer(Protocol):
     address: PeerAddress
     listen_address: PeerAddress | None
     upload_only: bool
+    download: PeerDownload
     torrent: Any
 
     def send(self, message: Any) -> None: ...
@@ -32,7 +34,7 @@ class ExtensionPeer(Protocol):
 class PeerExtensions:
     """What the peer speaks, by name."""
 
-    __slots__ = ("_peer", "metadata_size", "offered", "remote_ids", "request_limit", "version")
+    __slots__ = ("_peer", "metadata_size", "offered", "remote_ids", "version")
 
     def __init__(self, peer: ExtensionPeer, *, offered: bool) -> None:
         self._peer = peer
@@ -40,7 +42,6 @@ class PeerExtensions:
         self.remote_ids: dict[str, int] = {}
         self.version = ""
         self.metadata_size = 0
-        self.request_limit: int | None = None
 
     def greet(self) -> None:
         """Send our extension handshake if the peer knows BEP 10."""
@@ -84,8 +85,10 @@ class PeerExtensions:
                 self.remote_ids.pop(name, None)
         self.version = theirs.version or self.version
         self.metadata_size = theirs.metadata_size or self.metadata_size
-        self.request_limit = theirs.reqq or self.request_limit
-        self._peer.upload_only = self._peer.upload_only or bool(theirs.upload_only)
+        if theirs.reqq:
+            self._peer.download.window.set_limit(theirs.reqq)
+        if theirs.upload_only is not None:
+            self._peer.upload_only = theirs.upload_only
         if theirs.port and self._peer.listen_address is None:
             self._peer.listen_address = PeerAddress(self._peer.address.host, theirs.port)
         self._peer.torrent.peer_ready(self._peer)

@@ -36,7 +36,9 @@ CHECKPOINT_SECONDS = 10.0
 """How much verified data a power cut may cost us the memory of; a crash alone costs nothing."""
 
 MakeStorage = Callable[[FileLayout, str], Storage]
-MakeAnnouncer = Callable[..., Announcer]
+MakeAnnouncer = Callable[
+    [AnnounceTorrent, Sequence[Sequence[str]], PeersFound, bytes, Callable[[], int]], Announcer
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ class Session:
         self, torrent: AnnounceTorrent, tiers: Sequence[Sequence[str]], found: PeersFound
     ) -> Announcer:
         """The announcer of one torrent."""
-        return self._make_announcer(torrent, tiers, found, self.peer_id, self.listen_port)
+        return self._make_announcer(torrent, tiers, found, self.peer_id, lambda: self.listen_port)
 
     def new_window(self) -> RequestWindow:
         """The request window of one peer."""

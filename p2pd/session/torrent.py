@@ -338,10 +338,6 @@ class Torrent:
         left = self.content.selection.left(self.content.have) if self.content else 1
         return Totals(uploaded=record.uploaded, downloaded=record.downloaded, left=left)
 
-    def wants_peer_count(self) -> int:
-        """How many addresses to ask a tracker for."""
-        return 50 if self.is_complete() else 200
-
     # -- time ----------------------------------------------------------------------------------
 
     def seconds(self) -> float:

@@ -30,7 +30,10 @@ class TorrentAdding:
         self._lock = DeferredLock()
 
     async def add(self, request: AddTorrent) -> tuple[Torrent, bool]:
-        """Add it, or find it here: the torrent, and whether it was here. Raises AddTorrentError."""
+        """Add it, or find it here: the torrent, and whether it was here.
+
+        Raises AddTorrentError, and IndexError for a file index out of range.
+        """
         folder = request.download_dir or self._session.settings.download_dir
         if not os.path.isabs(folder) or "\0" in folder:
             raise AddTorrentError(
@@ -54,10 +57,6 @@ class TorrentAdding:
             levels = await self._session.disk.run("read", chosen_levels, request, metainfo)
         except FormatError as problem:
             raise AddTorrentError(AddProblem.CORRUPT, str(problem)) from None
-        except IndexError as problem:
-            raise AddTorrentError(
-                AddProblem.CORRUPT, f"the torrent has no file number {problem}"
-            ) from None
         record = self._record(request, folder, metainfo.info_hashes, metainfo.name)
         record.torrent = data
         record.priorities = levels

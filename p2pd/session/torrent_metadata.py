@@ -53,7 +53,7 @@ class MetadataExchange:
         """A peer told its extensions: ask it, if it has the metadata."""
         if self._info is None and peer.extensions.speaks(NAME) and peer.extensions.metadata_size:
             try:
-                self._assembly.set_size(peer.extensions.metadata_size)
+                self._assembly.set_size(peer.extensions.metadata_size, peer)
             except FormatError:
                 self._refused[peer] = 1
                 return
@@ -87,12 +87,13 @@ class MetadataExchange:
         """Its requests are free again."""
         self._refused.pop(peer, None)
         self._served.pop(peer, None)
+        self._assembly.forget(peer)
         for piece in [p for p, (asked, _) in self._asked.items() if asked is peer]:
             del self._asked[piece]
 
     def _ask(self, peer: PeerSession) -> None:
         room = REQUESTS_PER_PEER - sum(asked is peer for asked, _ in self._asked.values())
-        for piece in self._assembly.missing():
+        for piece in self._assembly.missing(peer):
             if room <= 0:
                 return
             if piece not in self._asked:

@@ -77,7 +77,7 @@ def parse_connect(packet: bytes) -> int:
 
 
 def parse_announce(packet: bytes, *, ipv6: bool) -> AnnounceAnswer:
-    """An announce's answer; peers are of the family that the packet came by. Raises TrackerError."""
+    """An announce's answer; peers are of the family it came by. Raises TrackerError."""
     _check(packet, ANNOUNCE, 20)
     interval, leechers, seeders = _COUNTS.unpack_from(packet, 8)
     size = COMPACT_V6_SIZE if ipv6 else COMPACT_V4_SIZE

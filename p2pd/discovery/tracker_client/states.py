@@ -1,0 +1,35 @@
+"""How one tracker of one torrent is doing, for readers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class TrackerState:
+    """Times are Unix seconds, 0 where there was or will be none; counts are -1 while unknown."""
+
+    id: int
+    tier: int
+    url: str
+    scrape_url: str
+    host: str
+    sitename: str
+    announcing: bool = False
+    last_announce_at: float = 0.0
+    last_announce_succeeded: bool = False
+    last_announce_timed_out: bool = False
+    last_announce_result: str = ""
+    last_announce_peer_count: int = 0
+    next_announce_at: float = 0.0
+    scraping: bool = False
+    last_scrape_at: float = 0.0
+    last_scrape_succeeded: bool = False
+    last_scrape_timed_out: bool = False
+    last_scrape_result: str = ""
+    next_scrape_at: float = 0.0
+    seeders: int = -1
+    leechers: int = -1
+    downloads: int = -1
+    is_backup: bool = True
+    """Whether another tracker of its tier is used instead."""

@@ -1,0 +1,52 @@
+"""How torrents of this daemon reach their trackers, put together from the configuration."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any, Callable, Sequence
+
+from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
+from p2pd.discovery.tracker_client.transports import TrackerTransports
+from p2pd.service.config import Config
+
+
+class Announcing:
+    """Makes the announcers of all torrents over one set of transports."""
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        self._reactor = reactor
+        self._rng = random.SystemRandom()
+        self._numwant = config.announce.numwant
+        self._transports = TrackerTransports(
+            reactor,
+            self._rng,
+            interface=config.peers.interface,
+            timeout=config.announce.timeout,
+        )
+
+    def announcer(
+        self,
+        torrent: AnnounceTorrent,
+        tiers: Sequence[Sequence[str]],
+        found: PeersFound,
+        peer_id: bytes,
+        port: Callable[[], int],
+    ) -> Announcer:
+        """The announcer of one torrent."""
+        return Announcer(
+            torrent,
+            tiers,
+            found,
+            clock=self._reactor,
+            wall=time.time,
+            rng=self._rng,
+            transports=self._transports,
+            peer_id=peer_id,
+            port=port,
+            numwant=self._numwant,
+        )
+
+    async def stop(self) -> None:
+        """Give the sockets back."""
+        await self._transports.close()

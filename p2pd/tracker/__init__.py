@@ -1,0 +1,1 @@
+"""A tracker of one's own: HTTP announce and scrape over a store of swarms."""

@@ -1,0 +1,225 @@
+"""The tracker's HTTP side: /announce and /scrape (BEP 3, 7, 23, 48).
+
+A peer's address is the one it calls from; what it claims with `ip` is not believed, so nobody can
+point a swarm at somebody else. Refusals are bencoded failure reasons, as clients expect them.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Mapping
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+from p2pd.base.addresses import PeerAddress, canonical_host, pack_compact
+from p2pd.base.clock import Clock
+from p2pd.base.errors import FormatError
+from p2pd.base.ids import PEER_ID_SIZE, V1_SIZE
+from p2pd.formats import bencode
+from p2pd.tracker.swarm_store import (
+    KeyMismatchError,
+    SwarmCounts,
+    SwarmPeer,
+    SwarmStore,
+    TrackerFullError,
+)
+
+DEFAULT_NUMWANT = 50
+MOST_NUMWANT = 200
+MOST_SCRAPED = 74
+LONGEST_QUERY = 16 * 1024
+EVENTS = ("", "started", "completed", "stopped", "empty", "paused")
+
+Query = Mapping[str, list[bytes]]
+
+
+class RefusalError(FormatError):
+    """An announce or scrape that is refused; the sentence goes to the client."""
+
+
+class TrackerResource(Resource):
+    """What both have in common: a bencoded answer, and every refusal in words."""
+
+    isLeaf = True
+    log = Logger()
+
+    def __init__(self, store: SwarmStore, clock: Clock) -> None:
+        super().__init__()
+        self._store = store
+        self._clock = clock
+
+    def render_GET(self, request: IRequest) -> int:  # noqa: N802 - Twisted's name
+        """Answer, now or when the store has."""
+        answering = Deferred.fromCoroutine(self._answer(request))
+        answering.addBoth(self._finish, request)
+        return NOT_DONE_YET
+
+    async def answer(self, query: Query, host: str) -> dict[bytes, Any]:
+        """The answer to a query from `host`. Raises RefusalError."""
+        raise NotImplementedError
+
+    async def _answer(self, request: Any) -> bytes:
+        try:
+            raw = request.uri.partition(b"?")[2]
+            if len(raw) > LONGEST_QUERY:
+                raise RefusalError("the query is too long")
+            host = canonical_host(request.getClientAddress().host)
+            return bencode.encode(await self.answer(parsed_query(raw), host))
+        except TrackerFullError:
+            return _failure("the tracker is full")
+        except KeyMismatchError:
+            return _failure("another peer announced this address with another key")
+        except FormatError as problem:
+            return _failure(str(problem))
+
+    def _finish(self, result: Any, request: Any) -> None:
+        if not isinstance(result, bytes):
+            self.log.failure("internal error in the tracker", result)
+            result = _failure("internal error")
+        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        request.setHeader(b"content-length", str(len(result)).encode())
+        if not getattr(request, "_disconnected", False):
+            request.write(result)
+            request.finish()
+
+
+class AnnounceResource(TrackerResource):
+    """GET /announce. `interval` is in seconds; a peer expires after twice that."""
+
+    def __init__(self, store: SwarmStore, clock: Clock, interval: int, rng: random.Random) -> None:
+        super().__init__(store, clock)
+        self._interval = interval
+        self._rng = rng
+
+    async def answer(self, query: Query, host: str) -> dict[bytes, Any]:
+        """Count the peer in, and name others."""
+        info_hash = _exactly(query, "info_hash", V1_SIZE)
+        event = _text(query, "event")
+        if event not in EVENTS:
+            raise RefusalError("there is no such event")
+        peer = SwarmPeer(
+            peer_id=_exactly(query, "peer_id", PEER_ID_SIZE),
+            address=PeerAddress(host, _number(query, "port", least=1, most=65535)),
+            left=_number(query, "left", default=1),
+            key=_text(query, "key"),
+        )
+        now = self._clock.seconds()
+        counts = await self._store.announce(
+            info_hash, peer, event=event, expires=now + 2 * self._interval + 60, now=now
+        )
+        wanted = min(_number(query, "numwant", default=DEFAULT_NUMWANT), MOST_NUMWANT)
+        others: list[SwarmPeer] = []
+        if event != "stopped":
+            others = list(await self._store.peers(info_hash, peer, wanted, now=now))
+        return self._answer_of(counts, others, query)
+
+    def _answer_of(
+        self, counts: SwarmCounts, others: list[SwarmPeer], query: Query
+    ) -> dict[bytes, Any]:
+        answer: dict[bytes, Any] = {
+            b"complete": counts.seeders,
+            b"downloaded": counts.downloads,
+            b"incomplete": counts.leechers,
+            b"interval": self._interval,
+            b"min interval": max(1, min(self._interval, 60) // 2),
+        }
+        if _text(query, "compact") == "0":
+            named = _text(query, "no_peer_id") != "1"
+            answer[b"peers"] = [_listed(peer, named=named) for peer in others]
+        else:
+            addresses = [peer.address for peer in others]
+            answer[b"peers"] = pack_compact(addresses, ipv6=False)
+            peers6 = pack_compact(addresses, ipv6=True)
+            if peers6:
+                answer[b"peers6"] = peers6
+        return answer
+
+
+class ScrapeResource(TrackerResource):
+    """GET /scrape: only of the torrents that are named, never a list of all."""
+
+    async def answer(self, query: Query, host: str) -> dict[bytes, Any]:
+        """The counts of each torrent that is known."""
+        asked = query.get("info_hash", [])
+        if not asked:
+            raise RefusalError("a scrape has to name its torrents")
+        files = {}
+        for info_hash in sorted(set(asked[:MOST_SCRAPED])):
+            if len(info_hash) != V1_SIZE:
+                raise RefusalError("an info_hash has 20 bytes")
+            counts = await self._store.scrape(info_hash, now=self._clock.seconds())
+            if counts is not None:
+                files[info_hash] = {
+                    b"complete": counts.seeders,
+                    b"downloaded": counts.downloads,
+                    b"incomplete": counts.leechers,
+                }
+        return {b"files": files}
+
+
+def make_tracker_site(
+    store: SwarmStore,
+    clock: Clock,
+    *,
+    announce_interval: int = 1800,
+    rng: random.Random | None = None,
+) -> Site:
+    """The tracker as a site."""
+    root = Resource()
+    announce = AnnounceResource(store, clock, announce_interval, rng or random.SystemRandom())
+    root.putChild(b"announce", announce)
+    root.putChild(b"scrape", ScrapeResource(store, clock))
+    site = Site(root, timeout=30)
+    site.noisy = False
+    site.log = lambda request: None  # type: ignore[method-assign]
+    return site
+
+
+def parsed_query(raw: bytes) -> dict[str, list[bytes]]:
+    """A query's values as bytes: info-hashes are no text, so they must never be decoded as one."""
+    query: dict[str, list[bytes]] = {}
+    for part in raw.split(b"&")[:200]:
+        name, _, value = part.partition(b"=")
+        value = unquote_to_bytes(value.replace(b"+", b" "))
+        query.setdefault(name.decode("ascii", "replace"), []).append(value)
+    return query
+
+
+def _exactly(query: Query, name: str, size: int) -> bytes:
+    value = query.get(name, [b""])[0]
+    if len(value) != size:
+        raise RefusalError(f"{name} has to have {size} bytes, not {len(value)}")
+    return value
+
+
+def _text(query: Query, name: str) -> str:
+    return query.get(name, [b""])[0][:100].decode("utf-8", "replace")
+
+
+def _number(
+    query: Query, name: str, *, default: int | None = None, least: int = 0, most: int = 2**63
+) -> int:
+    text = query.get(name, [b""])[0]
+    if not text and default is not None:
+        return default
+    if name == "numwant" and text.startswith(b"-"):
+        return DEFAULT_NUMWANT
+    if not text.isdigit() or len(text) > 19 or not least <= int(text) <= most:
+        raise RefusalError(f"{name} has to be a number from {least} on")
+    return int(text)
+
+
+def _listed(peer: SwarmPeer, *, named: bool) -> dict[bytes, Any]:
+    entry: dict[bytes, Any] = {b"ip": peer.address.host.encode(), b"port": peer.address.port}
+    if named:
+        entry[b"peer id"] = peer.peer_id
+    return entry
+
+
+def _failure(sentence: str) -> bytes:
+    return bencode.encode({b"failure reason": sentence.encode()})
