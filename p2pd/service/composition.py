@@ -15,6 +15,8 @@ from p2pd.service.http_port import HttpPort
 from p2pd.service.node import NodePart
 from p2pd.service.session_part import SessionPart
 from p2pd.service.site_part import SitePart
+from p2pd.tracker.http import make_tracker_site
+from p2pd.tracker.stores.memory import MemorySwarmStore
 
 
 def compose(config: Config, place: Place, reactor: Any) -> list[NodePart]:
@@ -45,9 +47,6 @@ def _control_part(config: Config, place: Place, session: SessionPart, reactor: A
 
 
 def _tracker_part(config: Config, reactor: Any) -> SitePart:
-    from p2pd.tracker.http import make_tracker_site
-    from p2pd.tracker.stores.memory import MemorySwarmStore
-
     tracker = config.tracker
     return SitePart(
         "tracker",
