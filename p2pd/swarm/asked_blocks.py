@@ -13,7 +13,7 @@ LATE_LIMIT = 1024
 class AskedBlocks:
     """The requests at one peer, oldest first, each with the number of the pick that made it."""
 
-    __slots__ = ("failed", "late", "requests", "slow")
+    __slots__ = ("_backlog", "failed", "late", "requests", "slow")
 
     def __init__(self) -> None:
         self.requests: dict[tuple[int, int, int], int] = {}
@@ -21,10 +21,37 @@ class AskedBlocks:
         self.failed = 0
         """The mask of pieces of which it did not deliver what was asked: others should try."""
         self.slow = False
+        self._backlog: list[tuple[int, int, int]] | None = None
 
     def ask(self, requests: list[Request], serial: int) -> None:
         """These are asked from now on."""
         self.requests.update(dict.fromkeys(requests, serial))
+        self._backlog = None
+
+    def ask_too(self, requests: list[Request], serial: int) -> None:
+        """These are asked from now on, as they are of others: the others' backlog has them."""
+        self.requests.update(dict.fromkeys(requests, serial))
+
+    def set_slow(self, slow: bool) -> None:
+        """Whether it keeps us waiting."""
+        if slow != self.slow:
+            self.slow = slow
+            self._backlog = None
+
+    @property
+    def backlog(self) -> list[tuple[int, int, int]]:
+        """Requests, oldest first, that more peers may be asked for; the end game's to shorten.
+
+        Some may be answered already. What nobody else may be asked for is looked at once, not
+        at every pick.
+        """
+        if self._backlog is None:
+            self._backlog = list(self.requests)
+        return self._backlog
+
+    def restore_backlog(self) -> None:
+        """Some request is no longer asked of as many."""
+        self._backlog = None
 
     def give_up(self, request: tuple[int, int, int]) -> bool:
         """A request came to nothing; whether there was one."""
@@ -78,6 +105,11 @@ class AskedPeers:
         others = [o for o in self._by_peer.values() if o.requests and o is not asked]
         others.sort(key=lambda other: (not other.slow, other.waiting_since))
         return others
+
+    def restore_backlogs(self) -> None:
+        """A request is asked of one peer less, and of some still."""
+        for asked in self._by_peer.values():
+            asked.restore_backlog()
 
     def withdraw(self, request: tuple[int, int, int]) -> tuple[Hashable, ...]:
         """Take a request from everyone it is still asked of, and say who that was."""

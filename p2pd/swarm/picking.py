@@ -45,7 +45,7 @@ class Picking:
         self._state = state
         self._peer = peer
         self._asked: AskedBlocks = state.asked.of(peer)
-        self._asked.slow = slow
+        self._asked.set_slow(slow)
         self._flags = pieces.flags
         self._mask = state.masks.of(pieces)
         self._allowed: Container[int] | None = None
@@ -176,31 +176,42 @@ class Picking:
 
     def _duplicate(self) -> None:
         """Ask for what others were asked for: the last in the queue of the slowest first."""
-        mine = self._asked.requests
-        room = min(self._left, DUPLICATES_AT_ONCE - len(mine))
+        room = min(self._left, DUPLICATES_AT_ONCE - len(self._asked.requests))
+        if room <= 0:
+            return
         for other in self._state.asked.slowest_first(self._asked):
-            limit = ASKED_AT_MOST if other.slow else ASKED_AT_MOST - 1
-            chosen: list[Request] = []
-            for request in reversed(other.requests):
-                if len(chosen) >= room:
-                    break
-                if request not in mine and self._may_duplicate(request[0], request[1], limit):
-                    chosen.append(Request(*request))
-            self._ask_again(chosen)
-            room -= len(chosen)
+            requests = self._share_backlog(other, room)
+            self._asked.ask_too(requests, self._state.serial)
+            self._taken += requests
+            room -= len(requests)
             if room <= 0:
                 return
 
-    def _may_duplicate(self, piece: int, begin: int, limit: int) -> bool:
+    def _share_backlog(self, other: AskedBlocks, room: int) -> list[Request]:
+        backlog, limit = other.backlog, ASKED_AT_MOST if other.slow else ASKED_AT_MOST - 1
+        open_pieces = self._state.open_pieces
+        shared: list[Request] = []
+        kept = []
+        while backlog and len(shared) < room:
+            request = backlog.pop()
+            if request not in other.requests:
+                continue
+            piece, begin, _ = request
+            askers = open_pieces[piece].asked_of(begin)
+            if askers < limit and self._may_share(request):
+                open_pieces[piece].ask_again(begin)
+                shared.append(Request(*request))
+                askers += 1
+            if askers < limit:
+                kept.append(request)
+        backlog.extend(reversed(kept))
+        return shared
+
+    def _may_share(self, request: tuple[int, int, int]) -> bool:
+        piece = request[0]
         return bool(
             self._flags[piece]
+            and request not in self._asked.requests
             and (self._allowed is None or piece in self._allowed)
             and self._state.order.priorities[piece]
-            and self._state.open_pieces[piece].asked_of(begin) < limit
         )
-
-    def _ask_again(self, requests: list[Request]) -> None:
-        for request in requests:
-            self._state.open_pieces[request.piece].ask_again(request.begin)
-        self._asked.ask(requests, self._state.serial)
-        self._taken += requests

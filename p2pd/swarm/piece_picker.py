@@ -220,7 +220,9 @@ class PiecePicker:
     def _put_back(self, request: Request) -> None:
         partial = self._open[request.piece]
         partial.put_back(request.begin)
-        if partial.untouched:
+        if partial.asked_of(request.begin):
+            self._asked.restore_backlogs()
+        elif partial.untouched:
             self._state.close_piece(request.piece)
         else:
             self._open.orphan(partial)

@@ -61,7 +61,7 @@ class RequestWindow:
         self.response_time: float | None = None
         self.snubbed = False
 
-    def limit_to(self, requests: int) -> None:
+    def set_limit(self, requests: int) -> None:
         """The peer says how many requests it keeps (BEP 10, `reqq`); others it would drop."""
         self._limit = max(1, requests)
 

@@ -114,3 +114,24 @@ def test_a_failed_duplicate_stays_with_the_other_peer() -> None:
     assert list(picker.peer_requests("a")) == asked
     picker.request_failed("a", asked[0])
     assert picker.pick("c", full, 1) == [asked[0]]
+
+
+def test_a_block_that_lost_one_of_its_peers_may_be_asked_of_another() -> None:
+    picker = make_picker(1)
+    full = PieceSet.full(1)
+    picker.peer_joined(full)
+    picker.pick("a", full, 99)
+    picker.pick("b", full, 99)
+    assert picker.pick("c", full, 99) == []
+    picker.forget_peer("b")
+    assert len(picker.pick("c", full, 99)) == 3
+
+
+def test_what_one_peer_lacks_is_kept_for_the_next() -> None:
+    picker = make_picker(2)
+    full, some = PieceSet.full(2), PieceSet(2, [1])
+    picker.peer_joined(full)
+    asked = picker.pick("a", full, 99)
+    assert {request.piece for request in picker.pick("b", some, 99)} == {1}
+    rest = picker.pick("c", full, 99)
+    assert sorted(rest) == sorted(request for request in asked if request.piece == 0)

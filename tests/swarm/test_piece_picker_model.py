@@ -173,6 +173,8 @@ class PickerMachine(RuleBasedStateMachine):
             self.check_end_game(name, duplicates, unasked)
         elif len(picked) < count and may_open == 99 and not self.kept_for_another(name):
             assert set(picked) == free
+        if not picked and not unasked and len(self.asked[name]) < DUPLICATES_AT_ONCE:
+            self.check_nothing_to_share(name, reachable)
         self.asked[name] += picked
 
     @precondition(lambda self: self.peers)
@@ -193,6 +195,12 @@ class PickerMachine(RuleBasedStateMachine):
         assert len(picked) + len(self.asked[name]) <= DUPLICATES_AT_ONCE
         for request in picked:
             assert len(self.askers(request)) < ASKED_AT_MOST
+
+    def check_nothing_to_share(self, name: str, reachable: set[int]) -> None:
+        for other in self.asked:
+            for request in self.asked[other]:
+                if request.piece in reachable & self.wanted() and other != name:
+                    assert name in self.askers(request) or len(self.askers(request)) > 1
 
     def kept_for_another(self, name: str) -> bool:
         """A piece that failed its hash may be kept for the peer that began it again."""

@@ -130,13 +130,13 @@ def test_the_peer_says_how_many_requests_it_keeps() -> None:
     window.on_request_sent(1000, 0.0)
     window.on_blocks(1000, 1000 * BLOCK_SIZE, 0.1)
     assert window.target() == UNTOLD_LIMIT
-    window.limit_to(17)
+    window.set_limit(17)
     assert window.target() == 17
-    window.limit_to(10**9)
+    window.set_limit(10**9)
     window.on_request_sent(5000, 0.2)
     window.on_blocks(5000, 5000 * BLOCK_SIZE, 0.3)
     assert window.target() == MAX_TARGET
-    window.limit_to(0)
+    window.set_limit(0)
     assert window.target() == 1
 
 
@@ -226,7 +226,7 @@ def test_whatever_happens_the_window_stays_within_bounds(
             window.timed_out(now - number, now)
         elif kind == "limit":
             limit = max(1, number)
-            window.limit_to(number)
+            window.set_limit(number)
         else:
             assert 0 <= window.refill(number) <= max(0, window.target() - number)
         assert 1 <= window.target() <= min(limit, MAX_TARGET)
