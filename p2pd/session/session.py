@@ -229,6 +229,9 @@ class Session:
 
     def _run(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> Deferred[Any]:
         def failed(failure: Failure) -> None:
+            if failure.check(P2pdError):
+                self.log.error("{what}: {sentence}", what=what, sentence=str(failure.value))
+                return
             self.log.failure("{what}: internal error", failure, what=what)
 
         started = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)

@@ -58,6 +58,7 @@ class Torrent:
         self.metadata = MetadataExchange(self, MetadataAssembly(hashes), None)
         self.layers: PieceLayerExchange | None = None
         self.announcer = host.new_announcer(self, self.tracker_tiers, self._peers_found)
+        self._doubtful = False
         self._suspicion = Suspicion()
         self._to_announce: list[int] = []
 
@@ -78,6 +79,9 @@ class Torrent:
         self.record.paused = False
         self.error = ""
         if self.running or self.opening.busy or self.opening.check is not None:
+            return
+        if self._doubtful:
+            await self.verify()
             return
         try:
             if self.content is not None:
@@ -121,6 +125,7 @@ class Torrent:
             return
         await self.halt()
         self.error = ""
+        self._doubtful = False
         if await self.opening.verify(content):
             await self.start_unless_paused()
 
@@ -138,9 +143,13 @@ class Torrent:
         if content is None or unsure:
             await self.host.store.save(self.record)
             return
-        self.record.file_states = await self.host.disk.run("write", _sync_and_look, content)
-        self.record.pieces = content.have.to_bitfield()
-        self.record.clean = True
+        try:
+            self.record.file_states = await self.host.disk.run("write", _sync_and_look, content)
+            self.record.pieces = content.have.to_bitfield()
+            self.record.clean = not self._doubtful
+        except StorageError as problem:
+            # What was recorded before is still true; the next start looks at the rest again.
+            self.log.error("{name}: {problem}", name=self.record.name, problem=str(problem))
         await self.host.store.save(self.record)
         content.pieces.close()
         await self.host.disk.run("write", content.storage.close)
@@ -160,7 +169,9 @@ class Torrent:
             try:
                 await self.host.disk.run("write", content.storage.sync)
             except StorageError as problem:
-                self.dirty = True
+                # The kernel may have dropped what it could not write, and the next sync would
+                # succeed all the same: only hashing tells what is really there.
+                self._doubtful = True
                 self.fail(str(problem))
                 return
             self.record.pieces = bitfield
@@ -230,8 +241,7 @@ class Torrent:
         self.record.corrupt += self.content.layout.piece_size(piece)
         for peer in self._suspicion.failed(contributors):
             if isinstance(peer, PeerSession):
-                self.peers.pool.ban(peer.address.host)
-                peer.drop("it sent bad pieces")
+                self.peers.ban(peer)
         self.exchange.feed_all()
 
     def storage_failed(self, problem: StorageError) -> None:

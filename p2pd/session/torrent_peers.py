@@ -6,6 +6,7 @@ already. Where two peers dialled each other at once, the one with the smaller id
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Iterator, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
@@ -82,6 +83,12 @@ class TorrentPeers:
                 self.pool.failed(address, now)
             else:
                 self.pool.closed(address, now, useful=peer.download.total > 0)
+
+    def ban(self, peer: PeerSession) -> None:
+        """Hang up on a peer for good. On loopback others share its address and may stay."""
+        if not ipaddress.ip_address(peer.address.host).is_loopback:
+            self.pool.ban(peer.address.host)
+        peer.drop("it sent bad pieces")
 
     def candidates(self, count: int, now: float) -> list[PeerAddress]:
         """Whom to dial next."""
