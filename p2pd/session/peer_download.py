@@ -17,6 +17,9 @@ from p2pd.swarm.request_pipeline import RequestWindow
 UNASKED_LIMIT = 200
 """Unasked-for blocks, beyond those we cancelled ourselves, after which a peer is dropped."""
 
+REJECT_LIMIT = 5000
+"""Rejects in a row, with no block between them, after which a peer is dropped: two windows full."""
+
 
 class DownloadPeer(Hashable, Protocol):
     """What a download needs from its peer session."""
@@ -54,7 +57,7 @@ class PeerDownload:
 
     __slots__ = (
         "rate", "total", "window", "_blocks", "_bytes", "_cancelled", "_peer", "_pieces",
-        "_unasked", "last_block_at", "last_request_at",
+        "_rejects", "_unasked", "last_block_at", "last_request_at",
     )  # fmt: skip
 
     def __init__(self, peer: DownloadPeer, window: RequestWindow) -> None:
@@ -68,6 +71,7 @@ class PeerDownload:
         self._blocks = 0
         self._bytes = 0
         self._unasked = 0
+        self._rejects = 0
         self._cancelled = 0
 
     def attach(self, pieces: TorrentPieces) -> None:
@@ -89,6 +93,7 @@ class PeerDownload:
         if not outcome.accepted:
             self._waste(size)
             return
+        self._rejects = 0
         self._blocks += 1
         self._bytes += size
         for other in outcome.also_asked:
@@ -137,7 +142,10 @@ class PeerDownload:
 
     def rejected(self, request: Request) -> None:
         """The peer will not serve it (BEP 6): somebody else may."""
-        if self._pieces is not None:
+        self._rejects += 1
+        if self._rejects > REJECT_LIMIT:
+            self._peer.drop("it rejects whatever it is asked for")
+        elif self._pieces is not None:
             self._pieces.request_failed(self._peer, request)
 
     def cancel(self, request: Cancel) -> None:

@@ -55,6 +55,7 @@ class Torrent:
         self.peers = TorrentPeers(
             self, pool, Choker(rng=host.rng, slots=host.settings.upload_slots)
         )
+        self.peers.set_slots(host.settings.upload_slots)
         self.metadata = MetadataExchange(self, MetadataAssembly(hashes), None)
         self.layers: PieceLayerExchange | None = None
         self.announcer = host.new_announcer(self, self.tracker_tiers, self._peers_found)

@@ -131,3 +131,4 @@ class TorrentContent:
                 if not self.verifier.known(piece):
                     wanted[piece] = 0
         pieces.picker.set_priorities(wanted)
+        pieces.abandon(pieces.picker.unwanted_open_pieces())

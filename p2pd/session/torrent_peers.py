@@ -14,6 +14,7 @@ from p2pd.session.peer_session import PeerSession
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
 
+OPTIMISTIC_SLOTS = 1
 CHOKE_ROUND = 10.0
 """Seconds between rounds of the choker (BEP 3)."""
 
@@ -32,6 +33,7 @@ class TorrentPeers:
     """Connected peers, candidates and upload slots of one torrent."""
 
     def __init__(self, owner: PeersOwner, pool: PeerPool, choker: Choker) -> None:
+        """`choker` counts the optimistic slot among its own; `set_slots` does not."""
         self.pool = pool
         self.connected: dict[PeerSession, None] = {}
         self.dialling: set[PeerAddress] = set()
@@ -121,15 +123,17 @@ class TorrentPeers:
                 peer.choke()
 
     def set_slots(self, slots: int) -> None:
-        """Serve this many peers from the next round on."""
-        self._choker.slots = slots
+        """Serve this many peers from the next round on, and one more by way of trial."""
+        self._choker.slots = slots + OPTIMISTIC_SLOTS
 
     def interest_changed(self, peer: PeerSession) -> None:
         """A free slot is filled at once, not at the next round."""
         if peer.peer_interested and peer.am_choking:
-            unchoked = sum(1 for p in self.connected if not p.am_choking and p.peer_interested)
-            if unchoked < self._choker.slots:
-                peer.unchoke()
+            now = peer.seconds()
+            candidates = [ChokeCandidate(other, now) for other in self.connected]
+            served = self._choker.fill_free_slot(candidates, now=now)
+            if isinstance(served, PeerSession):
+                served.unchoke()
 
     # -- for all of them ----------------------------------------------------------------------
 

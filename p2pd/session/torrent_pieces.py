@@ -7,7 +7,7 @@ against the session's one memory budget until they are on disk or thrown away.
 
 from __future__ import annotations
 
-from typing import Collection, Container, Hashable, Protocol, Sequence
+from typing import Collection, Container, Hashable, Iterable, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -150,8 +150,13 @@ class TorrentPieces:
 
     def abandon_open(self) -> None:
         """Throw away every partial piece, for their memory; pieces being written are finished."""
-        for piece in list(self._open):
-            if self._buffers.pop(piece, None) is not None or piece not in self._being_stored:
+        self.abandon(list(self._open))
+
+    def abandon(self, pieces: Iterable[int]) -> None:
+        """Throw away what came of these pieces, but for those that are being written."""
+        for piece in pieces:
+            if piece not in self._being_stored:
+                self._buffers.pop(piece, None)
                 self.picker.abandon_piece(piece)
                 self._release(piece)
 
