@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Callable, NamedTuple, Protocol, Sequence
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock
@@ -13,6 +13,7 @@ from p2pd.base.ids import InfoHashes
 from p2pd.discovery.tracker_client.scraper import Scraper
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.discovery.tracker_client.tier import PeersFound, Tier
+from p2pd.discovery.tracker_client.tracker import Tracker, new_state
 from p2pd.discovery.tracker_client.transports import TrackerTransport
 from p2pd.protocols.tracker.announce import AnnounceAnswer, AnnounceRequest
 
@@ -74,12 +75,15 @@ class Announcer:
         self._next_id = 0
         self._running = False
         self._scraper = Scraper(self, transports)
-        self._tiers = self._made(tiers)
+        self._tiers: list[Tier] = []
+        self._assign(tiers)
 
     # -- what the torrent says ----------------------------------------------------------------
 
     def start(self) -> None:
         """The torrent runs: announce it everywhere, now."""
+        if self._running:
+            return
         self._running = True
         for tier in self._tiers:
             tier.start()
@@ -97,28 +101,28 @@ class Announcer:
 
     def stop(self) -> Deferred[None]:
         """The torrent stops: say so to trackers that know it. Fires within 5 seconds."""
-        self._scraper.stop()
         if not self._running:
-            return DeferredList([]).addCallback(lambda _: None)
+            return succeed(None)
         self._running = False
-        farewells = [farewell for tier in self._tiers for farewell in tier.stopping()]
-        done = DeferredList(farewells, consumeErrors=True)
-        done.addTimeout(STOP_SECONDS, self.clock, lambda *_: None)  # type: ignore[arg-type]
-        return done.addCallback(lambda _: None)
+        self._scraper.stop()
+        for tier in self._tiers:
+            tier.cancel()
+        return self._said_stopped(self.trackers())
 
     def set_tiers(self, tiers: Tiers) -> None:
-        """Other trackers from now on; those that are dropped hear `stopped`."""
-        old, self._tiers = self._tiers, self._made(tiers)
-        for tier in old:
-            for farewell in tier.stopping():
-                farewell.addErrback(lambda _: None)
+        """Other trackers from now on; new ones are announced to, dropped ones hear `stopped`.
+
+        A tracker that stays, in whatever tier, notices nothing.
+        """
+        dropped = self._assign(tiers)
         if self._running:
+            self._said_stopped(dropped)
             for tier in self._tiers:
                 tier.start()
 
     def states(self) -> list[TrackerState]:
-        """How each tracker is doing, tier by tier."""
-        return [state for tier in self._tiers for state in tier.states()]
+        """How each tracker is doing, tier by tier, the one in use first."""
+        return [tracker.state for tracker in self.trackers()]
 
     # -- what tiers and the scraper ask -------------------------------------------------------
 
@@ -160,9 +164,54 @@ class Announcer:
         if self._running:
             self._found(peers, SOURCE)
 
-    def _made(self, tiers: Tiers) -> list[Tier]:
-        made = []
-        for number, urls in enumerate(urls for urls in tiers if urls):
-            made.append(Tier(self, number, urls, self._next_id))
-            self._next_id += len(urls)
-        return made
+    # -- tiers --------------------------------------------------------------------------------
+
+    def trackers(self) -> list[Tracker]:
+        """All of them, tier by tier."""
+        return [tracker for tier in self._tiers for tracker in tier.trackers]
+
+    def _assign(self, tiers: Tiers) -> list[Tracker]:
+        """Put these trackers in place; returns those that are no longer among them."""
+        known = {tracker.state.url: tracker for tracker in self.trackers()}
+        spare, self._tiers = self._tiers, []
+        seen: set[str] = set()
+        for urls in tiers:
+            new = [url for url in dict.fromkeys(urls) if url not in seen]
+            seen.update(new)
+            if new:
+                tier = _sharing(spare, new) or Tier(self)
+                trackers = [
+                    known.pop(url) if url in known else self._new_tracker(url) for url in new
+                ]
+                tier.assign(len(self._tiers), trackers)
+                self._tiers.append(tier)
+        for tier in spare:
+            tier.cancel()
+        return list(known.values())
+
+    def _new_tracker(self, url: str) -> Tracker:
+        self._next_id += 1
+        return Tracker(self, new_state(self._next_id - 1, url))
+
+    def _said_stopped(self, trackers: Sequence[Tracker]) -> Deferred[None]:
+        farewells = [farewell for each in trackers if (farewell := each.stop()) is not None]
+        everybody = DeferredList(farewells, consumeErrors=True)
+        said: Deferred[None] = Deferred()
+        give_up = self.clock.callLater(STOP_SECONDS, everybody.cancel)
+
+        def over(_: object) -> None:
+            if give_up.active():
+                give_up.cancel()
+            said.callback(None)
+
+        everybody.addBoth(over)
+        return said
+
+
+def _sharing(spare: list[Tier], urls: Sequence[str]) -> Tier | None:
+    """The tier that goes on with these URLs, taken out of those to spare."""
+    for tier in spare:
+        if any(tracker.state.url in urls for tracker in tier.trackers):
+            spare.remove(tier)
+            return tier
+    return None

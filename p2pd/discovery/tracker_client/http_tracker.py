@@ -1,66 +1,65 @@
-"""HTTP(S) trackers over Twisted's Agent: bounded in time, size and redirects, TLS verified."""
+"""HTTP and HTTPS trackers over Twisted's Agent: bounded in time, size and redirects, TLS verified.
+
+What an announce means is not known here, only how it gets there (BEP 3) and what can go wrong.
+"""
 
 from __future__ import annotations
 
 import zlib
-from typing import Any, Callable
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import (
-    ConnectError,
-    ConnectionClosed,
-    DNSLookupError,
-)
-from twisted.internet.error import (
-    TimeoutError as ConnectTimeout,
-)
+from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import (
     Agent,
     BrowserLikePolicyForHTTPS,
-    RedirectAgent,
     ResponseDone,
     ResponseFailed,
     ResponseNeverReceived,
 )
-from twisted.web.error import InfiniteRedirection, RedirectWithNoLocation
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
 from p2pd import __version__
 from p2pd.base.clock import Clock
+from p2pd.discovery.tracker_client.names import Names
+from p2pd.discovery.tracker_client.request_target import RequestTarget, redirected
 from p2pd.protocols.tracker import http
 from p2pd.protocols.tracker.announce import (
     AnnounceAnswer,
     AnnounceRequest,
     ScrapeCounts,
     TrackerError,
+    TrackerTimeoutError,
 )
 
 REDIRECTS = 5
 CONNECT_SECONDS = 15.0
+_REDIRECT_CODES = (301, 302, 303, 307, 308)
 
 
 def make_agent(reactor: Any, interface: str = "") -> IAgent:
-    """An agent that binds to `interface` (empty: any) and follows a few redirects."""
-    agent = Agent(
+    """An agent that binds to `interface` (empty: any). It follows no redirects by itself."""
+    agent: IAgent = Agent(
         reactor,
         contextFactory=BrowserLikePolicyForHTTPS(),
         connectTimeout=CONNECT_SECONDS,
         bindAddress=(interface.encode(), 0) if interface else None,
     )
-    redirecting: IAgent = RedirectAgent(agent, redirectLimit=REDIRECTS)
-    return redirecting
+    return agent
 
 
 class HttpTracker:
     """Asks HTTP trackers. `timeout` is in seconds, from the start to the answer's last byte."""
 
-    def __init__(self, agent: IAgent, clock: Clock, timeout: float = 30.0) -> None:
+    def __init__(self, agent: IAgent, clock: Clock, names: Names, timeout: float = 30.0) -> None:
         self._agent = agent
         self._clock = clock
+        self._names = names
         self._timeout = timeout
 
     async def announce(self, url: str, request: AnnounceRequest) -> AnnounceAnswer:
@@ -80,29 +79,47 @@ class HttpTracker:
         return await getting
 
     async def _fetch(self, url: str) -> bytes:
-        headers = Headers({"User-Agent": [f"p2pd/{__version__}"], "Accept-Encoding": ["gzip"]})
         try:
-            raw_url = url.encode("ascii")
-            response = await self._agent.request(b"GET", raw_url, headers)
-            zipped = response.headers.getRawHeaders(b"content-encoding", [b""])[-1].lower()
-            body = await _read(response)
+            response, body = await self._follow(url)
         except (TrackerError, CancelledError):
             raise
         except Exception as problem:
             raise TrackerError(_words(problem)) from None
-        if zipped == b"gzip":
+        if response.headers.getRawHeaders(b"content-encoding", [b""])[-1].lower() in _GZIP:
             body = _unzipped(body)
         # A refusal in a tracker's own words is worth more than an HTTP status.
         if response.code != 200 and not body.startswith(b"d"):
             raise TrackerError(f"it answered HTTP {response.code}")
         return body
 
+    async def _follow(self, url: str) -> tuple[Any, bytes]:
+        """The response at the end of the redirects, and its body."""
+        for _ in range(REDIRECTS + 1):
+            target = RequestTarget.of(url)
+            await self._names.addresses(target.host)
+            response = await self._agent.request(b"GET", target.url, _headers(target))
+            if response.code not in _REDIRECT_CODES:
+                return response, await _read(response)
+            response.deliverBody(_Unread())
+            url = redirected(url, response.headers.getRawHeaders(b"location", [b""])[0])
+        raise TrackerError(f"it redirects more than {REDIRECTS} times")
+
+
+_GZIP = (b"gzip", b"x-gzip")
+
+
+def _headers(target: RequestTarget) -> Headers:
+    headers = Headers({"User-Agent": [f"p2pd/{__version__}"], "Accept-Encoding": ["gzip"]})
+    if target.authorization:
+        headers.addRawHeader(b"authorization", target.authorization)
+    return headers
+
 
 class _Body(Protocol):
     """Collects a body up to its bound; beyond it the connection is closed."""
 
     def __init__(self) -> None:
-        self.done: Deferred[bytes] = Deferred(self._cancel)
+        self.done: Deferred[bytes] = Deferred(lambda _: _abort(self.transport))
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -113,8 +130,8 @@ class _Body(Protocol):
             self._parts.append(data)
         elif not self.done.called:
             self._parts.clear()
-            self._abort()
             self.done.errback(TrackerError(f"its answer is longer than {http.MAX_ANSWER} bytes"))
+            _abort(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
         """The end, good or bad."""
@@ -125,15 +142,25 @@ class _Body(Protocol):
         else:
             self.done.errback(TrackerError("the connection broke in the middle of its answer"))
 
-    def _cancel(self, _deferred: Deferred[bytes]) -> None:
-        self._abort()
 
-    def _abort(self) -> None:
-        abort: Callable[[], None] | None = getattr(self.transport, "abortConnection", None)
+class _Unread(Protocol):
+    """A body that nobody wants: hang up, or its connection would stay open unread."""
+
+    def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
+        """Close at once."""
+        _abort(self.transport)
+
+
+def _abort(transport: Any) -> None:
+    # A response's transport is a proxy without abortConnection, and loseConnection waits for the
+    # other side of a TLS connection; so the transport behind the proxy is aborted.
+    for each in (transport, getattr(transport, "_producer", None)):
+        abort = getattr(each, "abortConnection", None)
         if abort is not None:
             abort()
-        elif self.transport is not None:
-            self.transport.loseConnection()
+            return
+    if transport is not None:
+        transport.loseConnection()
 
 
 def _read(response: Any) -> Deferred[bytes]:
@@ -151,15 +178,13 @@ def _unzipped(body: bytes) -> bytes:
         raise TrackerError("its answer is broken gzip") from None
     if len(data) > http.MAX_ANSWER:
         raise TrackerError(f"its answer unpacks to more than {http.MAX_ANSWER} bytes")
+    if not unpacker.eof:
+        raise TrackerError("its answer is broken gzip")
     return data
 
 
 def _timed_out(_result: object, seconds: float) -> Any:
     raise TrackerTimeoutError(f"no answer within {seconds:.0f} seconds")
-
-
-class TrackerTimeoutError(TrackerError):
-    """The tracker did not answer in time."""
 
 
 def _words(problem: Exception) -> str:
@@ -170,16 +195,15 @@ def _words(problem: Exception) -> str:
     if isinstance(problem, ResponseFailed | ResponseNeverReceived):
         return _response_words(problem)
     if isinstance(problem, ConnectError | ConnectionClosed):
-        return f"cannot connect: {problem}".rstrip(".")
+        return f"cannot connect: {problem}".rstrip(".")[:200]
     return f"cannot be asked: {problem}"[:200]
 
 
 def _response_words(problem: ResponseFailed) -> str:
     for failure in problem.reasons:
-        if failure.check(InfiniteRedirection):
-            return f"it redirects more than {REDIRECTS} times"
-        if failure.check(RedirectWithNoLocation):
-            return "it redirects to nowhere"
-        if "certificate" in failure.getErrorMessage().lower():
+        kind, words = failure.type.__name__, failure.getErrorMessage().lower()
+        if "certificate" in words or kind in ("VerificationError", "CertificateError"):
             return "its TLS certificate cannot be verified"
+        if "ssl" in words or "tls" in words or kind == "Error":
+            return "no TLS connection can be made to it"
     return "it closed the connection without an answer"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import random
-from typing import Callable, Protocol, Sequence
+from typing import Protocol, Sequence
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 
-from p2pd.base.clock import Clock, DelayedCall
-from p2pd.discovery.tracker_client.http_tracker import TrackerTimeoutError
-from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.base.clock import DelayedCall
+from p2pd.discovery.tracker_client.tracker import Tracker, TrackerOwner
 from p2pd.discovery.tracker_client.transports import TrackerTransport
-from p2pd.protocols.tracker.announce import TrackerError
+from p2pd.protocols.tracker.announce import ScrapeCounts, TrackerError, TrackerTimeoutError
 
 FIRST_SECONDS = 30.0
 """After the first announces, which make most scrapes needless."""
@@ -19,25 +17,24 @@ FIRST_SECONDS = 30.0
 SECONDS = 1800.0
 
 
-class ScrapeOwner(Protocol):
+class ScrapeOwner(TrackerOwner, Protocol):
     """The announcer that the scraper belongs to."""
 
-    clock: Clock
-    rng: random.Random
-    wall: Callable[[], float]
+    def trackers(self) -> Sequence[Tracker]:
+        """All of them."""
 
-    def states(self) -> Sequence[TrackerState]: ...
-    def info_hashes(self) -> list[bytes]: ...
+    def info_hashes(self) -> list[bytes]:
+        """The ids that the torrent goes by."""
 
 
 class Scraper:
-    """Scrapes one torrent's trackers now and then."""
+    """Scrapes one torrent's trackers now and then, all that need it at the same time."""
 
     def __init__(self, owner: ScrapeOwner, transports: TrackerTransport) -> None:
         self._owner = owner
         self._transports = transports
         self._timer: DelayedCall | None = None
-        self._running: Deferred[None] | None = None
+        self._asking: dict[Tracker, Deferred[None]] = {}
 
     def start(self) -> None:
         """Scrape from now on."""
@@ -47,43 +44,54 @@ class Scraper:
         """Scrape no more."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        if self._running is not None:
-            self._running.cancel()
+        asking, self._asking = self._asking, {}
+        for tracker, scrape in asking.items():
+            scrape.cancel()
+            tracker.state.scraping = False
+        for tracker in self._owner.trackers():
+            tracker.state.next_scrape_at = 0.0
 
     def _schedule(self, seconds: float) -> None:
         wait = seconds * self._owner.rng.uniform(0.9, 1.1)
         self._timer = self._owner.clock.callLater(wait, self._begin)
+        for tracker in self._owner.trackers():
+            needed = _needs_scrape(tracker)
+            tracker.state.next_scrape_at = self._owner.wall() + wait if needed else 0.0
 
     def _begin(self) -> None:
+        for tracker in self._owner.trackers():
+            if _needs_scrape(tracker) and tracker not in self._asking:
+                tracker.state.scraping = True
+                scrape = Deferred.fromCoroutine(
+                    self._transports.scrape(tracker.state.url, self._owner.info_hashes())
+                )
+                ended: Deferred[None] = scrape.addBoth(self._ended, tracker)
+                if not ended.called:
+                    self._asking[tracker] = ended
         self._schedule(SECONDS)
-        self._running = Deferred.fromCoroutine(self._round())
-        self._running.addErrback(lambda failure: failure.trap(CancelledError) and None)
-        self._running.addBoth(self._ended)
 
-    def _ended(self, _result: object) -> None:
-        self._running = None
+    def _ended(self, result: object, tracker: Tracker) -> None:
+        self._asking.pop(tracker, None)
+        state = tracker.state
+        state.scraping = False
+        state.last_scrape_at = self._owner.wall()
+        state.last_scrape_succeeded = isinstance(result, dict)
+        problem = getattr(result, "value", None)
+        state.last_scrape_timed_out = isinstance(problem, TrackerTimeoutError)
+        state.last_scrape_result = str(problem) if isinstance(problem, TrackerError) else ""
+        if isinstance(result, dict):
+            found = [result[each] for each in self._owner.info_hashes() if each in result]
+            _note(tracker, found)
 
-    async def _round(self) -> None:
-        for state in self._owner.states():
-            if state.last_announce_succeeded and state.seeders < 0 and state.scrape_url:
-                await self._scrape(state)
 
-    async def _scrape(self, state: TrackerState) -> None:
-        wire_ids = self._owner.info_hashes()
-        state.scraping = True
-        try:
-            counts = await self._transports.scrape(state.url, wire_ids)
-        except TrackerError as problem:
-            state.last_scrape_succeeded = False
-            state.last_scrape_timed_out = isinstance(problem, TrackerTimeoutError)
-            state.last_scrape_result = str(problem)
-            return
-        finally:
-            state.scraping = False
-            state.last_scrape_at = self._owner.wall()
-        state.last_scrape_succeeded = True
-        state.last_scrape_result = ""
-        for found in (counts[wire_id] for wire_id in wire_ids if wire_id in counts):
-            state.seeders = max(state.seeders, found.seeders)
-            state.leechers = max(state.leechers, found.leechers)
-            state.downloads = max(state.downloads, found.downloads)
+def _needs_scrape(tracker: Tracker) -> bool:
+    state = tracker.state
+    return state.last_announce_succeeded and not tracker.tells_counts and bool(state.scrape_url)
+
+
+def _note(tracker: Tracker, found: Sequence[ScrapeCounts]) -> None:
+    state = tracker.state
+    if found:
+        state.seeders = max(counts.seeders for counts in found)
+        state.leechers = max(counts.leechers for counts in found)
+        state.downloads = max(counts.downloads for counts in found)

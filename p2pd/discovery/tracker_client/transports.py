@@ -1,11 +1,17 @@
-"""Which way to a tracker its URL names."""
+"""Which way to a tracker its URL names, and how much goes that way at a time."""
 
 from __future__ import annotations
 
 import random
 from typing import Any, Protocol
 
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+
+from p2pd.discovery.tracker_client.host_gate import HostGate
 from p2pd.discovery.tracker_client.http_tracker import HttpTracker, make_agent
+from p2pd.discovery.tracker_client.names import Names
+from p2pd.discovery.tracker_client.request_target import split_url
 from p2pd.discovery.tracker_client.udp_tracker import UdpTracker
 from p2pd.protocols.tracker.announce import (
     AnnounceAnswer,
@@ -13,6 +19,9 @@ from p2pd.protocols.tracker.announce import (
     ScrapeCounts,
     TrackerError,
 )
+
+PER_TRACKER = {"http": 8, "https": 8, "udp": 32}
+"""Questions under way to one host and port."""
 
 
 class TrackerTransport(Protocol):
@@ -26,7 +35,9 @@ class TrackerTransport(Protocol):
 
 
 class TrackerTransports:
-    """Every way there is, behind one."""
+    """Every way there is, behind one. `timeout` is in seconds, for one question and its answer."""
+
+    log = Logger()
 
     def __init__(
         self,
@@ -37,29 +48,48 @@ class TrackerTransports:
         timeout: float = 30.0,
         agent: Any = None,
     ) -> None:
-        web = HttpTracker(agent or make_agent(reactor, interface), reactor, timeout)
-        self._udp = UdpTracker(reactor, rng, interface=interface, timeout=timeout)
+        names = Names(reactor)
+        web = HttpTracker(agent or make_agent(reactor, interface), reactor, names, timeout)
+        self._udp = UdpTracker(reactor, rng, names, interface=interface, timeout=timeout)
         self._by_scheme: dict[str, TrackerTransport] = {
             "http": web,
             "https": web,
             "udp": self._udp,
         }
+        self._gates = {scheme: HostGate(limit) for scheme, limit in PER_TRACKER.items()}
 
     async def announce(self, url: str, request: AnnounceRequest) -> AnnounceAnswer:
-        """Announce. Raises TrackerError."""
-        return await self._for(url).announce(url, request)
+        """Announce. Raises TrackerError, and nothing else but CancelledError."""
+        scheme, key, transport = self._way_to(url)
+        try:
+            return await self._gates[scheme].run(key, lambda: transport.announce(url, request))
+        except (TrackerError, CancelledError):
+            raise
+        except Exception as problem:
+            raise self._unforeseen(url, problem) from None
 
     async def scrape(self, url: str, info_hashes: list[bytes]) -> dict[bytes, ScrapeCounts]:
-        """Scrape. Raises TrackerError."""
-        return await self._for(url).scrape(url, info_hashes)
+        """Scrape. Raises TrackerError, and nothing else but CancelledError."""
+        scheme, key, transport = self._way_to(url)
+        try:
+            return await self._gates[scheme].run(key, lambda: transport.scrape(url, info_hashes))
+        except (TrackerError, CancelledError):
+            raise
+        except Exception as problem:
+            raise self._unforeseen(url, problem) from None
 
     async def close(self) -> None:
         """Give sockets back."""
         await self._udp.close()
 
-    def _for(self, url: str) -> TrackerTransport:
+    def _way_to(self, url: str) -> tuple[str, str, TrackerTransport]:
         scheme = url.partition(":")[0].lower()
         transport = self._by_scheme.get(scheme)
         if transport is None:
             raise TrackerError(f"trackers of the kind {scheme[:20]}: are not supported")
-        return transport
+        return scheme, split_url(url).netloc.lower(), transport
+
+    def _unforeseen(self, url: str, problem: Exception) -> TrackerError:
+        """A mistake of ours: worth a line in the log, but no reason to announce no more."""
+        self.log.failure("asking the tracker {url!r} failed", url=url[:200])
+        return TrackerError(f"cannot be asked: {problem}"[:200])

@@ -1,4 +1,4 @@
-"""UDP trackers (BEP 15): one socket a family for all of them, answers matched to their requests.
+"""UDP trackers (BEP 15): what is asked, asked again, and given up.
 
 An answer counts only with the transaction id that was sent and from the address it was sent to.
 """
@@ -8,152 +8,169 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from typing import Any, Callable, TypeVar
-from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
-from p2pd.base.addresses import canonical_host
+from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import DelayedCall
-from p2pd.base.errors import FormatError
-from p2pd.discovery.tracker_client.http_tracker import TrackerTimeoutError
+from p2pd.discovery.tracker_client.names import Names
+from p2pd.discovery.tracker_client.request_target import split_url
+from p2pd.discovery.tracker_client.udp_sockets import UdpSockets
 from p2pd.protocols.tracker import udp
 from p2pd.protocols.tracker.announce import (
     AnnounceAnswer,
     AnnounceRequest,
     ScrapeCounts,
     TrackerError,
+    TrackerTimeoutError,
 )
 
 T = TypeVar("T")
-Address = tuple[str, int]
 MAX_CONNECTIONS = 1000
+MAX_ATTEMPTS = 8
 
 
 @dataclass(slots=True)
 class _Waiting:
-    address: Address
-    packet: bytes
+    address: PeerAddress
     done: Deferred[bytes]
-    resend: DelayedCall | None = None
+    give_up: DelayedCall
 
 
-class UdpTracker(DatagramProtocol):
-    """Asks UDP trackers over one socket. `timeout` bounds a request with all its repetitions."""
+class UdpTracker:
+    """Asks UDP trackers. `timeout` (seconds) bounds a question with all its repetitions."""
 
     def __init__(
-        self, reactor: Any, rng: random.Random, *, interface: str = "", timeout: float = 30.0
+        self,
+        reactor: Any,
+        rng: random.Random,
+        names: Names,
+        *,
+        interface: str = "",
+        timeout: float = 30.0,
     ) -> None:
         self._reactor = reactor
         self._rng = rng
-        self._interface = interface
+        self._names = names
         self._timeout = timeout
-        self._port: Any = None
+        self._sockets = UdpSockets(reactor, interface, self._received)
         self._waiting: dict[int, _Waiting] = {}
-        self._connections: dict[Address, tuple[int, float]] = {}
+        self._connections: dict[PeerAddress, tuple[int, float]] = {}
 
     async def announce(self, url: str, request: AnnounceRequest) -> AnnounceAnswer:
         """Announce. Raises TrackerError with a sentence."""
-        parts = urlsplit(url)
-        data = parts.path + (f"?{parts.query}" if parts.query else "")
-        url_data = b"" if data in ("", "/", "/announce") else data.encode()
-        address = await self._resolve(url)
-        return await self._ask(
-            address,
+        url_data = _url_data(url)
+        return await self._bounded(
+            url,
             lambda connection, transaction: udp.announce_packet(
                 connection, transaction, request, url_data
             ),
-            lambda packet: udp.parse_announce(packet, ipv6=":" in address[0]),
+            lambda packet, address: udp.parse_announce(packet, ipv6=address.is_ipv6),
         )
 
     async def scrape(self, url: str, info_hashes: list[bytes]) -> dict[bytes, ScrapeCounts]:
         """Scrape. Raises TrackerError."""
         asked = info_hashes[: udp.MAX_SCRAPE]
-        counts = await self._ask(
-            await self._resolve(url),
+        counts = await self._bounded(
+            url,
             lambda connection, transaction: udp.scrape_packet(connection, transaction, asked),
-            lambda packet: udp.parse_scrape(packet, len(asked)),
+            lambda packet, _: udp.parse_scrape(packet, len(asked)),
         )
         return dict(zip(asked, counts, strict=True))
 
     async def close(self) -> None:
-        """Give the socket back; requests under way fail."""
+        """Give the sockets back; questions under way fail."""
         for transaction in list(self._waiting):
             self._fail(transaction, TrackerError("shutting down"))
-        if self._port is not None:
-            port, self._port = self._port, None
-            await port.stopListening()
+        await self._sockets.close()
 
-    # -- requests -----------------------------------------------------------------------------
+    # -- one question -------------------------------------------------------------------------
+
+    async def _bounded(
+        self,
+        url: str,
+        make: Callable[[int, int], bytes],
+        parse: Callable[[bytes, PeerAddress], T],
+    ) -> T:
+        asking = Deferred.fromCoroutine(self._ask(url, make, parse))
+        asking.addTimeout(self._timeout, self._reactor, self._timed_out)
+        return await asking
 
     async def _ask(
         self,
-        address: Address,
+        url: str,
         make: Callable[[int, int], bytes],
-        parse: Callable[[bytes], T],
+        parse: Callable[[bytes, PeerAddress], T],
     ) -> T:
-        asking = Deferred.fromCoroutine(self._ask_connected(address, make))
-        asking.addTimeout(self._timeout, self._reactor, _timed_out)
-        try:
-            return parse(await asking)
-        except TrackerError:
-            # Perhaps it forgot our connection id: the next request gets a new one.
-            self._connections.pop(address, None)
-            raise
+        """Connect and ask, each time waiting twice as long as before (BEP 15, Time outs)."""
+        address = await self._resolve(url)
+        for attempt in range(MAX_ATTEMPTS):
+            wait = udp.FIRST_TIMEOUT * 2.0**attempt
+            try:
+                connection, fresh = await self._connect(address, wait)
+                transaction = self._new_transaction()
+                packet = make(connection, transaction)
+                answer = await self._exchange(transaction, address, packet, wait)
+                return parse(answer, address)
+            except TrackerTimeoutError:
+                self._connections.pop(address, None)
+            except TrackerError:
+                self._connections.pop(address, None)
+                # Perhaps it only forgot an older connection id: ask once more with a new one.
+                if fresh:
+                    raise
+        raise TrackerTimeoutError("it does not answer")
 
-    async def _ask_connected(self, address: Address, make: Callable[[int, int], bytes]) -> bytes:
-        connection = await self._connect(address)
-        transaction = self._new_transaction()
-        return await self._send(transaction, address, make(connection, transaction))
-
-    async def _connect(self, address: Address) -> int:
+    async def _connect(self, address: PeerAddress, wait: float) -> tuple[int, bool]:
+        """A connection id, and whether it was made just now."""
         known = self._connections.get(address)
         if known is not None and self._reactor.seconds() < known[1]:
-            return known[0]
+            return known[0], False
         transaction = self._new_transaction()
         packet = udp.connect_packet(transaction)
-        connection = udp.parse_connect(await self._send(transaction, address, packet))
+        answer = await self._exchange(transaction, address, packet, wait)
+        connection = udp.parse_connect(answer)
         if len(self._connections) >= MAX_CONNECTIONS:
             self._connections.clear()
-        self._connections[address] = (
-            connection,
-            self._reactor.seconds() + udp.CONNECTION_SECONDS,
-        )
-        return connection
+        expires = self._reactor.seconds() + udp.CONNECTION_SECONDS
+        self._connections[address] = connection, expires
+        return connection, True
 
-    def _send(self, transaction: int, address: Address, packet: bytes) -> Deferred[bytes]:
+    async def _resolve(self, url: str) -> PeerAddress:
+        parts = split_url(url)
+        if parts.port is None:
+            raise TrackerError("its URL has no port, which UDP trackers need")
+        hosts = await self._names.addresses(parts.hostname or "")
+        return PeerAddress(self._sockets.usable(hosts), parts.port)
+
+    # -- packets ------------------------------------------------------------------------------
+
+    def _exchange(
+        self, transaction: int, address: PeerAddress, packet: bytes, wait: float
+    ) -> Deferred[bytes]:
         done: Deferred[bytes] = Deferred(lambda _: self._forget(transaction))
-        self._waiting[transaction] = _Waiting(address, packet, done)
-        self._transmit(transaction, udp.FIRST_TIMEOUT)
+        no_answer = TrackerTimeoutError("it does not answer")
+        give_up = self._reactor.callLater(wait, self._fail, transaction, no_answer)
+        self._waiting[transaction] = _Waiting(address, done, give_up)
+        try:
+            self._sockets.send(packet, address)
+        except TrackerError as problem:
+            self._fail(transaction, problem)
         return done
 
-    def _transmit(self, transaction: int, wait: float) -> None:
-        waiting = self._waiting[transaction]
-        waiting.resend = self._reactor.callLater(wait, self._transmit, transaction, wait * 2)
-        try:
-            if self._port is None:
-                # One socket for both families; IPv4 addresses are mapped where it is IPv6.
-                self._port = self._reactor.listenUDP(0, self, self._interface, maxPacketSize=65536)
-            self.transport.write(waiting.packet, waiting.address)  # type: ignore[union-attr]
-        except Exception as problem:
-            self._fail(transaction, TrackerError(f"cannot be asked: {problem}"[:200]))
-
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802
+    def _received(self, datagram: bytes, sender: PeerAddress) -> None:
         transaction = udp.transaction_of(datagram)
         waiting = None if transaction is None else self._waiting.get(transaction)
-        if waiting is None or transaction is None or waiting.address != (addr[0], addr[1]):
+        if waiting is None or transaction is None or waiting.address != sender:
             return
         self._forget(transaction)
         waiting.done.callback(datagram)
 
-    def connectionRefused(self) -> None:  # noqa: N802 - only connected sockets are told
-        pass
-
     def _forget(self, transaction: int) -> None:
         waiting = self._waiting.pop(transaction, None)
-        if waiting is not None and waiting.resend is not None and waiting.resend.active():
-            waiting.resend.cancel()
+        if waiting is not None and waiting.give_up.active():
+            waiting.give_up.cancel()
 
     def _fail(self, transaction: int, problem: TrackerError) -> None:
         waiting = self._waiting.get(transaction)
@@ -166,24 +183,12 @@ class UdpTracker(DatagramProtocol):
             pass
         return transaction
 
-    async def _resolve(self, url: str) -> Address:
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port
-        except ValueError:
-            host, port = "", None
-        if not host or not port:
-            raise TrackerError("its URL has no host and port")
-        try:
-            return canonical_host(host), port
-        except FormatError:
-            pass
-        try:
-            found = await self._reactor.resolve(host)
-        except Exception:
-            raise TrackerError("its name cannot be found") from None
-        return str(found), port
+    def _timed_out(self, _result: object, seconds: float) -> Any:
+        raise TrackerTimeoutError(f"no answer within {seconds:.0f} seconds")
 
 
-def _timed_out(_result: object, seconds: float) -> Any:
-    raise TrackerTimeoutError(f"no answer within {seconds:.0f} seconds")
+def _url_data(url: str) -> bytes:
+    """What the tracker is told of its own URL (BEP 41); nothing when that is the usual path."""
+    parts = split_url(url)
+    data = parts.path + (f"?{parts.query}" if parts.query else "")
+    return b"" if data in ("", "/", "/announce") else data.encode()

@@ -23,6 +23,10 @@ class TrackerError(FormatError):
         self.retry_in = retry_in
 
 
+class TrackerTimeoutError(TrackerError):
+    """The tracker did not answer in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnnounceRequest:
     """What a tracker is told. Sizes are bytes; `event` is one of BEP 3's words or empty."""

@@ -18,6 +18,7 @@ from p2pd.protocols.tracker.announce import (
     count,
     printable,
 )
+from p2pd.protocols.tracker.urls import TrackerUrl, parse_tracker_url
 
 MAX_ANSWER = 2 * 1024 * 1024
 """Bytes of the longest answer that is read."""
@@ -25,7 +26,7 @@ MAX_ANSWER = 2 * 1024 * 1024
 LONGEST_RETRY = 24 * 3600
 
 
-def announce_url(url: str, request: AnnounceRequest) -> str:
+def announce_url(url: TrackerUrl, request: AnnounceRequest) -> str:
     """The URL to GET."""
     query = [
         f"info_hash={quote_from_bytes(request.info_hash, safe='')}",
@@ -44,12 +45,15 @@ def announce_url(url: str, request: AnnounceRequest) -> str:
         query.append(f"event={request.event}")
     if request.tracker_id:
         query.append(f"trackerid={quote_from_bytes(request.tracker_id, safe='')}")
-    return _with_query(url, query)
+    return url.http(query)
 
 
 def scrape_url(url: str) -> str | None:
     """Where to scrape (BEP 48): `announce` in the last part of the path becomes `scrape`."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
     folder, slash, last = parts.path.rpartition("/")
     if not last.startswith("announce"):
         return None
@@ -58,8 +62,9 @@ def scrape_url(url: str) -> str | None:
 
 
 def scrape_request_url(url: str, info_hashes: list[bytes]) -> str:
-    """The URL to GET for the counts of these torrents."""
-    return _with_query(url, [f"info_hash={quote_from_bytes(h, safe='')}" for h in info_hashes])
+    """The URL to GET for the counts of these torrents. Raises TrackerError."""
+    asked = [f"info_hash={quote_from_bytes(h, safe='')}" for h in info_hashes]
+    return parse_tracker_url(url).http(asked)
 
 
 def parse_announce(body: bytes) -> AnnounceAnswer:
@@ -93,12 +98,6 @@ def parse_scrape(body: bytes) -> dict[bytes, ScrapeCounts]:
         for info_hash, entry in files.items()
         if isinstance(entry, dict)
     }
-
-
-def _with_query(url: str, query: list[str]) -> str:
-    parts = urlsplit(url)
-    joined = "&".join(([parts.query] if parts.query else []) + query)
-    return urlunsplit(parts._replace(query=joined, fragment=""))
 
 
 def _dictionary(body: bytes) -> dict[bytes, Any]:

@@ -1,0 +1,76 @@
+"""The sockets for UDP trackers: one a family, opened when first needed, on the one interface."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+from twisted.internet.protocol import DatagramProtocol
+
+from p2pd.base.addresses import PeerAddress, canonical_host
+from p2pd.base.errors import FormatError
+from p2pd.protocols.tracker.announce import TrackerError
+
+MAX_PACKET = 65_535
+WILDCARDS = ("", "0.0.0.0", "::")
+
+Received = Callable[[bytes, PeerAddress], None]
+
+
+class UdpSockets:
+    """Sends and receives packets; `interface` is an IP address, empty for any."""
+
+    def __init__(self, reactor: Any, interface: str, received: Received) -> None:
+        self._reactor = reactor
+        self._interface = "" if interface in WILDCARDS else canonical_host(interface)
+        self._received = received
+        self._sockets: dict[bool, _Socket] = {}
+
+    def usable(self, hosts: Sequence[str]) -> str:
+        """The host to talk to: the first that the interface can reach, IPv4 before IPv6.
+
+        Raises TrackerError when there is none.
+        """
+        for ipv6 in (False, True):
+            if not self._interface or (":" in self._interface) is ipv6:
+                for host in hosts:
+                    if (":" in host) is ipv6:
+                        return host
+        raise TrackerError(f"it cannot be reached from {self._interface}, the interface in use")
+
+    def send(self, packet: bytes, address: PeerAddress) -> None:
+        """Send a packet. Raises TrackerError when the socket cannot be had or refuses."""
+        try:
+            transport = self._socket(address.is_ipv6).transport
+            if transport is not None:
+                transport.write(packet, (address.host, address.port))
+        except Exception as problem:
+            raise TrackerError(f"cannot be asked: {problem}"[:200]) from None
+
+    async def close(self) -> None:
+        """Give the sockets back."""
+        sockets, self._sockets = self._sockets, {}
+        for each in sockets.values():
+            if each.port is not None:
+                await each.port.stopListening()
+
+    def _socket(self, ipv6: bool) -> _Socket:
+        known = self._sockets.get(ipv6)
+        if known is None:
+            made = _Socket(self._received)
+            interface = self._interface or ("::" if ipv6 else "")
+            made.port = self._reactor.listenUDP(0, made, interface, maxPacketSize=MAX_PACKET)
+            known = self._sockets[ipv6] = made
+        return known
+
+
+class _Socket(DatagramProtocol):
+    def __init__(self, received: Received) -> None:
+        self._received = received
+        self.port: Any = None
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802 - Twisted's name
+        try:
+            sender = PeerAddress(canonical_host(addr[0]), addr[1])
+        except FormatError:
+            return
+        self._received(datagram, sender)
