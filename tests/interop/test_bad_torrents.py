@@ -144,6 +144,7 @@ def test_a_link_in_the_download_folder_is_not_followed(work, new_p2pd, new_libto
     treasure.write_bytes(b"not to be touched")
     seed, node = new_libtorrent(), new_p2pd()
     seed.add(content.torrent, save=content.folder)
+    seed.wait_seeding()
     node.downloads.mkdir(exist_ok=True)
     (node.downloads / content.name).symlink_to(treasure)
     try:

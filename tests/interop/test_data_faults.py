@@ -32,6 +32,7 @@ def downloaded(work, new_p2pd, new_libtorrent):
     content = libtorrent_content(make_file(work / "original", SIZE), "v1")
     seed, node = new_libtorrent("seed"), new_p2pd()
     seed.add(content.torrent, save=content.folder)
+    seed.wait_seeding()
     node.add(content.torrent)
     node.connect(seed.host, seed.port)
     node.wait_seeding()

@@ -31,6 +31,9 @@ BLOCK = 16_384
 FAST = bytes([0, 0, 0, 0, 0, 0, 0, 4])
 EXTENSIONS = bytes([0, 0, 0, 0, 0, 16, 0, 0])
 
+HOSTILE_HOST = "127.0.0.66"
+"""Not the honest seed's address: who sends corrupt data may be banned by address."""
+
 rng = random.Random(7)
 BEHAVIOURS = {}
 
@@ -328,7 +331,7 @@ def honest(work, new_libtorrent):
 def test_p2pd_survives_a_peer_that(honest, new_p2pd, ended_after, name):
     content, seed = honest
     script = functools.partial(BEHAVIOURS[name], info_hash=content.wire_ids[0])
-    hostile = ended_after(ScriptedPeer(script))
+    hostile = ended_after(ScriptedPeer(script, host=HOSTILE_HOST))
     node = new_p2pd()
     node.add(content.torrent)
     node.connect(hostile.host, hostile.port)
@@ -347,9 +350,8 @@ def test_all_of_them_at_once(honest, new_p2pd, ended_after):
     node = new_p2pd()
     node.add(content.torrent)
     for script in BEHAVIOURS.values():
-        hostile = ended_after(
-            ScriptedPeer(functools.partial(script, info_hash=content.wire_ids[0]))
-        )
+        spoken = functools.partial(script, info_hash=content.wire_ids[0])
+        hostile = ended_after(ScriptedPeer(spoken, host=HOSTILE_HOST))
         node.connect(hostile.host, hostile.port)
         hostile.dial(node.host, node.port)
     node.connect(seed.host, seed.port)
@@ -363,7 +365,7 @@ def test_a_flood_of_connections_leaves_room_for_the_honest(honest, new_p2pd, end
     content, seed = honest
     node = new_p2pd()
     node.add(content.torrent)
-    silent = ended_after(ScriptedPeer(drain))
+    silent = ended_after(ScriptedPeer(drain, host=HOSTILE_HOST))
     for _ in range(300):
         silent.dial(node.host, node.port)
     node.connect(seed.host, seed.port)

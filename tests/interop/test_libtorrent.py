@@ -69,6 +69,7 @@ def test_large_pieces_and_many_requests(work, new_p2pd, new_libtorrent):
     content = libtorrent_content(path, "v1", piece_length=4 * MIB)
     seed, leecher = new_libtorrent(), new_p2pd()
     seed.add(content.torrent, save=content.folder)
+    seed.wait_seeding()
     leecher.add(content.torrent)
     leecher.connect(seed.host, seed.port)
     leecher.wait_seeding()

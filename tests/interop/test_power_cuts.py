@@ -101,6 +101,7 @@ def test_a_kill_while_the_magnet_waits_for_metadata(work, new_p2pd, new_libtorre
     node.start()
     seed = new_libtorrent()
     seed.add(content.torrent, save=content.folder)
+    seed.wait_seeding()
     node.connect(seed.host, seed.port)
     node.wait_seeding()
     assert_same(content.path, node.downloads / content.name)

@@ -66,6 +66,7 @@ def test_a_file_that_changed_while_it_was_stopped_is_checked(work, new_p2pd, new
     content = libtorrent_content(make_file(work / "original", 6 * MIB), "v1")
     seed, node = new_libtorrent(), new_p2pd()
     seed.add(content.torrent, save=content.folder)
+    seed.wait_seeding()
     node.add(content.torrent)
     node.connect(seed.host, seed.port)
     node.wait_seeding()

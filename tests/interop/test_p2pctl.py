@@ -1,0 +1,61 @@
+"""A user's whole way with `p2pctl` against real daemons: create, add, wait, look, remove."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from peers.p2pd_node import daemon_environment
+from peers.payload import assert_same, make_folder
+from peers.processes import free_port
+
+
+def p2pctl(node, *arguments, status=0):
+    """Run p2pctl against a daemon as its own user; returns what it printed."""
+    where = [f"--url=http://127.0.0.1:{node.control_port}", f"--state-dir={node.state_folder}"]
+    program = [sys.executable, "-c", "from p2pd.clients.cli.main import main; main()"]
+    result = subprocess.run(
+        [*program, *where, *map(str, arguments)],
+        cwd=node.folder,
+        env={**os.environ, **daemon_environment()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == status, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stdout if status == 0 else result.stderr
+
+
+@pytest.mark.parametrize("kind", ["v1", "v2", "hybrid"])
+def test_a_folder_goes_from_one_daemon_to_another(work, new_p2pd, kind):
+    port = free_port()
+    tracker = {"tracker.enabled": "true", "tracker.port": str(port)}
+    seed, leecher = new_p2pd("seed", settings=tracker), new_p2pd("leecher")
+    folder = make_folder(work / "original")
+    torrent = work / "made.torrent"
+    url = f"http://127.0.0.1:{port}/announce"
+    p2pctl(seed, "create", "--type", kind, "--tracker", url, "--output", torrent, folder)
+    p2pctl(seed, "add", "--wait", "--download-dir", folder.parent, torrent)
+    p2pctl(leecher, "add", "--wait", "--timeout", 30, torrent)
+    assert_same(folder, leecher.downloads / folder.name)
+    assert folder.name in p2pctl(leecher, "list")
+    assert "folder/deeper/odd.bin" in p2pctl(leecher, "files", 1)
+    assert folder.name in p2pctl(leecher, "info", 1)
+    assert json.loads(p2pctl(leecher, "list", "--json"))
+    p2pctl(leecher, "verify", 1)
+    p2pctl(leecher, "stop", 1)
+    p2pctl(leecher, "start", 1)
+    p2pctl(leecher, "remove", "--yes", "--delete-data", 1)
+    assert not (leecher.downloads / folder.name).exists()
+    seed.check_healthy()
+    leecher.check_healthy()
+
+
+def test_without_a_daemon_the_status_is_3(new_p2pd):
+    node = new_p2pd()
+    node.terminate()
+    assert str(node.control_port) in p2pctl(node, "list", status=3)
