@@ -18,7 +18,6 @@ from p2pd.protocols.tracker.announce import (
     count,
     printable,
 )
-from p2pd.protocols.tracker.urls import TrackerUrl, parse_tracker_url
 
 MAX_ANSWER = 2 * 1024 * 1024
 """Bytes of the longest answer that is read."""
@@ -26,8 +25,8 @@ MAX_ANSWER = 2 * 1024 * 1024
 LONGEST_RETRY = 24 * 3600
 
 
-def announce_url(url: TrackerUrl, request: AnnounceRequest) -> str:
-    """The URL to GET."""
+def announce_url(url: str, request: AnnounceRequest) -> str:
+    """The URL to GET. Raises TrackerError."""
     query = [
         f"info_hash={quote_from_bytes(request.info_hash, safe='')}",
         f"peer_id={quote_from_bytes(request.peer_id, safe='')}",
@@ -45,7 +44,7 @@ def announce_url(url: TrackerUrl, request: AnnounceRequest) -> str:
         query.append(f"event={request.event}")
     if request.tracker_id:
         query.append(f"trackerid={quote_from_bytes(request.tracker_id, safe='')}")
-    return url.http(query)
+    return _with_query(url, query)
 
 
 def scrape_url(url: str) -> str | None:
@@ -64,7 +63,7 @@ def scrape_url(url: str) -> str | None:
 def scrape_request_url(url: str, info_hashes: list[bytes]) -> str:
     """The URL to GET for the counts of these torrents. Raises TrackerError."""
     asked = [f"info_hash={quote_from_bytes(h, safe='')}" for h in info_hashes]
-    return parse_tracker_url(url).http(asked)
+    return _with_query(url, asked)
 
 
 def parse_announce(body: bytes) -> AnnounceAnswer:
@@ -98,6 +97,15 @@ def parse_scrape(body: bytes) -> dict[bytes, ScrapeCounts]:
         for info_hash, entry in files.items()
         if isinstance(entry, dict)
     }
+
+
+def _with_query(url: str, query: list[str]) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # broken brackets around an IPv6 address
+        raise TrackerError("its URL has no valid host and port") from None
+    joined = "&".join(([parts.query] if parts.query else []) + query)
+    return urlunsplit(parts._replace(query=joined, fragment=""))
 
 
 def _dictionary(body: bytes) -> dict[bytes, Any]:
