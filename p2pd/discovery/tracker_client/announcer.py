@@ -73,6 +73,7 @@ class Announcer:
         self._numwant = numwant
         self._key = rng.getrandbits(32)
         self._next_id = 0
+        self._announced_port = 0
         self._running = False
         self._scraper = Scraper(self, transports)
         self._tiers: list[Tier] = []
@@ -133,11 +134,14 @@ class Announcer:
     def requests(self, event: str, tracker_id: bytes) -> list[AnnounceRequest]:
         """One announce for each info-hash."""
         totals = self._torrent.totals()
+        if event != "stopped" or not self._announced_port:
+            # The last farewell goes out when the port is closed already.
+            self._announced_port = self._port()
         return [
             AnnounceRequest(
                 info_hash=wire_id,
                 peer_id=self._peer_id,
-                port=self._port(),
+                port=self._announced_port,
                 uploaded=totals.uploaded,
                 downloaded=totals.downloaded,
                 left=totals.left,

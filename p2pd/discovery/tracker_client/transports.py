@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
@@ -91,5 +92,7 @@ class TrackerTransports:
 
     def _unforeseen(self, url: str, problem: Exception) -> TrackerError:
         """A mistake of ours: worth a line in the log, but no reason to announce no more."""
-        self.log.failure("asking the tracker {url!r} failed", url=url[:200])
+        # Only the host: the rest of the URL may hold a passkey.
+        host = urlsplit(url).hostname
+        self.log.failure("asking the tracker at {host} failed", host=host)
         return TrackerError(f"cannot be asked: {problem}"[:200])
