@@ -1,4 +1,4 @@
-"""The tracker's HTTP side: /announce and /scrape (BEP 3, 7, 23, 48).
+"""The tracker's HTTP side: /announce and /scrape (BEP 3, 7, 23, 24, 48).
 
 A peer's address is the one it calls from; what it claims with `ip` is not believed, so nobody can
 point a swarm at somebody else. Refusals are bencoded failure reasons, as clients expect them.
@@ -6,21 +6,22 @@ point a swarm at somebody else. Refusals are bencoded failure reasons, as client
 
 from __future__ import annotations
 
-import random
+import ipaddress
 from typing import Any, Mapping
 from urllib.parse import unquote_to_bytes
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
-from twisted.web.iweb import IRequest
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import NOT_DONE_YET, Request
 
 from p2pd.base.addresses import PeerAddress, canonical_host, pack_compact
 from p2pd.base.clock import Clock
 from p2pd.base.errors import FormatError
 from p2pd.base.ids import PEER_ID_SIZE, V1_SIZE
 from p2pd.formats import bencode
+from p2pd.tracker.http_site import BoundedConnections, TrackerSite
 from p2pd.tracker.swarm_store import (
     KeyMismatchError,
     SwarmCounts,
@@ -32,7 +33,7 @@ from p2pd.tracker.swarm_store import (
 DEFAULT_NUMWANT = 50
 MOST_NUMWANT = 200
 MOST_SCRAPED = 74
-LONGEST_QUERY = 16 * 1024
+LONGEST_QUERY = 8 * 1024
 EVENTS = ("", "started", "completed", "stopped", "empty", "paused")
 
 Query = Mapping[str, list[bytes]]
@@ -53,10 +54,20 @@ class TrackerResource(Resource):
         self._store = store
         self._clock = clock
 
-    def render_GET(self, request: IRequest) -> int:  # noqa: N802 - Twisted's name
+    def render(self, request: Request) -> int | bytes:
+        """Answer GET (and HEAD); other methods are refused."""
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"allow", b"GET, HEAD")
+            return _page(request, 405, b"a tracker is asked with GET\n")
+        return self.render_GET(request)
+
+    def render_GET(self, request: Request) -> int:  # noqa: N802 - Twisted's name
         """Answer, now or when the store has."""
         answering = Deferred.fromCoroutine(self._answer(request))
-        answering.addBoth(self._finish, request)
+        # Whoever hangs up meanwhile is not answered.
+        request.notifyFinish().addErrback(lambda _: answering.cancel())
+        answering.addErrback(self._broken)
+        answering.addCallback(self._say, request)
         return NOT_DONE_YET
 
     async def answer(self, query: Query, host: str) -> dict[bytes, Any]:
@@ -77,24 +88,26 @@ class TrackerResource(Resource):
         except FormatError as problem:
             return _failure(str(problem))
 
-    def _finish(self, result: Any, request: Any) -> None:
-        if not isinstance(result, bytes):
-            self.log.failure("internal error in the tracker", result)
-            result = _failure("internal error")
-        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-        request.setHeader(b"content-length", str(len(result)).encode())
-        if not getattr(request, "_disconnected", False):
-            request.write(result)
+    def _broken(self, failure: Failure) -> bytes | None:
+        if failure.check(CancelledError):
+            return None
+        self.log.failure("internal error in the tracker", failure)
+        return _failure("internal error")
+
+    def _say(self, body: bytes | None, request: Any) -> None:
+        if body is not None:
+            request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+            request.setHeader(b"content-length", str(len(body)).encode())
+            request.write(body)
             request.finish()
 
 
 class AnnounceResource(TrackerResource):
     """GET /announce. `interval` is in seconds; a peer expires after twice that."""
 
-    def __init__(self, store: SwarmStore, clock: Clock, interval: int, rng: random.Random) -> None:
+    def __init__(self, store: SwarmStore, clock: Clock, interval: int) -> None:
         super().__init__(store, clock)
         self._interval = interval
-        self._rng = rng
 
     async def answer(self, query: Query, host: str) -> dict[bytes, Any]:
         """Count the peer in, and name others."""
@@ -108,15 +121,18 @@ class AnnounceResource(TrackerResource):
             left=_number(query, "left", default=1),
             key=_text(query, "key"),
         )
+        wanted = min(_number(query, "numwant", default=DEFAULT_NUMWANT), MOST_NUMWANT)
         now = self._clock.seconds()
         counts = await self._store.announce(
             info_hash, peer, event=event, expires=now + 2 * self._interval + 60, now=now
         )
-        wanted = min(_number(query, "numwant", default=DEFAULT_NUMWANT), MOST_NUMWANT)
         others: list[SwarmPeer] = []
         if event != "stopped":
             others = list(await self._store.peers(info_hash, peer, wanted, now=now))
-        return self._answer_of(counts, others, query)
+        return {
+            **self._answer_of(counts, others, query),
+            b"external ip": ipaddress.ip_address(host).packed,
+        }
 
     def _answer_of(
         self, counts: SwarmCounts, others: list[SwarmPeer], query: Query
@@ -162,22 +178,32 @@ class ScrapeResource(TrackerResource):
         return {b"files": files}
 
 
+class NothingHere(Resource):
+    """What stands for every other path: a sentence, not a page."""
+
+    isLeaf = True
+
+    def render(self, request: Request) -> bytes:
+        """Say what this is."""
+        return _page(request, 404, b"nothing here: this is a tracker, its path is /announce\n")
+
+
+class TrackerRoot(Resource):
+    """The way to the others."""
+
+    def getChild(self, path: bytes, request: Request) -> Resource:  # noqa: N802
+        """Nothing but what was put here."""
+        return NothingHere()
+
+
 def make_tracker_site(
-    store: SwarmStore,
-    clock: Clock,
-    *,
-    announce_interval: int = 1800,
-    rng: random.Random | None = None,
-) -> Site:
-    """The tracker as a site."""
-    root = Resource()
-    announce = AnnounceResource(store, clock, announce_interval, rng or random.SystemRandom())
-    root.putChild(b"announce", announce)
+    store: SwarmStore, clock: Clock, *, announce_interval: int = 1800
+) -> BoundedConnections:
+    """The tracker, to be listened with. `announce_interval` is in seconds."""
+    root = TrackerRoot()
+    root.putChild(b"announce", AnnounceResource(store, clock, announce_interval))
     root.putChild(b"scrape", ScrapeResource(store, clock))
-    site = Site(root, timeout=30)
-    site.noisy = False
-    site.log = lambda request: None  # type: ignore[method-assign]
-    return site
+    return BoundedConnections(TrackerSite(root, clock), clock)
 
 
 def parsed_query(raw: bytes) -> dict[str, list[bytes]]:
@@ -219,6 +245,12 @@ def _listed(peer: SwarmPeer, *, named: bool) -> dict[bytes, Any]:
     if named:
         entry[b"peer id"] = peer.peer_id
     return entry
+
+
+def _page(request: Request, status: int, sentence: bytes) -> bytes:
+    request.setResponseCode(status)
+    request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+    return sentence
 
 
 def _failure(sentence: str) -> bytes:
