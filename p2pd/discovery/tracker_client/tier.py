@@ -67,7 +67,10 @@ class Tier:
         for tracker in self.trackers:
             tracker.state.tier = number
             tracker.state.is_backup = tracker is not self.trackers[0]
-        if lost_first and self._timer is not None:
+        if self._round is not None:
+            self._round.waiting += new
+            self._be_patient(self._round)
+        elif lost_first and self._timer is not None:
             self._schedule(0.0)
 
     def start(self) -> None:
@@ -126,13 +129,18 @@ class Tier:
             return
         tracker = round_.waiting.pop(0)
         round_.asking += 1
-        if round_.waiting:
-            round_.next_call = self._owner.clock.callLater(PATIENCE, self._ask_next, round_)
+        self._be_patient(round_)
         event = self._event_for(tracker)
         asking: Deferred[Any] = tracker.announce(event)
         asking.addCallbacks(
             partial(self._answered, round_, tracker, event), partial(self._refused, round_)
         )
+
+    def _be_patient(self, round_: _Round) -> None:
+        """Give whoever is asked some time before the next one is asked too."""
+        planned = round_.next_call is not None and round_.next_call.active()
+        if round_.waiting and not planned:
+            round_.next_call = self._owner.clock.callLater(PATIENCE, self._ask_next, round_)
 
     def _event_for(self, tracker: Tracker) -> str:
         if not tracker.started:
