@@ -52,7 +52,7 @@ def _tracker_part(config: Config, reactor: Any) -> SitePart:
         "tracker",
         HttpPort("tracker.port", tracker.interface, tracker.port),
         lambda: make_tracker_site(
-            MemorySwarmStore(max_torrents=tracker.max_torrents),
+            MemorySwarmStore(max_torrents=tracker.max_torrents, max_all_peers=tracker.max_peers),
             reactor,
             announce_interval=tracker.announce_interval,
         ),

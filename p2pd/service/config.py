@@ -98,6 +98,9 @@ class TrackerSection:
         1800, whole(1, 86_400), "Seconds after which peers are told to announce again."
     )
     max_torrents: int = key(100_000, whole(1, 100_000_000), "Torrents to keep track of.")
+    max_peers: int = key(
+        250_000, whole(1, 100_000_000), "Peers to keep track of, over all torrents."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 from p2pd.service.config import SECTIONS, keys_of
@@ -53,3 +54,11 @@ def test_the_options_have_the_defaults_that_the_readme_gives() -> None:
         assert defaults[name] == f"``{keys_of(section)[key].default}``"
     for name, (section, key) in FOLDER_OPTIONS.items():
         assert defaults[name].strip("`") in keys_of(section)[key].metadata["doc"]
+
+
+def test_every_key_is_handed_to_somebody() -> None:
+    files = [path for path in (ROOT / "p2pd" / "service").glob("*.py") if path.stem != "config"]
+    text = "\n".join(path.read_text() for path in files)
+    for section in SECTIONS:
+        for name in keys_of(section):
+            assert re.search(rf"\.{name}\b", text), f"{section}.{name}"
