@@ -107,6 +107,7 @@ class UdpTracker:
         address = await self._resolve(url)
         for attempt in range(MAX_ATTEMPTS):
             wait = udp.FIRST_TIMEOUT * 2.0**attempt
+            fresh = True
             try:
                 connection, fresh = await self._connect(address, wait)
                 transaction = self._new_transaction()
