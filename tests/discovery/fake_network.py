@@ -41,7 +41,11 @@ class FakeReactor(Clock):
         receiver.resolutionComplete()
 
     def listenUDP(
-        self, port: int, protocol: Any, interface: str = "", maxPacketSize: int = 8192
+        self,
+        port: int,
+        protocol: Any,
+        interface: str = "",
+        maxPacketSize: int = 8192,  # noqa: N803 - Twisted's name
     ) -> FakeSocket:
         if self.cannot_listen is not None:
             raise self.cannot_listen

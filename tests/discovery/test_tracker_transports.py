@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
 from p2pd.discovery.tracker_client import names as names_module
@@ -52,19 +53,20 @@ def test_a_broken_url_is_said_in_words() -> None:
 
 def test_a_mistake_of_ours_is_an_error_in_words_too(monkeypatch: pytest.MonkeyPatch) -> None:
     made = transports(FakeReactor())
-    logged: list[dict[str, Any]] = []
-    monkeypatch.setattr(made.log, "failure", lambda form, **values: logged.append(values))
 
     async def broken(*args: Any) -> Any:
         raise ValueError("a mistake")
 
     for name in ("announce", "scrape"):
         monkeypatch.setattr(made._by_scheme["http"], name, broken)
-    for ask in (made.announce(SECRET, REQUEST), made.scrape(SECRET, [])):
-        found = outcome(ask)
-        assert isinstance(found.value, TrackerError)
-        assert str(found.value) == "cannot be asked: a mistake"
-    assert logged == [{"host": "192.0.2.1"}] * 2, "the rest of the URL may be a passkey"
+    with capturedLogs() as logged:
+        for ask in (made.announce(SECRET, REQUEST), made.scrape(SECRET, [])):
+            found = outcome(ask)
+            assert isinstance(found.value, TrackerError)
+            assert str(found.value) == "cannot be asked: a mistake"
+    lines = [formatEvent(event) for event in logged]
+    # The rest of the URL may be a passkey.
+    assert lines == ["asking the tracker at 192.0.2.1 failed"] * 2
 
 
 def test_one_slow_tracker_takes_no_places_from_another() -> None:
