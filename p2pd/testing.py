@@ -1,19 +1,23 @@
 """What tests of p2pd, and of anything built on it, use in place of sockets, threads and a database.
 
 `MemoryNetwork` carries streams between nodes on a virtual clock; `InlineDisk` runs disk jobs at
-once; `MemoryStore` forgets everything at the end. Whole sessions run on them, without a real
-socket and without waiting.
+once; `MemoryStore` forgets everything at the end. Whole sessions run on them (testing_nodes.py),
+without a real socket and without waiting.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Callable, Sequence, TypeVar
+from dataclasses import replace
+from typing import Any, Callable, Coroutine, Sequence, TypeVar, cast
 
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import StateError
+from p2pd.state.resume import TorrentRecord
 from p2pd.transports.interfaces import (
     Buffer,
     Connected,
@@ -108,6 +112,35 @@ class MemoryNetwork:
         """A transport for the node at this IP address."""
         return MemoryTransport(self, host)
 
+    def run(self, seconds: float) -> None:
+        """Let so much time pass; everything happens at its own moment, in order."""
+        end = self.clock.seconds() + seconds
+        while (due := self._next_due()) is not None and due <= end:
+            self.clock.advance(max(0.0, due - self.clock.seconds()))
+        self.clock.advance(max(0.0, end - self.clock.seconds()))
+
+    def run_until(self, condition: Callable[[], Any], limit: float = 60.0) -> None:
+        """Let time pass until the condition holds. Raises AssertionError after `limit` seconds."""
+        end = self.clock.seconds() + limit
+        while not condition():
+            due = self._next_due()
+            if due is None or due > end:
+                raise AssertionError(f"not within {limit} seconds")
+            self.clock.advance(max(0.0, due - self.clock.seconds()))
+
+    def result(self, work: Coroutine[Any, Any, T] | Deferred[T], limit: float = 60.0) -> T:
+        """Let time pass until the work is done; its result, or what it raised."""
+        ended: list[Any] = []
+        started = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)
+        started.addBoth(ended.append)
+        self.run_until(lambda: ended, limit)
+        if isinstance(ended[0], Failure):
+            ended[0].raiseException()
+        return cast(T, ended[0])
+
+    def _next_due(self) -> float | None:
+        return min((call.getTime() for call in self.clock.getDelayedCalls()), default=None)
+
 
 class MemoryTransport:
     """A StreamTransport on a MemoryNetwork."""
@@ -178,3 +211,54 @@ class InlineDisk:
         result: Deferred[T] = Deferred()
         self._clock.callLater(0, lambda: execute(job, *args).chainDeferred(result))
         return result
+
+
+class MemoryStore:
+    """A TorrentStore that keeps copies of the records in memory; see state.resume.TorrentStore.
+
+    `fault`, when set, is what every write fails with.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[int, TorrentRecord] = {}
+        self.fault: StateError | None = None
+        self._last_id = 0
+
+    def load_all(self) -> Deferred[list[TorrentRecord]]:
+        """Every torrent, by id."""
+        return succeed([replace(row) for row in self.rows.values()])
+
+    async def add(self, record: TorrentRecord) -> None:
+        """Insert it; its `id` is set."""
+        self._check()
+        self._last_id += 1
+        record.id = self._last_id
+        self.rows[record.id] = replace(record)
+
+    async def save(self, record: TorrentRecord) -> None:
+        """Write the whole row."""
+        self._check()
+        if record.id in self.rows:
+            self.rows[record.id] = replace(record)
+
+    async def save_progress(self, record: TorrentRecord) -> None:
+        """Write what changes while it runs."""
+        self._check()
+        row = self.rows.get(record.id)
+        if row is not None:
+            for name in ("pieces", "uploaded", "downloaded", "corrupt", "completed_at"):
+                setattr(row, name, getattr(record, name))
+
+    async def remove(self, id_: int) -> None:
+        """Forget a torrent."""
+        self._check()
+        self.rows.pop(id_, None)
+
+    async def mark_running(self) -> None:
+        """No record is clean until it is saved as such."""
+        for row in self.rows.values():
+            row.clean = False
+
+    def _check(self) -> None:
+        if self.fault is not None:
+            raise self.fault

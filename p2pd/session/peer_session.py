@@ -115,8 +115,12 @@ class PeerSession:
         self.flush()
 
     def metadata_arrived(self, content: TorrentContent) -> None:
-        """The torrent knows its pieces now: what the peer said of them before has a meaning."""
+        """The torrent knows its pieces now: what the peer said of them before has a meaning.
+
+        Said again, our extension handshake tells a peer that still lacks the metadata to ask us.
+        """
         self._attach(content)
+        self.extensions.greet()
         announce_haves = content.have.count and not self.closed
         if announce_haves:
             for piece in content.have:

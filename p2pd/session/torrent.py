@@ -202,6 +202,8 @@ class Torrent:
             await self.host.disk.run("write", content.storage.prepare)
         for peer in self.peers:
             peer.metadata_arrived(content)
+        if self.layers is not None:
+            self.layers.tick(self.seconds(), list(self.peers))
         self._settle_completion(downloaded=False)
 
     def selection_changed(self) -> None:

@@ -21,6 +21,9 @@ ASKED_PER_PEER = 4
 ANSWER_SECONDS = 20.0
 """Seconds after which an unanswered hash request goes to another peer."""
 
+ASK_AGAIN_SECONDS = 10.0
+"""Seconds after which a peer that could not answer is asked again: it may know more by then."""
+
 ANSWERS_AT_ONCE = 8
 """Hash requests that may wait for the disk, over all peers; more are rejected."""
 
@@ -47,7 +50,7 @@ class PieceLayerExchange:
         self._trees: dict[bytes, tuple[MerkleTree, int]] = {}
         self._incomplete: dict[bytes, MerkleTree] = {}
         self._asked: dict[Wanted, tuple[PeerSession, float]] = {}
-        self._refused: dict[Wanted, set[PeerSession]] = {}
+        self._refused: dict[Wanted, dict[PeerSession, float]] = {}
         self._answering = 0
         metainfo = content.metainfo
         for root in metainfo.missing_piece_layers():
@@ -75,7 +78,7 @@ class PieceLayerExchange:
         for wanted in [w for w, (asked, _) in self._asked.items() if asked is peer]:
             del self._asked[wanted]
         for refused in self._refused.values():
-            refused.discard(peer)
+            refused.pop(peer, None)
 
     def received(self, peer: PeerSession, message: HashRequest | Hashes | HashReject) -> None:
         """A message about hashes. Raises FormatError."""
@@ -100,14 +103,16 @@ class PieceLayerExchange:
 
     def _ask(self, peer: PeerSession) -> None:
         room = ASKED_PER_PEER - sum(asked is peer for asked, _ in self._asked.values())
+        now = self._owner.seconds()
         for root, tree in self._incomplete.items():
             for range_ in tree.missing_ranges():
                 if room <= 0:
                     return
                 wanted = (root, range_)
-                if wanted in self._asked or peer in self._refused.get(wanted, ()):
+                again_at = self._refused.get(wanted, {}).get(peer, now)
+                if wanted in self._asked or now < again_at:
                     continue
-                self._asked[wanted] = (peer, self._owner.seconds())
+                self._asked[wanted] = (peer, now)
                 peer.send(
                     HashRequest(
                         root, range_.base_layer, range_.index, range_.length, range_.proof_layers
@@ -130,7 +135,8 @@ class PieceLayerExchange:
 
     def _refuse(self, wanted: Wanted, peer: PeerSession) -> None:
         self._asked.pop(wanted, None)
-        self._refused.setdefault(wanted, set()).add(peer)
+        again_at = self._owner.seconds() + ASK_AGAIN_SECONDS
+        self._refused.setdefault(wanted, {})[peer] = again_at
 
     # -- answering -----------------------------------------------------------------------------
 

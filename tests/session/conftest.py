@@ -1,0 +1,29 @@
+"""The virtual network that sessions meet on, and data to share."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from twisted.internet.task import Clock
+
+from p2pd.testing import MemoryNetwork
+
+
+@pytest.fixture
+def network() -> MemoryNetwork:
+    """A network of its own for each test."""
+    return MemoryNetwork(Clock())
+
+
+@pytest.fixture
+def contents() -> dict[str, bytes]:
+    """Files that share pieces, fill pieces, and are empty."""
+    rng = random.Random(7)
+    return {
+        "a.bin": rng.randbytes(150_000),
+        "deep/b.bin": rng.randbytes(70_001),
+        "deep/c.txt": b"short",
+        "empty": b"",
+        "z.bin": rng.randbytes(65_536),
+    }
