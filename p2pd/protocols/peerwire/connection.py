@@ -1,6 +1,6 @@
 """One connection of the peer wire protocol as a state machine: bytes in, events out, and back.
 
-It covers the handshake (BEP 3), the framing and order of messages (BEP 3, 6), keep-alives and
+It covers the handshake (BEP 3), the framing of messages (BEP 3, 6), keep-alives and
 silence. It knows no socket, no clock and no torrent: whether a piece exists is for others to say.
 """
 
@@ -54,7 +54,7 @@ class PeerWire:
 
     __slots__ = (
         "initiator", "local", "remote", "unknown_messages", "_broken", "_fast_refused",
-        "_last_received", "_last_sent", "_max_message", "_now", "_opening_over", "_out", "_tail",
+        "_last_received", "_last_sent", "_max_message", "_now", "_out", "_tail",
         "_timed_out",
     )  # fmt: skip
 
@@ -68,7 +68,6 @@ class PeerWire:
         self._tail = bytearray()
         self._broken = ""
         self._fast_refused = True
-        self._opening_over = False
         self._timed_out = False
         self._now = self._last_received = self._last_sent = now
 
@@ -195,7 +194,6 @@ class PeerWire:
                     if after > end:
                         break
                     append(new(Block, (piece, begin, view[start + 13 : after])))
-                    self._opening_over = True
                     start = after
                     continue
             after = self._read_message(view, start, end, events)
@@ -223,24 +221,19 @@ class PeerWire:
         if kind is UNKNOWN:
             self.unknown_messages += 1
         else:
-            self._check_order(kind)
+            self._check_agreed(kind)
             events.append(kind.read(view, start + 5, after))
         return after
 
-    def _check_order(self, kind: Kind) -> None:
-        """BEP 6 needs both sides; all pieces are told once, before anything about a piece.
+    def _check_agreed(self, kind: Kind) -> None:
+        """BEP 6 needs both sides.
 
-        The letter of BEP 3 has the bitfield first of all, but clients in use send extension
-        handshakes before it, and send it late when they had no metadata.
+        When all pieces are told is not checked. The letter of BEP 3 has the bitfield first of all,
+        but clients in use send others before it, send it late when they had no metadata, and send
+        it again instead of many haves.
         """
         if kind.fast and self._fast_refused:
             raise FormatError(f"{kind.name} message although the fast extension is not agreed on")
-        if kind.opening:
-            if self._opening_over:
-                raise FormatError(f"{kind.name} message is not the first about pieces")
-            self._opening_over = True
-        elif kind.about_pieces:
-            self._opening_over = True
 
     def _finish_tail(self, view: memoryview, events: list[Event]) -> int:
         """Join to the kept bytes what their one message lacks. How many bytes of `view` it took."""

@@ -34,8 +34,7 @@ _HASH_RANGE = struct.Struct(">32sIIII")
 class Kind(NamedTuple):
     """What is fixed about one kind of message.
 
-    `shortest` and `longest` count the id and the payload. `fast` kinds need BEP 6. `opening` kinds
-    tell all pieces at once, and so may not follow a kind that is `about_pieces`.
+    `shortest` and `longest` count the id and the payload. `fast` kinds need BEP 6.
     """
 
     name: str
@@ -43,8 +42,6 @@ class Kind(NamedTuple):
     longest: int
     read: Reader
     fast: bool = False
-    opening: bool = False
-    about_pieces: bool = False
 
 
 def check_length(kind: Kind, length: int, max_message: int = MAX_MESSAGE) -> None:
@@ -100,17 +97,16 @@ KINDS: dict[int, Kind] = {
     MessageId.UNCHOKE: Kind("unchoke", 1, 1, _bare(wire.Unchoke())),
     MessageId.INTERESTED: Kind("interested", 1, 1, _bare(wire.Interested())),
     MessageId.NOT_INTERESTED: Kind("not interested", 1, 1, _bare(wire.NotInterested())),
-    MessageId.HAVE: Kind("have", 5, 5, _of_piece(wire.Have), about_pieces=True),
-    MessageId.BITFIELD: Kind("bitfield", 1, MAX_BITFIELD, _read_bitfield, opening=True),
-    MessageId.REQUEST: Kind("request", 13, 13, _of_block(wire.Request), about_pieces=True),
-    MessageId.BLOCK: Kind("piece", 10, 9 + MAX_BLOCK, _read_block, about_pieces=True),
-    MessageId.CANCEL: Kind("cancel", 13, 13, _of_block(wire.Cancel), about_pieces=True),
+    MessageId.HAVE: Kind("have", 5, 5, _of_piece(wire.Have)),
+    MessageId.BITFIELD: Kind("bitfield", 1, MAX_BITFIELD, _read_bitfield),
+    MessageId.REQUEST: Kind("request", 13, 13, _of_block(wire.Request)),
+    MessageId.BLOCK: Kind("piece", 10, 9 + MAX_BLOCK, _read_block),
+    MessageId.CANCEL: Kind("cancel", 13, 13, _of_block(wire.Cancel)),
     MessageId.PORT: Kind("port", 3, 3, _read_port),
-    MessageId.SUGGEST: Kind("suggest", 5, 5, _of_piece(wire.Suggest), True, about_pieces=True),
-    MessageId.HAVE_ALL: Kind("have all", 1, 1, _bare(wire.HaveAll()), True, opening=True),
-    MessageId.HAVE_NONE: Kind("have none", 1, 1, _bare(wire.HaveNone()), True, opening=True),
-    MessageId.REJECT: Kind("reject", 13, 13, _of_block(wire.Reject), True, about_pieces=True),
-    # Allowed fast may name pieces that the sender does not have, so it does not state pieces.
+    MessageId.SUGGEST: Kind("suggest", 5, 5, _of_piece(wire.Suggest), True),
+    MessageId.HAVE_ALL: Kind("have all", 1, 1, _bare(wire.HaveAll()), True),
+    MessageId.HAVE_NONE: Kind("have none", 1, 1, _bare(wire.HaveNone()), True),
+    MessageId.REJECT: Kind("reject", 13, 13, _of_block(wire.Reject), True),
     MessageId.ALLOWED_FAST: Kind("allowed fast", 5, 5, _of_piece(wire.AllowedFast), True),
     MessageId.EXTENDED: Kind("extended", 2, 0, _read_extended),
     MessageId.HASH_REQUEST: Kind("hash request", 49, 49, _of_hash_range(wire.HashRequest)),
