@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Iterable
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import FormatError
@@ -65,6 +66,18 @@ class ScrapeCounts:
     seeders: int = -1
     leechers: int = -1
     downloads: int = -1
+
+
+def usable(peers: Iterable[PeerAddress]) -> tuple[PeerAddress, ...]:
+    """At most 2000 peers, each once, without addresses that nobody can be at."""
+    return tuple(islice(dict.fromkeys(peer for peer in peers if _is_somewhere(peer)), MAX_PEERS))
+
+
+def _is_somewhere(peer: PeerAddress) -> bool:
+    """False for port 0, "this network", multicast, broadcast and what is reserved beside it."""
+    if peer.is_ipv6:
+        return bool(peer.port) and peer.host != "::" and not peer.host.startswith("ff")
+    return bool(peer.port) and 0 < int(peer.host.partition(".")[0]) < 224
 
 
 def clamped_interval(value: Any) -> int:

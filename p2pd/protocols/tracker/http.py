@@ -17,6 +17,7 @@ from p2pd.protocols.tracker.announce import (
     clamped_interval,
     count,
     printable,
+    usable,
 )
 
 MAX_ANSWER = 2 * 1024 * 1024
@@ -71,7 +72,7 @@ def parse_announce(body: bytes) -> AnnounceAnswer:
     answer = _dictionary(body)
     warning = answer.get(b"warning message")
     return AnnounceAnswer(
-        peers=tuple(_peers(answer)[:MAX_PEERS]),
+        peers=usable(_peers(answer)),
         interval=clamped_interval(answer.get(b"interval")),
         min_interval=max(0, min(count(answer.get(b"min interval")), LONGEST_RETRY)),
         seeders=count(answer.get(b"complete")),
@@ -110,7 +111,8 @@ def _with_query(url: str, query: list[str]) -> str:
 
 def _dictionary(body: bytes) -> dict[bytes, Any]:
     try:
-        answer = bencode.decode(body, strict_order=False, max_size=MAX_ANSWER)
+        # Some scripts end their answer with an empty line.
+        answer = bencode.decode(body.rstrip(b"\r\n"), strict_order=False, max_size=MAX_ANSWER)
     except FormatError:
         if body.lstrip()[:1] == b"<":
             raise TrackerError("it answered a web page, not a tracker's answer") from None

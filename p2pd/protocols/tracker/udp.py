@@ -13,6 +13,7 @@ from p2pd.protocols.tracker.announce import (
     TrackerError,
     clamped_interval,
     printable,
+    usable,
 )
 
 PROTOCOL_ID = 0x41727101980
@@ -83,7 +84,7 @@ def parse_announce(packet: bytes, *, ipv6: bool) -> AnnounceAnswer:
     size = COMPACT_V6_SIZE if ipv6 else COMPACT_V4_SIZE
     peers = packet[20 : 20 + size * MAX_PEERS]
     return AnnounceAnswer(
-        peers=tuple(unpack_compact(peers, ipv6=ipv6, limit=MAX_PEERS)),
+        peers=usable(unpack_compact(peers, ipv6=ipv6, limit=MAX_PEERS)),
         interval=clamped_interval(interval),
         seeders=min(seeders, 2**31 - 1),
         leechers=min(leechers, 2**31 - 1),

@@ -172,15 +172,38 @@ def test_peers_that_are_none(peers):
 
 
 def test_a_ragged_end_costs_only_the_last_peer():
-    assert len(parsed(peers=b"\x0a\x00\x00\x01\x1a\xe1" * 3 + b"\x0a\x00").peers) == 3
+    assert len(parsed(peers=many(3, 4) + b"\x0a\x00").peers) == 3
+
+
+def many(count, host_size):
+    """So many compact peers, all different."""
+    return b"".join(b"\x0b" * host_size + (1 + at).to_bytes(2, "big") for at in range(count))
+
+
+def test_each_peer_is_named_once():
+    one = b"\x0a\x00\x00\x01\x1a\xe1"
+    assert parsed(peers=one * 3).peers == (PeerAddress("10.0.0.1", 6881),)
+    mapped = bytes(10) + b"\xff\xff" + one
+    assert parsed(peers=one, peers6=mapped).peers == (PeerAddress("10.0.0.1", 6881),)
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "::", "ff02::1", "::ffff:0:0"]
+)
+def test_addresses_that_nobody_can_be_at_are_left_out(host):
+    assert parsed(peers=[{b"ip": host.encode(), b"port": 6881}]).peers == ()
+
+
+def test_an_empty_line_at_the_end_is_forgiven():
+    assert http.parse_announce(b"d8:intervali60ee\r\n").interval == 60
 
 
 @pytest.mark.parametrize("key", ["peers", "peers6"])
 def test_the_number_of_peers_is_bounded(key):
-    assert len(parsed(**{key: b"\x01" * 18 * 5000}).peers) <= MAX_PEERS
+    assert len(parsed(**{key: many(5000, 16 if key == "peers6" else 4)}).peers) == MAX_PEERS
     listed = [{b"ip": b"10.0.0.1", b"port": 1 + at % 60_000} for at in range(5000)]
     assert len(parsed(peers=listed).peers) == MAX_PEERS
-    both = parsed(peers=b"\x01" * 6 * 5000, peers6=b"\x01" * 18 * 5000)
+    both = parsed(peers=many(5000, 4), peers6=many(5000, 16))
     assert len(both.peers) == MAX_PEERS
 
 
