@@ -9,13 +9,17 @@ import zlib
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectionAborted,
+    ConnectionClosed,
+    DNSLookupError,
+)
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import (
     Agent,
-    BrowserLikePolicyForHTTPS,
     ResponseDone,
     ResponseFailed,
     ResponseNeverReceived,
@@ -26,6 +30,7 @@ from twisted.web.iweb import IAgent
 
 from p2pd import __version__
 from p2pd.base.clock import Clock
+from p2pd.discovery.tracker_client.bounded_endpoints import BoundedEndpoints
 from p2pd.discovery.tracker_client.names import Names
 from p2pd.discovery.tracker_client.request_target import RequestTarget, redirected
 from p2pd.protocols.tracker import http
@@ -38,18 +43,17 @@ from p2pd.protocols.tracker.announce import (
 )
 
 REDIRECTS = 5
-CONNECT_SECONDS = 15.0
+GRACE_SECONDS = 10.0
 _REDIRECT_CODES = (301, 302, 303, 307, 308)
 
 
-def make_agent(reactor: Any, interface: str = "") -> IAgent:
-    """An agent that binds to `interface` (empty: any). It follows no redirects by itself."""
-    agent: IAgent = Agent(
-        reactor,
-        contextFactory=BrowserLikePolicyForHTTPS(),
-        connectTimeout=CONNECT_SECONDS,
-        bindAddress=(interface.encode(), 0) if interface else None,
-    )
+def make_agent(reactor: Any, interface: str = "", timeout: float = 30.0) -> IAgent:
+    """An agent that binds to `interface` (empty: any). It follows no redirects by itself.
+
+    Its connections end for good some seconds after `timeout`.
+    """
+    endpoints = BoundedEndpoints(reactor, interface, timeout + GRACE_SECONDS)
+    agent: IAgent = Agent.usingEndpointFactory(reactor, endpoints)
     return agent
 
 
@@ -201,6 +205,8 @@ def _words(problem: Exception) -> str:
 
 def _response_words(problem: ResponseFailed) -> str:
     for failure in problem.reasons:
+        if failure.check(ConnectionAborted):  # by BoundedEndpoints: cancelling has other ways
+            return "it sends without end"
         kind, words = failure.type.__name__, failure.getErrorMessage().lower()
         if "certificate" in words or kind in ("VerificationError", "CertificateError"):
             return "its TLS certificate cannot be verified"

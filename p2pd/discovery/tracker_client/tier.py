@@ -34,11 +34,12 @@ PeersFound = Callable[[Sequence[PeerAddress], str], None]
 class _Round:
     """One search for a tracker that answers."""
 
-    __slots__ = ("asking", "next_call", "retry_in", "waiting")
+    __slots__ = ("asking", "freed", "next_call", "retry_in", "waiting")
 
     def __init__(self, trackers: list[Tracker]) -> None:
         self.waiting = trackers
         self.asking = 0
+        self.freed = 0
         self.retry_in: float | None = None
         self.next_call: DelayedCall | None = None
 
@@ -176,7 +177,12 @@ class Tier:
         """One tracker of the round is of no use: on to the next, if there is one."""
         round_.asking -= 1
         _cancel(round_.next_call)
-        self._ask_next(round_)
+        round_.freed += 1
+        if round_.freed > 1:
+            return  # to the loop below: hundreds that refuse at once must not nest
+        while round_.freed:
+            self._ask_next(round_)
+            round_.freed -= 1
         if not round_.asking and round_ is self._round:
             self._end(round_)
             self._failures += 1

@@ -50,7 +50,7 @@ class TrackerTransports:
         agent: Any = None,
     ) -> None:
         names = Names(reactor)
-        web = HttpTracker(agent or make_agent(reactor, interface), reactor, names, timeout)
+        web = HttpTracker(agent or make_agent(reactor, interface, timeout), reactor, names, timeout)
         self._udp = UdpTracker(reactor, rng, names, interface=interface, timeout=timeout)
         self._by_scheme: dict[str, TrackerTransport] = {
             "http": web,

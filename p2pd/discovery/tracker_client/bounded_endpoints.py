@@ -1,0 +1,104 @@
+"""Connections to HTTP trackers that end by themselves, whatever the tracker does.
+
+So many bytes and so many seconds, counted below HTTP and TLS: an endless row of headers, a TLS
+connection that is never closed, a body that nobody reads cannot keep memory or a socket.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint, ITransport
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+from twisted.web.client import URI, BrowserLikePolicyForHTTPS
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from p2pd.base.clock import Clock, DelayedCall
+from p2pd.discovery.tracker_client.udp_sockets import WILDCARDS
+
+CONNECT_SECONDS = 15.0
+MOST_RECEIVED = 2 * 1024 * 1024 + 256 * 1024
+"""Bytes: the longest answer, and room for its headers and for TLS."""
+
+
+class BoundedConnection(ProtocolWrapper):
+    """A connection that is aborted when it brought too much or is too old."""
+
+    factory: _BoundedFactory
+    _received = 0
+    _end: DelayedCall | None = None
+
+    def makeConnection(self, transport: ITransport) -> None:  # noqa: N802 - Twisted's name
+        """It is there."""
+        self._end = self.factory.clock.callLater(self.factory.seconds, self._cut)
+        super().makeConnection(transport)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        """Count, and pass on what is within the bound."""
+        self._received += len(data)
+        if self._received > MOST_RECEIVED:
+            self._cut()
+        else:
+            super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
+        """It is gone."""
+        if self._end is not None and self._end.active():
+            self._end.cancel()
+        super().connectionLost(reason)
+
+    def _cut(self) -> None:
+        self.abortConnection()
+
+
+class _BoundedFactory(WrappingFactory[BoundedConnection]):
+    protocol = BoundedConnection
+    noisy = False
+
+    def __init__(self, wrapped: Any, clock: Clock, seconds: float) -> None:
+        super().__init__(wrapped)
+        self.clock = clock
+        self.seconds = seconds
+
+
+@implementer(IStreamClientEndpoint)
+class _BoundedEndpoint:
+    def __init__(self, endpoint: IStreamClientEndpoint, clock: Clock, seconds: float) -> None:
+        self._endpoint = endpoint
+        self._clock = clock
+        self._seconds = seconds
+
+    def connect(self, protocolFactory: Any) -> Any:  # noqa: N803 - Twisted's name
+        """The protocol that the factory made, behind the bound."""
+        factory = _BoundedFactory(protocolFactory, self._clock, self._seconds)
+        connecting: Any = self._endpoint.connect(factory)
+        return connecting.addCallback(lambda made: made.wrappedProtocol)
+
+
+@implementer(IAgentEndpointFactory)
+class BoundedEndpoints:
+    """Where an Agent connects to: from `interface` (empty: any), for `seconds` at most."""
+
+    def __init__(self, reactor: Any, interface: str, seconds: float) -> None:
+        self._reactor = reactor
+        self._bind = None if interface in WILDCARDS else (interface, 0)
+        self._seconds = seconds
+        self._policy = BrowserLikePolicyForHTTPS()
+
+    def endpointForURI(self, uri: URI) -> Any:  # noqa: N802 - Twisted's name
+        """An endpoint for ``http:`` or ``https:``, whose certificate is verified."""
+        tcp = HostnameEndpoint(
+            self._reactor,
+            uri.host.decode("ascii"),
+            uri.port,
+            timeout=CONNECT_SECONDS,
+            bindAddress=self._bind,
+        )
+        bounded = _BoundedEndpoint(tcp, self._reactor, self._seconds)
+        if uri.scheme == b"https":
+            return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), bounded)
+        return bounded

@@ -1,0 +1,97 @@
+"""Connections to HTTP trackers end by themselves: after so many bytes, after so many seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.error import ConnectionAborted
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseFailed
+
+from p2pd.discovery.tracker_client import bounded_endpoints
+from p2pd.discovery.tracker_client.http_tracker import GRACE_SECONDS, make_agent
+
+
+class TcpTransport(StringTransport):
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """TLS asks for it."""
+
+
+class Asked:
+    """One request of an agent, whose TCP connection a test plays."""
+
+    def __init__(self, url: bytes = b"http://127.0.0.1:6969/announce", interface: str = "") -> None:
+        self.reactor = MemoryReactorClock()
+        self.results: list[Any] = []
+        asking = make_agent(self.reactor, interface, 30.0).request(b"GET", url)
+        asking.addBoth(self.results.append)
+        self.reactor.advance(0)
+        self.host, self.port, self.factory, _, self.bound_to = self.reactor.tcpClients[0]
+        self.transport = TcpTransport()
+        self.protocol = self.factory.buildProtocol(None)
+        self.protocol.makeConnection(self.transport)
+
+    def send(self, data: bytes) -> None:
+        self.protocol.dataReceived(data)
+
+    def lost(self) -> None:
+        self.protocol.connectionLost(Failure(ConnectionAborted()))
+
+
+def test_an_ordinary_answer_passes() -> None:
+    asked = Asked()
+    assert asked.transport.value().startswith(b"GET /announce HTTP/1.1\r\n")
+    asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nde")
+    assert asked.results[0].code == 200
+    assert not asked.transport.disconnected
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"X-Endless: " + b"x" * 4000 + b"\r\n",
+        b" folded " + b"x" * 4000 + b"\r\n",
+    ],
+)
+def test_endless_headers_are_cut_off(endless: bytes) -> None:
+    asked = Asked()
+    asked.send(b"HTTP/1.1 200 OK\r\nX: y\r\n")
+    sent = 0
+    while not asked.transport.disconnected and sent < 2 * bounded_endpoints.MOST_RECEIVED:
+        asked.send(endless)
+        sent += len(endless)
+    assert sent <= bounded_endpoints.MOST_RECEIVED + len(endless)
+    asked.lost()
+    assert isinstance(asked.results[0].value, ResponseFailed)
+
+
+def test_an_old_connection_is_cut_although_nobody_waits_for_it() -> None:
+    asked = Asked()
+    asked.send(b"HTTP/1.1 200 OK\r\n\r\n")
+    asked.reactor.advance(30.0 + GRACE_SECONDS - 1)
+    assert not asked.transport.disconnected
+    asked.reactor.advance(2)
+    assert asked.transport.disconnected
+
+
+def test_a_connection_that_ended_leaves_no_timer() -> None:
+    asked = Asked()
+    asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    asked.lost()
+    assert not asked.reactor.getDelayedCalls()
+
+
+@pytest.mark.parametrize(
+    ("interface", "bound_to"),
+    [("", None), ("0.0.0.0", None), ("::", None), ("192.0.2.9", ("192.0.2.9", 0))],
+)
+def test_it_connects_from_the_interface(interface: str, bound_to: object) -> None:
+    assert Asked(interface=interface).bound_to == bound_to
+
+
+def test_https_begins_with_tls() -> None:
+    asked = Asked(b"https://127.0.0.1/announce")
+    assert asked.port == 443
+    assert asked.transport.value().startswith(b"\x16\x03")
