@@ -1,7 +1,7 @@
 """What tests of p2pd, and of anything built on it, use in place of sockets, threads and a database.
 
-`MemoryNetwork` carries streams between nodes on a virtual clock; `InlineDisk` runs disk jobs at
-once; `MemoryStore` forgets everything at the end. Whole sessions run on them (testing_nodes.py),
+`MemoryNetwork` carries streams between nodes on a virtual clock; `InlineDisk` runs disk jobs
+in turn; `MemoryStore` forgets everything at the end. Whole sessions run on them (testing_nodes.py),
 without a real socket and without waiting.
 """
 
@@ -201,15 +201,16 @@ class _Listening:
 
 
 class InlineDisk:
-    """A disk queue without threads: a job runs at once, its result comes on the next turn."""
+    """A disk queue without threads: every job takes `seconds`, of the clock's time."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, seconds: float = 0.0) -> None:
         self._clock = clock
+        self._seconds = seconds
 
     def run(self, kind: str, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run `job(*args)`; see storage.disk_queue.DiskQueue."""
         result: Deferred[T] = Deferred()
-        self._clock.callLater(0, lambda: execute(job, *args).chainDeferred(result))
+        self._clock.callLater(self._seconds, lambda: execute(job, *args).chainDeferred(result))
         return result
 
 

@@ -1,8 +1,9 @@
-"""Whole nodes on the virtual network of testing.py: sessions, and peers that do as they are told."""
+"""Whole nodes on the network of testing.py: sessions, and peers that do as they are told."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any, Callable, Mapping, Sequence, TypeVar, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -100,7 +101,8 @@ class SimNode:
     def add(self, torrent: bytes | str, **options: Any) -> Torrent:
         """Add a .torrent's bytes or a magnet link, and wait until it is opened."""
         kind = "magnet" if isinstance(torrent, str) else "torrent"
-        added = self.network.result(self.control.add(AddTorrent(**{kind: torrent}, **options)))
+        request = replace(AddTorrent(**options), **{kind: torrent})
+        added = self.network.result(self.control.add(request))
         found = self.session.torrents.by_id(added.torrent.id)
         assert found is not None
         self.network.run_until(lambda: not found.opening.busy)
@@ -142,7 +144,7 @@ class SimNode:
             wall=lambda: 1_700_000_000.0 + self.network.clock.seconds(),
             rng=random.Random(seed),
             transport=self.network.transport(self.address.host),
-            disk=cast(Any, InlineDisk(self.network.clock)),
+            disk=cast(Any, InlineDisk(self.network.clock, seconds=0.001)),
             store=cast(Any, self.store),
             make_storage=self._make_storage,
             make_announcer=cast(Any, self._make_announcer),

@@ -165,6 +165,8 @@ class PeerDownload:
                 self._peer.send(Cancel(*request))
             self._cancelled += len(overdue)
             pieces.forget_requests(self._peer)
+            # Others come first, but it is asked again: it may be the only one, and awake by then.
+            self._peer.nothing_to_ask()
 
     def close(self) -> None:
         """The peer is gone; what was asked of it goes back to the pool."""

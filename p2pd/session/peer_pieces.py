@@ -43,6 +43,8 @@ class PeerPieces:
         """
         content = self._content
         if content is None:
+            if not isinstance(message, wire.Have):
+                self._early.clear()  # it says all; a bitfield is long, and may come many times
             if len(self._early) < EARLY_LIMIT:
                 self._early.append(message)
             return None

@@ -72,8 +72,10 @@ class Torrent:
 
     async def open(self, metainfo: Metainfo | None) -> None:
         """See what of it is on disk, then run if the user wants it to."""
-        if metainfo is None or await self.opening.open(metainfo):
+        if metainfo is None:
             await self.start_unless_paused()
+        else:
+            await self._go_on(checked=await self.opening.open(metainfo))
 
     async def start(self) -> None:
         """Run; when it is being opened or checked, as soon as that is over."""
@@ -93,6 +95,7 @@ class Torrent:
         if self.record.paused or self.running or self.host.closing:
             return
         self.running = True
+        self.record.clean = False
         self.started_at = self.host.wall()
         self.host.activated(self)
         self.announcer.start()
@@ -124,10 +127,20 @@ class Torrent:
         content = self.content
         if content is None or self.opening.busy or self.opening.check is not None:
             return
-        await self.halt()
-        self.error = ""
-        self._doubtful = False
-        if await self.opening.verify(content):
+        # Busy from here on: a start, or another verify, may come while this one hangs up.
+        self.opening.busy = True
+        try:
+            await self.halt()
+            self.error = ""
+            checked = await self.opening.verify(content)
+        finally:
+            self.opening.busy = False
+        await self._go_on(checked=checked)
+
+    async def _go_on(self, *, checked: bool) -> None:
+        """A check is over: run if the user wants it to. One that was given up is due again."""
+        self._doubtful = not checked and self.content is not None
+        if not self.error:
             await self.start_unless_paused()
 
     async def start_unless_paused(self) -> None:
@@ -192,7 +205,7 @@ class Torrent:
         self._background(self._adopt_metadata(info_bytes))
 
     async def _adopt_metadata(self, info_bytes: bytes) -> None:
-        metainfo = await self.opening.adopt(info_bytes)
+        metainfo, checked = await self.opening.adopt(info_bytes)
         content = self.content
         if metainfo is None or content is None:
             return
@@ -205,6 +218,7 @@ class Torrent:
         if self.layers is not None:
             self.layers.tick(self.seconds(), list(self.peers))
         self._settle_completion(downloaded=False)
+        await self._go_on(checked=checked)
 
     def selection_changed(self) -> None:
         """Other files are wanted now: ask for them, or be done."""

@@ -68,7 +68,8 @@ class MetadataExchange:
             self._take(peer, message)
         elif isinstance(message, MetadataReject):
             self._refused[peer] = self._refused.get(peer, 0) + 1
-            self._asked.pop(message.piece, None)
+            if self._is_asked(peer, message.piece):
+                del self._asked[message.piece]
 
     def tick(self, now: float, peers: list[PeerSession]) -> None:
         """Once a second while metadata is missing: overdue requests go to somebody else."""
@@ -101,12 +102,17 @@ class MetadataExchange:
                 peer.extensions.send(NAME, MetadataRequest(piece).encode())
                 room -= 1
 
+    def _is_asked(self, peer: PeerSession, piece: int) -> bool:
+        """Whether it is this peer's turn: nobody may end what was asked of another."""
+        asked = self._asked.get(piece)
+        return asked is not None and asked[0] is peer
+
     def _take(self, peer: PeerSession, message: MetadataData) -> None:
         if self._info is not None:
             return
-        asked = self._asked.pop(message.piece, None)
-        if asked is None or asked[0] is not peer:
+        if not self._is_asked(peer, message.piece):
             return
+        del self._asked[message.piece]
         info = self._assembly.add(peer, message)
         if info is not None:
             self._info = info

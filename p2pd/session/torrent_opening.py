@@ -57,7 +57,7 @@ class TorrentOpening:
             if not late:
                 self._owner.content_built(content)
             right = await self._resume(content)
-            if late and right:
+            if late:
                 self._owner.content_built(content)
             return right
         except P2pdError as problem:
@@ -66,17 +66,20 @@ class TorrentOpening:
         finally:
             self.busy = False
 
-    async def adopt(self, info_bytes: bytes) -> Metainfo | None:
-        """Open a magnet whose metadata came; None if it cannot be used. Never raises."""
+    async def adopt(self, info_bytes: bytes) -> tuple[Metainfo | None, bool]:
+        """Open a magnet whose metadata came; None if it cannot be used. Never raises.
+
+        Also whether what is here was looked at to the end.
+        """
         self.busy = True
         try:
             metainfo = await self._owner.host.disk.run("read", self._parse, info_bytes)
         except P2pdError as problem:
             self.busy = False
             self._owner.fail(f"the metadata cannot be used: {problem}")
-            return None
+            return None, False
         self._owner.info_hashes = metainfo.info_hashes
-        return metainfo if await self.open(metainfo) else None
+        return metainfo, await self.open(metainfo)
 
     async def verify(self, content: TorrentContent) -> bool:
         """Believe nothing, hash everything; whether it came to its end."""
@@ -116,6 +119,9 @@ class TorrentOpening:
         content.set_have(plan.have)
         if not plan.check:
             return True
+        # Recorded before it is looked into: after a crash nothing that is in doubt is believed.
+        self._owner.record.pieces = plan.have.to_bitfield()
+        await self._owner.host.store.save_progress(self._owner.record)
         right = await self._check(content, plan.check)
         if right is None:
             return False
