@@ -100,8 +100,11 @@ class SimNode:
 
     def add(self, torrent: bytes | str, **options: Any) -> Torrent:
         """Add a .torrent's bytes or a magnet link, and wait until it is opened."""
-        kind = "magnet" if isinstance(torrent, str) else "torrent"
-        request = replace(AddTorrent(**options), **{kind: torrent})
+        request = AddTorrent(**options)
+        if isinstance(torrent, str):
+            request = replace(request, magnet=torrent)
+        else:
+            request = replace(request, torrent=torrent)
         added = self.network.result(self.control.add(request))
         found = self.session.torrents.by_id(added.torrent.id)
         assert found is not None

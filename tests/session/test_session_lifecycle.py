@@ -1,0 +1,374 @@
+"""Stopping, starting, checking, removing and restarting, at every inconvenient moment."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from p2pd.base.errors import StateError, StorageError
+from p2pd.base.piece_set import PieceSet
+from p2pd.formats.metainfo import parse_torrent
+from p2pd.protocols.peerwire import messages as wire
+from p2pd.session.api import TorrentChanges, TorrentStatus
+from p2pd.session.session import SessionLimits
+from p2pd.session.torrent import Torrent
+from p2pd.testing import MemoryNetwork
+from p2pd.testing_nodes import ScriptedPeer, SimNode, make_torrent
+
+PIECE = 32 * 1024
+FILES = {f"{name}.bin": random.Random(name).randbytes(10 * PIECE) for name in "abc"}
+TORRENT = make_torrent(FILES, piece_length=PIECE)
+SIZE = 30 * PIECE
+
+
+@pytest.fixture
+def seed(network: MemoryNetwork) -> SimNode:
+    """Has everything."""
+    node = SimNode(network, "10.0.0.1")
+    node.put(TORRENT, FILES)
+    return node
+
+
+@pytest.fixture
+def node(network: MemoryNetwork) -> SimNode:
+    """Wants it."""
+    return SimNode(network, "10.0.0.2")
+
+
+def restarted(network: MemoryNetwork, node: SimNode) -> tuple[SimNode, Torrent]:
+    """The node after a restart, or after a crash if it was not stopped."""
+    network.listeners.pop(node.address, None)
+    again = SimNode(network, node.address.host, store=node.store, disk=node.disk, seed=2)
+    network.run(0.5)
+    (torrent,) = again.session.torrents
+    return again, torrent
+
+
+def half_done(network: MemoryNetwork, node: SimNode, seed: SimNode) -> Torrent:
+    """A torrent in the middle of its download."""
+    torrent = node.add(TORRENT)
+    node.connect(torrent, seed.address)
+    content = torrent.content
+    assert content is not None
+    network.run_until(lambda: content.have.count >= 10)
+    assert content.have.count < 30
+    return torrent
+
+
+def have(torrent: Torrent) -> PieceSet:
+    """The torrent's pieces."""
+    assert torrent.content is not None
+    return torrent.content.have
+
+
+def test_stop_in_the_middle_and_go_on(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    network.result(torrent.stop())
+    assert len(torrent.peers) == 0
+    assert node.session.connections.total == 0
+    assert node.session.budget.used == 0
+    stopped_with = have(torrent).count
+    network.run(60)
+    assert have(torrent).count == stopped_with
+    assert node.announcers[0].events == ["started", "stopped"]
+    network.result(torrent.start())
+    network.run_until(lambda: torrent.record.completed_at, limit=200)
+    assert torrent.record.downloaded <= SIZE + 20 * 16384
+
+
+def test_verify_in_the_middle_and_go_on(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    before = have(torrent).count
+    damaged = next(iter(have(torrent)))
+    node.storage(torrent).pieces[damaged] = bytes(PIECE)
+    network.result(torrent.verify())
+    assert have(torrent).count >= before - 1
+    assert damaged not in have(torrent)
+    assert torrent.running
+    network.run_until(lambda: torrent.record.completed_at, limit=200)
+
+
+def test_start_stop_and_verify_while_a_verify_begins(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    control, view = node.control, node.control.find(torrent.record.id)
+    assert view is not None
+    for order in (("verify", "start"), ("verify", "verify"), ("verify", "stop", "start")):
+        before = have(torrent).count
+        for action in order:
+            network.result(getattr(control, action)(view))
+        network.run(1)
+        assert torrent.running
+        assert have(torrent).count >= before
+        assert view.status in (TorrentStatus.DOWNLOADING, TorrentStatus.SEEDING)
+    network.run_until(lambda: torrent.content and torrent.content.is_complete(), limit=200)
+
+
+def test_a_check_that_was_stopped_is_done_again(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    """What was verified before is not forgotten, nor asked of peers again."""
+    torrent = half_done(network, node, seed)
+    network.result(torrent.stop())
+    downloaded = torrent.record.downloaded
+    done = Deferred.fromCoroutine(torrent.verify())
+    network.run_until(lambda: torrent.opening.check is not None)
+    network.result(torrent.stop())
+    network.result(done)
+    network.result(torrent.start())
+    network.run(1)
+    assert torrent.running
+    assert have(torrent).count * PIECE >= downloaded - 20 * PIECE
+    assert torrent.record.downloaded <= downloaded + 16384 * 40
+
+
+def test_remove_in_the_middle(network: MemoryNetwork, node: SimNode, seed: SimNode) -> None:
+    torrent = half_done(network, node, seed)
+    storage = node.storage(torrent)
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    network.result(node.control.remove(view, delete_data=True))
+    assert storage.pieces == {}
+    assert node.store.rows == {}
+    assert list(node.control.torrents()) == []
+    assert node.control.removed_since(0) == [torrent.record.id]
+    network.run(120)
+    assert node.session.connections.total == 0
+    assert node.session.budget.used == 0
+    assert node.session.active == 0
+
+
+def test_remove_keeps_the_data_unless_told_otherwise(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    storage = node.storage(torrent)
+    network.result(node.session.remove(torrent, delete_data=False))
+    assert len(storage.pieces) >= 10
+    again = node.add(TORRENT)
+    assert again.record.id != torrent.record.id
+    network.run(1)
+    assert have(again).count == len(storage.pieces), "what is there is found"
+
+
+def test_a_clean_restart_checks_nothing(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    node.stop()
+    assert node.session.active == 0
+    record = node.store.rows[torrent.record.id]
+    assert record.clean
+    assert not record.paused
+    count = have(torrent).count
+    again, resumed = restarted(network, node)
+    assert have(resumed).count == count
+    assert resumed.running
+    assert not node.store.rows[torrent.record.id].clean
+    again.connect(resumed, seed.address)
+    network.run_until(lambda: resumed.record.completed_at, limit=200)
+
+
+def test_after_a_crash_nothing_verified_is_lost(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    """Not even what was not recorded yet: it is found on the disk."""
+    torrent = half_done(network, node, seed)
+    count = have(torrent).count
+    assert node.store.rows[torrent.record.id].pieces is None
+    _, resumed = restarted(network, node)
+    assert have(resumed).count >= count
+
+
+def test_a_change_while_it_runs_does_not_make_a_crash_look_clean(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    node.stop()
+    again, resumed = restarted(network, node)
+    view = again.control.find(torrent.record.id)
+    assert view is not None
+    network.result(again.control.change(view, TorrentChanges(labels=("x",))))
+    assert not node.store.rows[torrent.record.id].clean
+    assert resumed.running
+
+
+def test_progress_is_recorded_every_few_seconds(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    network.run(12)
+    assert node.storage(torrent).synced
+    recorded = node.store.rows[torrent.record.id].pieces
+    assert recorded is not None
+    assert PieceSet.from_bitfield(recorded, 30).count == have(torrent).count
+
+
+def test_a_full_disk_stops_the_torrent_with_a_sentence_and_start_goes_on(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    node.storage(torrent).fault = StorageError("no space left on the disk")
+    network.run(5)
+    assert view.status == TorrentStatus.STOPPED
+    assert view.error_string == "no space left on the disk"
+    assert node.session.budget.used == 0
+    assert node.session.connections.total == 0
+    node.storage(torrent).fault = None
+    network.result(node.control.start(view))
+    assert view.error_string == ""
+    network.run_until(lambda: torrent.record.completed_at, limit=200)
+
+
+def test_a_database_that_refuses_does_not_stop_the_download(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    node.store.fault = StateError("the database is locked")
+    network.run_until(lambda: torrent.record.completed_at, limit=200)
+    network.run(20)
+    node.store.fault = None
+    network.result(torrent.stop())
+    assert node.store.rows[torrent.record.id].paused is False
+    assert node.store.rows[torrent.record.id].pieces == have(torrent).to_bitfield()
+
+
+def test_a_verify_survives_a_database_that_refuses(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    node.store.fault = StateError("the database is locked")
+    with pytest.raises(StateError):
+        network.result(torrent.verify())
+    assert not torrent.opening.busy
+    node.store.fault = None
+    network.result(torrent.verify())
+    network.run(1)
+    assert torrent.running
+
+
+def test_a_torrent_without_memory_goes_on_when_another_gives_some_back(
+    network: MemoryNetwork,
+) -> None:
+    """The budget holds one piece, and two torrents want it."""
+    other = make_torrent({"o.bin": FILES["a.bin"]}, name="other", piece_length=PIECE)
+    seed = SimNode(network, "10.0.0.1")
+    seed.put(TORRENT, FILES)
+    seed.put(other, {"o.bin": FILES["a.bin"]})
+    node = SimNode(
+        network, "10.0.0.2", limits=SessionLimits(memory_in_flight=PIECE, check_workers=1)
+    )
+    torrents = [node.add(TORRENT), node.add(other)]
+    for torrent in torrents:
+        node.connect(torrent, seed.address)
+    for _ in range(100):
+        network.run(0.01)
+        assert node.session.budget.used <= PIECE
+    network.run_until(lambda: all(t.record.completed_at for t in torrents), limit=120)
+    assert node.session.budget.used == 0
+
+
+def test_a_piece_larger_than_the_whole_budget_is_fetched(network: MemoryNetwork) -> None:
+    seed = SimNode(network, "10.0.0.1")
+    seed.put(TORRENT, FILES)
+    limits = SessionLimits(memory_in_flight=16384, check_workers=1)
+    node = SimNode(network, "10.0.0.2", limits=limits)
+    torrent = node.add(TORRENT)
+    node.connect(torrent, seed.address)
+    network.run_until(lambda: torrent.record.completed_at, limit=120)
+
+
+def test_unwanted_files_are_left_out_and_fetched_when_they_are_wanted_later(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = node.add(TORRENT, files_unwanted=(1,))
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    node.connect(torrent, seed.address)
+    network.run_until(lambda: torrent.record.completed_at)
+    assert set(have(torrent)) == {*range(10), *range(20, 30)}
+    assert view.percent_done == 1
+    assert view.left_until_done == 0
+    assert view.status == TorrentStatus.SEEDING
+    assert node.announcers[0].events == ["started"], "a partial seed has not completed (BEP 21)"
+    network.result(node.control.change(view, TorrentChanges(files_wanted=(1,))))
+    assert view.left_until_done == 10 * PIECE
+    network.run_until(lambda: have(torrent).is_full, limit=100)
+    network.run(1)
+    assert node.announcers[0].events == ["started", "completed"]
+
+
+def test_a_file_that_is_no_longer_wanted_is_left_in_the_middle(
+    network: MemoryNetwork, node: SimNode
+) -> None:
+    torrent = node.add(TORRENT)
+    peer = ScriptedPeer(network, "10.0.0.9", torrent.info_hashes.wire_ids[0])
+    peer.dial(node.address)
+    peer.send(wire.HaveAll(), wire.Unchoke())
+    network.run(0.1)
+    assert node.session.budget.used > 0
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    network.result(node.control.change(view, TorrentChanges(files_unwanted=(0, 1, 2))))
+    network.run(0.1)
+    assert node.session.budget.used == 0
+    assert peer.of_kind(wire.NotInterested)
+
+
+def test_sequential_asks_in_order(network: MemoryNetwork, node: SimNode) -> None:
+    torrent = node.add(TORRENT, sequential=True)
+    peer = ScriptedPeer(network, "10.0.0.9", torrent.info_hashes.wire_ids[0])
+    peer.dial(node.address)
+    peer.send(wire.HaveAll(), wire.Unchoke())
+    network.run(0.1)
+    asked = [(r.piece, r.begin) for r in peer.of_kind(wire.Request)]
+    assert asked == [(i // 2, i % 2 * 16384) for i in range(len(asked))]
+    assert len(asked) >= 4
+
+
+def test_a_session_that_stops_leaves_nothing_running(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    half_done(network, node, seed)
+    node.add(f"magnet:?xt=urn:btih:{'ab' * 20}")
+    network.result(node.session.stop(), limit=10)
+    seed.stop()
+    network.run(1)
+    assert network.clock.getDelayedCalls() == []
+    assert network.listeners == {}
+    assert all(announcer.events[-1] == "stopped" for announcer in node.announcers)
+
+
+def test_a_record_that_cannot_be_read_is_shown_and_stops_nothing_else(
+    network: MemoryNetwork, node: SimNode
+) -> None:
+    torrent = node.add(TORRENT)
+    node.add(make_torrent({"x": b"x" * 20000}, name="x"))
+    node.stop()
+    node.store.rows[torrent.record.id].torrent = b"rubbish"
+    again = SimNode(network, "10.0.0.2", store=node.store, disk=node.disk)
+    network.run(1)
+    broken, fine = again.control.torrents()
+    assert "cannot be read" in broken.error_string
+    assert fine.status == TorrentStatus.DOWNLOADING
+    assert parse_torrent(TORRENT).info_hashes == broken.info_hashes
+
+
+def test_magnets_come_back_as_magnets(network: MemoryNetwork, node: SimNode) -> None:
+    node.add(f"magnet:?xt=urn:btih:{'ab' * 20}&dn=name")
+    node.stop()
+    again, resumed = restarted(network, node)
+    assert resumed.running
+    assert resumed.content is None
+    (view,) = again.control.torrents()
+    assert view.name == "name"
+    assert view.left_until_done == 1
