@@ -215,8 +215,10 @@ def _piece_length(info: dict[bytes, Any], has_v2: bool) -> int:
 
 def _raw_name(info: dict[bytes, Any]) -> bytes | None:
     for key in (b"name.utf-8", b"name"):
-        if isinstance(info.get(key), bytes) and info[key]:
-            name: bytes = info[key]
+        name = info.get(key, b"")
+        if not isinstance(name, bytes):
+            raise MetainfoError("the torrent's name is not a string")
+        if name:
             return name
     return None
 

@@ -50,6 +50,7 @@ class PeerTorrent(Protocol):
     def wants_any_of(self, pieces: PieceSet) -> bool: ...
     def wants_piece(self, piece: int) -> bool: ...
     def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[Buffer]]: ...
+    def cannot_read(self, problem: BaseException | None) -> None: ...
     def payload_received(self, size: int, now: float) -> None: ...
     def payload_wasted(self, size: int) -> None: ...
     def payload_sent(self, size: int, now: float) -> None: ...
@@ -288,6 +289,10 @@ class PeerSession:
         """Blocks from disk."""
         return self.torrent.read_blocks(requests)
 
+    def cannot_read(self, problem: BaseException | None) -> None:
+        """Blocks that we said we have are not on disk: the torrent's trouble, not the peer's."""
+        self.torrent.cannot_read(problem)
+
     def payload_received(self, size: int, now: float) -> None:
         """Wanted payload came."""
         self.torrent.payload_received(size, now)
@@ -404,7 +409,8 @@ class PeerSession:
         return self.wire.remote.info_hash
 
     def _part_if_both_done(self) -> None:
-        if self.told.is_full and self.torrent.is_complete():
+        have = self.torrent.have()
+        if self.told.is_full and have is not None and have.is_full:
             self.disconnect("both have everything")
 
     def _gone(self, reason: str, *, misbehaved: bool) -> None:

@@ -65,6 +65,9 @@ class UploadPeer(Protocol):
     def block_sent(self, size: int, now: float) -> None:
         """`size` bytes of payload went to the peer."""
 
+    def cannot_read(self, problem: BaseException | None) -> None:
+        """The blocks are not on disk."""
+
     def drop(self, reason: str) -> None: ...
 
 
@@ -156,4 +159,4 @@ class PeerUpload:
     def _cannot_read(self, problem: Failure, run: list[Request], size: int) -> None:
         self._reading -= size
         if not self._closed:
-            self._peer.drop(f"its blocks cannot be read: {problem.getErrorMessage()}")
+            self._peer.cannot_read(problem.value)

@@ -98,6 +98,7 @@ class Torrent:
         self.record.clean = False
         self.started_at = self.host.wall()
         self.host.activated(self)
+        self.peers.pool.forgive(self.seconds())
         self.announcer.start()
         self.host.dialer.wake(self)
 
@@ -262,8 +263,9 @@ class Torrent:
         self.exchange.feed_all()
 
     def storage_failed(self, problem: StorageError) -> None:
-        """The disk refused a piece."""
-        self.fail(str(problem))
+        """The disk refused a piece, or does not have what it should have."""
+        if self.running:
+            self.fail(str(problem))
 
     def _announce_pieces(self) -> None:
         pieces, self._to_announce = self._to_announce, []

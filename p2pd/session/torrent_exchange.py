@@ -11,6 +11,7 @@ from typing import Any, Mapping, Protocol, Sequence
 from twisted.internet.defer import Deferred
 
 from p2pd import __version__
+from p2pd.base.errors import StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.rates import RollingRate
 from p2pd.base.requests import Request
@@ -37,6 +38,9 @@ class ExchangeOwner(Protocol):
     peers: TorrentPeers
     metadata: MetadataExchange
     layers: PieceLayerExchange | None
+
+    def storage_failed(self, problem: StorageError) -> None:
+        """The disk refused, or does not have what it should have."""
 
     def wants_connections(self) -> None:
         """A connection ended: dial for another."""
@@ -122,6 +126,12 @@ class TorrentExchange:
         self._owner.record.uploaded += size
         self.active_at = self._owner.host.wall()
         self._owner.host.count_uploaded(size, now)
+
+    def cannot_read(self, problem: BaseException | None) -> None:
+        """Blocks that should be on disk are not: serving goes on only when the user says so."""
+        if not isinstance(problem, StorageError):
+            problem = StorageError(f"blocks cannot be read: {problem}")
+        self._owner.storage_failed(problem)
 
     def interest_changed(self, peer: PeerSession) -> None:
         """The peer wants something of us, or no longer."""

@@ -128,6 +128,12 @@ class PeerPool:
             self._set_state(address, IDLE)
             candidate.due = now + RECONNECT * self._rng.uniform(1.0, 2.0)
 
+    def forgive(self, now: float) -> None:
+        """We hung up ourselves, and start again: nobody has to wait for that."""
+        for candidate in self._by_address.values():
+            if candidate.state == IDLE:
+                candidate.due = min(candidate.due, now)
+
     def ban(self, host: str) -> None:
         """No address of this host is ever dialled or let in again."""
         self._banned.pop(host, None)
