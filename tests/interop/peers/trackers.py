@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import socket
@@ -13,6 +14,10 @@ from pathlib import Path
 from peers.processes import ChildProcess, free_port, wait_until
 
 BINARY = "opentracker"
+
+# libtorrent keeps UDP connection ids by address alone, without the port, for a minute and for all
+# sessions of the process: a tracker at the address of an earlier one would refuse its announces.
+_HOSTS = (f"127.10.{number >> 8}.{number & 255}" for number in itertools.count(1))
 
 
 def available() -> bool:
@@ -27,15 +32,16 @@ class OpenTracker:
         folder.chmod(0o755)
         self._folder = folder
         self._process: ChildProcess | None = None
+        self.host = next(_HOSTS)
         self.port = free_port()
 
     @property
     def http_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/announce"
+        return f"http://{self.host}:{self.port}/announce"
 
     @property
     def udp_url(self) -> str:
-        return f"udp://127.0.0.1:{self.port}/announce"
+        return f"udp://{self.host}:{self.port}/announce"
 
     def url(self, protocol: str) -> str:
         return {"http": self.http_url, "udp": self.udp_url}[protocol]
@@ -46,8 +52,8 @@ class OpenTracker:
         (self._folder / "allowed").write_text(allowed)
         configuration = self._folder / "opentracker.conf"
         configuration.write_text(
-            f"listen.tcp 127.0.0.1:{self.port}\n"
-            f"listen.udp 127.0.0.1:{self.port}\n"
+            f"listen.tcp {self.host}:{self.port}\n"
+            f"listen.udp {self.host}:{self.port}\n"
             "access.whitelist allowed\n"
             f"tracker.rootdir {self._folder}\n"
         )
@@ -57,13 +63,13 @@ class OpenTracker:
         wait_until(self._answers, 10, "opentracker", details=self._process.log_tail)
 
     def _answers(self) -> bool:
-        with socket.create_connection(("127.0.0.1", self.port), 1):
+        with socket.create_connection((self.host, self.port), 1):
             return True
 
     def seeds(self, wire_id: bytes) -> int:
         """How many complete peers it lists, from an HTTP scrape."""
         query = urllib.parse.urlencode({"info_hash": wire_id})
-        url = f"http://127.0.0.1:{self.port}/scrape?{query}"
+        url = f"http://{self.host}:{self.port}/scrape?{query}"
         with urllib.request.urlopen(url, timeout=5) as answer:
             found = re.search(rb"8:completei(\d+)e", answer.read())
         return int(found[1]) if found else 0
