@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import threading
-import time
 
 import pytest
 from peers.payload import assert_same, libtorrent_content, make_file
@@ -45,21 +44,6 @@ def test_the_leecher_finds_p2pd(work, tracker, new_p2pd, new_libtorrent, protoco
     leecher.wait_seeding()
     assert_same(content.path, leecher.folder / content.name)
     seed.check_healthy()
-
-
-@pytest.mark.parametrize("protocol", ["http", "udp"])
-def test_peers_of_an_announce_are_dialled_at_once(
-    work, tracker, new_p2pd, new_libtorrent, protocol
-):
-    content = make(work, tracker, "v1", protocol)
-    seed, leecher = new_libtorrent(), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_announced()
-    leecher.add(content.torrent)
-    leecher.wait_announced()
-    answered = time.monotonic()
-    leecher.wait_peers(1)
-    assert time.monotonic() - answered < 1
 
 
 class _BadTracker(http.server.BaseHTTPRequestHandler):
