@@ -26,6 +26,9 @@ from p2pd.transports.interfaces import PeerStream
 
 T = TypeVar("T")
 
+DISK_SECONDS = 0.001
+"""How long a job takes on a simulated disk."""
+
 
 class FakeAnnouncer:
     """An Announcer that talks to nobody: `events` is what it was told, `found` hands in peers."""
@@ -109,6 +112,7 @@ class SimNode:
         found = self.session.torrents.by_id(added.torrent.id)
         assert found is not None
         self.network.run_until(lambda: not found.opening.busy)
+        self.network.run(2 * DISK_SECONDS)
         return found
 
     def put(self, torrent: bytes, contents: Mapping[str, bytes], **options: Any) -> Torrent:
@@ -147,7 +151,7 @@ class SimNode:
             wall=lambda: 1_700_000_000.0 + self.network.clock.seconds(),
             rng=random.Random(seed),
             transport=self.network.transport(self.address.host),
-            disk=cast(Any, InlineDisk(self.network.clock, seconds=0.001)),
+            disk=cast(Any, InlineDisk(self.network.clock, seconds=DISK_SECONDS)),
             store=cast(Any, self.store),
             make_storage=self._make_storage,
             make_announcer=cast(Any, self._make_announcer),
@@ -206,7 +210,7 @@ class ScriptedPeer:
         self.network.transport(self.address.host).dial(
             address, self._connected, lambda reason: self.stream_lost(reason), 15.0
         )
-        self.network.run(3 * self.network.latency)
+        self.network.run(4 * self.network.latency)
 
     def send(self, *messages: Message) -> None:
         """Send messages in one go."""

@@ -92,7 +92,7 @@ class Torrent:
         except P2pdError as problem:
             self.fail(str(problem))
             return
-        if self.record.paused or self.running or self.host.closing:
+        if self.record.paused or self.running or self.opening.busy or self.host.closing:
             return
         self.running = True
         self.record.clean = False

@@ -372,3 +372,21 @@ def test_magnets_come_back_as_magnets(network: MemoryNetwork, node: SimNode) -> 
     (view,) = again.control.torrents()
     assert view.name == "name"
     assert view.left_until_done == 1
+
+
+def test_a_verify_that_comes_while_a_start_looks_at_the_disk_goes_first(
+    network: MemoryNetwork, node: SimNode
+) -> None:
+    torrent = node.add(TORRENT, paused=True)
+    node.fill(torrent, FILES)
+    starting = Deferred.fromCoroutine(torrent.start())
+    verifying = Deferred.fromCoroutine(torrent.verify())
+    states = set()
+    while not verifying.called:
+        states.add((torrent.running, torrent.opening.busy))
+        network.run(0.0005)
+    network.result(starting)
+    assert (False, True) in states
+    assert (True, True) not in states, "it does not run while its pieces are in doubt"
+    assert torrent.running
+    assert have(torrent).is_full
