@@ -133,6 +133,8 @@ class TorrentOpening:
         return True
 
     async def _check(self, content: TorrentContent, pieces: list[int]) -> PieceSet | None:
+        if self._owner.host.closing:
+            return None
         self.check = self._owner.host.checks.check(
             content.layout, content.storage, content.verifier, pieces
         )

@@ -113,7 +113,10 @@ def test_a_peer_that_breaks_the_protocol_is_dropped(
 HARMLESS: dict[str, list[wire.Message]] = {
     "an unknown message": [wire.Extended(99, b"?")],
     "a bitfield after haves, and again": [
-        wire.Have(0), wire.Bitfield(b"\xff\xc0"), wire.Bitfield(bytes(2)), wire.Have(0)
+        wire.Have(0),
+        wire.Bitfield(b"\xff\xc0"),
+        wire.Bitfield(bytes(2)),
+        wire.Have(0),
     ],
     "a suggestion beyond the end": [wire.Suggest(10)],
     "an allowed piece beyond the end": [wire.AllowedFast(2**31)],

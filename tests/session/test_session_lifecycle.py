@@ -11,7 +11,7 @@ from p2pd.base.errors import StateError, StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
-from p2pd.session.api import TorrentChanges, TorrentStatus
+from p2pd.session.api import AddTorrent, TorrentChanges, TorrentStatus
 from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
 from p2pd.testing import MemoryNetwork
@@ -63,9 +63,7 @@ def have(torrent: Torrent) -> PieceSet:
     return torrent.content.have
 
 
-def test_stop_in_the_middle_and_go_on(
-    network: MemoryNetwork, node: SimNode, seed: SimNode
-) -> None:
+def test_stop_in_the_middle_and_go_on(network: MemoryNetwork, node: SimNode, seed: SimNode) -> None:
     torrent = half_done(network, node, seed)
     network.result(torrent.stop())
     assert len(torrent.peers) == 0
@@ -390,3 +388,69 @@ def test_a_verify_that_comes_while_a_start_looks_at_the_disk_goes_first(
     assert (True, True) not in states, "it does not run while its pieces are in doubt"
     assert torrent.running
     assert have(torrent).is_full
+
+
+def test_a_session_that_stops_begins_no_check(
+    network: MemoryNetwork,
+    node: SimNode,
+    seed: SimNode,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not even one that was asked for while the torrent still hangs up."""
+    torrent = half_done(network, node, seed)
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    count = have(torrent).count
+    monkeypatch.setattr(node.session.checks, "check", lambda *_: pytest.fail("a check began"))
+    network.result(node.control.verify(view))
+    node.stop()
+    assert not torrent.opening.busy
+    _, resumed = restarted(network, node)
+    assert have(resumed).count >= count
+
+
+def test_a_file_that_vanishes_under_a_seed_is_said_in_words(
+    network: MemoryNetwork, seed: SimNode
+) -> None:
+    (torrent,) = seed.session.torrents
+    peer = ScriptedPeer(network, "10.0.0.9", torrent.info_hashes.wire_ids[0])
+    peer.dial(seed.address)
+    peer.send(wire.HaveNone(), wire.Interested())
+    network.run(1)
+    seed.storage(torrent).pieces.clear()
+    peer.send(wire.Request(0, 0, 16384))
+    network.run(1)
+    assert peer.closed is not None
+    assert torrent.error == "piece 0 was never written"
+    assert not torrent.running
+
+
+def test_a_torrent_removed_while_it_is_opened_does_not_come_back(
+    network: MemoryNetwork, node: SimNode
+) -> None:
+    adding = Deferred.fromCoroutine(node.control.add(AddTorrent(torrent=TORRENT)))
+    while not len(node.session.torrents):
+        network.run(0.0002)
+    (torrent,) = node.session.torrents
+    assert torrent.opening.busy
+    network.result(node.session.remove(torrent, delete_data=True))
+    network.run(2)
+    assert adding.called
+    assert not torrent.running
+    assert node.session.active == 0
+    assert node.store.rows == {}
+
+
+def test_a_torrent_removed_while_it_is_checked_is_gone(
+    network: MemoryNetwork, node: SimNode
+) -> None:
+    torrent = node.add(TORRENT)
+    node.fill(torrent, FILES)
+    verifying = Deferred.fromCoroutine(torrent.verify())
+    network.run_until(lambda: torrent.opening.check is not None)
+    network.result(node.session.remove(torrent, delete_data=True))
+    network.run(2)
+    assert verifying.called
+    assert not torrent.running
+    assert node.storage(torrent).pieces == {}
+    assert node.store.rows == {}

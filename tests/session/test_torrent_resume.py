@@ -110,9 +110,7 @@ def test_a_file_that_never_was_is_no_change() -> None:
 )
 def test_a_broken_record_of_files_is_no_record(text: str | None) -> None:
     assert decode_states(text) is None
-    found = plan_resume(
-        LAYOUT, Disk(FULL), recorded=recorded(0), clean=True, recorded_states=text
-    )
+    found = plan_resume(LAYOUT, Disk(FULL), recorded=recorded(0), clean=True, recorded_states=text)
     assert list(found.have) == [0], "the sizes are right"
 
 
