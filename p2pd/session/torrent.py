@@ -17,7 +17,6 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.discovery.tracker_client.announcer import Totals
-from p2pd.formats.merkle import block_hashes
 from p2pd.formats.metainfo import Metainfo
 from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
 from p2pd.session.peer_session import PeerSession
@@ -28,7 +27,6 @@ from p2pd.session.torrent_layers import PieceLayerExchange
 from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_opening import TorrentOpening
 from p2pd.session.torrent_peers import TorrentPeers
-from p2pd.session.torrent_resume import encode_states
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
@@ -159,7 +157,7 @@ class Torrent:
             await self.host.store.save(self.record)
             return
         try:
-            self.record.file_states = await self.host.disk.run("write", _sync_and_look, content)
+            self.record.file_states = await self.host.disk.run("write", content.sync_and_look)
             self.record.pieces = content.have.to_bitfield()
             self.record.clean = not self._doubtful
         except StorageError as problem:
@@ -229,7 +227,7 @@ class Torrent:
     def leaf_hashes(self, pieces: Sequence[int]) -> Deferred[list[bytes]]:
         """Block hashes of pieces on disk (BEP 52)."""
         assert self.content is not None
-        return self.host.disk.run("read", _leaf_hashes, self.content, pieces)
+        return self.host.disk.run("read", self.content.leaf_hashes, pieces)
 
     def layers_arrived(self) -> None:
         """Pieces can be verified that could not before."""
@@ -388,19 +386,3 @@ class Torrent:
 
     def _background(self, work: Coroutine[Any, Any, Any] | Deferred[Any]) -> None:
         self.host.background(work, self.record.name)
-
-
-def _sync_and_look(content: TorrentContent) -> str:
-    """In a thread: bring everything to disk and note what the files look like."""
-    content.storage.sync()
-    return encode_states(content.storage.file_states())
-
-
-def _leaf_hashes(content: TorrentContent, pieces: Sequence[int]) -> list[bytes]:
-    """In a thread: the block hashes of pieces on disk."""
-    layout = content.layout
-    return [
-        leaf
-        for piece in pieces
-        for leaf in block_hashes(content.storage.read(piece, 0, layout.data_size(piece)))
-    ]

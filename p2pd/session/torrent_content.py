@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from typing import Sequence
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.merkle import block_hashes
 from p2pd.formats.metainfo import Metainfo, to_torrent
 from p2pd.session.file_selection import FileSelection
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.torrent_pieces import PiecesListener, TorrentPieces
+from p2pd.session.torrent_resume import encode_states
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
@@ -105,6 +108,19 @@ class TorrentContent:
         """Lowest piece first, or rarest first."""
         self.sequential = sequential
         self.pieces.picker.sequential = sequential
+
+    def sync_and_look(self) -> str:
+        """In a thread: bring everything to disk and note what the files look like."""
+        self.storage.sync()
+        return encode_states(self.storage.file_states())
+
+    def leaf_hashes(self, pieces: Sequence[int]) -> list[bytes]:
+        """In a thread: the block hashes of pieces on disk (BEP 52)."""
+        return [
+            leaf
+            for piece in pieces
+            for leaf in block_hashes(self.storage.read(piece, 0, self.layout.data_size(piece)))
+        ]
 
     def _new_pieces(self, have: PieceSet) -> TorrentPieces:
         picker = PiecePicker(self.layout, rng=self._rng, have=have)
