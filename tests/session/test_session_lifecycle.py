@@ -12,7 +12,6 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.api import AddTorrent, TorrentChanges, TorrentStatus
-from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
 from p2pd.testing import MemoryNetwork
 from p2pd.testing_nodes import ScriptedPeer, SimNode, make_torrent
@@ -252,85 +251,6 @@ def test_a_verify_survives_a_database_that_refuses(
     network.result(torrent.verify())
     network.run(1)
     assert torrent.running
-
-
-def test_a_torrent_without_memory_goes_on_when_another_gives_some_back(
-    network: MemoryNetwork,
-) -> None:
-    """The budget holds one piece, and two torrents want it."""
-    other = make_torrent({"o.bin": FILES["a.bin"]}, name="other", piece_length=PIECE)
-    seed = SimNode(network, "10.0.0.1")
-    seed.put(TORRENT, FILES)
-    seed.put(other, {"o.bin": FILES["a.bin"]})
-    node = SimNode(
-        network, "10.0.0.2", limits=SessionLimits(memory_in_flight=PIECE, check_workers=1)
-    )
-    torrents = [node.add(TORRENT), node.add(other)]
-    for torrent in torrents:
-        node.connect(torrent, seed.address)
-    for _ in range(100):
-        network.run(0.01)
-        assert node.session.budget.used <= PIECE
-    network.run_until(lambda: all(t.record.completed_at for t in torrents), limit=120)
-    assert node.session.budget.used == 0
-
-
-def test_a_piece_larger_than_the_whole_budget_is_fetched(network: MemoryNetwork) -> None:
-    seed = SimNode(network, "10.0.0.1")
-    seed.put(TORRENT, FILES)
-    limits = SessionLimits(memory_in_flight=16384, check_workers=1)
-    node = SimNode(network, "10.0.0.2", limits=limits)
-    torrent = node.add(TORRENT)
-    node.connect(torrent, seed.address)
-    network.run_until(lambda: torrent.record.completed_at, limit=120)
-
-
-def test_unwanted_files_are_left_out_and_fetched_when_they_are_wanted_later(
-    network: MemoryNetwork, node: SimNode, seed: SimNode
-) -> None:
-    torrent = node.add(TORRENT, files_unwanted=(1,))
-    view = node.control.find(torrent.record.id)
-    assert view is not None
-    node.connect(torrent, seed.address)
-    network.run_until(lambda: torrent.record.completed_at)
-    assert set(have(torrent)) == {*range(10), *range(20, 30)}
-    assert view.percent_done == 1
-    assert view.left_until_done == 0
-    assert view.status == TorrentStatus.SEEDING
-    assert node.announcers[0].events == ["started"], "a partial seed has not completed (BEP 21)"
-    network.result(node.control.change(view, TorrentChanges(files_wanted=(1,))))
-    assert view.left_until_done == 10 * PIECE
-    network.run_until(lambda: have(torrent).is_full, limit=100)
-    network.run(1)
-    assert node.announcers[0].events == ["started", "completed"]
-
-
-def test_a_file_that_is_no_longer_wanted_is_left_in_the_middle(
-    network: MemoryNetwork, node: SimNode
-) -> None:
-    torrent = node.add(TORRENT)
-    peer = ScriptedPeer(network, "10.0.0.9", torrent.info_hashes.wire_ids[0])
-    peer.dial(node.address)
-    peer.send(wire.HaveAll(), wire.Unchoke())
-    network.run(0.1)
-    assert node.session.budget.used > 0
-    view = node.control.find(torrent.record.id)
-    assert view is not None
-    network.result(node.control.change(view, TorrentChanges(files_unwanted=(0, 1, 2))))
-    network.run(0.1)
-    assert node.session.budget.used == 0
-    assert peer.of_kind(wire.NotInterested)
-
-
-def test_sequential_asks_in_order(network: MemoryNetwork, node: SimNode) -> None:
-    torrent = node.add(TORRENT, sequential=True)
-    peer = ScriptedPeer(network, "10.0.0.9", torrent.info_hashes.wire_ids[0])
-    peer.dial(node.address)
-    peer.send(wire.HaveAll(), wire.Unchoke())
-    network.run(0.1)
-    asked = [(r.piece, r.begin) for r in peer.of_kind(wire.Request)]
-    assert asked == [(i // 2, i % 2 * 16384) for i in range(len(asked))]
-    assert len(asked) >= 4
 
 
 def test_a_session_that_stops_leaves_nothing_running(
