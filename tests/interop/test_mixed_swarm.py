@@ -5,7 +5,7 @@ Each peer has an address of loopback of its own: Transmission knows one peer per
 
 from __future__ import annotations
 
-from peers.payload import MIB, assert_same, libtorrent_content, make_folder
+from peers.payload import MIB, assert_same, libtorrent_content, make_folder, p2pd_content
 
 SEED_RATE = 6 * MIB
 
@@ -47,11 +47,10 @@ def test_everyone_finishes_from_a_p2pd_seed(
 ):
     folder = make_folder(work / "original", extra=4 * MIB)
     urls = [tracker.http_url, tracker.udp_url]
-    content = libtorrent_content(folder, "hybrid", trackers=urls)
+    content = p2pd_content(folder, "v1", trackers=urls)
     tracker.serve(content.wire_ids)
     seed = new_p2pd("seed")
-    leecher = new_p2pd("leecher", host="127.0.0.2")
-    libtorrent = new_libtorrent()
+    leecher, libtorrent = new_p2pd("leecher", host="127.0.0.2"), new_libtorrent()
     transmission, aria2 = new_transmission(host="127.0.0.4"), new_aria2(host="127.0.0.5")
     for peer in (transmission, aria2, libtorrent, leecher):
         peer.add(content.torrent)
@@ -68,3 +67,32 @@ def test_everyone_finishes_from_a_p2pd_seed(
         assert_same(folder, downloads / content.name, empty_files=peer is leecher)
     seed.check_healthy()
     leecher.check_healthy()
+
+
+def test_a_hybrid_reaches_peers_that_know_v1_v2_and_both(work, tracker, new_p2pd, new_libtorrent):
+    """A seed of the hybrid, and peers by a link to each of its info-hashes and to both."""
+    folder = make_folder(work / "original", extra=4 * MIB)
+    content = libtorrent_content(folder, "hybrid", trackers=[tracker.http_url])
+    tracker.serve(content.wire_ids)
+    seed = new_libtorrent("seed")
+    seed.add(content.torrent, save=content.folder)
+    seed.wait_announced()
+    peers = [new_p2pd("full"), new_p2pd("v1"), new_p2pd("v2"), new_libtorrent("other")]
+    peers[0].add(content.torrent)
+    for peer, link in zip(peers[1:], [*one_hash_each(content), content.magnet], strict=True):
+        peer.add_magnet(link)
+    for peer in peers:
+        peer.wait_seeding(60)
+        assert_same(folder, getattr(peer, "downloads", peer.folder) / content.name)
+    for peer in peers[:3]:
+        peer.check_healthy()
+
+
+def one_hash_each(content):
+    """The magnet link without its v2 info-hash, and without its v1 one."""
+    head, parameters = content.magnet.split("?")
+    parts = parameters.split("&")
+    return [
+        head + "?" + "&".join(part for part in parts if not part.startswith(f"xt=urn:{other}:"))
+        for other in ("btmh", "btih")
+    ]

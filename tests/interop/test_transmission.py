@@ -1,6 +1,7 @@
 """p2pd and transmission-daemon, each seeding to the other.
 
-Transmission thinks about whom to ask every ten seconds, so what it downloads takes that long.
+Transmission thinks about whom to ask every ten seconds, so what it downloads takes that long. Only
+v1: 3.00 refuses the empty keys in the file tree of v2 and hybrid torrents, whoever made them.
 """
 
 from __future__ import annotations
@@ -9,14 +10,10 @@ import pytest
 from peers.payload import assert_same, libtorrent_content, make_file, make_folder, p2pd_content
 
 
-@pytest.mark.parametrize(
-    ("protocol", "version"), [("http", "v1"), ("udp", "v1"), ("http", "hybrid")]
-)
-def test_p2pd_downloads_from_transmission(
-    work, tracker, new_p2pd, new_transmission, protocol, version
-):
+@pytest.mark.parametrize("protocol", ["http", "udp"])
+def test_p2pd_downloads_from_transmission(work, tracker, new_p2pd, new_transmission, protocol):
     folder = make_folder(work / "original")
-    content = libtorrent_content(folder, version, trackers=[tracker.url(protocol)])
+    content = libtorrent_content(folder, "v1", trackers=[tracker.url(protocol)])
     tracker.serve(content.wire_ids)
     seed, leecher = new_transmission(), new_p2pd()
     seed.add(content.torrent, save=content.folder)
@@ -28,12 +25,9 @@ def test_p2pd_downloads_from_transmission(
     leecher.check_healthy()
 
 
-@pytest.mark.parametrize(("protocol", "version"), [("udp", "v1"), ("http", "hybrid")])
-def test_transmission_downloads_from_p2pd(
-    work, tracker, new_p2pd, new_transmission, protocol, version
-):
+def test_transmission_downloads_from_p2pd(work, tracker, new_p2pd, new_transmission):
     folder = make_folder(work / "original")
-    content = p2pd_content(folder, version, trackers=[tracker.url(protocol)])
+    content = p2pd_content(folder, "v1", trackers=[tracker.udp_url])
     tracker.serve(content.wire_ids)
     leecher, seed = new_transmission(), new_p2pd()
     leecher.add(content.torrent)
@@ -52,5 +46,8 @@ def test_transmission_gets_metadata_from_p2pd(work, tracker, new_p2pd, new_trans
     leecher.add_magnet(content.magnet)
     leecher.wait_announced()
     seed.add(content.torrent, save=content.folder)
+    leecher.wait_metadata()
+    seed.connect(leecher.host, leecher.port)  # with metadata it hangs up, and cannot dial itself
     leecher.wait_seeding()
     assert_same(path, leecher.folder / content.name)
+    seed.check_healthy()

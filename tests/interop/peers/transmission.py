@@ -81,6 +81,15 @@ class TransmissionNode:
     def wait_seeding(self, seconds: float = 60) -> None:
         wait_until(self.is_seed, seconds, "complete transmission", details=self.state)
 
+    def wait_metadata(self, seconds: float = 30) -> None:
+        """Until a magnet has its metadata and has started anew with it."""
+
+        def complete() -> bool:
+            torrent = self._torrent()
+            return bool(torrent["metadataPercentComplete"] == 1 and torrent["status"] == 4)
+
+        wait_until(complete, seconds, "metadata of transmission", details=self.state)
+
     def wait_announced(self, seconds: float = 20) -> None:
         def announced() -> bool:
             return any(t["lastAnnounceSucceeded"] for t in self._torrent()["trackerStats"])
