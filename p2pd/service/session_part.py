@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.error import CannotListenError
 
+from p2pd.base.clock import DelayedCall
 from p2pd.base.errors import P2pdError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.service.announcing import Announcing
@@ -28,6 +29,16 @@ from p2pd.storage.interfaces import Storage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.transports.tcp import TcpTransport
 
+UNBUILT = {
+    "dht_enabled": False,
+    "encryption": "off",
+    "lpd_enabled": False,
+    "pex_enabled": False,
+    "port_forwarding_enabled": False,
+}
+"""What clients are told of the switches that have nothing behind them yet, however they are set."""
+
+STATISTICS_SECONDS = 60.0
 STATISTICS = ("uploaded", "downloaded", "files_added", "seconds_active", "session_count")
 
 
@@ -48,6 +59,7 @@ class SessionPart:
         self._statistics = StatisticsStore(self._database)
         self._announcing = Announcing(config, reactor)
         self._control: SessionControl | None = None
+        self._saving: DelayedCall | None = None
         self._session = Session(self._parts(), self._settings(), self._limits())
 
     def prepare(self) -> None:
@@ -76,6 +88,7 @@ class SessionPart:
             shut_down=self._reactor.stop,
         )
         await self._session.start()
+        self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
 
     async def stop(self) -> None:
         """Everything recorded, every file closed."""
@@ -88,11 +101,18 @@ class SessionPart:
             self._database.close()
 
     async def _stop_session(self, control: SessionControl) -> None:
+        if self._saving is not None and self._saving.active():
+            self._saving.cancel()
         await self._session.stop()
-        totals = control.all_runs()
-        await self._statistics.save({name: getattr(totals, name) for name in STATISTICS})
+        await self._statistics.save(_totals(control))
         await self._announcing.stop()
         self._disk.stop()
+
+    def _save_statistics(self) -> None:
+        """Now and then, so that a crash costs the totals of a minute and not of a year."""
+        assert self._control is not None
+        self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
+        self._session.background(self._statistics.save(_totals(self._control)), "statistics")
 
     async def _restore_settings(self) -> None:
         """What clients changed goes over the configuration; what no longer fits is left out."""
@@ -127,11 +147,7 @@ class SessionPart:
             upload_slots=config.peers.upload_slots,
             fixed={
                 "peer_port": config.peers.port,
-                "encryption": config.peers.encryption,
-                "dht_enabled": config.discovery.dht,
-                "lpd_enabled": config.discovery.lsd,
-                "pex_enabled": config.discovery.pex,
-                "port_forwarding_enabled": config.reachability.port_mapping,
+                **UNBUILT,
             },
         )
 
@@ -143,3 +159,8 @@ class SessionPart:
             request_timeout=peers.request_timeout,
             check_workers=max(1, storage.threads // 2),
         )
+
+
+def _totals(control: SessionControl) -> dict[str, int]:
+    totals = control.all_runs()
+    return {name: getattr(totals, name) for name in STATISTICS}

@@ -15,16 +15,23 @@ class MemoryBudget:
         self.limit = limit
         self.used = 0
         self._waiting: dict[Callable[[], None], None] = {}
+        self._reserved = 0
 
     def room_for(self, size: int) -> int:
         """How many buffers of `size` bytes may be opened now.
 
         One is always allowed while nothing is in flight: a piece larger than the whole budget
-        would otherwise never be asked for.
+        would otherwise never be asked for. What a large piece was refused is kept back from
+        smaller ones, which would else take every byte as it comes free, until it has its room.
         """
         if not self.used:
             return max(1, self.limit // size)
-        return max(0, (self.limit - self.used) // size)
+        free = self.limit - self.used
+        if size < self._reserved:
+            return max(0, (free - self._reserved) // size)
+        room = max(0, free // size)
+        self._reserved = 0 if room else min(size, self.limit)
+        return room
 
     def take(self, size: int) -> None:
         """Count `size` bytes as in flight."""
@@ -37,6 +44,9 @@ class MemoryBudget:
             waiting, self._waiting = self._waiting, {}
             for wake in waiting:
                 wake()
+            if self.limit - self.used >= self._reserved:
+                # Whoever it was kept for had its chance just now and did not want it any more.
+                self._reserved = 0
 
     def call_when_free(self, wake: Callable[[], None]) -> None:
         """Call `wake` when bytes come free; asking twice is calling once."""

@@ -248,5 +248,5 @@ class Session:
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + CHECKPOINT_SECONDS
             for torrent in list(self._active):
-                if torrent.dirty:
+                if torrent.dirty or torrent.totals_to_save(now):
                     self.background(torrent.checkpoint(), torrent.record.name)

@@ -32,6 +32,9 @@ from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
 from p2pd.swarm.suspicion import Suspicion
 
+TOTALS_SECONDS = 60.0
+"""How often the totals of a torrent that moves data are recorded."""
+
 
 class Torrent:
     """A torrent in the session, whether it runs or not."""
@@ -58,6 +61,8 @@ class Torrent:
         self.layers: PieceLayerExchange | None = None
         self.announcer = host.new_announcer(self, self.tracker_tiers, self._peers_found)
         self._doubtful = False
+        self._saved_totals = (record.uploaded, record.downloaded)
+        self._save_totals_at = 0.0
         self._suspicion = Suspicion()
         self._to_announce: list[int] = []
 
@@ -189,6 +194,15 @@ class Torrent:
                 return
             self.record.pieces = bitfield
         await self.host.store.save_progress(self.record)
+
+    def totals_to_save(self, now: float) -> bool:
+        """Whether bytes went to or fro since a minute ago, and are not recorded."""
+        totals = (self.record.uploaded, self.record.downloaded)
+        if totals == self._saved_totals or now < self._save_totals_at:
+            return False
+        self._saved_totals = totals
+        self._save_totals_at = now + TOTALS_SECONDS
+        return True
 
     # -- content -------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ so that a re-check of a terabyte delays neither reading nor writing.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from queue import SimpleQueue
 from typing import Any, Callable, Protocol, TypeVar
@@ -56,14 +57,19 @@ class DiskQueue:
         (self._checks if kind == "check" else self._jobs).put((result, job, args))
         return result
 
-    def stop(self) -> None:
-        """Finish what is queued, then end the threads. Blocks until they ended."""
+    def stop(self, patience: float = 2.0) -> None:
+        """Finish what is queued, then end the threads.
+
+        Blocks until they ended, or for `patience` seconds: a thread that hangs on a dead disk is
+        left behind, and dies with the process.
+        """
         self._stopped = True
+        deadline = time.monotonic() + patience
         for _ in range(self._thread_count):
             self._jobs.put(None)
         self._checks.put(None)
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._threads.clear()
 
     def _start(self) -> None:
