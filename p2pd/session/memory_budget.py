@@ -40,7 +40,7 @@ class MemoryBudget:
     def give(self, size: int) -> None:
         """Bytes came free: whoever waits for room is called, once, in the order they came."""
         self.used -= size
-        if self._waiting and self.used < self.limit:
+        if self.used < self.limit:
             waiting, self._waiting = self._waiting, {}
             for wake in waiting:
                 wake()
