@@ -29,14 +29,8 @@ from p2pd.storage.interfaces import Storage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.transports.tcp import TcpTransport
 
-UNBUILT = {
-    "dht_enabled": False,
-    "encryption": "off",
-    "lpd_enabled": False,
-    "pex_enabled": False,
-    "port_forwarding_enabled": False,
-}
-"""What clients are told of the switches that have nothing behind them yet, however they are set."""
+BUILT: frozenset[str] = frozenset()
+"""Which of the switches have something behind them: clients are told of no others as being on."""
 
 STATISTICS_SECONDS = 60.0
 STATISTICS = ("uploaded", "downloaded", "files_added", "seconds_active", "session_count")
@@ -147,7 +141,11 @@ class SessionPart:
             upload_slots=config.peers.upload_slots,
             fixed={
                 "peer_port": config.peers.port,
-                **UNBUILT,
+                "encryption": config.peers.encryption if "encryption" in BUILT else "off",
+                "dht_enabled": config.discovery.dht and "dht" in BUILT,
+                "lpd_enabled": config.discovery.lsd and "lsd" in BUILT,
+                "pex_enabled": config.discovery.pex and "pex" in BUILT,
+                "port_forwarding_enabled": config.reachability.port_mapping and "nat" in BUILT,
             },
         )
 

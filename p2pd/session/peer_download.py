@@ -11,6 +11,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.base.rates import RollingRate
 from p2pd.base.requests import Request
 from p2pd.protocols.peerwire.messages import Block, Cancel, encode_requests
+from p2pd.session.peer_fast import PeerFast
 from p2pd.session.torrent_pieces import TorrentPieces
 from p2pd.swarm.request_pipeline import RequestWindow
 
@@ -31,9 +32,7 @@ class DownloadPeer(Hashable, Protocol):
     supports_fast: bool
     peer_choking: bool
     am_interested: bool
-    allowed_fast: set[int]
-    """Pieces that the peer serves although it chokes us (BEP 6)."""
-    suggested: list[int]
+    fast: PeerFast
 
     def send(self, message: Any) -> None: ...
     def send_bytes(self, raw: bytes) -> None: ...
@@ -117,7 +116,7 @@ class PeerDownload:
             return
         only = None
         if peer.peer_choking:
-            only = peer.allowed_fast
+            only = peer.fast.allowed
             if not only:
                 return
         outstanding = pieces.outstanding(peer)
@@ -125,7 +124,12 @@ class PeerDownload:
         if count <= 0:
             return
         requests = pieces.pick(
-            peer, peer.pieces, count, only=only, prefer=peer.suggested, slow=self.window.snubbed
+            peer,
+            peer.pieces,
+            count,
+            only=only,
+            prefer=peer.fast.suggested,
+            slow=self.window.snubbed,
         )
         if requests:
             peer.send_bytes(encode_requests(requests))

@@ -19,10 +19,10 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import Request
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event, PeerTimedOut, PeerWire, PeerWireError
-from p2pd.protocols.peerwire.fast import allowed_fast_set
 from p2pd.session.handshaking import Handshaking
 from p2pd.session.peer_download import PeerDownload
 from p2pd.session.peer_extensions import PeerExtensions
+from p2pd.session.peer_fast import PeerFast
 from p2pd.session.peer_pieces import PeerPieces, announce_pieces
 from p2pd.session.peer_upload import PeerUpload, check_request
 from p2pd.session.torrent_content import TorrentContent
@@ -32,8 +32,6 @@ from p2pd.transports.interfaces import Buffer, PeerStream
 SEND_LIMIT = 8 * 1024 * 1024
 """Bytes that may wait for a peer that does not read before it is dropped."""
 
-ALLOWED_FAST_COUNT = 10
-MAX_SUGGESTED = 16
 
 
 class PeerTorrent(Protocol):
@@ -96,9 +94,7 @@ class PeerSession:
         self.upload_only = False
         self.closed = False
         self.told = PeerPieces()
-        self.allowed_fast: set[int] = set()
-        self.served_fast: set[int] = set()
-        self.suggested: list[int] = []
+        self.fast = PeerFast(self)
         self.extensions = PeerExtensions(self, offered=remote.supports_extensions)
         self.download = PeerDownload(self, torrent.new_window())
         self.upload = PeerUpload(self)
@@ -242,7 +238,7 @@ class PeerSession:
         if not self.am_choking:
             self.am_choking = True
             self.send(wire.Choke())
-            served = self.served_fast
+            served = self.fast.served
             self.upload.refuse_all(keep=lambda request: request.piece in served)
             self.flush()
 
@@ -325,7 +321,8 @@ class PeerSession:
     def _on_pieces(self, event: wire.Bitfield | wire.HaveAll | wire.HaveNone) -> None:
         self.told.told(event)
         self.update_interest()
-        self._offer_fast_pieces()
+        if self.torrent.content is not None:
+            self.fast.offer(self.torrent.content)
         self._part_if_both_done()
 
     def _on_have(self, event: wire.Have) -> None:
@@ -340,7 +337,7 @@ class PeerSession:
         if content is None:
             return
         check_request(event, content.layout)
-        refused = self.am_choking and event.piece not in self.served_fast
+        refused = self.am_choking and event.piece not in self.fast.served
         if not refused and content.have.flags[event.piece]:
             self.upload.asked(event)
         elif self.supports_fast:
@@ -350,16 +347,16 @@ class PeerSession:
         self.upload.cancelled(Request(*event))
 
     def _on_reject(self, event: wire.Reject) -> None:
-        self.allowed_fast.discard(event.piece)
+        self.fast.allowed.discard(event.piece)
         self.download.rejected(Request(*event))
 
     def _on_allowed_fast(self, event: wire.AllowedFast) -> None:
         if self._in_range(event.piece):
-            self.allowed_fast.add(event.piece)
+            self.fast.allow(event.piece)
 
     def _on_suggest(self, event: wire.Suggest) -> None:
         if self._in_range(event.piece):
-            self.suggested = [event.piece, *self.suggested[: MAX_SUGGESTED - 1]]
+            self.fast.suggest(event.piece)
 
     def _on_extended(self, event: wire.Extended) -> None:
         self.extensions.received(event.id, event.payload)
@@ -388,19 +385,6 @@ class PeerSession:
         except FormatError as problem:
             self.drop(str(problem))
         self.update_interest()
-
-    def _offer_fast_pieces(self) -> None:
-        """Let a peer that has next to nothing start although it is choked (BEP 6)."""
-        content, theirs = self.torrent.content, self.pieces
-        if content is None or theirs is None or not self.supports_fast or self.address.is_ipv6:
-            return
-        if theirs.count >= ALLOWED_FAST_COUNT or not content.have.count:
-            return
-        count = content.layout.piece_count
-        for piece in allowed_fast_set(self.address.host, self.wire_id, count, ALLOWED_FAST_COUNT):
-            if content.have.flags[piece]:
-                self.served_fast.add(piece)
-                self.send(wire.AllowedFast(piece))
 
     @property
     def wire_id(self) -> bytes:
