@@ -34,13 +34,12 @@ PeersFound = Callable[[Sequence[PeerAddress], str], None]
 class _Round:
     """One search for a tracker that answers."""
 
-    __slots__ = ("asking", "freed", "next_call", "retry_in", "waiting")
+    __slots__ = ("asking", "freed", "next_call", "waiting")
 
     def __init__(self, trackers: list[Tracker]) -> None:
         self.waiting = trackers
         self.asking = 0
         self.freed = 0
-        self.retry_in: float | None = None
         self.next_call: DelayedCall | None = None
 
 
@@ -54,6 +53,7 @@ class Tier:
         self._wanted_again = False
         self._failures = 0
         self._timer: DelayedCall | None = None
+        self._due = 0.0
         self._round: _Round | None = None
         self._last_at = float("-inf")
         self._least_gap = LEAST_GAP
@@ -86,13 +86,17 @@ class Tier:
             self._schedule(0.0)
 
     def reannounce(self) -> None:
-        """Announce as soon as the tracker allows it."""
+        """Announce as soon as the tracker allows it, and not later than was planned."""
         self._failures = 0
+        for tracker in self.trackers:
+            tracker.not_before = float("-inf")
         if self._round is not None:
             self._wanted_again = True
             return
-        wait = self._last_at + self._least_gap - self._owner.clock.seconds()
-        self._schedule(max(0.0, wait))
+        now = self._owner.clock.seconds()
+        at = max(now, self._last_at + self._least_gap)
+        if self._timer is None or not self._timer.active() or at < self._due:
+            self._schedule(at - now)
 
     def cancel(self) -> None:
         """Plan nothing more; what is under way is left to its tracker."""
@@ -110,16 +114,20 @@ class Tier:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = self._owner.clock.callLater(wait, self._begin)
+        self._due = self._owner.clock.seconds() + wait
+        free = [tracker for tracker in self.trackers if tracker.not_before <= self._due]
         for tracker in self.trackers:
-            first = tracker is self.trackers[0]
+            first = tracker is (free or self.trackers)[0]
             tracker.state.next_announce_at = self._owner.wall() + wait if first else 0.0
 
     def _begin(self) -> None:
-        free = [tracker for tracker in self.trackers if not tracker.busy]
+        now = self._owner.clock.seconds()
+        idle = [tracker for tracker in self.trackers if not tracker.busy]
+        free = [tracker for tracker in idle if tracker.not_before <= now]
         if not free:
-            self._schedule(BUSY_GAP)
+            self._schedule(max(BUSY_GAP, self._earliest() - now))
             return
-        self._last_at = self._owner.clock.seconds()
+        self._last_at = now
         self._round = _Round(free)
         self._ask_next(self._round)
 
@@ -134,7 +142,7 @@ class Tier:
         event = self._event_for(tracker)
         asking: Deferred[Any] = tracker.announce(event)
         asking.addCallbacks(
-            partial(self._answered, round_, tracker, event), partial(self._refused, round_)
+            partial(self._answered, round_, tracker, event), partial(self._refused, round_, tracker)
         )
 
     def _be_patient(self, round_: _Round) -> None:
@@ -167,9 +175,12 @@ class Tier:
             each.state.is_backup = each is not tracker
         self._schedule(self._next_after(answer))
 
-    def _refused(self, round_: _Round, failure: Failure) -> None:
+    def _refused(self, round_: _Round, tracker: Tracker, failure: Failure) -> None:
         failure.trap(TrackerError)
-        round_.retry_in = getattr(failure.value, "retry_in", None) or round_.retry_in
+        retry_in = getattr(failure.value, "retry_in", None)
+        if retry_in:
+            wait = max(retry_in, FIRST_RETRY)
+            tracker.not_before = self._owner.clock.seconds() + wait
         if round_ is self._round:
             self._without(round_)
 
@@ -186,7 +197,7 @@ class Tier:
         if not round_.asking and round_ is self._round:
             self._end(round_)
             self._failures += 1
-            self._schedule(self._backed_off(round_.retry_in))
+            self._schedule(self._backed_off())
 
     def _end(self, round_: _Round) -> None:
         self._round = None
@@ -201,13 +212,18 @@ class Tier:
         # Spread out, so that those who started together do not announce together for ever.
         return max(answer.interval * self._owner.rng.uniform(0.95, 1.0), answer.min_interval)
 
-    def _backed_off(self, retry_in: float | None) -> float:
-        """Seconds until the next try; a tracker's own word (BEP 31) counts, within its bounds."""
+    def _backed_off(self) -> float:
+        """Seconds until the next try; trackers' own words (BEP 31) count when all of them say."""
         self._wanted_again = False
-        if retry_in is not None:
-            return max(retry_in, FIRST_RETRY)
+        said = self._earliest() - self._owner.clock.seconds()
+        if said > 0:
+            return said
         wait = FIRST_RETRY * 2.0 ** min(self._failures - 1, MOST_DOUBLINGS)
         return min(LONGEST_RETRY, wait) * self._owner.rng.uniform(0.75, 1.25)
+
+    def _earliest(self) -> float:
+        """When the first of its trackers may be asked; the past when one may be now."""
+        return min(tracker.not_before for tracker in self.trackers)
 
 
 def _cancel(call: DelayedCall | None) -> None:

@@ -47,13 +47,17 @@ class TrackerOwner(Protocol):
 
 
 class Tracker:
-    """`started` says whether it knows of us; `tells_counts` whether announces make scrapes idle."""
+    """`started` says whether it knows of us; `tells_counts` whether announces make scrapes idle.
+
+    `not_before` is when it may be asked again at the earliest, if it said so (BEP 31).
+    """
 
     def __init__(self, owner: TrackerOwner, state: TrackerState) -> None:
         self._owner = owner
         self.state = state
         self.started = False
         self.tells_counts = False
+        self.not_before = float("-inf")
         self._tracker_id = b""
         self._asking: list[Deferred[AnnounceAnswer]] = []
 
@@ -76,6 +80,7 @@ class Tracker:
         for each in asking:
             each.cancel()
         sure, self.started = self.started, False
+        self.not_before = float("-inf")
         self.state.announcing = False
         self.state.next_announce_at = 0.0
         if not sure and not asking:
