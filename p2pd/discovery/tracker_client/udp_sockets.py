@@ -24,6 +24,7 @@ class UdpSockets:
         self._interface = "" if interface in WILDCARDS else canonical_host(interface)
         self._received = received
         self._sockets: dict[bool, _Socket] = {}
+        self._closed = False
 
     def usable(self, hosts: Sequence[str]) -> str:
         """The host to talk to: the first that the interface can reach, IPv4 before IPv6.
@@ -39,6 +40,8 @@ class UdpSockets:
 
     def send(self, packet: bytes, address: PeerAddress) -> None:
         """Send a packet. Raises TrackerError when the socket cannot be had or refuses."""
+        if self._closed:
+            raise TrackerError("shutting down")
         try:
             transport = self._socket(address.is_ipv6).transport
             if transport is not None:
@@ -47,7 +50,8 @@ class UdpSockets:
             raise TrackerError(f"cannot be asked: {problem}"[:200]) from None
 
     async def close(self) -> None:
-        """Give the sockets back."""
+        """Give the sockets back, and open no other."""
+        self._closed = True
         sockets, self._sockets = self._sockets, {}
         for each in sockets.values():
             if each.port is not None:

@@ -81,9 +81,11 @@ class UdpTracker:
 
     async def close(self) -> None:
         """Give the sockets back; questions under way fail."""
+        # The sockets first: what fails here may want to ask once more.
+        closing = Deferred.fromCoroutine(self._sockets.close())
         for transaction in list(self._waiting):
             self._fail(transaction, TrackerError("shutting down"))
-        await self._sockets.close()
+        await closing
 
     # -- one question -------------------------------------------------------------------------
 
