@@ -12,6 +12,7 @@ from p2pd.protocols.tracker.announce import (
     ScrapeCounts,
     TrackerError,
     clamped_interval,
+    count,
     printable,
     usable,
 )
@@ -86,17 +87,17 @@ def parse_announce(packet: bytes, *, ipv6: bool) -> AnnounceAnswer:
     return AnnounceAnswer(
         peers=usable(unpack_compact(peers, ipv6=ipv6, limit=MAX_PEERS)),
         interval=clamped_interval(interval),
-        seeders=min(seeders, 2**31 - 1),
-        leechers=min(leechers, 2**31 - 1),
+        seeders=count(seeders),
+        leechers=count(leechers),
     )
 
 
-def parse_scrape(packet: bytes, count: int) -> list[ScrapeCounts]:
+def parse_scrape(packet: bytes, torrents: int) -> list[ScrapeCounts]:
     """The counts, in the order the torrents were asked for. Raises TrackerError."""
-    _check(packet, SCRAPE, 8 + 12 * count)
+    _check(packet, SCRAPE, 8 + 12 * torrents)
     found = []
-    for at in range(8, 8 + 12 * count, 12):
-        seeders, downloads, leechers = _COUNTS.unpack_from(packet, at)
+    for at in range(8, 8 + 12 * torrents, 12):
+        seeders, downloads, leechers = map(count, _COUNTS.unpack_from(packet, at))
         found.append(ScrapeCounts(seeders=seeders, leechers=leechers, downloads=downloads))
     return found
 

@@ -99,8 +99,7 @@ def test_lying_sizes_and_numbers_are_bounded():
     answer = udp.parse_announce(announce_answer(2**32 - 1, 2**32 - 1, 2**32 - 1, peers), ipv6=False)
     assert len(answer.peers) == MAX_PEERS
     assert answer.interval == MOST_INTERVAL
-    assert 0 <= answer.leechers < 2**31
-    assert 0 <= answer.seeders < 2**31
+    assert (answer.seeders, answer.leechers) == (-1, -1), "as unbelievable as over HTTP"
     assert udp.parse_announce(announce_answer(0), ipv6=False).interval == LEAST_INTERVAL
     ragged = announce_answer(peers=b"\x0a\x00\x00\x01\x1a\xe1\x0a")
     assert len(udp.parse_announce(ragged, ipv6=False).peers) == 1
@@ -113,6 +112,11 @@ def test_a_scrape_keeps_the_order():
     first, second = udp.parse_scrape(answer, 2)
     assert (first.seeders, first.downloads, first.leechers) == (5, 50, 10)
     assert (second.seeders, second.downloads, second.leechers) == (6, 60, 11)
+
+
+def test_scraped_counts_that_nobody_believes_are_unknown():
+    (counts,) = udp.parse_scrape(struct.pack(">IIIII", 2, 2, 2**32 - 1, 2**31, 7), 1)
+    assert (counts.seeders, counts.downloads, counts.leechers) == (-1, -1, 7)
 
 
 def test_a_scrape_has_at_most_74_torrents():
