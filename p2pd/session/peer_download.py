@@ -45,6 +45,9 @@ class DownloadPeer(Hashable, Protocol):
     def payload_wasted(self, size: int) -> None:
         """`size` bytes came that were not needed."""
 
+    def requests_freed(self) -> None:
+        """What was asked of this peer in vain may be asked of others."""
+
     def nothing_to_ask(self) -> None:
         """The picker has nothing for this peer now."""
 
@@ -169,6 +172,7 @@ class PeerDownload:
                 self._peer.send(Cancel(*request))
             self._cancelled += len(overdue)
             pieces.forget_requests(self._peer)
+            self._peer.requests_freed()
             # Others come first, but it is asked again: it may be the only one, and awake by then.
             self._peer.nothing_to_ask()
 

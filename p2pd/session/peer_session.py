@@ -53,6 +53,7 @@ class PeerTorrent(Protocol):
     def payload_wasted(self, size: int) -> None: ...
     def payload_sent(self, size: int, now: float) -> None: ...
     def starved(self, peer: PeerSession) -> None: ...
+    def feed_starving(self) -> None: ...
     def interest_changed(self, peer: PeerSession) -> None: ...
     def peer_ready(self, peer: PeerSession) -> None:
         """The extension handshake is through."""
@@ -263,6 +264,10 @@ class PeerSession:
         if self.am_interested:
             self.torrent.starved(self)
         self._part_if_both_done()
+
+    def requests_freed(self) -> None:
+        """What was asked of this peer in vain: others may take it at once."""
+        self.torrent.feed_starving()
 
     def fed(self) -> None:
         """Something may be asked again."""

@@ -6,7 +6,7 @@ messages that concern the torrent as a whole are handed to its metadata and its 
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Protocol, Sequence
+from typing import Any, Iterable, Mapping, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -174,10 +174,14 @@ class TorrentExchange:
     def feed_starving(self) -> None:
         """Something changed: those that found nothing to ask may look again."""
         starving, self._starving = self._starving, {}
-        for peer in starving:
-            peer.fed()
+        self._feed(starving)
 
     def feed_all(self) -> None:
         """Other pieces are wanted: everyone may look again."""
-        for peer in self._owner.peers:
+        self._feed(self._owner.peers)
+
+    @staticmethod
+    def _feed(peers: Iterable[PeerSession]) -> None:
+        """Who answers most and soonest is asked first: what others left may be scarce."""
+        for peer in sorted(peers, key=lambda peer: peer.download.window.score, reverse=True):
             peer.fed()
