@@ -214,3 +214,46 @@ def test_a_broken_url_has_a_state_too(url: str) -> None:
     world.trackers.answers[url] = REFUSED
     world.start()
     assert world.state(url).last_announce_result == "unregistered torrent"
+
+
+def test_a_tracker_that_comes_back_hears_started_after_stopped() -> None:
+    world = World([A])
+    world.start()
+    world.trackers.answers[A] = HANG
+    world.announcer.set_tiers([])
+    world.announcer.set_tiers([[A]])
+    world.clock.advance(1)
+    assert world.trackers.events() == ["started", "stopped"]
+    world.trackers.answers[A] = ANSWER
+    world.trackers.release(A)
+    world.clock.advance(1)
+    assert world.trackers.events() == ["started", "stopped", "started"]
+    assert world.state(A).id == 0, "it is the same tracker for those who look"
+
+
+def test_a_tracker_that_moves_during_its_announce_is_not_asked_twice_at_a_time() -> None:
+    world = World([A, B], [C])
+    world.trackers.answers.update({A: HANG, B: HANG, C: HANG})
+    world.start()
+    world.clock.advance(5)
+    assert sorted(world.trackers.urls()) == sorted([A, B, C])
+    world.announcer.set_tiers([[A, C]])
+    world.clock.advance(5)
+    assert world.trackers.urls().count(C) == 1
+    world.trackers.release(C)
+    assert world.state(C).last_announce_succeeded
+
+
+def test_a_tracker_that_comes_back_after_the_end_hears_started_after_stopped() -> None:
+    world = World([A])
+    world.start()
+    world.trackers.answers[A] = HANG
+    world.announcer.stop()
+    world.announcer.set_tiers([])
+    world.announcer.set_tiers([[A]])
+    world.start()
+    assert world.trackers.events() == ["started", "stopped"]
+    world.trackers.answers[A] = ANSWER
+    world.trackers.release(A)
+    world.clock.advance(1)
+    assert world.trackers.events() == ["started", "stopped", "started"]

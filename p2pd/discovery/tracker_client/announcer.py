@@ -77,6 +77,7 @@ class Announcer:
         self._running = False
         self._scraper = Scraper(self, transports)
         self._tiers: list[Tier] = []
+        self._leaving: dict[str, Tracker] = {}
         self._assign(tiers)
 
     # -- what the torrent says ----------------------------------------------------------------
@@ -120,6 +121,9 @@ class Announcer:
             self._said_stopped(dropped)
             for tier in self._tiers:
                 tier.start()
+        # Some of them are still hearing `stopped`, now or since the torrent stopped.
+        gone = [*self._leaving.values(), *dropped]
+        self._leaving = {tracker.state.url: tracker for tracker in gone if tracker.busy}
 
     def states(self) -> list[TrackerState]:
         """How each tracker is doing, tier by tier, the one in use first."""
@@ -184,16 +188,18 @@ class Announcer:
             seen.update(new)
             if new:
                 tier = _sharing(spare, new) or Tier(self)
-                trackers = [
-                    known.pop(url) if url in known else self._new_tracker(url) for url in new
-                ]
+                trackers = [known.pop(url, None) or self._tracker(url) for url in new]
                 tier.assign(len(self._tiers), trackers)
                 self._tiers.append(tier)
         for tier in spare:
             tier.cancel()
         return list(known.values())
 
-    def _new_tracker(self, url: str) -> Tracker:
+    def _tracker(self, url: str) -> Tracker:
+        """A new one; or the one that is still hearing `stopped`, so that `started` comes after."""
+        leaving = self._leaving.pop(url, None)
+        if leaving is not None and leaving.busy:
+            return leaving
         self._next_id += 1
         return Tracker(self, new_state(self._next_id - 1, url))
 

@@ -132,8 +132,11 @@ class Tier:
         self._ask_next(self._round)
 
     def _ask_next(self, round_: _Round) -> None:
-        # One that left the tier meanwhile is not asked any more.
-        round_.waiting = [tracker for tracker in round_.waiting if tracker in self.trackers]
+        # One that left the tier meanwhile is not asked any more; nor is one that came to it from
+        # another tier and is still asked from there.
+        round_.waiting = [
+            tracker for tracker in round_.waiting if tracker in self.trackers and not tracker.busy
+        ]
         if round_ is not self._round or not round_.waiting:
             return
         tracker = round_.waiting.pop(0)
