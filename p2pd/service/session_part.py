@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from typing import Any
 
@@ -120,7 +121,8 @@ class SessionPart:
         return SessionParts(
             clock=self._reactor,
             wall=time.time,
-            rng=random.SystemRandom(),
+            # Choices among pieces and peers, thousands a second: a system call each would show.
+            rng=random.Random(secrets.randbits(128)),
             transport=TcpTransport(self._reactor, self._config.peers.interface),
             disk=self._disk,
             store=TorrentStore(self._database),

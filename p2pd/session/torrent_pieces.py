@@ -23,8 +23,8 @@ from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 from p2pd.swarm.piece_picker import BlockOutcome, PiecePicker
 
-SPARE_BUFFERS = 4
-"""Buffers kept for the next piece: fresh memory costs page faults that used memory does not."""
+SPARE_BYTES = 8 * 1024 * 1024
+"""Buffers kept for the next pieces: fresh memory costs page faults that used memory does not."""
 
 
 class PiecesListener(Protocol):
@@ -182,7 +182,8 @@ class TorrentPieces:
 
     def _stored(self, right: bool, piece: int, buffer: bytearray) -> None:
         self._being_stored.discard(piece)
-        if len(self._spare) < SPARE_BUFFERS:
+        whole = len(buffer) == self.layout.piece_length
+        if whole and (len(self._spare) + 1) * len(buffer) <= SPARE_BYTES:
             self._spare.append(buffer)
         contributors = self.picker.contributors(piece)
         if right:
