@@ -188,7 +188,7 @@ class Announcer:
             seen.update(new)
             if new:
                 tier = _sharing(spare, new) or Tier(self)
-                trackers = [known.pop(url, None) or self._tracker(url) for url in new]
+                trackers = [known.pop(url) if url in known else self._tracker(url) for url in new]
                 tier.assign(len(self._tiers), trackers)
                 self._tiers.append(tier)
         for tier in spare:
