@@ -76,8 +76,15 @@ class PeerPool:
     # -- addresses come and go ----------------------------------------------------------------
 
     def add(self, address: PeerAddress, source: str, now: float) -> bool:
-        """An address from a source ("tracker", "dht", "pex"); whether it is a new candidate."""
-        if address in self._by_address or not self._acceptable(address):
+        """An address from a source ("tracker", "dht", "pex"); whether it is a new candidate.
+
+        One that a person names ("manual") is due at once, whatever became of it before.
+        """
+        known = self._by_address.get(address)
+        if known is not None and source == "manual" and known.state == IDLE:
+            known.due = min(known.due, now)
+            known.failures = 0
+        if known is not None or not self._acceptable(address):
             return False
         if len(self._by_address) >= self._limit and not self._make_room(source):
             return False

@@ -256,3 +256,17 @@ class PoolMachine(RuleBasedStateMachine):
 
 PoolMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestPoolMachine = PoolMachine.TestCase
+
+
+def test_what_a_person_names_again_is_due_at_once() -> None:
+    pool = PeerPool(random.Random(1))
+    address = PeerAddress("10.0.0.1", 6881)
+    pool.add(address, "tracker", 0.0)
+    assert pool.next_candidates(1, 0.0) == [address]
+    pool.failed(address, 0.0)
+    assert not pool.add(address, "tracker", 1.0)
+    assert pool.next_candidates(1, 1.0) == []
+    assert not pool.add(address, "manual", 1.0)
+    assert pool.next_candidates(1, 1.0) == [address]
+    assert not pool.add(address, "manual", 1.0)
+    assert pool.next_candidates(1, 1.0) == [], "it is being dialled already"
