@@ -55,9 +55,12 @@ class TrackerResource(Resource):
         self._clock = clock
 
     def render(self, request: Request) -> int | bytes:
-        """Answer GET (and HEAD); other methods are refused."""
-        if request.method not in (b"GET", b"HEAD"):
-            request.setHeader(b"allow", b"GET, HEAD")
+        """Answer GET; other methods are refused.
+
+        HEAD is too: it would count a peer in, or out, without telling it anything.
+        """
+        if request.method != b"GET":
+            request.setHeader(b"allow", b"GET")
             return _page(request, 405, b"a tracker is asked with GET\n")
         return self.render_GET(request)
 

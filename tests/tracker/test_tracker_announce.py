@@ -173,5 +173,22 @@ def test_other_methods_and_paths_are_refused_in_words(tracker):
         assert answer.startswith(b"HTTP/1.1 404"), path
 
 
+def test_head_is_refused_for_it_would_count_a_peer_in_unseen(tracker):
+    query = b"info_hash=" + b"h" * 20 + b"&peer_id=" + b"p" * 20 + b"&port=6881"
+    answer = tracker.raw(b"HEAD /announce?" + query + b" HTTP/1.1\r\nHost: t\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 405")
+    assert answer.endswith(b"\r\n\r\n"), "an answer to HEAD has no body"
+    assert b"allow: get\r\n" in answer.lower()
+    assert len(tracker.store) == 0
+
+
+@pytest.mark.parametrize("event", ["paused", "empty", ""])
+def test_events_that_change_nothing_are_accepted(tracker, event):
+    tracker.announce("10.0.0.1", event="started")
+    answer = tracker.announce("10.0.0.1", event=event)
+    assert (answer[b"complete"], answer[b"incomplete"]) == (0, 1)
+    assert len(tracker.announce("10.0.0.2")[b"peers"]) == 6
+
+
 def test_an_answer_names_no_software_versions(tracker):
     assert b"Twisted" not in tracker.raw(b"GET /announce HTTP/1.1\r\nHost: t\r\n\r\n")
