@@ -7,6 +7,7 @@ that the tests did not start is ever touched. Waiting is polling with a deadline
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import random
 import signal
@@ -64,6 +65,15 @@ def _can_bind(host: str, port: int) -> bool:
     return True
 
 
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with_the_tests() -> None:
+    """In the child: be killed when the tests are, so that a run that is cut off leaves nothing."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class ChildProcess:
     """One program that a test started; `stop` ends it and everything in its own session."""
 
@@ -86,6 +96,7 @@ class ChildProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=end_with_the_tests,
             )
 
     @property
