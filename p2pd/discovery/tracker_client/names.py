@@ -19,6 +19,9 @@ from p2pd.protocols.tracker.announce import TrackerError
 
 KEPT_SECONDS = 300.0
 KEPT_FAILURE_SECONDS = 60.0
+LOST_SECONDS = 60.0
+"""A lookup without an answer for so long is made again: the resolver may have lost it."""
+
 MOST_KEPT = 1000
 MOST_ADDRESSES = 16
 
@@ -32,6 +35,7 @@ class Names:
         self._reactor = reactor
         self._kept: dict[str, tuple[tuple[str, ...], float]] = {}
         self._waiting: dict[str, list[Deferred[tuple[str, ...]]]] = {}
+        self._began: dict[str, float] = {}
 
     async def addresses(self, host: str) -> tuple[str, ...]:
         """The IP addresses of a host name or IP literal, at least one. Raises TrackerError."""
@@ -46,14 +50,15 @@ class Names:
 
     async def _lookup(self, name: str) -> tuple[str, ...]:
         kept = self._kept.get(name)
-        if kept is not None and self._reactor.seconds() < kept[1]:
+        now = self._reactor.seconds()
+        if kept is not None and now < kept[1]:
             return kept[0]
-        first = name not in self._waiting
         waiting = self._waiting.setdefault(name, [])
         # A waiter that is cancelled leaves the lookup to the others.
         answer: Deferred[tuple[str, ...]] = Deferred(lambda done: waiting.remove(done))
         waiting.append(answer)
-        if first:
+        if now - self._began.get(name, float("-inf")) >= LOST_SECONDS:
+            self._began[name] = now
             self._reactor.nameResolver.resolveHostName(_Addresses(self, name), name)
         return await answer
 
@@ -63,6 +68,7 @@ class Names:
             self._kept.clear()
         seconds = KEPT_SECONDS if found else KEPT_FAILURE_SECONDS
         self._kept[name] = found, self._reactor.seconds() + seconds
+        self._began.pop(name, None)
         for answer in self._waiting.pop(name, []):
             answer.callback(found)
 
