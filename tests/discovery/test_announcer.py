@@ -235,3 +235,16 @@ def test_no_trackers_is_nothing_to_do() -> None:
     world.start()
     assert world.announcer.states() == []
     assert world.announcer.stop().called
+
+
+def test_each_id_of_a_hybrid_is_owed_started_until_it_was_told() -> None:
+    world = World([A], info_hashes=InfoHashes(v1=V1, v2=V2))
+    world.trackers.answers[A] = {V2[:20]: REFUSED}
+    world.start()
+    world.trackers.answers.clear()
+    world.announcer.complete()
+    world.clock.advance(0)
+    said = [(request.info_hash, request.event) for _, request in world.trackers.asked]
+    assert said[2:] == [(V1, "completed"), (V2[:20], "started")]
+    world.clock.advance(1800)
+    assert world.trackers.events()[4:] == ["", ""]

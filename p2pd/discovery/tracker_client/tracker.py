@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
+from dataclasses import replace
 from typing import Callable, Protocol, Sequence
 from urllib.parse import urlsplit
 
@@ -47,7 +48,7 @@ class TrackerOwner(Protocol):
 
 
 class Tracker:
-    """`started` says whether it knows of us; `tells_counts` whether announces make scrapes idle.
+    """`tells_counts` says whether its announces make scrapes idle.
 
     `not_before` is when it may be asked again at the earliest, if it said so (BEP 31).
     """
@@ -55,11 +56,16 @@ class Tracker:
     def __init__(self, owner: TrackerOwner, state: TrackerState) -> None:
         self._owner = owner
         self.state = state
-        self.started = False
         self.tells_counts = False
         self.not_before = float("-inf")
         self._tracker_id = b""
+        self._knows: set[bytes] = set()
         self._asking: list[Deferred[AnnounceAnswer]] = []
+
+    @property
+    def started(self) -> bool:
+        """Whether it knows of us, by any of our info-hashes."""
+        return bool(self._knows)
 
     @property
     def busy(self) -> bool:
@@ -79,7 +85,8 @@ class Tracker:
         asking, self._asking = self._asking, []
         for each in asking:
             each.cancel()
-        sure, self.started = self.started, False
+        sure = self.started
+        self._knows.clear()
         self.not_before = float("-inf")
         self.state.announcing = False
         self.state.next_announce_at = 0.0
@@ -93,7 +100,6 @@ class Tracker:
     async def _say_stopped(self) -> None:
         with suppress(TrackerError):  # it forgets us by itself
             await self._announce("stopped")
-        self.started = False
 
     async def _announce(self, event: str) -> AnnounceAnswer:
         state = self.state
@@ -113,9 +119,15 @@ class Tracker:
         return answers[0]
 
     async def _ask(self, request: AnnounceRequest) -> AnnounceAnswer:
+        stopped = request.event == "stopped"
+        if not stopped and request.info_hash not in self._knows:
+            # It may have taken one info-hash of a hybrid and failed for the other.
+            request = replace(request, event="started")
         answer = await self._owner.announce(self.state.url, request)
-        if answer.peers and request.event != "stopped":
-            self._owner.found(answer.peers)
+        if not stopped:
+            self._knows.add(request.info_hash)
+            if answer.peers:
+                self._owner.found(answer.peers)
         return answer
 
     def _failed(self, problems: Sequence[BaseException | None]) -> TrackerError:
@@ -131,7 +143,6 @@ class Tracker:
 
     def _worked(self, answers: Sequence[AnnounceAnswer]) -> None:
         """An announce tells what a scrape would, so most trackers are never scraped."""
-        self.started = True
         state = self.state
         state.last_announce_succeeded = True
         state.last_announce_timed_out = False
