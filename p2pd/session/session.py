@@ -150,6 +150,8 @@ class Session:
         """Forget a torrent, and its files if so wished."""
         self.torrents.remove(torrent, self.wall())
         await torrent.stop()
+        # A start or a check under way would make files anew behind their removal.
+        await torrent.settled()
         await self.store.remove(torrent.record.id)
         if torrent.content is not None:
             content = torrent.content

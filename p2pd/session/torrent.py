@@ -61,6 +61,7 @@ class Torrent:
         self.layers: PieceLayerExchange | None = None
         self.announcer = host.new_announcer(self, self.tracker_tiers, self._peers_found)
         self._doubtful = False
+        self.preparing = 0
         self._saved_totals = (record.uploaded, record.downloaded)
         self._save_totals_at = 0.0
         self._suspicion = Suspicion()
@@ -89,12 +90,15 @@ class Torrent:
         if self._doubtful:
             await self.verify()
             return
+        self.preparing += 1
         try:
             if self.content is not None:
                 await self.host.disk.run("write", self.content.storage.prepare)
         except P2pdError as problem:
             self.fail(str(problem))
             return
+        finally:
+            self.preparing -= 1
         if self.record.paused or self.running or self.opening.busy or self.host.closing:
             return
         self.running = True
@@ -110,6 +114,15 @@ class Torrent:
         self.record.paused = True
         self.opening.stop()
         await self.halt()
+
+    async def settled(self) -> None:
+        """Wait until no thread is at work on its files, for half a minute at most."""
+        for _ in range(600):
+            if not (self.preparing or self.opening.busy or self.opening.check is not None):
+                return
+            pause: Deferred[None] = Deferred()
+            self.host.clock.callLater(0.05, pause.callback, None)
+            await pause
 
     async def halt(self) -> None:
         """Run no more, for now: what the user chose (paused or not) stays as it is."""

@@ -86,6 +86,9 @@ class TorrentReport:
             return TorrentStatus.CHECKING if check.running else TorrentStatus.CHECK_WAIT
         if torrent.opening.busy and not torrent.running:
             return TorrentStatus.CHECK_WAIT
+        if torrent.preparing:
+            done = torrent.is_complete()
+            return TorrentStatus.SEED_WAIT if done else TorrentStatus.DOWNLOAD_WAIT
         if not torrent.running:
             return TorrentStatus.STOPPED
         return TorrentStatus.SEEDING if torrent.is_complete() else TorrentStatus.DOWNLOADING

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from peers.payload import (
     MIB,
@@ -75,3 +77,20 @@ def test_large_pieces_and_many_requests(work, new_p2pd, new_libtorrent):
     leecher.wait_seeding()
     assert_same(content.path, leecher.downloads / content.name)
     assert leecher.torrent("corrupt_ever")["corrupt_ever"] == 0
+
+
+def test_a_peer_that_is_added_again_is_dialled_again_at_once(work, new_p2pd, new_libtorrent):
+    """`peer_add` is a person's wish: an earlier failure must not make it wait."""
+    content = libtorrent_content(make_file(work / "original", SINGLE_SIZE), "v1")
+    leecher = new_p2pd()
+    leecher.add(content.torrent)
+    seed = new_libtorrent()
+    seed.stop()
+    leecher.connect(seed.host, seed.port)
+    time.sleep(0.5)  # refused by now: nobody listens there
+    again = new_libtorrent("again", port=seed.port)
+    again.add(content.torrent, save=content.folder)
+    again.wait_seeding()
+    leecher.connect(again.host, again.port)
+    leecher.wait_seeding(10)
+    assert_same(content.path, leecher.downloads / content.name)

@@ -6,8 +6,11 @@ v1: 3.00 refuses the empty keys in the file tree of v2 and hybrid torrents, whoe
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from peers.payload import assert_same, libtorrent_content, make_file, make_folder, p2pd_content
+from peers.processes import wait_until
 
 
 @pytest.mark.parametrize("protocol", ["http", "udp"])
@@ -47,7 +50,13 @@ def test_transmission_gets_metadata_from_p2pd(work, tracker, new_p2pd, new_trans
     leecher.wait_announced()
     seed.add(content.torrent, save=content.folder)
     leecher.wait_metadata()
-    seed.connect(leecher.host, leecher.port)  # with metadata it hangs up, and cannot dial itself
-    leecher.wait_seeding()
+
+    def dialled_and_complete():
+        """With metadata it hangs up to start anew, and then cannot dial by itself."""
+        seed.connect(leecher.host, leecher.port)
+        time.sleep(1)
+        return leecher.is_seed()
+
+    wait_until(dialled_and_complete, 45, "complete transmission", details=leecher.state)
     assert_same(path, leecher.folder / content.name)
     seed.check_healthy()

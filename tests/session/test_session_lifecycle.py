@@ -374,3 +374,25 @@ def test_a_torrent_removed_while_it_is_checked_is_gone(
     assert not torrent.running
     assert node.storage(torrent).pieces == {}
     assert node.store.rows == {}
+
+
+def test_a_torrent_removed_while_it_is_started_leaves_no_file(
+    network: MemoryNetwork, node: SimNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torrent = node.add(TORRENT)
+    network.result(torrent.stop())
+    steps: list[str] = []
+    storage = node.storage(torrent)
+    monkeypatch.setattr(storage, "prepare", lambda: steps.append("files are made"))
+    monkeypatch.setattr(storage, "delete_files", lambda: steps.append("files are deleted"))
+    monkeypatch.setattr(node.session.disk, "_seconds", 5.0)
+    starting = Deferred.fromCoroutine(torrent.start())
+    report = node.control.find(torrent.record.id)
+    assert report is not None
+    assert report.status is TorrentStatus.DOWNLOAD_WAIT, "it is not stopped, it will run"
+    monkeypatch.setattr(node.session.disk, "_seconds", 0.1)
+    network.result(node.session.remove(torrent, delete_data=True))
+    network.run(10)
+    assert starting.called
+    assert steps[-1:] == ["files are deleted"]
+    assert steps.count("files are made") == 1

@@ -20,12 +20,14 @@ def available() -> bool:
 class LibtorrentNode:
     """A libtorrent session with one torrent, plain TCP only, on an address of loopback."""
 
-    def __init__(self, folder: Path, *, host: str = "127.0.0.1", **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, *, host: str = "127.0.0.1", port: int | None = None, **settings: Any
+    ) -> None:
         import libtorrent
 
         self._lt = libtorrent
         self.folder = folder
-        self.host, self.port = host, free_port(host)
+        self.host, self.port = host, port or free_port(host)
         folder.mkdir(parents=True, exist_ok=True)
         parameters = libtorrent.session_params()
         parameters.settings = {

@@ -82,7 +82,7 @@ class TransmissionNode:
         wait_until(self.is_seed, seconds, "complete transmission", details=self.state)
 
     def wait_metadata(self, seconds: float = 30) -> None:
-        """Until a magnet has its metadata and has started anew with it."""
+        """Until a magnet has its metadata."""
 
         def complete() -> bool:
             torrent = self._torrent()
