@@ -17,7 +17,8 @@ LIMIT = 1000
 PER_HOST = 8
 """Addresses kept of one host, save our own: one host in disguise must not fill the pool."""
 
-FIRST_RETRY = 60.0
+FIRST_RETRY = 10.0
+"""After a first failure, which is often a peer that checks its data or still has our last link."""
 LONGEST_RETRY = 3600.0
 RECONNECT = 30.0
 ATTEMPT_SECONDS = 120.0

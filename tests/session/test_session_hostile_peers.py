@@ -183,7 +183,7 @@ def test_a_dialled_peer_with_another_info_hash_is_left(
     network.run(1)
     assert peer.connections == 1
     assert peer.closed is not None
-    network.run(30)
+    network.run(5)
     assert peer.connections == 1, "it is not dialled again at once"
     assert node.session.connections.total == 0
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.swarm import peer_pool
-from p2pd.swarm.peer_pool import ATTEMPT_SECONDS, LONGEST_RETRY, PER_HOST, PeerPool
+from p2pd.swarm.peer_pool import ATTEMPT_SECONDS, FIRST_RETRY, LONGEST_RETRY, PER_HOST, PeerPool
 
 
 def address(number: int, port: int = 6881) -> PeerAddress:
@@ -61,9 +61,9 @@ def test_a_failing_address_waits_about_twice_as_long_each_time() -> None:
         waits.append(due - now)
         now = due
     for count, wait in enumerate(waits):
-        base = min(60.0 * 2**count, LONGEST_RETRY)
+        base = min(FIRST_RETRY * 2**count, LONGEST_RETRY)
         assert 0.75 * base <= wait <= 1.25 * base
-    assert len({wait / 60 for wait in waits[6:]}) > 1  # jitter
+    assert len({wait / LONGEST_RETRY for wait in waits[6:]}) > 1  # jitter
 
 
 def test_a_useful_peer_is_tried_again_soon_and_before_others() -> None:
@@ -81,8 +81,8 @@ def test_a_useless_peer_waits_like_one_that_failed() -> None:
     pool.add(address(1), "tracker", 0.0)
     pool.connected(address(1))
     pool.closed(address(1), 0.0, useful=False)
-    assert pool.next_candidates(1, 44.0) == []
-    assert pool.next_candidates(1, 76.0) == [address(1)]
+    assert pool.next_candidates(1, 0.74 * FIRST_RETRY) == []
+    assert pool.next_candidates(1, 1.26 * FIRST_RETRY) == [address(1)]
 
 
 def test_those_that_failed_less_come_first_then_by_source() -> None:
