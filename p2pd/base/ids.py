@@ -13,11 +13,12 @@ V2_SIZE = 32
 PEER_ID_SIZE = 20
 
 CLIENT_NAMES = {
-    "PD": "p2pd", "TR": "Transmission", "LT": "libtorrent", "lt": "rTorrent", "qB": "qBittorrent",
+    "P2": "p2pd", "TR": "Transmission", "LT": "libtorrent", "lt": "rTorrent", "qB": "qBittorrent",
     "DE": "Deluge", "UT": "µTorrent", "UM": "µTorrent Mac", "AZ": "Vuze", "BC": "BitComet",
     "BT": "BitTorrent", "BI": "BiglyBT", "KT": "KTorrent", "FD": "Free Download Manager",
     "WW": "WebTorrent", "WD": "WebTorrent Desktop", "rQ": "rqbit", "XL": "Xunlei", "TX": "Tixati",
     "LW": "LimeWire", "A2": "aria2", "SD": "Xunlei", "PI": "PicoTorrent", "FG": "FlashGet",
+    "PD": "Pando",
 }  # fmt: skip
 
 
@@ -55,10 +56,10 @@ class InfoHashes:
 
 
 def new_peer_id(rng: random.Random) -> bytes:
-    """A peer id (BEP 20): ``-PD0100-`` and twelve random characters."""
+    """A peer id (BEP 20): ``-P20100-`` and twelve random characters."""
     digits = "".join(part.zfill(1)[:1] for part in __version__.split(".")[:3]).ljust(4, "0")
     alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    return f"-PD{digits}-{''.join(rng.choices(alphabet, k=12))}".encode()
+    return f"-P2{digits}-{''.join(rng.choices(alphabet, k=12))}".encode()
 
 
 def client_name(peer_id: bytes) -> str:

@@ -40,7 +40,7 @@ def test_other_sizes_are_refused(v1: bytes | None, v2: bytes | None) -> None:
 def test_our_peer_id_has_the_form_of_bep_20() -> None:
     made = new_peer_id(random.Random(1))
     assert len(made) == 20
-    assert made.startswith(b"-PD")
+    assert made.startswith(b"-P2")
     assert made[7:8] == b"-"
     assert made[8:].isalnum()
     assert made != new_peer_id(random.Random(2))
