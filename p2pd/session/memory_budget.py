@@ -51,7 +51,3 @@ class MemoryBudget:
     def call_when_free(self, wake: Callable[[], None]) -> None:
         """Call `wake` when bytes come free; asking twice is calling once."""
         self._waiting[wake] = None
-
-    def stop_waiting(self, wake: Callable[[], None]) -> None:
-        """Do not call `wake` after all."""
-        self._waiting.pop(wake, None)

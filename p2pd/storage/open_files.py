@@ -54,11 +54,6 @@ class OpenFiles:
             if entry is not None:
                 self._doom(entry)
 
-    def descriptors(self, owner: Hashable) -> list[int]:
-        """Indices of the owner's files that are open."""
-        with self._lock:
-            return [index for who, index in self._files if who == owner]
-
     def __len__(self) -> int:
         return len(self._files)
 

@@ -62,7 +62,6 @@ def test_who_waits_is_called_once_when_bytes_come_free() -> None:
     budget.call_when_free(first)
     budget.call_when_free(lambda: called.append("second"))
     budget.call_when_free(first)
-    budget.stop_waiting(lambda: None)
     budget.give(10)
     budget.give(10)
     assert called == ["first", "second"]
