@@ -20,8 +20,11 @@ class Storage(Protocol):
     def prepare(self) -> None:
         """Make the folders, and files that hold nothing (length 0), before downloading."""
 
-    def read(self, piece: int, begin: int, length: int) -> bytes:
+    def read(self, piece: int, begin: int, length: int) -> bytes | bytearray:
         """Bytes of a piece; padding reads as zeros."""
+
+    def read_into(self, piece: int, begin: int, buffer: memoryview) -> None:
+        """Fill `buffer` with bytes of a piece: for who reads much, and has memory to reuse."""
 
     def read_many(self, requests: Sequence[Request]) -> list[bytes | bytearray | memoryview]:
         """The bytes of each request, in order."""

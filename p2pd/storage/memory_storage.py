@@ -28,6 +28,10 @@ class MemoryStorage:
             raise StorageError(f"piece {piece} was never written")
         return self.pieces[piece][begin : begin + length].ljust(length, b"\0")
 
+    def read_into(self, piece: int, begin: int, buffer: memoryview) -> None:
+        """Fill `buffer`."""
+        buffer[:] = self.read(piece, begin, len(buffer))
+
     def read_many(self, requests: Sequence[Request]) -> list[bytes | bytearray | memoryview]:
         """Each request's bytes."""
         return [self.read(*request) for request in requests]

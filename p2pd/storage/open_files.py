@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from contextlib import contextmanager
-from typing import Callable, Hashable, Iterator
+from typing import Callable, Hashable
 
 
-class _OpenFile:
-    __slots__ = ("fd", "users", "doomed")
+class OpenFile:
+    """A descriptor and how many use it. `looked_at` is for its owner: when it was last examined."""
+
+    __slots__ = ("fd", "looked_at", "users", "doomed")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        self.looked_at = float("-inf")
         self.users = 0
         self.doomed = False
 
@@ -27,19 +29,28 @@ class OpenFiles:
     def __init__(self, limit: int = 256) -> None:
         self.limit = limit
         self._lock = threading.Lock()
-        self._files: OrderedDict[tuple[Hashable, int], _OpenFile] = OrderedDict()
+        self._files: OrderedDict[tuple[Hashable, int], OpenFile] = OrderedDict()
 
-    @contextmanager
-    def use(self, owner: Hashable, index: int, open_file: Callable[[], int]) -> Iterator[int]:
-        """The descriptor for `owner`'s file `index`, opened by `open_file` if it is not open.
+    def take(self, owner: Hashable, index: int, open_file: Callable[[int], int]) -> OpenFile:
+        """Use `owner`'s file `index`, opened by `open_file(index)` if it is not; then `put_back`.
 
         Whatever `open_file` raises goes to the caller.
         """
-        entry = self._take((owner, index), open_file)
-        try:
-            yield entry.fd
-        finally:
-            self._put_back(entry)
+        key = (owner, index)
+        with self._lock:
+            entry = self._files.get(key)
+            if entry is not None:
+                self._files.move_to_end(key)
+                entry.users += 1
+                return entry
+        return self._add(key, open_file(index))
+
+    def put_back(self, entry: OpenFile) -> None:
+        """Done with what `take` gave."""
+        with self._lock:
+            entry.users -= 1
+            if entry.doomed and not entry.users:
+                os.close(entry.fd)
 
     def close_owner(self, owner: Hashable) -> None:
         """Close every file of one torrent."""
@@ -57,34 +68,21 @@ class OpenFiles:
     def __len__(self) -> int:
         return len(self._files)
 
-    def _take(self, key: tuple[Hashable, int], open_file: Callable[[], int]) -> _OpenFile:
-        with self._lock:
-            entry = self._files.get(key)
-            if entry is not None:
-                self._files.move_to_end(key)
-                entry.users += 1
-                return entry
-        fd = open_file()
+    def _add(self, key: tuple[Hashable, int], fd: int) -> OpenFile:
         with self._lock:
             raced = self._files.get(key)
             if raced is not None:
                 os.close(fd)
                 raced.users += 1
                 return raced
-            entry = self._files[key] = _OpenFile(fd)
+            entry = self._files[key] = OpenFile(fd)
             entry.users = 1
             while len(self._files) > self.limit:
                 self._doom(self._files.popitem(last=False)[1])
             return entry
 
-    def _put_back(self, entry: _OpenFile) -> None:
-        with self._lock:
-            entry.users -= 1
-            if entry.doomed and not entry.users:
-                os.close(entry.fd)
-
     @staticmethod
-    def _doom(entry: _OpenFile) -> None:
+    def _doom(entry: OpenFile) -> None:
         entry.doomed = True
         if not entry.users:
             os.close(entry.fd)

@@ -34,7 +34,9 @@ def stored(tmp_path: Path) -> tuple[FileStorage, bytes]:
 
 def storage_at(root: Path, preallocation: str = "sparse") -> tuple[FileStorage, bytes]:
     _, layout, data = folder(FILES)
-    storage = FileStorage(str(root), layout, OpenFiles(8), preallocation=preallocation)
+    storage = FileStorage(
+        str(root), layout, OpenFiles(8), preallocation=preallocation, look_every=0.0
+    )
     storage.prepare()
     return storage, data
 
@@ -58,6 +60,17 @@ def test_a_file_put_in_the_place_of_another_is_the_one_read(
     (tmp_path / "new").write_bytes(b"n" * 3 * PIECE)
     os.replace(tmp_path / "new", tmp_path / "top/a")
     assert stored[0].read(0, 0, 4) == b"nnnn"
+
+
+def test_an_open_file_is_trusted_for_a_while_but_never_by_a_sync(tmp_path: Path) -> None:
+    _, layout, data = folder(FILES)
+    storage = FileStorage(str(tmp_path), layout, OpenFiles(8), look_every=1000.0)
+    storage.prepare()
+    write(storage, data, 0)
+    (tmp_path / "top/a").unlink()
+    write(storage, data, 1)
+    with pytest.raises(StorageError, match="top/a: the file was removed while it was in use"):
+        storage.sync()
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -248,7 +261,7 @@ def test_deleting_never_reaches_through_a_link(
 
 def test_a_check_looks_at_what_is_there_now(tmp_path: Path) -> None:
     metainfo, layout, data = folder(FILES)
-    storage = FileStorage(str(tmp_path), layout, OpenFiles(8))
+    storage = FileStorage(str(tmp_path), layout, OpenFiles(8), look_every=0.0)
     for piece in range(layout.piece_count):
         write(storage, data, piece)
         storage.read(piece, 0, 1)
@@ -267,7 +280,7 @@ def test_a_check_looks_at_what_is_there_now(tmp_path: Path) -> None:
 
 def test_descriptors_survive_many_threads_in_a_small_set(tmp_path: Path) -> None:
     _, layout, data = folder({f"f{number}": 2 * PIECE for number in range(12)})
-    storage = FileStorage(str(tmp_path), layout, OpenFiles(2))
+    storage = FileStorage(str(tmp_path), layout, OpenFiles(2), look_every=0.0)
     before = len(os.listdir("/proc/self/fd"))
     wrong: list[object] = []
 
