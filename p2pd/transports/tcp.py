@@ -31,7 +31,10 @@ from p2pd.transports.interfaces import (
 )
 
 READ_SIZE = 256 * 1024
-"""Bytes a wake-up may bring: larger reads measured no better and leave the second-level cache."""
+"""Bytes of one read: larger ones measured no better and leave the second-level cache."""
+
+READS_PER_WAKE_UP = 4
+"""Full reads before other sockets have their turn: a poll of the reactor costs more than a read."""
 
 BUFFERS_PER_SEND = 64
 LOW_WATER = 256 * 1024
@@ -53,15 +56,18 @@ class VectoredConnection(tcp.Connection):
         super().__init__(*args, **kwargs)
 
     def doRead(self) -> Any:  # noqa: N802, D102 - Twisted's name and contract
-        try:
-            size = self.socket.recv_into(_scratch)
-        except (BlockingIOError, InterruptedError):
-            return None
-        except OSError:
-            return main.CONNECTION_LOST
-        if not size:
-            return main.CONNECTION_DONE
-        self.protocol.received(_scratch[:size])
+        for _ in range(READS_PER_WAKE_UP):
+            try:
+                size = self.socket.recv_into(_scratch)
+            except (BlockingIOError, InterruptedError):
+                return None
+            except OSError:
+                return main.CONNECTION_LOST
+            if not size:
+                return main.CONNECTION_DONE
+            self.protocol.received(_scratch[:size])
+            if size < READ_SIZE or self.disconnecting or self._aborting or not self.connected:
+                return None
         return None
 
     def write_buffers(self, buffers: Sequence[Buffer]) -> None:
