@@ -5,6 +5,8 @@
 #   make test    every test (TESTS="tests/formats" for some of them)
 #   make check   lint, types, import rules, documentation
 #   make fuzz    the fuzz targets under atheris, FUZZ_SECONDS each
+#   make bench   p2pd beside other engines, see bench/README.rst (ARGS="--work leech --size 256M")
+#   make profile a flame graph of p2pd at one work (WORK=leech ARGS="--native")
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,13 +14,14 @@ ARGS ?=
 TESTS ?=
 PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 20
+WORK ?= leech
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 SOURCES := setup.cfg pyproject.toml README.rst \
 	$(shell find p2pd twisted -name '*.py' -o -name '*.sql' -o -name 'py.typed')
 
-.PHONY: run demo test check docs fuzz clean
+.PHONY: run demo test check docs fuzz bench profile clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/installed
@@ -36,13 +39,19 @@ check: $(VENV)/installed $(VENV)/check-tools docs
 	$(BIN)/lint-imports --no-cache --no-logo
 
 docs: $(VENV)/check-tools
-	@for page in README.rst CHANGELOG.rst docs/*.rst; do \
+	@for page in README.rst CHANGELOG.rst bench/README.rst docs/*.rst; do \
 		echo "docutils $$page"; \
 		$(BIN)/docutils --strict --halt=2 --writer=null "$$page" || exit 1; \
 	done
 
 fuzz: $(VENV)/installed $(VENV)/fuzz-tools
 	$(BIN)/python tests/fuzz/run_atheris.py --seconds $(FUZZ_SECONDS)
+
+bench: $(VENV)/installed $(VENV)/bench-tools
+	$(BIN)/python -m bench $(ARGS)
+
+profile: $(VENV)/installed $(VENV)/bench-tools
+	$(BIN)/python -m bench --profile $(WORK) $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist p2pd.egg-info
@@ -68,6 +77,11 @@ $(VENV)/test-tools: setup.cfg | $(VENV)/installed
 
 $(VENV)/check-tools: setup.cfg | $(VENV)/installed
 	$(PIP) '.[check]'
+	@rm -rf build
+	@touch $@
+
+$(VENV)/bench-tools: setup.cfg | $(VENV)/installed
+	$(PIP) '.[bench]'
 	@rm -rf build
 	@touch $@
 

@@ -1,0 +1,59 @@
+"""What a work consists of: cases, each of which measures some engines by some figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench.figures import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A column of a case's table; `compared`: its ratio to the reference means something."""
+
+    name: str
+    title: str
+    digits: int
+    compared: bool = True
+
+
+RATE = Figure("rate", "MB/s", 0)
+CPU = Figure("cpu", "CPU s/GiB", 2)
+PEAK = Figure("peak", "peak RSS MiB", 0)
+STALL = Figure("stall", "stall ms", 1, compared=False)
+READY = Figure("ready", "start s", 2)
+IDLE_CPU = Figure("idle_cpu", "idle CPU %", 2)
+PER_TORRENT = Figure("per_torrent", "KiB/torrent", 1)
+ANSWER_P99 = Figure("answer_p99", "answer p99 ms", 2, compared=False)
+ANSWER_READ_P99 = Figure("answer_read_p99", "since read p99 ms", 2, compared=False)
+BLOCK_P50 = Figure("block_p50", "block p50 ms", 2)
+BLOCK_P99 = Figure("block_p99", "block p99 ms", 2)
+
+CEILING = "SHA-1 ceiling"
+"""The name under which a case has what the machine can do, in place of an engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`measure` runs one engine once and returns what it measured. Raises BenchError."""
+
+    work: str
+    detail: str
+    engines: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    measure: Callable[[str], Sample]
+
+    @property
+    def title(self) -> str:
+        """What the tables and verdicts call it."""
+        return f"{self.work}, {self.detail}"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The samples of a case by engine, and what went wrong in words."""
+
+    case: Case
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)

@@ -1,0 +1,82 @@
+"""What the works ask of an engine. Each one is a process of its own, driven over its own API."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.content import Torrent
+from bench.errors import BenchError, CannotMeasureError
+from bench.processes import Child, free_port
+
+
+class Status(NamedTuple):
+    """How far a torrent is. `progress` 0 to 1; `done`: every piece is there and was verified."""
+
+    progress: float
+    done: bool
+    checking: bool
+    peers: int
+
+
+class Engine(ABC):
+    """An engine in a folder of its own, which keeps its state between `stop` and `start`."""
+
+    name: str
+    share = 1
+    """It is given torrents of this fraction of the size: so that slow ones come to an end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._child: Child | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    @abstractmethod
+    def missing(cls) -> str | None:
+        """What has to be installed before it can be measured; None if nothing."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start the process; returns when its API answers. Raises BenchError."""
+
+    @abstractmethod
+    def add(self, torrent: Torrent, folder: Path) -> None:
+        """Add and start a torrent; data that is in `folder` is checked."""
+
+    @abstractmethod
+    def status(self, torrent: Torrent) -> Status:
+        """How far it is; asked often, so this is cheap."""
+
+    def connect(self, torrent: Torrent, port: int) -> None:
+        """Dial a peer on loopback now."""
+        raise CannotMeasureError(f"{self.name} cannot be told to dial")
+
+    def fill(self, torrents: Sequence[Torrent], folder: Path) -> None:
+        """Have all these, their data in `folder`, complete after the next `start`."""
+        raise CannotMeasureError(f"{self.name} is not measured with many torrents")
+
+    def seeding(self) -> int:
+        """How many torrents are complete and seeding, by an answer that tells of all of them."""
+        raise CannotMeasureError(f"{self.name} is not measured with many torrents")
+
+    @property
+    def child(self) -> Child:
+        """Its process. Raises BenchError when it was not started."""
+        if self._child is None:
+            raise BenchError(f"{self.name} is not running")
+        return self._child
+
+    @property
+    def pid(self) -> int:
+        """The process that is accounted."""
+        return self.child.pid
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None

@@ -1,0 +1,162 @@
+"""p2pd, as twistd runs it; `watched`, it is started by our launcher, which tells of its reactor."""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.content import Torrent
+from bench.engines.engine import Engine, Status
+from bench.errors import BenchError
+from bench.http_calls import HttpEndpoint
+from bench.processes import HOST, Child, free_port, wait_until
+
+LAUNCHER = Path(__file__).parents[1] / "inside" / "p2pd_launcher.py"
+START_SECONDS = 60.0
+CHECKING = (1, 2)
+SEEDING = 6
+STATUS_FIELDS = [
+    "percent_done",
+    "left_until_done",
+    "status",
+    "peers_connected",
+    "recheck_progress",
+    "error_string",
+]
+
+SETTINGS = {
+    "discovery.dht": "false",
+    "discovery.lsd": "false",
+    "discovery.pex": "false",
+    "reachability.port_mapping": "false",
+    "peers.encryption": "off",
+    "peers.interface": HOST,
+    "peers.upload_slots": "100",
+    "logging.level": "warn",
+}
+"""Peers are those that are dialled; and as the other engines, it serves all of them at once."""
+
+
+class P2pd(Engine):
+    """A p2pd process."""
+
+    name = "p2pd"
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        watched: bool = True,
+        answers: bool = False,
+    ) -> None:
+        super().__init__(folder)
+        self._settings = {**SETTINGS, **(settings or {})}
+        self.watched = watched or answers
+        self._answers = answers
+        self._figures = folder / "figures.json"
+        self._asked = 0
+        self._http: HttpEndpoint | None = None
+        self._headers: dict[str, str] = {}
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """Nothing: it is what this is about."""
+        return None
+
+    def start(self) -> None:
+        """Start it, and wait for the control API."""
+        control_port = free_port()
+        self._http, self._headers, self._asked = HttpEndpoint(control_port), {}, 0
+        self._child = Child(self.name, self._command(control_port), self.folder)
+        wait_until(self._answers_calls, START_SECONDS, "control API of p2pd", self._child)
+
+    def _command(self, control_port: int) -> list[str]:
+        # -P, and a folder of its own to run in: what is measured is the installed p2pd.
+        command = [sys.executable, "-P"]
+        if self.watched:
+            command += [str(LAUNCHER), str(self._figures)]
+            command += ["--answers"] if self._answers else []
+            command += ["--"]
+        else:
+            command += ["-m", "p2pd.service.main"]
+        command += [f"--state-dir={self._state}", f"--download-dir={self.folder / 'downloads'}"]
+        command += [f"--peer-port={self.port}", f"--control-port={control_port}"]
+        return command + [f"--set={name}={value}" for name, value in self._settings.items()]
+
+    @property
+    def _state(self) -> Path:
+        return self.folder / "state"
+
+    def _answers_calls(self) -> bool:
+        token = (self._state / "control-token").read_text().strip()
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._call("session_get", fields=["version"])
+        return True
+
+    def _call(self, method: str, **params: Any) -> Any:
+        assert self._http is not None
+        return self._http.json_rpc("/rpc", method, params, self._headers)
+
+    def add(self, torrent: Torrent, folder: Path) -> None:
+        """Add a torrent over the API."""
+        self._call(
+            "torrent_add",
+            metainfo=base64.b64encode(torrent.path.read_bytes()).decode(),
+            download_dir=str(folder),
+            paused=False,
+        )
+
+    def status(self, torrent: Torrent) -> Status:
+        """One torrent_get."""
+        answer = self._call("torrent_get", ids=[torrent.info_hash], fields=STATUS_FIELDS)
+        told = answer["torrents"][0]
+        if told["error_string"]:
+            raise BenchError(f"p2pd: {told['error_string']}")
+        checking = told["status"] in CHECKING
+        return Status(
+            progress=told["recheck_progress"] if checking else told["percent_done"],
+            done=told["left_until_done"] == 0 and told["status"] == SEEDING,
+            checking=checking,
+            peers=told["peers_connected"],
+        )
+
+    def fill(self, torrents: Sequence[Torrent], folder: Path) -> None:
+        """Add all, let them be checked, and stop cleanly."""
+        self.start()
+        for torrent in torrents:
+            self.add(torrent, folder)
+        complete = "check of all torrents by p2pd"
+        wait_until(lambda: self.seeding() == len(torrents), 300, complete, self.child, 0.25)
+        self.stop()
+
+    def seeding(self) -> int:
+        """Count in the answer to one torrent_get."""
+        answer = self._call("torrent_get", fields=["hash_string", "status", "left_until_done"])
+        return sum(
+            told["status"] == SEEDING and told["left_until_done"] == 0
+            for told in answer["torrents"]
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """What the launcher measured since it was last asked, in milliseconds."""
+        self._asked += 1
+        self.child.send_signal(signal.SIGUSR1)
+        what = "answer of the launcher in p2pd to SIGUSR1"
+        wait_until(lambda: self._read_figures()["asked"] == self._asked, 10.0, what, self.child)
+        return self._read_figures()
+
+    def _read_figures(self) -> dict[str, Any]:
+        figures: dict[str, Any] = json.loads(self._figures.read_text())
+        return figures
+
+    def stop(self) -> None:
+        """End it, cleanly: it records what it has."""
+        if self._http is not None:
+            self._http.close()
+        super().stop()

@@ -1,0 +1,63 @@
+"""Runs cases, the engines of each taking turns: A B C A B C."""
+
+from __future__ import annotations
+
+import sys
+
+from bench.case import Case, Outcome
+from bench.errors import BenchError, CannotMeasureError
+from bench.report import outcome_lines
+from bench.sizes import MIB
+from bench.workbench import Workbench
+from bench.works import transfer
+
+
+def all_cases(bench: Workbench) -> list[Case]:
+    """The cases of the works that were asked for."""
+    found: list[Case] = []
+    for work in bench.options.works:
+        if work in transfer.ROLES:
+            found += transfer.cases(bench, work)
+        elif work == "memory":
+            found += transfer.memory_cases(bench)
+    return found
+
+
+def room_needed(bench_size: int, works: tuple[str, ...]) -> int:
+    """Bytes of files that there are at one time at most: sources, and the copies of one run."""
+    large = 2 if {"memory", "recheck"} & set(works) else 0
+    sources = 1 + large + (0.25 if "many-leechers" in works else 0)
+    copies = 2 if {"memory", "many-leechers", "stall"} & set(works) else 1
+    return int((sources + sources / 4 + copies) * bench_size) + 256 * MIB
+
+
+def run_case(case: Case, runs: int) -> Outcome:
+    """Every engine `runs` times. What fails is told in words and has no figure."""
+    outcome = Outcome(case)
+    unable: set[str] = set()
+    for run in range(runs):
+        for engine in case.engines:
+            if engine in unable:
+                continue
+            try:
+                sample = case.measure(engine)
+            except CannotMeasureError as problem:
+                unable.add(engine)
+                outcome.problems.append(f"{engine}: {problem}")
+            except (BenchError, OSError, ValueError, LookupError) as problem:
+                outcome.problems.append(f"{engine}, run {run + 1}: {problem}")
+                print(f"  {engine} failed: {problem}", file=sys.stderr, flush=True)
+            else:
+                outcome.samples.setdefault(engine, []).append(sample)
+                told = " ".join(f"{name}={value:.3g}" for name, value in sample.items())
+                print(f"  {case.title}, run {run + 1}, {engine}: {told}", file=sys.stderr)
+    return outcome
+
+
+def run_all(cases: list[Case], runs: int) -> list[Outcome]:
+    """All cases, each printed when it is done."""
+    outcomes = []
+    for case in cases:
+        outcomes.append(run_case(case, runs))
+        print("\n".join(outcome_lines(outcomes[-1])) + "\n", flush=True)
+    return outcomes

@@ -1,0 +1,54 @@
+"""What every work is given: the options, a folder, the sources, and new engines."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.content import Sources, Torrent
+from bench.engines.choice import ENGINES
+from bench.engines.engine import Engine
+from bench.engines.p2pd import P2pd
+from bench.flame_graph import recording
+from bench.options import Options
+from bench.scratch import new_folder
+
+
+class Workbench:
+    """One run of the suite. `engines` are the names of those that are measured."""
+
+    def __init__(self, options: Options, folder: Path, engines: tuple[str, ...]) -> None:
+        self.options = options
+        self.engines = engines
+        self.folder = folder
+        (folder / "sources").mkdir()
+        self.sources = Sources(folder / "sources")
+
+    def new(
+        self, name: str, folder: Path, *, watched: bool = True, answers: bool = False
+    ) -> Engine:
+        """An engine that is not started; the last two are for p2pd, see there."""
+        if name != P2pd.name:
+            return ENGINES[name](folder)
+        watched = watched and self.options.profile is None
+        return P2pd(folder, self.options.settings, watched=watched, answers=answers)
+
+    def torrent_for(self, engine: str, size: int, piece: int) -> Torrent:
+        """A torrent of the size, or of the share of it that the engine is given."""
+        return self.sources.torrent(max(piece, size // ENGINES[engine].share), piece)
+
+    @contextlib.contextmanager
+    def run_folder(self) -> Iterator[Path]:
+        """A folder for one run of one engine, gone afterwards."""
+        with new_folder(self.folder / "run") as folder:
+            yield folder
+
+    @contextlib.contextmanager
+    def observed(self, engine: Engine) -> Iterator[None]:
+        """The measured part of a run: recorded by the profiler if one was asked for."""
+        if self.options.profile is None or not isinstance(engine, P2pd):
+            yield
+        else:
+            with recording(engine.pid, self.options, self.folder):
+                yield
