@@ -7,21 +7,23 @@ from queue import Queue
 from typing import Any, Callable
 
 import pytest
+from twisted.internet.task import Clock
 
-from p2pd.storage.disk_queue import DiskQueue
+from p2pd.storage.disk_queue import LOOK_SECONDS, DiskQueue
 
 
-class FakeReactor:
+class FakeReactor(Clock):
     """Collects what threads want to run, as the reactor's own queue does."""
 
     def __init__(self) -> None:
-        self.calls: Queue[Callable[[], object]] = Queue()
+        super().__init__()
+        self.from_threads: Queue[Callable[[], object]] = Queue()
 
     def callFromThread(self, callable: Callable[..., object], *args: Any) -> None:
-        self.calls.put(lambda: callable(*args))
+        self.from_threads.put(lambda: callable(*args))
 
     def turn(self) -> None:
-        self.calls.get(timeout=5)()
+        self.from_threads.get(timeout=5)()
 
 
 def test_results_and_failures_come_back_in_the_reactors_thread() -> None:
@@ -37,7 +39,7 @@ def test_results_and_failures_come_back_in_the_reactors_thread() -> None:
     assert got == [5]
     assert job_thread != [threading.current_thread()]
     failed: list[object] = []
-    queue.run("write", lambda: 1 / 0).addErrback(lambda f: failed.append(f.type))
+    queue.run("read", lambda: 1 / 0).addErrback(lambda f: failed.append(f.type))
     while not failed:
         reactor.turn()
     assert failed == [ZeroDivisionError]
@@ -52,8 +54,8 @@ def test_many_results_cost_one_turn() -> None:
     for number in range(200):
         queue.run("read", lambda n=number: n).addCallback(got.append)
     queue.stop()
-    turns = reactor.calls.qsize()
-    while not reactor.calls.empty():
+    turns = reactor.from_threads.qsize()
+    while not reactor.from_threads.empty():
         reactor.turn()
     assert sorted(got) == list(range(200))
     assert turns == 1, "nobody took the results meanwhile, so one call hands over all"
@@ -85,6 +87,62 @@ def test_stopping_finishes_what_is_queued_and_refuses_more() -> None:
     refused: list[object] = []
     queue.run("read", lambda: None).addErrback(lambda f: refused.append(f.type))
     assert refused == [RuntimeError]
+
+
+def test_finished_writes_are_looked_for_and_wake_nobody() -> None:
+    reactor = FakeReactor()
+    queue = DiskQueue(reactor, 1)
+    got: list[int] = []
+    for number in range(50):
+        queue.run("write", lambda n=number: n).addCallback(got.append)
+    # A read is queued behind them, so when it is here they are done.
+    queue.run("read", lambda: -1).addCallback(got.append)
+    reactor.turn()
+    assert got == [*range(50), -1], "a result that wakes the reactor brings the others along"
+    queue.run("write", lambda: 50).addCallback(got.append)
+    assert len(reactor.getDelayedCalls()) == 1
+    queue.stop()
+    assert reactor.from_threads.qsize() == 1, "nobody looks any more once it is stopped"
+    reactor.turn()
+    assert got[-1] == 50
+    assert not reactor.getDelayedCalls()
+
+
+def test_a_write_slower_than_the_look_wakes_the_reactor() -> None:
+    reactor = FakeReactor()
+    queue = DiskQueue(reactor, 1)
+    release = threading.Event()
+    got: list[object] = []
+    queue.run("write", release.wait).addCallback(got.append)
+    reactor.advance(LOOK_SECONDS)
+    assert not got
+    assert not reactor.getDelayedCalls(), "a hung disk is not polled"
+    release.set()
+    reactor.turn()
+    assert got == [True]
+    queue.stop()
+
+
+def test_looking_goes_on_while_results_come_and_ends_with_the_last() -> None:
+    reactor = FakeReactor()
+    queue = DiskQueue(reactor, 2)
+    first_done, release = threading.Event(), threading.Event()
+    got: list[object] = []
+    queue.run("write", first_done.set).addCallback(got.append)
+    queue.run("write", release.wait).addCallback(got.append)
+    first_done.wait(5)
+    while not got:
+        reactor.advance(LOOK_SECONDS)
+        if not reactor.getDelayedCalls() and not got:
+            reactor.turn()
+    assert got == [None]
+    release.set()
+    while len(got) < 2:
+        reactor.advance(LOOK_SECONDS)
+        if not reactor.getDelayedCalls() and len(got) < 2:
+            reactor.turn()
+    assert not reactor.getDelayedCalls()
+    queue.stop()
 
 
 @pytest.mark.parametrize("threads", [1, 4])
