@@ -6,7 +6,7 @@ kept, within a bound, and read again when the metadata is here.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Sequence
 
 from p2pd.base.errors import FormatError
 from p2pd.base.piece_set import PieceSet
@@ -78,6 +78,13 @@ class PeerPieces:
     def is_full(self) -> bool:
         """Whether the peer has everything."""
         return self.have is not None and self.have.is_full
+
+    def lacks_any_of(self, pieces: Sequence[int]) -> bool:
+        """Whether the peer, by what it said, lacks one of these pieces."""
+        if self.have is None:
+            return True
+        flags = self.have.flags
+        return not all(flags[piece] for piece in pieces)
 
     def _got(self, content: TorrentContent, piece: int, size: int) -> int | None:
         if piece >= size:

@@ -276,9 +276,16 @@ class PeerSession:
             self.download.refill(self.seconds())
             self.flush()
 
-    def has_new_piece(self, piece: int) -> None:
-        """We got a piece: tell the peer; `flush` sends it."""
-        self.send(wire.Have(piece))
+    def has_new_pieces(self, pieces: Sequence[int], haves: bytes) -> None:
+        """We got pieces: tell the peer in these messages.
+
+        To one that has them all it is no news, only how far we are: that travels with the next
+        message, a second from now at the latest.
+        """
+        if not self.closed:
+            self.send_bytes(haves)
+            if self.told.lacks_any_of(pieces):
+                self.flush()
 
     # -- what the sides ask -------------------------------------------------------------------
 

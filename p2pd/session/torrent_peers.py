@@ -10,6 +10,7 @@ import ipaddress
 from typing import Iterator, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.protocols.peerwire.messages import Have, encode
 from p2pd.session.peer_session import PeerSession
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
@@ -139,10 +140,9 @@ class TorrentPeers:
 
     def broadcast_have(self, pieces: Sequence[int]) -> None:
         """Tell everyone of new pieces."""
+        haves = b"".join(encode(Have(piece)) for piece in pieces)
         for peer in list(self.connected):
-            for piece in pieces:
-                peer.has_new_piece(piece)
-            peer.flush()
+            peer.has_new_pieces(pieces, haves)
 
     def disconnect_all(self, reason: str) -> None:
         """Hang up on everyone."""
