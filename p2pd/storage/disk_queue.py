@@ -1,11 +1,11 @@
 """Disk and hash work in worker threads, with results brought back in batches.
 
-Waking the reactor from a thread costs two system calls and a change of hands of the interpreter
-lock, at the very moment when the reactor is busiest. So only what a peer waits for (a read) wakes
-it. Results of writes are looked for every few milliseconds while there are any on their way; when
-the disk is slower than that, the thread wakes the reactor after all and nothing is looked for in
-vain. Checks have a thread of their own, so that a re-check of a terabyte delays neither reading
-nor writing.
+Waking a thread, and the reactor from a thread, costs system calls and changes of hands of the
+interpreter lock, at the very moment when the reactor is busiest. So the writes of one turn of the
+reactor go to a thread together, and only what a peer waits for (a read) wakes the reactor. Results
+of writes are looked for every few milliseconds while there are any on their way; when the disk is
+slower than that, the thread wakes the reactor after all and nothing is looked for in vain. Checks
+have a thread of their own, so that a re-check of a terabyte delays neither reading nor writing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from queue import SimpleQueue
-from typing import Any, Callable, NamedTuple, Protocol, TypeVar
+from typing import Any, Callable, NamedTuple, Protocol, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -25,12 +25,18 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.003
 """Between two looks for finished writes: at 1 GB/s a dozen pieces of 256 KiB come at once."""
 
+WRITES_TOGETHER = 4
+"""Writes of one turn that one thread does: more of them keep more threads busy."""
+
 
 class _Job(NamedTuple):
     result: Deferred[Any]
     work: Callable[..., Any]
     args: tuple[Any, ...]
-    urgent: bool
+
+
+_Jobs = SimpleQueue[tuple[Sequence[_Job], bool] | None]
+"""Jobs for one thread, and whether somebody waits for them."""
 
 
 class ThreadHost(Protocol):
@@ -51,8 +57,9 @@ class DiskQueue:
     def __init__(self, reactor: ThreadHost, threads: int = 2) -> None:
         self._reactor = reactor
         self._thread_count = threads
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._checks: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: _Jobs = SimpleQueue()
+        self._checks: _Jobs = SimpleQueue()
+        self._writes: list[_Job] = []
         self._threads: list[threading.Thread] = []
         self._finished: deque[tuple[Deferred[Any], Any]] = deque()
         self._lock = threading.Lock()
@@ -73,11 +80,13 @@ class DiskQueue:
         if not self._threads:
             self._start()
         self.pending += 1
-        urgent = kind != "write"
-        if not urgent and self._looking is None:
-            self._looking = self._reactor.callLater(LOOK_SECONDS, self._look)
-        queue = self._checks if kind == "check" else self._jobs
-        queue.put(_Job(result, job, args, urgent))
+        work = _Job(result, job, args)
+        if kind == "write":
+            if not self._writes:
+                self._reactor.callLater(0, self._send_writes)
+            self._writes.append(work)
+        else:
+            (self._checks if kind == "check" else self._jobs).put(((work,), True))
         return result
 
     def stop(self, patience: float = 2.0) -> None:
@@ -87,6 +96,7 @@ class DiskQueue:
         left behind, and dies with the process.
         """
         self._stopped = True
+        self._send_writes()
         deadline = time.monotonic() + patience
         for _ in range(self._thread_count):
             self._jobs.put(None)
@@ -107,19 +117,30 @@ class DiskQueue:
             self._threads.append(thread)
             thread.start()
 
-    def _work(self, queue: SimpleQueue[_Job | None]) -> None:
-        while (job := queue.get()) is not None:
-            result, work, args, urgent = job
-            try:
-                outcome: Any = work(*args)
-            except BaseException:
-                outcome = Failure()
-            del job, work, args
-            self._deliver(result, outcome, urgent)
+    def _send_writes(self) -> None:
+        writes, self._writes = self._writes, []
+        for first in range(0, len(writes), WRITES_TOGETHER):
+            self._jobs.put((writes[first : first + WRITES_TOGETHER], False))
+        if writes and self._looking is None:
+            self._looking = self._reactor.callLater(LOOK_SECONDS, self._look)
 
-    def _deliver(self, result: Deferred[Any], outcome: Any, urgent: bool) -> None:
+    def _work(self, queue: _Jobs) -> None:
+        while (taken := queue.get()) is not None:
+            jobs, urgent = taken
+            done = []
+            for result, work, args in jobs:
+                try:
+                    outcome: Any = work(*args)
+                except BaseException:
+                    outcome = Failure()
+                done.append((result, outcome))
+            del taken, jobs, work, args, outcome
+            self._deliver(done, urgent)
+            del done, result
+
+    def _deliver(self, done: list[tuple[Deferred[Any], Any]], urgent: bool) -> None:
         with self._lock:
-            self._finished.append((result, outcome))
+            self._finished.extend(done)
             wake = not self._waking and (urgent or self._looking is None)
             if wake:
                 self._waking = True

@@ -9,7 +9,7 @@ from typing import Any, Callable
 import pytest
 from twisted.internet.task import Clock
 
-from p2pd.storage.disk_queue import LOOK_SECONDS, DiskQueue
+from p2pd.storage.disk_queue import LOOK_SECONDS, WRITES_TOGETHER, DiskQueue
 
 
 class FakeReactor(Clock):
@@ -95,17 +95,31 @@ def test_finished_writes_are_looked_for_and_wake_nobody() -> None:
     got: list[int] = []
     for number in range(50):
         queue.run("write", lambda n=number: n).addCallback(got.append)
+    reactor.advance(0)
     # A read is queued behind them, so when it is here they are done.
     queue.run("read", lambda: -1).addCallback(got.append)
     reactor.turn()
     assert got == [*range(50), -1], "a result that wakes the reactor brings the others along"
     queue.run("write", lambda: 50).addCallback(got.append)
-    assert len(reactor.getDelayedCalls()) == 1
     queue.stop()
     assert reactor.from_threads.qsize() == 1, "nobody looks any more once it is stopped"
     reactor.turn()
     assert got[-1] == 50
-    assert not reactor.getDelayedCalls()
+
+
+def test_the_writes_of_a_turn_are_shared_among_the_threads() -> None:
+    reactor = FakeReactor()
+    queue = DiskQueue(reactor, 2)
+    both = threading.Barrier(2, timeout=5)
+    got: list[object] = []
+    for number in range(2 * WRITES_TOGETHER):
+        first = number % WRITES_TOGETHER == 0
+        queue.run("write", both.wait if first else bool).addCallback(got.append)
+    reactor.advance(0)
+    queue.stop()
+    reactor.turn()
+    assert len(got) == 2 * WRITES_TOGETHER
+    assert not both.broken, "two threads were at it at the same time"
 
 
 def test_a_write_slower_than_the_look_wakes_the_reactor() -> None:
@@ -114,6 +128,7 @@ def test_a_write_slower_than_the_look_wakes_the_reactor() -> None:
     release = threading.Event()
     got: list[object] = []
     queue.run("write", release.wait).addCallback(got.append)
+    reactor.advance(0)
     reactor.advance(LOOK_SECONDS)
     assert not got
     assert not reactor.getDelayedCalls(), "a hung disk is not polled"
@@ -126,21 +141,25 @@ def test_a_write_slower_than_the_look_wakes_the_reactor() -> None:
 def test_looking_goes_on_while_results_come_and_ends_with_the_last() -> None:
     reactor = FakeReactor()
     queue = DiskQueue(reactor, 2)
-    first_done, release = threading.Event(), threading.Event()
+    release = threading.Event()
     got: list[object] = []
-    queue.run("write", first_done.set).addCallback(got.append)
+    queue.run("write", bool).addCallback(got.append)
+    reactor.advance(0)
     queue.run("write", release.wait).addCallback(got.append)
-    first_done.wait(5)
-    while not got:
-        reactor.advance(LOOK_SECONDS)
-        if not reactor.getDelayedCalls() and not got:
-            reactor.turn()
-    assert got == [None]
+    reactor.advance(0)
+
+    def until(count: int) -> None:
+        while len(got) < count:
+            if reactor.getDelayedCalls():
+                reactor.advance(LOOK_SECONDS)
+            else:
+                reactor.turn()
+
+    until(1)
+    assert got == [False]
     release.set()
-    while len(got) < 2:
-        reactor.advance(LOOK_SECONDS)
-        if not reactor.getDelayedCalls() and len(got) < 2:
-            reactor.turn()
+    until(2)
+    reactor.advance(LOOK_SECONDS)
     assert not reactor.getDelayedCalls()
     queue.stop()
 
