@@ -26,9 +26,11 @@ READY = Figure("ready", "start s", 2)
 IDLE_CPU = Figure("idle_cpu", "idle CPU %", 2)
 PER_TORRENT = Figure("per_torrent", "KiB/torrent", 1)
 ANSWER_P99 = Figure("answer_p99", "answer p99 ms", 2, compared=False)
-ANSWER_READ_P99 = Figure("answer_read_p99", "since read p99 ms", 2, compared=False)
-BLOCK_P50 = Figure("block_p50", "block p50 ms", 2)
-BLOCK_P99 = Figure("block_p99", "block p99 ms", 2)
+SINCE_POLL_P99 = Figure("since_poll_p99", "since poll", 2, compared=False)
+SINCE_READ_P99 = Figure("since_read_p99", "since read", 2, compared=False)
+REJECT_P99 = Figure("reject_p99", "reject p99 ms", 2, compared=False)
+BLOCK_P50 = Figure("block_p50", "block p50 ms", 2, compared=False)
+BLOCK_P99 = Figure("block_p99", "block p99 ms", 2, compared=False)
 
 CEILING = "SHA-1 ceiling"
 """The name under which a case has what the machine can do, in place of an engine."""
@@ -52,8 +54,9 @@ class Case:
 
 @dataclass(slots=True)
 class Outcome:
-    """The samples of a case by engine, and what went wrong in words."""
+    """The samples of a case by engine; what went wrong and who has no such thing, in words."""
 
     case: Case
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    unable: list[str] = field(default_factory=list)

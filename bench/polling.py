@@ -35,10 +35,11 @@ class TransferClock:
     """From the first progress that is seen to the end. Times in seconds, progress 0 to 1.
 
     What came before the first answer with progress is left out of both bytes and time, and so are
-    the delays of dialling and choking, which are no matter of throughput.
+    the delays of dialling and choking, which are no matter of throughput. `asked` is when it was
+    asked for.
     """
 
-    dialled: float
+    asked: float
     begun: float | None = None
     begun_at: float = 0.0
     ended: float = 0.0
@@ -48,12 +49,12 @@ class TransferClock:
         self.ended = now
         if self.begun is None:
             if progress <= 0:
-                return patience(now - self.dialled)
+                return patience(now - self.asked)
             self.begun, self.begun_at = now, progress
         return next_pause(now - self.begun, self.begun_at, progress)
 
     def rate(self, size: int) -> float:
-        """Bytes a second; from the dialling on when all of it was there at the first answer."""
+        """Bytes a second; from when it was asked for if all of it was there at the first answer."""
         if self.begun is None or self.begun_at >= 1 or self.ended <= self.begun:
-            return size / max(self.ended - self.dialled, 1e-9)
+            return size / max(self.ended - self.asked, 1e-9)
         return size * (1 - self.begun_at) / (self.ended - self.begun)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ def outcome_lines(outcome: Outcome) -> list[str]:
         if samples:
             rows.append([engine, *_cells(samples, reference, figures)])
     lines = [outcome.case.title, *table(rows)] if len(rows) > 1 else [outcome.case.title]
+    lines += [f"not measured: {words}" for words in outcome.unable]
     return [*lines, *(f"ERROR {problem}" for problem in outcome.problems)]
 
 
@@ -61,7 +63,8 @@ def _spread_text(values: Sequence[float], digits: int) -> str:
 
 
 def _ratio_text(values: Sequence[float], others: Sequence[float]) -> str:
-    return f"{ratio(spread(values).middle, spread(others).middle):.2f}"
+    multiple = ratio(spread(values).middle, spread(others).middle)
+    return f"{multiple:.2f}" if math.isfinite(multiple) else "-"
 
 
 def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from bench.case import Case, Outcome
 from bench.errors import BenchError, CannotMeasureError
 from bench.report import outcome_lines
 from bench.sizes import MIB
 from bench.workbench import Workbench
-from bench.works import transfer
+from bench.works import idle, latency, recheck, stall, transfer
 
 
 def all_cases(bench: Workbench) -> list[Case]:
     """The cases of the works that were asked for."""
+    others: dict[str, Callable[[Workbench], list[Case]]] = {
+        "recheck": recheck.cases,
+        "memory": transfer.memory_cases,
+        "idle": idle.cases,
+        "latency": latency.cases,
+        "stall": stall.cases,
+    }
     found: list[Case] = []
     for work in bench.options.works:
-        if work in transfer.ROLES:
-            found += transfer.cases(bench, work)
-        elif work == "memory":
-            found += transfer.memory_cases(bench)
+        found += transfer.cases(bench, work) if work in transfer.ROLES else others[work](bench)
     return found
 
 
@@ -34,16 +39,14 @@ def room_needed(bench_size: int, works: tuple[str, ...]) -> int:
 def run_case(case: Case, runs: int) -> Outcome:
     """Every engine `runs` times. What fails is told in words and has no figure."""
     outcome = Outcome(case)
-    unable: set[str] = set()
+    engines = list(case.engines)
     for run in range(runs):
-        for engine in case.engines:
-            if engine in unable:
-                continue
+        for engine in tuple(engines):
             try:
                 sample = case.measure(engine)
             except CannotMeasureError as problem:
-                unable.add(engine)
-                outcome.problems.append(f"{engine}: {problem}")
+                engines.remove(engine)
+                outcome.unable.append(f"{engine}: {problem}")
             except (BenchError, OSError, ValueError, LookupError) as problem:
                 outcome.problems.append(f"{engine}, run {run + 1}: {problem}")
                 print(f"  {engine} failed: {problem}", file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.content import Sources, Torrent
 from bench.engines.choice import ENGINES
 from bench.engines.engine import Engine
+from bench.engines.libtorrent import Libtorrent
 from bench.engines.p2pd import P2pd
 from bench.flame_graph import recording
 from bench.options import Options
@@ -33,6 +34,16 @@ class Workbench:
             return ENGINES[name](folder)
         watched = watched and self.options.profile is None
         return P2pd(folder, self.options.settings, watched=watched, answers=answers)
+
+    def others(self, count: int, folder: Path) -> list[Engine]:
+        """Engines for the other side, each with an address of loopback to itself.
+
+        Some engines have one connection with an address at most.
+        """
+        return [
+            Libtorrent(folder / f"other-{number}", f"127.0.0.{number + 2}")
+            for number in range(count)
+        ]
 
     def torrent_for(self, engine: str, size: int, piece: int) -> Torrent:
         """A torrent of the size, or of the share of it that the engine is given."""

@@ -36,7 +36,9 @@ SETTINGS = {
     "reachability.port_mapping": "false",
     "peers.encryption": "off",
     "peers.interface": HOST,
-    "peers.upload_slots": "100",
+    "peers.upload_slots": "1000",
+    "peers.max_connections": "2000",
+    "peers.max_connections_per_torrent": "1000",
     "logging.level": "warn",
 }
 """Peers are those that are dialled; and as the other engines, it serves all of them at once."""

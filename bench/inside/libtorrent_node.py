@@ -1,4 +1,4 @@
-"""A libtorrent session: ``libtorrent_node.py PORT FOLDER``, one JSON command a line on stdin.
+"""A libtorrent session: ``libtorrent_node.py HOST PORT FOLDER``, a JSON command a line on stdin.
 
 Each command has one answer, a line of JSON on stdout. Torrents whose resume data is in FOLDER are
 there from the start. The settings are those that measured best on a machine with two cores.
@@ -14,7 +14,7 @@ from typing import Any
 
 import libtorrent as lt
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 SAVE_SECONDS = 60.0
 
 LOOPBACK_ONLY: dict[str, Any] = {
@@ -64,10 +64,11 @@ TUNED: dict[str, Any] = {
 class Node:
     """The session; each public method is a command."""
 
-    def __init__(self, port: int, folder: Path) -> None:
+    def __init__(self, host: str, port: int, folder: Path) -> None:
         parameters = lt.session_params()
         settings: Any = lt.default_settings()
-        settings["listen_interfaces"] = f"{HOST}:{port}"
+        settings["listen_interfaces"] = f"{host}:{port}"
+        settings["outgoing_interfaces"] = host
         parameters.settings = settings | LOOPBACK_ONLY | UNLIMITED | TUNED
         self._session = lt.session(parameters)
         self._folder = folder
@@ -98,7 +99,7 @@ class Node:
 
     def connect(self, info_hash: str, port: int) -> dict[str, Any]:
         """Dial a peer."""
-        self._handles[info_hash].connect_peer((HOST, port))
+        self._handles[info_hash].connect_peer((LOOPBACK, port))
         return {}
 
     def seeding(self) -> dict[str, Any]:
@@ -130,7 +131,8 @@ def _is_checking(status: Any) -> bool:
 
 def main() -> None:
     """Answer commands until there are no more."""
-    node = Node(int(sys.argv[1]), Path(sys.argv[2]))
+    host, port, folder = sys.argv[1:]
+    node = Node(host, int(port), Path(folder))
     print(json.dumps({"version": lt.__version__}), flush=True)
     for line in sys.stdin:
         arguments = json.loads(line)

@@ -9,8 +9,8 @@ the file FIGURES is written anew, and what was noted is forgotten:
     milliseconds by which the latest tick came too late
 ``ticks``
     how many there were
-``answers``, ``answers_read``
-    with ``--answers``, see :class:`AnswerTimes`: two lists of milliseconds
+``since_arrival``, ``since_poll``, ``since_read``
+    with ``--answers``, see :class:`AnswerTimes`: lists of milliseconds
 
 p2pd itself has nothing of this: the transport's methods are wrapped from here.
 """
@@ -23,9 +23,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 TICK = 0.02
+AT_ONCE = 50e-6
+"""Seconds within which a poll returns that found something and did not have to wait."""
 
 
 class Ticker:
@@ -53,32 +55,42 @@ class Ticker:
         self.worst, self.ticks = 0.0, 0
 
 
+class Arrival(NamedTuple):
+    """When bytes came, by three readings of the clock, each later than the one before."""
+
+    arrived: float
+    polled: float
+    read: float
+
+
 class AnswerTimes:
-    """Seconds until bytes that arrived were answered, a number for each wake-up of a connection.
+    """How long bytes that came waited for their answer, for each wake-up of a connection.
 
     Answered is a message when its answer was handed to the transport, or the read of its blocks
-    to the disk's threads; of a wake-up with several messages the last counts. Bytes have arrived
-    when the reactor's poll returns, which tells it of them: `since_poll` counts from there, and so
-    contains the time that the connections before this one took. `since_read` counts from the
-    moment the bytes were read from the socket.
+    to the disk's threads; of a wake-up with several messages the last counts. The time counts
+
+    * from the arrival, taken for as early as it can have been: a poll that had to wait returns
+      when bytes arrive; what a poll finds at once may have come right after the one before it,
+    * from the return of the poll that told of them, so without what kept the reactor from it,
+    * from the moment they were read from the socket: what this connection alone takes.
     """
 
     def __init__(self) -> None:
-        self.since_poll: list[float] = []
-        self.since_read: list[float] = []
-        self._polled = 0.0
-        self._unanswered: dict[object, tuple[float, float]] = {}
+        self.noted: list[tuple[float, float, float]] = []
+        self._arrived = self._polled = 0.0
+        self._unanswered: dict[object, Arrival] = {}
         self._current: object = None
         self._answered_at = 0.0
 
-    def polled(self) -> None:
+    def polled(self, asked: float, returned: float) -> None:
         """The reactor was told of what there is to read."""
-        self._polled = perf_counter()
+        self._arrived = returned if returned - asked > AT_ONCE else self._polled
+        self._polled = returned
 
     def received(self, stream: object, handle: Callable[[], None]) -> None:
         """Bytes were read from the socket; `handle` is what p2pd makes of them."""
-        now = perf_counter()
-        self._unanswered.setdefault(stream, (min(self._polled, now), now))
+        arrival = Arrival(self._arrived, self._polled, perf_counter())
+        self._unanswered.setdefault(stream, arrival)
         self._current, self._answered_at = stream, 0.0
         try:
             handle()
@@ -100,26 +112,28 @@ class AnswerTimes:
             self.answered(self._current)
 
     def _note(self, stream: object, now: float) -> None:
-        polled, read = self._unanswered.pop(stream)
-        self.since_poll.append(now - polled)
-        self.since_read.append(now - read)
+        arrived, polled, read = self._unanswered.pop(stream)
+        self.noted.append((now - arrived, now - polled, now - read))
 
-    def forget(self) -> None:
-        """Begin to note anew."""
-        self.since_poll, self.since_read = [], []
+    def milliseconds(self) -> dict[str, list[float]]:
+        """What was noted since it was last asked."""
+        noted, self.noted = self.noted, []
         self._unanswered.clear()
+        names = ("since_arrival", "since_poll", "since_read")
+        return {name: [times[n] * 1e3 for times in noted] for n, name in enumerate(names)}
 
 
 class _Poller:
-    """The reactor's epoll object, with a look at the clock whenever it returns."""
+    """The reactor's epoll object, with a look at the clock before and after."""
 
-    def __init__(self, poller: Any, polled: Callable[[], None]) -> None:
+    def __init__(self, poller: Any, polled: Callable[[float, float], None]) -> None:
         self._poller = poller
         self._polled = polled
 
     def poll(self, *args: Any) -> Any:
+        asked = perf_counter()
         told = self._poller.poll(*args)
-        self._polled()
+        self._polled(asked, perf_counter())
         return told
 
     def __getattr__(self, name: str) -> Any:
@@ -176,9 +190,7 @@ class Watch:
             "ticks": self._ticker.ticks,
         }
         if self._answers is not None:
-            figures["answers"] = [taken * 1e3 for taken in self._answers.since_poll]
-            figures["answers_read"] = [taken * 1e3 for taken in self._answers.since_read]
-            self._answers.forget()
+            figures |= self._answers.milliseconds()
         written = self._target.with_suffix(".new")
         written.write_text(json.dumps(figures))
         written.rename(self._target)
