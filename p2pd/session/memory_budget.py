@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Callable
 
+from p2pd.session.piece_buffers import PieceBuffers
+
 
 class MemoryBudget:
     """Counts the bytes of piece buffers. `limit` is in bytes."""
@@ -14,6 +16,7 @@ class MemoryBudget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self.buffers = PieceBuffers()
         self._waiting: dict[Callable[[], None], None] = {}
         self._reserved = 0
 
@@ -40,6 +43,8 @@ class MemoryBudget:
     def give(self, size: int) -> None:
         """Bytes came free: whoever waits for room is called, once, in the order they came."""
         self.used -= size
+        if not self.used:
+            self.buffers.clear()
         if self.used < self.limit:
             waiting, self._waiting = self._waiting, {}
             for wake in waiting:

@@ -5,7 +5,7 @@ All accounting happens once per wake-up (`settle`), not per block.
 
 from __future__ import annotations
 
-from typing import Any, Hashable, Protocol
+from typing import Any, Hashable, Protocol, Sequence
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.rates import RollingRate
@@ -85,21 +85,27 @@ class PeerDownload:
         """Requests sent and not yet answered."""
         return 0 if self._pieces is None else self._pieces.outstanding(self._peer)
 
-    def block(self, block: Block) -> None:
-        """Take one block; its bytes are copied here and now."""
-        size = len(block.data)
+    def blocks(self, blocks: Sequence[Block]) -> None:
+        """Take blocks that came one after the other; their bytes are copied here and now."""
         if self._pieces is None:
-            self._waste(size)
+            for block in blocks:
+                self._waste(len(block.data))
             return
-        outcome = self._pieces.receive(self._peer, block)
-        if not outcome.accepted:
-            self._waste(size)
-            return
-        self._rejects = 0
-        self._blocks += 1
-        self._bytes += size
-        for other in outcome.also_asked:
-            self._peer.send_to(other, Cancel(block.piece, block.begin, size))
+        outcomes = self._pieces.receive(self._peer, blocks)
+        count, size = 0, 0
+        for (accepted, _, also_asked), (piece, begin, data) in zip(outcomes, blocks, strict=True):
+            length = len(data)
+            if not accepted:
+                self._waste(length)
+                continue
+            count += 1
+            size += length
+            for other in also_asked:
+                self._peer.send_to(other, Cancel(piece, begin, length))
+        if count:
+            self._rejects = 0
+            self._blocks += count
+            self._bytes += size
 
     def settle(self, now: float) -> None:
         """Once per wake-up: count what came, and refill the window."""

@@ -7,7 +7,8 @@ bitfield), BEP 6 (have all, have none, allowed fast, suggest, reject), BEP 21, B
 
 from __future__ import annotations
 
-from typing import Any, Callable, Protocol, Sequence
+from itertools import groupby
+from typing import Any, Callable, Iterable, Protocol, Sequence, cast
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -181,23 +182,27 @@ class PeerSession:
         self._gone(reason, misbehaved=False)
 
     def _handle(self, events: Sequence[Event], now: float) -> None:
-        block: Callable[[Any], None] = self.download.block
-        for event in events:
-            kind = type(event)
+        for kind, run in groupby(events, type):
             if kind is wire.Block:
-                block(event)
+                self.download.blocks(cast(list[wire.Block], list(run)))
             else:
-                handler = _HANDLERS.get(kind)
-                if handler is not None:
-                    try:
-                        handler(self, event)
-                    except FormatError as problem:
-                        self.drop(str(problem))
+                self._handle_each(_HANDLERS.get(kind), run)
             if self.closed:
                 return
         self.download.settle(now)
         self.flush()
         self.upload.serve()
+
+    def _handle_each(self, handler: Callable[..., None] | None, events: Iterable[Event]) -> None:
+        if handler is None:
+            return
+        for event in events:
+            try:
+                handler(self, event)
+            except FormatError as problem:
+                self.drop(str(problem))
+            if self.closed:
+                return
 
     # -- sending ------------------------------------------------------------------------------
 

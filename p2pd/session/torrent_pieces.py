@@ -23,9 +23,6 @@ from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 from p2pd.swarm.piece_picker import BlockOutcome, PiecePicker
 
-SPARE_BYTES = 8 * 1024 * 1024
-"""Buffers kept for the next pieces: fresh memory costs page faults that used memory does not."""
-
 
 class PiecesListener(Protocol):
     """Who hears what became of pieces."""
@@ -62,7 +59,6 @@ class TorrentPieces:
         self._budget = budget
         self._listener = listener
         self._buffers: dict[int, bytearray] = {}
-        self._spare: list[bytearray] = []
         self._open: set[int] = set()
         self._being_stored: set[int] = set()
         self._waiting: list[Deferred[None]] = []
@@ -95,21 +91,24 @@ class TorrentPieces:
                 self._budget.take(self.layout.piece_length)
         return requests
 
-    def receive(self, peer: Hashable, block: Block) -> BlockOutcome:
-        """Take a block of a piece that is open; copies its bytes."""
-        piece, begin, data = block
-        outcome = self.picker.block_received(peer, piece, begin, len(data))
-        if outcome.accepted:
-            buffer = self._buffers.get(piece)
-            if buffer is None:
-                if piece not in self._open:
-                    self._open.add(piece)
-                    self._budget.take(self.layout.piece_length)
-                buffer = self._buffers[piece] = self._new_buffer(piece)
+    def receive(self, peer: Hashable, blocks: Sequence[Block]) -> list[BlockOutcome]:
+        """Take the blocks of one wake-up: the bytes of those that are wanted are copied.
+
+        HOT: neighbours mostly belong to one piece, whose buffer is looked up once.
+        """
+        keys = [(piece, begin, len(data)) for piece, begin, data in blocks]
+        outcomes = self.picker.blocks_received(peer, keys)
+        current = -1
+        for outcome, (piece, begin, data) in zip(outcomes, blocks, strict=True):
+            if not outcome[0]:
+                continue
+            if piece != current:
+                buffer, current = self._buffer_of(piece), piece
             buffer[begin : begin + len(data)] = data
-            if outcome.piece_complete:
+            if outcome[1]:
                 self._store(piece, self._buffers.pop(piece))
-        return outcome
+                current = -1
+        return outcomes
 
     def outstanding(self, peer: Hashable) -> int:
         """How many requests wait at this peer."""
@@ -163,7 +162,6 @@ class TorrentPieces:
     def close(self) -> None:
         """Nothing more is stored; the memory goes back."""
         self.abandon_open()
-        self._spare.clear()
         self._closed = True
 
     def _store(self, piece: int, buffer: bytearray) -> None:
@@ -182,9 +180,7 @@ class TorrentPieces:
 
     def _stored(self, right: bool, piece: int, buffer: bytearray) -> None:
         self._being_stored.discard(piece)
-        whole = len(buffer) == self.layout.piece_length
-        if whole and (len(self._spare) + 1) * len(buffer) <= SPARE_BYTES:
-            self._spare.append(buffer)
+        self._budget.buffers.give(buffer)
         contributors = self.picker.contributors(piece)
         if right:
             self.picker.piece_passed(piece)
@@ -213,11 +209,20 @@ class TorrentPieces:
             for deferred in waiting:
                 deferred.callback(None)
 
+    def _buffer_of(self, piece: int) -> bytearray:
+        buffer = self._buffers.get(piece)
+        if buffer is None:
+            if piece not in self._open:
+                self._open.add(piece)
+                self._budget.take(self.layout.piece_length)
+            buffer = self._buffers[piece] = self._new_buffer(piece)
+        return buffer
+
     def _new_buffer(self, piece: int) -> bytearray:
         size = self.layout.piece_size(piece)
-        if self._spare and len(self._spare[-1]) == size == self.layout.request_size(piece):
-            return self._spare.pop()
-        return bytearray(size)
+        if size == self.layout.request_size(piece):
+            return self._budget.buffers.take(size)
+        return bytearray(size)  # what is not asked for is padding, and must read as zeros
 
     def _close_untouched(self, pieces: set[int]) -> None:
         """Pieces of which nothing came and nothing is asked any more give their memory back."""

@@ -153,31 +153,52 @@ class PiecePicker:
 
     def block_received(self, peer: Hashable, piece: int, begin: int, length: int) -> BlockOutcome:
         """Bytes of a block came from `peer`; whatever it sent, nothing is raised."""
+        return self.blocks_received(peer, ((piece, begin, length),))[0]
+
+    def blocks_received(
+        self, peer: Hashable, blocks: Sequence[tuple[int, int, int]]
+    ) -> list[BlockOutcome]:
+        """Blocks (piece, begin, length) came from `peer`, in this order: what became of each.
+
+        HOT: one call a wake-up; what neighbours share is looked up once.
+        """
         asked = self._asked.get(peer)
         if asked is None:
-            return _REFUSED
-        request = (piece, begin, length)
-        if asked.requests.pop(request, None) is None:
-            if request not in asked.late:
-                return _REFUSED
-            return self._late_block(peer, request)
-        partial = self._open[piece]
-        states, block = partial.states, begin >> BLOCK_SHIFT
-        askers = states[block]
-        states[block] = RECEIVED
-        partial.missing -= 1
-        partial.contributors.add(peer)
-        self.bytes_in_open_pieces += length
-        if not asked.requests:
+            return [_REFUSED] * len(blocks)
+        outcomes: list[BlockOutcome] = []
+        pop, append = asked.requests.pop, outcomes.append
+        current, received = -1, 0
+        for request in blocks:
+            if pop(request, None) is None:
+                append(self._late_block(peer, request))
+                continue
+            piece, begin, length = request
+            if piece != current:
+                partial = self._open[piece]
+                partial.contributors.add(peer)
+                states, current = partial.states, piece
+            block = begin >> BLOCK_SHIFT
+            askers = states[block]
+            states[block] = RECEIVED
+            partial.missing -= 1
+            received += length
+            if askers > 1:
+                withdrawn = self._asked.withdraw(request)
+                append(BlockOutcome(True, not partial.missing, withdrawn))
+            else:
+                append(_ACCEPTED if partial.missing else _COMPLETE)
+        self.bytes_in_open_pieces += received
+        if received and not asked.requests:
             self._open.orphan_tail(peer)
-        if askers > 1:
-            return BlockOutcome(True, not partial.missing, self._asked.withdraw(request))
-        return _ACCEPTED if partial.missing else _COMPLETE
+        return outcomes
 
     def _late_block(self, peer: Hashable, request: tuple[int, int, int]) -> BlockOutcome:
         """A block that was given up comes after all: it is good as long as its piece is open."""
+        late = self._asked.of(peer).late
+        if request not in late:
+            return _REFUSED
+        del late[request]
         piece, begin, length = request
-        del self._asked.of(peer).late[request]
         partial = self._open.get(piece)
         if partial is None or partial.asked_of(begin) == RECEIVED:
             return _REFUSED
