@@ -46,7 +46,7 @@ class CheckJob:
             self.pieces,
             size=self.layout.piece_count,
             piece_size=self.layout.piece_size,
-            workers=workers,
+            workers=lambda: workers,
             progress=self.count,
             stop=lambda: self.stopped,
         )

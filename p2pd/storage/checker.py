@@ -1,9 +1,14 @@
-"""Re-checking data on disk: sequential reads, hashing on every core, bounded memory."""
+"""Re-checking data on disk: hashing on every core, sequential reads, a buffer a worker.
+
+A worker reads into one buffer of its own, again and again: to allocate the bytes of each piece
+costs as much as copying them does, for the kernel has to find and clear the pages, and the threads
+of one process wait for each other while it does. Nothing is larger than that buffer, however long
+the pieces are. Files are not mapped: one that is cut, or a disk that fails, would end the process.
+"""
 
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Sequence
 
 from p2pd.base.errors import StorageError
@@ -14,6 +19,9 @@ from p2pd.storage.verifier import PieceVerifier
 RUN_BYTES = 4 * 1024 * 1024
 """Bytes that one worker takes at a time: long enough to be read sequentially."""
 
+CHUNK_BYTES = 256 * 1024
+"""The most that is read at once: it stays in a core's second-level cache until it is hashed."""
+
 
 def check_pieces(
     storage: Storage,
@@ -22,59 +30,135 @@ def check_pieces(
     *,
     size: int,
     piece_size: Callable[[int], int],
-    workers: int = 2,
+    workers: Callable[[], int] = lambda: 2,
     progress: Callable[[int, int], None] = lambda done, total: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> PieceSet:
     """Which of `pieces` (of a torrent of `size` pieces) are right on disk.
 
-    Blocks; `progress(done, total)` counts pieces and is called from worker threads. What cannot
-    be read is not right. When `stop()` becomes true the pieces found until then are the answer.
+    Blocks. `workers()` is how many threads may hash, this one included; it is asked again and
+    again, and threads are added or end accordingly. `progress(done, total)` counts bytes and is
+    called from any of them. What cannot be read is not right. When `stop()` becomes true the
+    pieces found until then are the answer.
     """
-    right = PieceSet(size)
-    lock = threading.Lock()
-    work = iter(pieces)
-    done = 0
     # What is at the files' paths now counts, not what was there when they were first opened.
     storage.close()
     storage.file_states()
+    return _Check(storage, verifier, pieces, size, piece_size, workers, progress, stop).run()
 
-    def take() -> list[int]:
-        """The next run of pieces, so that the workers together read forwards."""
-        run: list[int] = []
-        taken = 0
-        with lock:
-            for piece in work:
-                run.append(piece)
-                taken += piece_size(piece)
-                if taken >= RUN_BYTES:
-                    break
+
+class _Check:
+    """The threads of one check, and what they share."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        verifier: PieceVerifier,
+        pieces: Sequence[int],
+        size: int,
+        piece_size: Callable[[int], int],
+        workers: Callable[[], int],
+        progress: Callable[[int, int], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        self._storage = storage
+        self._verifier = verifier
+        self._piece_size = piece_size
+        self._workers = workers
+        self._progress = progress
+        self._stop = stop
+        self._right = PieceSet(size)
+        self._lock = threading.Lock()
+        self._work = iter(pieces)
+        self._total = sum(map(piece_size, pieces))
+        self._left = self._total
+        self._done = 0
+        self._active = 1
+        self._helpers: list[threading.Thread] = []
+        self._problems: list[BaseException] = []
+
+    def run(self) -> PieceSet:
+        """Check everything; the calling thread does its part."""
+        self._hash(self._take_and_call_helpers)
+        for helper in self._helpers:
+            helper.join()
+        if self._problems:
+            raise self._problems[0]
+        return self._right
+
+    def _help(self) -> None:
+        try:
+            self._hash(self._take_if_wanted)
+        except BaseException as problem:
+            self._problems.append(problem)
+
+    def _hash(self, take: Callable[[], list[int]]) -> None:
+        buffer = memoryview(bytearray(CHUNK_BYTES))
+        while not self._given_up() and (run := take()):
+            passed = [piece for piece in run if self._passes(piece, buffer)]
+            with self._lock:
+                for piece in passed:
+                    self._right.add(piece)
+
+    # -- who does what -------------------------------------------------------------------------
+
+    def _take_and_call_helpers(self) -> list[int]:
+        """A run for the calling thread, and threads for those that follow it."""
+        with self._lock:
+            run = self._next_run()
+            missing = min(self._workers() - self._active, -(-self._left // RUN_BYTES))
+            self._active += max(0, missing)
+        for _ in range(missing):
+            # A daemon: one that hangs on a dead disk dies with the process.
+            helper = threading.Thread(target=self._help, name="p2pd-check", daemon=True)
+            self._helpers.append(helper)
+            helper.start()
         return run
 
-    def check_runs() -> None:
-        nonlocal done
-        while not stop() and (run := take()):
-            passed = [piece for piece in run if _is_right(storage, verifier, piece, piece_size)]
-            with lock:
-                for piece in passed:
-                    right.add(piece)
-                done += len(run)
-                progress(done, len(pieces))
+    def _take_if_wanted(self) -> list[int]:
+        """A run for a helper; none when there are more threads than there should be."""
+        with self._lock:
+            run = [] if self._active > max(1, self._workers()) else self._next_run()
+            if not run:
+                self._active -= 1
+            return run
 
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="p2pd-check") as pool:
-        for running in [pool.submit(check_runs) for _ in range(max(1, workers))]:
-            running.result()
-    return right
+    def _next_run(self) -> list[int]:
+        """The next pieces in order, so that the threads together read forwards."""
+        run: list[int] = []
+        taken = 0
+        for piece in self._work:
+            run.append(piece)
+            taken += self._piece_size(piece)
+            if taken >= RUN_BYTES:
+                break
+        self._left -= taken
+        return run
 
+    def _given_up(self) -> bool:
+        return self._stop() or bool(self._problems)
 
-def _is_right(
-    storage: Storage,
-    verifier: PieceVerifier,
-    piece: int,
-    piece_size: Callable[[int], int],
-) -> bool:
-    try:
-        data = storage.read(piece, 0, piece_size(piece))
-    except StorageError:
-        return False
-    return verifier.verify(piece, data)
+    # -- one piece -----------------------------------------------------------------------------
+
+    def _passes(self, piece: int, buffer: memoryview) -> bool:
+        size = self._piece_size(piece)
+        check = self._verifier.start(piece)
+        read = 0
+        try:
+            while read < size:
+                part = buffer[: size - read]
+                self._storage.read_into(piece, read, part)
+                check.update(part)
+                read += len(part)
+                if read < size and self._given_up():
+                    return False
+        except StorageError:
+            return False
+        finally:
+            self._count(size)
+        return check.passed()
+
+    def _count(self, size: int) -> None:
+        with self._lock:
+            self._done += size
+            self._progress(self._done, self._total)
