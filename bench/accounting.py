@@ -14,6 +14,16 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(int, fields[11:15])) / _TICKS
 
 
+def machine_seconds() -> float:
+    """CPU seconds that all programs together have spent since the machine started, and the kernel.
+
+    Time that a host gave to others (steal) counts too: it was not there for anybody here.
+    """
+    fields = Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]
+    user, nice, system, _idle, _waiting, interrupts, soft, steal = map(int, fields)
+    return (user + nice + system + interrupts + soft + steal) / _TICKS
+
+
 def resident(pid: int) -> int:
     """Bytes of memory that it has now."""
     return _status(pid, "VmRSS")

@@ -14,8 +14,8 @@ from bench.options import Options
 from bench.processes import Child, wait_until
 
 FOLDER = Path("build/profile")
-RATE = 500
-"""Samples a second: a transfer takes a second or two."""
+RATE = 200
+"""Samples a second: each stops the process for a moment, so more would show."""
 
 BEGIN_SECONDS = 20.0
 END_SECONDS = 60.0

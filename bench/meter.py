@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from bench.accounting import cpu_seconds, peak_resident, reset_peak
+import os
+import time
+from collections.abc import Sequence
+
+from bench.accounting import cpu_seconds, machine_seconds, peak_resident, reset_peak
 from bench.engines.engine import Engine
 from bench.engines.p2pd import P2pd
 from bench.figures import Sample
@@ -33,3 +37,20 @@ class Meter:
         if isinstance(engine, P2pd) and engine.watched:
             sample["stall"] = engine.figures()["worst_stall"]
         return sample
+
+
+class Elsewhere:
+    """What the rest of the machine spends while `engines` are measured, from its making on."""
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        self._pids = [os.getpid(), *(engine.pid for engine in engines)]
+        self._began = time.monotonic()
+        self._spent = self._by_others()
+
+    def _by_others(self) -> float:
+        return machine_seconds() - sum(map(cpu_seconds, self._pids))
+
+    def share(self) -> float:
+        """The share, 0 to 1, of all cores that went to programs that are not measured."""
+        capacity = (time.monotonic() - self._began) * (os.cpu_count() or 1)
+        return max(0.0, self._by_others() - self._spent) / capacity

@@ -7,6 +7,7 @@ import math
 import os
 import platform
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from bench.case import Figure, Outcome
 from bench.engines.choice import REFERENCE
 from bench.figures import Sample, column, ratio, spread
 from bench.targets import Verdict
+
+DISTURBED = 0.1
+"""The share of the machine for other programs from which on figures are not to be trusted."""
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -41,8 +45,17 @@ def outcome_lines(outcome: Outcome) -> list[str]:
         if samples:
             rows.append([engine, *_cells(samples, reference, figures)])
     lines = [outcome.case.title, *table(rows)] if len(rows) > 1 else [outcome.case.title]
+    lines += _noise(outcome)
     lines += [f"not measured: {words}" for words in outcome.unable]
     return [*lines, *(f"ERROR {problem}" for problem in outcome.problems)]
+
+
+def _noise(outcome: Outcome) -> list[str]:
+    shares = column(chain.from_iterable(outcome.samples.values()), "elsewhere")
+    worst = max(shares, default=0.0)
+    if worst < DISTURBED:
+        return []
+    return [f"NOISE other programs took up to {worst:.0%} of the machine while this was measured"]
 
 
 def _cells(

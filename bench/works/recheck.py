@@ -14,7 +14,7 @@ from bench.case import CEILING, CPU, PEAK, RATE, STALL, Case
 from bench.content import Torrent
 from bench.figures import Sample
 from bench.following import checked, follow
-from bench.meter import Meter
+from bench.meter import Elsewhere, Meter
 from bench.scratch import read_once
 from bench.sizes import size_text
 from bench.workbench import Workbench
@@ -47,14 +47,18 @@ def measure_recheck(bench: Workbench, name: str, torrent: Torrent) -> Sample:
         try:
             engine.start()
             time.sleep(SETTLE_SECONDS)
-            meter = Meter(engine)
+            meter, elsewhere = Meter(engine), Elsewhere([engine])
             with bench.observed(engine):
                 began = time.monotonic()
                 engine.add(torrent, torrent.content.parent)
                 clock = follow([engine], torrent, checked, bench.options.timeout)
             seconds = clock.ended - began
-            rate = torrent.size / seconds / 1e6
-            return {"rate": rate, "seconds": seconds, **meter.sample(torrent.size)}
+            return {
+                "rate": torrent.size / seconds / 1e6,
+                "seconds": seconds,
+                "elsewhere": elsewhere.share(),
+                **meter.sample(torrent.size),
+            }
         finally:
             engine.stop()
 

@@ -16,7 +16,7 @@ from bench.content import Torrent
 from bench.engines.engine import Engine
 from bench.figures import Sample
 from bench.following import downloaded, follow, wait_checked, wait_complete
-from bench.meter import Meter
+from bench.meter import Elsewhere, Meter
 from bench.scratch import warm_pages
 from bench.sizes import MIB, size_text
 from bench.workbench import Workbench
@@ -120,6 +120,7 @@ class Swarm:
         """Dial, wait for the end, and count."""
         moved = self._torrent.size * len(self._leechers)
         meter, others = Meter(self._measured), [Meter(other) for other in self._others]
+        elsewhere = Elsewhere([self._measured, *self._others])
         with bench.observed(self._measured):
             clock = follow(
                 self._leechers, self._torrent, downloaded, self._limit, self._dial_the_lonely
@@ -127,6 +128,7 @@ class Swarm:
         return {
             "rate": clock.rate(moved) / 1e6,
             "seconds": clock.ended - clock.asked,
+            "elsewhere": elsewhere.share(),
             **meter.sample(moved),
             "others_cpu": sum(other.sample(moved)["cpu"] for other in others),
         }
