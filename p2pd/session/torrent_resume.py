@@ -56,7 +56,7 @@ def plan_resume(
             have.discard(piece)
     if not trusted:
         check.update(have.missing())
-    return ResumePlan(have, sorted(piece for piece in check if storage.has_data(piece)))
+    return ResumePlan(have, storage.with_data(sorted(check)))
 
 
 def encode_states(states: Sequence[FileState | None]) -> str:

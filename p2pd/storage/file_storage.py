@@ -9,7 +9,7 @@ from typing import Iterator, Sequence
 
 from p2pd.base.errors import StorageError
 from p2pd.base.requests import Request
-from p2pd.formats.file_layout import FileLayout, FileSpan
+from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.file_handles import LOOK_SECONDS, FileHandles
 from p2pd.storage.folder_walk import open_folder, storage_error
 from p2pd.storage.interfaces import FileState
@@ -86,26 +86,44 @@ class FileStorage:
         finally:
             self._handles.put_back(file)
 
-    def has_data(self, piece: int) -> bool:
-        """Whether any real file holds something where the piece lies."""
-        spans = self.layout.spans(piece, 0, self.layout.piece_size(piece))
-        return any(self._span_has_data(span) for span in spans if span.length)
+    def with_data(self, pieces: Sequence[int]) -> list[int]:
+        """Those of the pieces of which any real file holds something."""
+        asked, found = bytearray(self.layout.piece_count), bytearray(self.layout.piece_count)
+        for piece in pieces:
+            asked[piece] = 1
+        for index, file in enumerate(self.layout.files):
+            first, end = file.first_piece, file.end_piece
+            if not file.pad and asked.find(1, first, end) >= 0:
+                self._find_data(index, asked, found)
+        return [piece for piece in pieces if found[piece]]
 
-    def _span_has_data(self, span: FileSpan) -> bool:
-        index, offset, length = span
-        if index < 0 or self.layout.files[index].pad:
-            return False
+    def _find_data(self, index: int, asked: bytearray, found: bytearray) -> None:
+        """Mark in `found` the asked pieces that the file has something of.
+
+        Never asks where the data ends: the answer takes long where pages are what is kept.
+        """
+        file, length = self.layout.files[index], self.layout.piece_length
+        end = file.end_piece
         try:
-            file = self._handles.to_read(index)
+            entry = self._handles.to_read(index)
         except StorageError:
-            return False
+            return
         try:
-            return os.lseek(file.fd, offset, os.SEEK_DATA) < offset + length
+            piece = asked.find(1, file.first_piece, end)
+            while piece >= 0:
+                start = max(0, piece * length - file.offset)
+                data = os.lseek(entry.fd, start, os.SEEK_DATA)
+                if data >= file.length:
+                    break
+                piece = max(piece, (file.offset + data) // length)
+                found[piece] = 1
+                piece = asked.find(1, piece + 1, end)
         except OSError as problem:
             # A file system that cannot tell holes from data: look at the bytes then.
-            return problem.errno == errno.EINVAL
+            if problem.errno == errno.EINVAL:
+                found[file.first_piece : end] = b"\x01" * (end - file.first_piece)
         finally:
-            self._handles.put_back(file)
+            self._handles.put_back(entry)
 
     # -- writing -------------------------------------------------------------------------------
 

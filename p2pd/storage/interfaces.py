@@ -32,8 +32,8 @@ class Storage(Protocol):
     def write_piece(self, piece: int, data: bytes | bytearray | memoryview) -> None:
         """Write a whole piece; padding is left out."""
 
-    def has_data(self, piece: int) -> bool:
-        """Whether the disk may hold something of the piece: false for holes and absent files."""
+    def with_data(self, pieces: Sequence[int]) -> list[int]:
+        """Those of the pieces that the disk may hold something of: no holes, no absent files."""
 
     def sync(self) -> None:
         """Bring everything written so far to the disk itself."""

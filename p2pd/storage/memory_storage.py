@@ -42,9 +42,9 @@ class MemoryStorage:
             raise self.fault
         self.pieces[piece] = bytes(data)
 
-    def has_data(self, piece: int) -> bool:
-        """Whether it was written."""
-        return piece in self.pieces
+    def with_data(self, pieces: Sequence[int]) -> list[int]:
+        """Those that were written."""
+        return [piece for piece in pieces if piece in self.pieces]
 
     def sync(self) -> None:
         """Count the call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -73,10 +74,39 @@ def test_any_range_reads_what_was_written(
 
 def test_holes_hold_nothing_and_data_does(tmp_path: Path) -> None:
     storage, data = storage_at(tmp_path, a=64 * PIECE)
-    assert not storage.has_data(3)
+    every = range(storage.layout.piece_count)
+    assert storage.with_data(every) == []
     storage.write_piece(3, piece_of(storage.layout, data, 3))
-    assert storage.has_data(3)
-    assert not storage.has_data(60)
+    storage.write_piece(60, piece_of(storage.layout, data, 60))
+    assert storage.with_data(every) == [3, 60]
+    assert storage.with_data([2, 3, 4]) == [3]
+    assert storage.with_data([]) == []
+    write_all(storage, data)
+    assert storage.with_data(every) == list(every)
+
+
+@given(written=st.sets(st.integers(0, 11)), asked=st.sets(st.integers(0, 11)))
+def test_data_is_found_where_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, written: set[int], asked: set[int]
+) -> None:
+    files = {"a": 4 * PIECE, "b": PIECE // 2, "c": 3 * PIECE + PIECE // 2, "d": 4 * PIECE}
+    storage, data = storage_at(tmp_path_factory.mktemp("holes"), **files)
+    for piece in written:
+        storage.write_piece(piece, piece_of(storage.layout, data, piece))
+    assert storage.with_data(sorted(asked)) == sorted(written & asked)
+
+
+@pytest.mark.parametrize(("problem", "found"), [(errno.EINVAL, [0, 1]), (errno.EIO, [])])
+def test_where_holes_cannot_be_told_there_may_be_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: int, found: list[int]
+) -> None:
+    def refuse(fd: int, offset: int, how: int) -> int:
+        raise OSError(problem, os.strerror(problem))
+
+    storage, data = storage_at(tmp_path)
+    storage.write_piece(0, piece_of(storage.layout, data, 0))
+    monkeypatch.setattr(os, "lseek", refuse)
+    assert storage.with_data([0, 1]) == found
 
 
 def test_a_missing_and_a_short_file_are_errors_with_their_name(tmp_path: Path) -> None:
