@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from bench.engines.choice import installed
+from bench.engines.libtorrent import Libtorrent
 from bench.errors import BenchError
-from bench.options import Options, parse
+from bench.options import TRANSFERS, Options, parse
 from bench.processes import all_ended
 from bench.report import as_json, verdict_lines, write_json
 from bench.scratch import scratch_folder
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(options: Options) -> int:
+    _check_reference(options)
     engines, missing = installed(options.engines)
     print("\n".join([f"measured: {', '.join(engines)}", *missing]) + "\n", flush=True)
     with (
@@ -40,6 +42,12 @@ def _run(options: Options) -> int:
     if options.json is not None:
         write_json(options.json, as_json(outcomes, verdicts, _told(options)))
     return 1 if any(outcome.problems for outcome in outcomes) else 0
+
+
+def _check_reference(options: Options) -> None:
+    missing = Libtorrent.missing()
+    if missing is not None and set(options.works) & {*TRANSFERS, "memory", "stall"}:
+        raise BenchError(f"libtorrent is the other side of every transfer: {missing}")
 
 
 def _told(options: Options) -> dict[str, object]:

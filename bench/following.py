@@ -35,7 +35,7 @@ def follow(
     """
     clock = TransferClock(time.monotonic())
     while True:
-        told = [engine.status(torrent) for engine in engines]
+        told = [_status(engine, torrent) for engine in engines]
         progress = sum(map(progress_of, told)) / len(told)
         now = time.monotonic()
         pause = clock.saw(now, progress)
@@ -45,6 +45,14 @@ def follow(
             raise BenchError(f"only {progress:.0%} was done within {limit:.0f} s")
         meanwhile(now)
         time.sleep(pause)
+
+
+def _status(engine: Engine, torrent: Torrent) -> Status:
+    try:
+        return engine.status(torrent)
+    except OSError:
+        engine.child.check_running()
+        raise
 
 
 def wait_complete(seed: Engine, torrent: Torrent, seconds: float) -> None:

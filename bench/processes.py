@@ -97,14 +97,15 @@ class Child:
             raise BenchError(f"{self.name} did not end within {seconds:.0f} s") from None
 
     def end(self, patience: float = 15.0) -> None:
-        """SIGTERM, and by force what is left of its process group after `patience` seconds."""
+        """SIGTERM; after `patience` seconds by force, with all of its process group."""
         if self._process.poll() is None:
             self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 self._process.wait(patience)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
+            except subprocess.TimeoutExpired:
+                # It was not waited for yet, so the number of the group is still its own.
+                os.killpg(self.pid, signal.SIGKILL)
+                self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
