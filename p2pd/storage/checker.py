@@ -1,9 +1,11 @@
-"""Re-checking data on disk: hashing on every core, sequential reads, a buffer a worker.
+"""Re-checking data on disk: hashing on every core, sequential reads, one small buffer a thread.
 
-A worker reads into one buffer of its own, again and again: to allocate the bytes of each piece
-costs as much as copying them does, for the kernel has to find and clear the pages, and the threads
-of one process wait for each other while it does. Nothing is larger than that buffer, however long
-the pieces are. Files are not mapped: one that is cut, or a disk that fails, would end the process.
+A thread reads into one buffer of its own, again and again: to allocate the bytes of each piece
+anew has the kernel find and clear their pages, while the threads of one process wait for each
+other. Nothing is larger than that buffer, however long the pieces are. Files are not mapped,
+although that would save a copy: one that is cut, or a disk that fails, would end the process.
+The kernel gets no advice on reading ahead either: it sees by itself that the runs follow one
+another, and advice for each run cost more than it brought, with the data in memory and without.
 """
 
 from __future__ import annotations
@@ -17,10 +19,13 @@ from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 
 RUN_BYTES = 4 * 1024 * 1024
-"""Bytes that one worker takes at a time: long enough to be read sequentially."""
+"""Bytes that one thread takes at a time: long enough to be read sequentially."""
 
 CHUNK_BYTES = 256 * 1024
 """The most that is read at once: it stays in a core's second-level cache until it is hashed."""
+
+REPORT_BYTES = 1024 * 1024
+"""Progress is told as often as this: for every piece, the threads would meet too often."""
 
 
 def check_pieces(
@@ -36,8 +41,8 @@ def check_pieces(
 ) -> PieceSet:
     """Which of `pieces` (of a torrent of `size` pieces) are right on disk.
 
-    Blocks. `workers()` is how many threads may hash, this one included; it is asked again and
-    again, and threads are added or end accordingly. `progress(done, total)` counts bytes and is
+    Blocks. `workers()` is how many threads may hash, the calling one included; it is asked before
+    every run, and threads begin or end accordingly. `progress(done, total)` counts bytes and is
     called from any of them. What cannot be read is not right. When `stop()` becomes true the
     pieces found until then are the answer.
     """
@@ -61,9 +66,9 @@ class _Check:
         progress: Callable[[int, int], None],
         stop: Callable[[], bool],
     ) -> None:
-        self._storage = storage
-        self._verifier = verifier
-        self._piece_size = piece_size
+        self.storage = storage
+        self.verifier = verifier
+        self.piece_size = piece_size
         self._workers = workers
         self._progress = progress
         self._stop = stop
@@ -79,28 +84,27 @@ class _Check:
 
     def run(self) -> PieceSet:
         """Check everything; the calling thread does its part."""
-        self._hash(self._take_and_call_helpers)
+        try:
+            _Worker(self).work(self._take_and_call_helpers)
+        except BaseException as problem:
+            self._problems.append(problem)
         for helper in self._helpers:
             helper.join()
         if self._problems:
             raise self._problems[0]
         return self._right
 
-    def _help(self) -> None:
-        try:
-            self._hash(self._take_if_wanted)
-        except BaseException as problem:
-            self._problems.append(problem)
+    def given_up(self) -> bool:
+        """Whether nothing more need be hashed."""
+        return bool(self._problems) or self._stop()
 
-    def _hash(self, take: Callable[[], list[int]]) -> None:
-        buffer = memoryview(bytearray(CHUNK_BYTES))
-        while not self._given_up() and (run := take()):
-            passed = [piece for piece in run if self._passes(piece, buffer)]
-            with self._lock:
-                for piece in passed:
-                    self._right.add(piece)
-
-    # -- who does what -------------------------------------------------------------------------
+    def count(self, size: int, passed: Sequence[int] = ()) -> None:
+        """So many bytes more are done, and these pieces are right."""
+        with self._lock:
+            for piece in passed:
+                self._right.add(piece)
+            self._done += size
+            self._progress(self._done, self._total)
 
     def _take_and_call_helpers(self) -> list[int]:
         """A run for the calling thread, and threads for those that follow it."""
@@ -114,6 +118,12 @@ class _Check:
             self._helpers.append(helper)
             helper.start()
         return run
+
+    def _help(self) -> None:
+        try:
+            _Worker(self).work(self._take_if_wanted)
+        except BaseException as problem:
+            self._problems.append(problem)
 
     def _take_if_wanted(self) -> list[int]:
         """A run for a helper; none when there are more threads than there should be."""
@@ -129,36 +139,50 @@ class _Check:
         taken = 0
         for piece in self._work:
             run.append(piece)
-            taken += self._piece_size(piece)
+            taken += self.piece_size(piece)
             if taken >= RUN_BYTES:
                 break
         self._left -= taken
         return run
 
-    def _given_up(self) -> bool:
-        return self._stop() or bool(self._problems)
 
-    # -- one piece -----------------------------------------------------------------------------
+class _Worker:
+    """One thread's buffer, and what it has not told of its work."""
 
-    def _passes(self, piece: int, buffer: memoryview) -> bool:
-        size = self._piece_size(piece)
-        check = self._verifier.start(piece)
+    def __init__(self, check: _Check) -> None:
+        self._check = check
+        self._buffer = memoryview(bytearray(CHUNK_BYTES))
+        self._untold = 0
+
+    def work(self, take: Callable[[], list[int]]) -> None:
+        """Hash runs until there are none, or it is given up."""
+        check = self._check
+        while not check.given_up() and (run := take()):
+            passed = [piece for piece in run if self._passes(piece)]
+            check.count(self._untold, passed)
+            self._untold = 0
+
+    def _passes(self, piece: int) -> bool:
+        check = self._check
+        size = check.piece_size(piece)
+        hashing = check.verifier.start(piece)
         read = 0
         try:
             while read < size:
-                part = buffer[: size - read]
-                self._storage.read_into(piece, read, part)
-                check.update(part)
+                part = self._buffer[: size - read]
+                check.storage.read_into(piece, read, part)
+                hashing.update(part)
                 read += len(part)
-                if read < size and self._given_up():
+                self._tell(len(part))
+                if read < size and check.given_up():
                     return False
         except StorageError:
+            self._tell(size - read)
             return False
-        finally:
-            self._count(size)
-        return check.passed()
+        return hashing.passed()
 
-    def _count(self, size: int) -> None:
-        with self._lock:
-            self._done += size
-            self._progress(self._done, self._total)
+    def _tell(self, size: int) -> None:
+        self._untold += size
+        if self._untold >= REPORT_BYTES:
+            self._check.count(self._untold)
+            self._untold = 0
