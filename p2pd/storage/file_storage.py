@@ -190,6 +190,18 @@ class FileStorage:
 
     # -- the files themselves ------------------------------------------------------------------
 
+    def device(self) -> int:
+        """The device of the download folder, or of where it will be made. Raises StorageError."""
+        folder = os.path.abspath(self.root)
+        while True:
+            try:
+                return os.stat(folder).st_dev
+            except OSError as problem:
+                above = os.path.dirname(folder)
+                if problem.errno not in NOT_OURS or above == folder:
+                    raise storage_error(folder, problem) from None
+                folder = above
+
     def file_states(self) -> list[FileState | None]:
         """See interfaces.Storage."""
         states = [self._state(index) for index in range(len(self.layout.files))]

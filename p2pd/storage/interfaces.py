@@ -32,6 +32,9 @@ class Storage(Protocol):
     def write_piece(self, piece: int, data: bytes | bytearray | memoryview) -> None:
         """Write a whole piece; padding is left out."""
 
+    def device(self) -> int:
+        """Which device the files are on, or will be: what shares one has to share its speed."""
+
     def with_data(self, pieces: Sequence[int]) -> list[int]:
         """Those of the pieces that the disk may hold something of: no holes, no absent files."""
 

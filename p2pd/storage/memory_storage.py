@@ -42,6 +42,10 @@ class MemoryStorage:
             raise self.fault
         self.pieces[piece] = bytes(data)
 
+    def device(self) -> int:
+        """All memory is one."""
+        return 0
+
     def with_data(self, pieces: Sequence[int]) -> list[int]:
         """Those that were written."""
         return [piece for piece in pieces if piece in self.pieces]

@@ -259,6 +259,20 @@ def test_deleting_never_reaches_through_a_link(
     assert sorted(os.listdir(tmp_path / "elsewhere")) == ["a", "b", "none"]
 
 
+def test_the_device_is_known_before_the_folder_is_made(tmp_path: Path) -> None:
+    _, layout, _ = folder(FILES)
+    here = os.stat(tmp_path).st_dev
+    for root in (tmp_path, tmp_path / "not" / "yet", "/proc/self"):
+        storage = FileStorage(str(root), layout, OpenFiles(8))
+        assert storage.device() == (os.stat(root).st_dev if root == "/proc/self" else here)
+    os.symlink("loop", tmp_path / "loop")
+    (tmp_path / "file").write_bytes(b"")
+    for root in (tmp_path / "loop" / "x", tmp_path / "file" / "x"):
+        assert FileStorage(str(root), layout, OpenFiles(8)).device() == here
+    with pytest.raises(StorageError, match="File name too long"):
+        FileStorage(str(tmp_path / ("n" * 300)), layout, OpenFiles(8)).device()
+
+
 def test_a_check_looks_at_what_is_there_now(tmp_path: Path) -> None:
     metainfo, layout, data = folder(FILES)
     storage = FileStorage(str(tmp_path), layout, OpenFiles(8), look_every=0.0)
