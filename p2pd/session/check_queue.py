@@ -1,11 +1,19 @@
-"""Re-checks, one torrent at a time: hashing two at once only makes the disk seek."""
+"""Re-checks: one at a time on each device, since hashing two at once only makes the disk seek.
+
+Devices do not wait for each other: each check has a thread of its own, so that one on a dead disk
+holds up none elsewhere. The cores are shared out among the checks that get on.
+"""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import deque
-from typing import Callable, Iterable
+from queue import SimpleQueue
+from typing import Any, Callable, Iterable
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
@@ -13,6 +21,12 @@ from p2pd.storage.checker import check_pieces
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
+
+STALL_SECONDS = 10.0
+"""A check that has read nothing for so long needs no core: its disk does not answer."""
+
+UNKNOWN_DEVICE = -1
+"""Where the folder cannot be looked at; those checks take turns as well."""
 
 
 class CheckJob:
@@ -28,69 +42,158 @@ class CheckJob:
         self.running = False
         self.stopped = False
         self.progress = 0.0
+        self.moved_at = 0.0
         self.done: Deferred[PieceSet | None] = Deferred()
 
     def stop(self) -> None:
-        """Give it up; `done` then fires with None, at once or when the running thread sees it."""
-        self.stopped = True
+        """Give it up: `done` fires with None, at once or when the running threads have seen it."""
+        if not self.stopped:
+            self.stopped = True
+            if not self.running:
+                self.done.callback(None)
 
-    def count(self, done: int, total: int) -> None:
-        """Progress, from the worker thread."""
-        self.progress = done / total if total else 1.0
+    def end(self, outcome: PieceSet | Failure) -> None:
+        """The threads are done with it."""
+        self.running = False
+        answer: Callable[[Any], None] = self.done.callback
+        answer(None if self.stopped else outcome)
 
-    def run(self, workers: int) -> PieceSet:
-        """In a worker thread: hash, and answer which of the pieces are right."""
+    def run(self, workers: Callable[[], int], now: Callable[[], float]) -> PieceSet:
+        """In a thread of its own: hash, and answer which of the pieces are right."""
+
+        def count(done: int, total: int) -> None:
+            self.progress = done / total if total else 1.0
+            self.moved_at = now()
+
         return check_pieces(
             self.storage,
             self.verifier,
             self.pieces,
             size=self.layout.piece_count,
             piece_size=self.layout.piece_size,
-            workers=lambda: workers,
-            progress=self.count,
+            workers=workers,
+            progress=count,
             stop=lambda: self.stopped,
         )
 
 
-class CheckQueue:
-    """Runs re-checks in the order they were asked for."""
+class _Device:
+    """The checks of one device, in the order they were asked for."""
 
-    def __init__(self, disk: DiskQueue, workers: int) -> None:
+    def __init__(self) -> None:
+        self.waiting: deque[CheckJob] = deque()
+        self.running: list[CheckJob] = []
+
+
+class CheckQueue:
+    """Runs re-checks: `per_device` at once on each device, `workers` threads in all.
+
+    Each check has one thread at least, whatever `workers` is.
+    """
+
+    def __init__(
+        self,
+        disk: DiskQueue,
+        workers: int,
+        *,
+        per_device: int = 1,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._disk = disk
         self._workers = workers
-        self._waiting: deque[CheckJob] = deque()
-        self._running: CheckJob | None = None
+        self._per_device = per_device
+        self._now = now
+        self._looked_up: set[CheckJob] = set()
+        self._devices: dict[int, _Device] = {}
+        self._running: tuple[CheckJob, ...] = ()
+        """Read by the checks' threads; replaced, never changed."""
+        self._letters: SimpleQueue[tuple[CheckJob, int, PieceSet | Failure | None]] = SimpleQueue()
+        """Each check that is to begin, without an outcome, and each that ended, with one."""
+        self._listening = False
 
     def check(
         self, layout: FileLayout, storage: Storage, verifier: PieceVerifier, pieces: Iterable[int]
     ) -> CheckJob:
         """Queue a re-check of these pieces; its `done` fires with the right ones, or None."""
         job = CheckJob(layout, storage, verifier, pieces)
-        self._waiting.append(job)
-        self._next()
+        self._looked_up.add(job)
+        device = self._disk.run("read", storage.device)
+        device.addErrback(lambda failure: UNKNOWN_DEVICE)
+        device.addCallback(self._queue, job)
         return job
 
     def stop_all(self) -> None:
         """Give up everything that waits or runs."""
-        for job in (*self._waiting, *((self._running,) if self._running else ())):
+        waiting = [job for device in self._devices.values() for job in device.waiting]
+        for job in (*self._running, *waiting, *self._looked_up):
             job.stop()
 
-    def _next(self) -> None:
-        while self._running is None and self._waiting:
-            job = self._waiting.popleft()
-            if job.stopped:
-                job.done.callback(None)
-                continue
-            self._running = job
-            job.running = True
-            running = self._disk.run("check", job.run, self._workers)
-            running.addCallbacks(
-                self._ended, lambda failure, job=job: self._ended(failure, job), callbackArgs=(job,)
-            )
+    def share(self, job: CheckJob) -> int:
+        """How many threads a running check may have now. For any thread."""
+        oldest = self._now() - STALL_SECONDS
+        moving = [other for other in self._running if other is job or other.moved_at > oldest]
+        each, over = divmod(self._workers, len(moving))
+        return max(1, each + (moving.index(job) < over))
 
-    def _ended(self, result: object, job: CheckJob) -> None:
-        self._running = None
-        job.running = False
-        answer: Callable[..., None] = job.done.callback
-        answer(None if job.stopped else result)
-        self._next()
+    def _queue(self, number: int, job: CheckJob) -> None:
+        self._looked_up.discard(job)
+        self._devices.setdefault(number, _Device()).waiting.append(job)
+        self._next(number)
+
+    def _next(self, number: int) -> None:
+        device = self._devices[number]
+        while device.waiting and len(device.running) < self._per_device:
+            job = device.waiting.popleft()
+            if not job.stopped:
+                device.running.append(job)
+                self._start(job, number)
+        if not device.running:
+            del self._devices[number]
+
+    def _start(self, job: CheckJob, number: int) -> None:
+        job.running = True
+        job.moved_at = self._now()
+        self._running = (*self._running, job)
+        self._letters.put((job, number, None))
+        self._listen()
+
+    def _listen(self) -> None:
+        if self._running and not self._listening:
+            self._listening = True
+            self._disk.run("check", self._attend).addCallbacks(self._heard, self._deaf)
+
+    def _attend(self) -> tuple[CheckJob, int, PieceSet | Failure]:
+        """In the disk queue's thread for checks: begin what is to begin, wait for one to end."""
+        while True:
+            job, number, outcome = self._letters.get()
+            if outcome is not None:
+                return job, number, outcome
+            # A daemon: one that hangs on a dead disk dies with the process.
+            hashing = threading.Thread(target=self._run, args=(job, number), daemon=True)
+            try:
+                hashing.start()
+            except RuntimeError:  # the system has no more threads
+                return job, number, Failure()
+
+    def _run(self, job: CheckJob, number: int) -> None:
+        outcome: PieceSet | Failure
+        try:
+            outcome = job.run(lambda: self.share(job), self._now)
+        except BaseException:
+            outcome = Failure()
+        self._letters.put((job, number, outcome))
+
+    def _heard(self, ended: tuple[CheckJob, int, PieceSet | Failure]) -> None:
+        job, number, outcome = ended
+        self._listening = False
+        self._running = tuple(other for other in self._running if other is not job)
+        self._devices[number].running.remove(job)
+        self._next(number)
+        self._listen()
+        job.end(outcome)
+
+    def _deaf(self, failure: Failure) -> None:
+        """The disk queue is stopped: nobody will hear how the checks end."""
+        for job in self._running:
+            job.end(failure)
+            job.stopped = True

@@ -169,13 +169,13 @@ class _Worker:
         read = 0
         try:
             while read < size:
+                if check.given_up():
+                    return False
                 part = self._buffer[: size - read]
                 check.storage.read_into(piece, read, part)
                 hashing.update(part)
                 read += len(part)
                 self._tell(len(part))
-                if read < size and check.given_up():
-                    return False
         except StorageError:
             self._tell(size - read)
             return False

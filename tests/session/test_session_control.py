@@ -360,7 +360,8 @@ def test_a_check_shows_its_progress(network: MemoryNetwork, node: SimNode) -> No
     for torrent, view in zip(torrents, views, strict=True):
         node.fill(torrent, {**FILES, "x": bytes(100_000)})
         network.result(node.control.verify(view))
-    network.run_until(lambda: torrents[1].opening.check is not None)
+    checks = [torrent.opening for torrent in torrents]
+    network.run_until(lambda: any(of.check and of.check.running for of in checks))
     assert {view.status for view in views} == {TorrentStatus.CHECKING, TorrentStatus.CHECK_WAIT}
     assert all(view.recheck_progress == 0 for view in views)
     network.run(1)
