@@ -38,7 +38,8 @@ def _run(options: Options) -> int:
         bench = Workbench(options, folder, tuple(engines))
         outcomes = run_all(all_cases(bench), options.runs)
     verdicts = [] if options.profile else judge_all(outcomes)
-    print("\n".join(verdict_lines(verdicts)), flush=True)
+    if verdicts:
+        print("\n".join(verdict_lines(verdicts)), flush=True)
     if options.json is not None:
         write_json(options.json, as_json(outcomes, verdicts, _told(options)))
     return 1 if any(outcome.problems for outcome in outcomes) else 0

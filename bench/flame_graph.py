@@ -52,6 +52,6 @@ def recording(pid: int, options: Options, folder: Path) -> Iterator[None]:
         child.wait(END_SECONDS)
         if not target.exists():
             raise BenchError(f"py-spy wrote nothing{child.last_words()}")
-        print(f"flame graph: {target}", file=sys.stderr)
+        print(f"flame graph: {target}", flush=True)
     finally:
         child.end()

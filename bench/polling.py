@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SELDOM = 0.05
-OFTEN = 0.004
-AT_FIRST = 0.01
-"""Seconds between questions."""
+AT_FIRST, LATER = 0.01, 0.05
+"""Seconds between questions while nothing moves."""
+
+SELDOM, OFTEN = 0.2, 0.004
+"""Seconds between questions in the middle of a transfer and at its end."""
 
 
 def next_pause(since_begin: float, begun_at: float, progress: float) -> float:
@@ -27,7 +28,7 @@ def next_pause(since_begin: float, begun_at: float, progress: float) -> float:
 
 def patience(waited: float) -> float:
     """Seconds to wait before the next question after `waited` seconds without news."""
-    return min(SELDOM, max(AT_FIRST, waited / 20))
+    return min(LATER, max(AT_FIRST, waited / 20))
 
 
 @dataclass(slots=True)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from bench.polling import AT_FIRST, OFTEN, SELDOM, TransferClock, next_pause, patience
+from bench.polling import AT_FIRST, LATER, OFTEN, SELDOM, TransferClock, next_pause, patience
 
 
 def test_an_engine_is_asked_often_only_near_the_end() -> None:
     assert next_pause(1.0, 0.0, 0.5) == SELDOM
+    assert next_pause(1.0, 0.0, 0.9) == pytest.approx(1 / 0.9 * 0.1 / 3)
     assert next_pause(1.0, 0.0, 0.98) == pytest.approx(1 / 0.98 * 0.02 / 3)
     assert next_pause(1.0, 0.0, 1.0) == OFTEN
 
 
 def test_without_news_it_is_asked_less_and_less() -> None:
     assert patience(0.0) == AT_FIRST
-    assert AT_FIRST < patience(0.5) < SELDOM
-    assert patience(60.0) == SELDOM
-    assert next_pause(60.0, 0.5, 0.5) == SELDOM
+    assert AT_FIRST < patience(0.5) < LATER
+    assert patience(60.0) == LATER
+    assert next_pause(60.0, 0.5, 0.5) == LATER
 
 
 def test_the_rate_counts_from_the_first_progress() -> None:
