@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import time
@@ -157,7 +158,7 @@ class SessionPart:
             half_open=peers.max_half_open,
             memory_in_flight=storage.memory_in_flight_mib * 1024 * 1024,
             request_timeout=peers.request_timeout,
-            check_workers=max(1, storage.threads // 2),
+            check_workers=len(os.sched_getaffinity(0)),
         )
 
 
