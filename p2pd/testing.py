@@ -22,6 +22,7 @@ from p2pd.transports.interfaces import (
     Buffer,
     Connected,
     Failed,
+    Landing,
     StreamReceiver,
 )
 
@@ -33,6 +34,7 @@ class MemoryStream:
 
     def __init__(self, network: MemoryNetwork, address: PeerAddress) -> None:
         self.receiver: StreamReceiver = _Silent()
+        self.landing: Landing | None = None
         self.other: MemoryStream | None = None
         self.sent = 0
         self._network = network
@@ -80,11 +82,26 @@ class MemoryStream:
             self._open = False
             self.receiver.stream_lost("closed by the other end")
 
+    def deliver(self, data: memoryview) -> None:
+        """Bytes arrive: as many as fit go where they are expected, like in a scattered read."""
+        while data and self._open:
+            places = self.landing.buffers() if self.landing is not None else ()
+            if self.landing is None or not places:
+                self.receiver.stream_received(data)
+                return
+            filled = 0
+            for place in places:
+                part = data[: len(place)]
+                place[: len(part)] = part
+                data = data[len(part) :]
+                filled += len(part)
+            self.landing.filled(filled)
+
     def _arrive(self, data: bytes) -> None:
         self._pending -= len(data)
         other = self.other
         if other is not None and other._open:
-            other.receiver.stream_received(memoryview(data))
+            other.deliver(memoryview(data))
         if self._open and not self._closing:
             self.receiver.stream_writable()
 

@@ -107,6 +107,18 @@ class PeerDownload:
             self._blocks += count
             self._bytes += size
 
+    def places(self, limit: int) -> tuple[list[tuple[int, int, int]], list[memoryview]]:
+        """The blocks that should come next, and where each belongs."""
+        return ([], []) if self._pieces is None else self._pieces.places(self._peer, limit)
+
+    def landed(self, blocks: Sequence[tuple[int, int, int]]) -> None:
+        """These came, and are in their places."""
+        if self._pieces is not None:
+            self._pieces.landed(self._peer, blocks)
+            self._rejects = 0
+            self._blocks += len(blocks)
+            self._bytes += sum([length for _, _, length in blocks])
+
     def settle(self, now: float) -> None:
         """Once per wake-up: count what came, and refill the window."""
         if self._blocks:

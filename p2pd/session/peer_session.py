@@ -24,6 +24,7 @@ from p2pd.session.handshaking import Handshaking
 from p2pd.session.peer_download import PeerDownload
 from p2pd.session.peer_extensions import PeerExtensions
 from p2pd.session.peer_fast import PeerFast
+from p2pd.session.peer_landing import PeerLanding
 from p2pd.session.peer_pieces import PeerPieces, announce_pieces
 from p2pd.session.peer_upload import PeerUpload, check_request
 from p2pd.session.torrent_content import TorrentContent
@@ -100,12 +101,14 @@ class PeerSession:
         self.extensions = PeerExtensions(self, offered=remote.supports_extensions)
         self.download = PeerDownload(self, torrent.new_window())
         self.upload = PeerUpload(self)
+        self._landing = PeerLanding(self)
 
     # -- life ---------------------------------------------------------------------------------
 
     def begin(self, events: Sequence[Event]) -> None:
         """Say what we have, and handle what came in behind the handshake."""
         self.stream.receiver = self
+        self.stream.landing = self._landing
         announce_pieces(self, self.torrent.have())
         self.extensions.greet()
         if self.torrent.content is not None:
@@ -162,11 +165,18 @@ class PeerSession:
 
     def stream_received(self, data: memoryview) -> None:
         """One wake-up's bytes: parse, handle, account, refill, answer, in that order."""
-        if self.closed:
-            return
-        now = self.seconds()
+        if not self.closed:
+            self._landing.noticed(len(data))
+            self._receive(self.wire.receive_data, data, self.seconds())
+
+    def landed(self, rest: bytes, now: float) -> None:
+        """A read put blocks in their places; what came behind them is handled as ever."""
+        if not self.closed:
+            self._receive(self.wire.receive_anew, rest, now)
+
+    def _receive(self, read: Callable[[Any, float], list[Event]], data: Any, now: float) -> None:
         try:
-            events = self.wire.receive_data(data, now)
+            events = read(data, now)
         except PeerWireError as problem:
             self._handle(problem.events, now)
             self.drop(str(problem))

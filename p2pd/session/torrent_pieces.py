@@ -110,6 +110,29 @@ class TorrentPieces:
                 current = -1
         return outcomes
 
+    def places(
+        self, peer: Hashable, limit: int
+    ) -> tuple[list[tuple[int, int, int]], list[memoryview]]:
+        """The blocks that should come from a peer next, and where each belongs.
+
+        Until the reactor turns, nothing else is written there: nobody else was asked for them.
+        """
+        blocks = self.picker.expected(peer, limit)
+        places: list[memoryview] = []
+        current = -1
+        for piece, begin, length in blocks:
+            if piece != current:
+                view, current = memoryview(self._buffer_of(piece)), piece
+            places.append(view[begin : begin + length])
+        return blocks, places
+
+    def landed(self, peer: Hashable, blocks: Sequence[tuple[int, int, int]]) -> None:
+        """These blocks are in their places."""
+        outcomes = self.picker.blocks_received(peer, blocks)
+        for outcome, block in zip(outcomes, blocks, strict=True):
+            if outcome[1]:
+                self._store(block[0], self._buffers.pop(block[0]))
+
     def outstanding(self, peer: Hashable) -> int:
         """How many requests wait at this peer."""
         return len(self.picker.peer_requests(peer))
@@ -226,12 +249,11 @@ class TorrentPieces:
 
     def _close_untouched(self, pieces: set[int]) -> None:
         """Pieces of which nothing came and nothing is asked any more give their memory back."""
-        for piece in pieces:
-            if (
-                piece in self._open
-                and piece not in self._buffers
-                and piece not in self._being_stored
-            ) and not self.picker.is_open(piece):
+        for piece in pieces & self._open:
+            if piece not in self._being_stored and not self.picker.is_open(piece):
+                buffer = self._buffers.pop(piece, None)
+                if buffer is not None:
+                    self._budget.buffers.give(buffer)
                 self._release(piece)
 
     def _release(self, piece: int) -> None:

@@ -9,6 +9,7 @@ peer sends makes it raise: a block that was not asked for is simply not accepted
 from __future__ import annotations
 
 import random
+from itertools import islice
 from typing import Collection, Container, Hashable, NamedTuple, Sequence
 
 from p2pd.base.piece_set import PieceSet
@@ -229,6 +230,20 @@ class PiecePicker:
         """What is asked of `peer`, oldest first: a live view, copy it before failing requests."""
         asked = self._asked.get(peer)
         return () if asked is None else asked.outstanding
+
+    def expected(self, peer: Hashable, limit: int) -> list[tuple[int, int, int]]:
+        """The blocks that should come from `peer` next, in order; none that others may send too."""
+        asked = self._asked.get(peer)
+        expected: list[tuple[int, int, int]] = []
+        current = -1
+        for request in islice(asked.requests, limit) if asked is not None else ():
+            piece, begin, _ = request
+            if piece != current:
+                states, current = self._open[piece].states, piece
+            if states[begin >> BLOCK_SHIFT] != 1:
+                break
+            expected.append(request)
+        return expected
 
     def forget_peer(self, peer: Hashable) -> None:
         """The peer is gone: what was asked of it may be asked of others."""

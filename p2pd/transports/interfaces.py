@@ -26,10 +26,25 @@ class StreamReceiver(Protocol):
         """The stream is gone, said in words; called once, the last call."""
 
 
+class Landing(Protocol):
+    """Places where the next bytes should go, for who knows what comes. None of these may raise."""
+
+    def buffers(self) -> Sequence[memoryview]:
+        """What to read into now, before anything else happens; empty: nothing is known."""
+
+    def filled(self, size: int) -> None:
+        """`size` bytes were read into those buffers, and count as received."""
+
+
 class PeerStream(Protocol):
-    """A connected byte stream."""
+    """A connected byte stream.
+
+    `landing`, if set, is asked before each read; a stream that cannot read into given places may
+    leave it alone.
+    """
 
     receiver: StreamReceiver
+    landing: Landing | None
 
     @property
     def address(self) -> PeerAddress:

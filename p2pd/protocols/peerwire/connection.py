@@ -162,6 +162,20 @@ class PeerWire:
             self._last_received = now
         return events
 
+    @property
+    def unfinished(self) -> bytes | bytearray:
+        """The start of a message whose end has not come; empty between messages."""
+        return self._tail
+
+    def receive_anew(self, data: bytes, now: float) -> list[Event]:
+        """As `receive_data`, with bytes that stand for `unfinished` and what came behind it.
+
+        For who read the rest of that message, or what it stood for, by another way (landing.py).
+        """
+        self._tail = bytearray()
+        self._last_received = now
+        return self.receive_data(data, now)
+
     def _read_handshake(self, view: memoryview, now: float, events: list[Event]) -> int:
         """The handshake's bytes are gathered in the tail. Where in `view` messages start."""
         used = min(HANDSHAKE_SIZE - len(self._tail), len(view))
