@@ -56,6 +56,7 @@ def _told(options: Options) -> dict[str, object]:
         "size": options.size,
         "pieces": options.pieces,
         "runs": options.runs,
+        "hashing_threads": options.hashing_threads,
         "settings": options.settings,
     }
 

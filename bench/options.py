@@ -29,6 +29,7 @@ class Options:
     peers: int = 100
     pace: float = 20.0
     load_seconds: float = 5.0
+    hashing_threads: int = 2
     settings: dict[str, str] | None = None
     profile: str | None = None
     native: bool = False
@@ -53,6 +54,7 @@ def parse(arguments: Sequence[str]) -> Options:
         peers=told.peers,
         pace=told.pace,
         load_seconds=told.load_seconds,
+        hashing_threads=told.hashing_threads,
         settings=dict(told.set),
         profile=told.profile,
         native=told.native,
@@ -77,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--peers", type=_count, default=known.peers, help="for latency (default 100)")
     add("--pace", type=_seconds, default=known.pace, help="requests/s of each (default 20)")
     add("--load-seconds", type=_seconds, default=known.load_seconds, help="(default 5)")
+    add("--hashing-threads", type=_count, default=known.hashing_threads,
+        help="of libtorrent (default 2)")  # fmt: skip
     add("--set", action="append", type=_setting, default=[], metavar="SECTION.KEY=VALUE",
         help="a configuration key of p2pd")  # fmt: skip
     add("--profile", choices=(*TRANSFERS, "recheck"), help="a flame graph of p2pd at this work")

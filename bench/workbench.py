@@ -13,6 +13,7 @@ from bench.engines.libtorrent import Libtorrent
 from bench.engines.p2pd import P2pd
 from bench.flame_graph import recording
 from bench.options import Options
+from bench.processes import HOST
 from bench.scratch import new_folder
 
 
@@ -30,6 +31,8 @@ class Workbench:
         self, name: str, folder: Path, *, watched: bool = True, answers: bool = False
     ) -> Engine:
         """An engine that is not started; the last two are for p2pd, see there."""
+        if name == Libtorrent.name:
+            return self._libtorrent(folder)
         if name != P2pd.name:
             return ENGINES[name](folder)
         watched = watched and self.options.profile is None
@@ -41,9 +44,12 @@ class Workbench:
         Some engines have one connection with an address at most.
         """
         return [
-            Libtorrent(folder / f"other-{number}", f"127.0.0.{number + 2}")
+            self._libtorrent(folder / f"other-{number}", f"127.0.0.{number + 2}")
             for number in range(count)
         ]
+
+    def _libtorrent(self, folder: Path, host: str = HOST) -> Libtorrent:
+        return Libtorrent(folder, host, self.options.hashing_threads)
 
     def torrent_for(self, engine: str, size: int, piece: int) -> Torrent:
         """A torrent of the size, or of the share of it that the engine is given."""

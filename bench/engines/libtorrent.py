@@ -23,9 +23,10 @@ class Libtorrent(Engine):
 
     name = "libtorrent"
 
-    def __init__(self, folder: Path, host: str = HOST) -> None:
+    def __init__(self, folder: Path, host: str = HOST, hashing_threads: int = 2) -> None:
         super().__init__(folder)
         self._host = host
+        self._hashing_threads = hashing_threads
         self._node: LineChild | None = None
 
     @classmethod
@@ -36,7 +37,7 @@ class Libtorrent(Engine):
     def start(self) -> None:
         """Start the node; torrents that an earlier one saved are there again."""
         command = [sys.executable, "-P", str(NODE)]
-        command += [self._host, str(self.port), str(self.folder)]
+        command += [self._host, str(self.port), str(self.folder), str(self._hashing_threads)]
         self._child = self._node = LineChild(self.name, command, self.folder, pipes=True)
         self._node.listen(START_SECONDS)
 

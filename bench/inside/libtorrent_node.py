@@ -1,7 +1,8 @@
-"""A libtorrent session: ``libtorrent_node.py HOST PORT FOLDER``, a JSON command a line on stdin.
+"""A libtorrent session: ``libtorrent_node.py HOST PORT FOLDER HASHING_THREADS``.
 
-Each command has one answer, a line of JSON on stdout. Torrents whose resume data is in FOLDER are
-there from the start. The settings are those that measured best on a machine with two cores.
+A command is a line of JSON on stdin and has one answer, a line on stdout. Torrents whose resume
+data is in FOLDER are there from the start. The settings are those that measured best on a machine
+with two cores.
 """
 
 from __future__ import annotations
@@ -48,7 +49,6 @@ UNLIMITED: dict[str, Any] = {
 }
 TUNED: dict[str, Any] = {
     "aio_threads": 2,
-    "hashing_threads": 2,
     "send_buffer_watermark": 3 << 20,
     "send_buffer_low_watermark": 1 << 20,
     "send_buffer_watermark_factor": 150,
@@ -64,11 +64,12 @@ TUNED: dict[str, Any] = {
 class Node:
     """The session; each public method is a command."""
 
-    def __init__(self, host: str, port: int, folder: Path) -> None:
+    def __init__(self, host: str, port: int, folder: Path, hashing_threads: int) -> None:
         parameters = lt.session_params()
         settings: Any = lt.default_settings()
         settings["listen_interfaces"] = f"{host}:{port}"
         settings["outgoing_interfaces"] = host
+        settings["hashing_threads"] = hashing_threads
         parameters.settings = settings | LOOPBACK_ONLY | UNLIMITED | TUNED
         self._session = lt.session(parameters)
         self._folder = folder
@@ -131,8 +132,8 @@ def _is_checking(status: Any) -> bool:
 
 def main() -> None:
     """Answer commands until there are no more."""
-    host, port, folder = sys.argv[1:]
-    node = Node(host, int(port), Path(folder))
+    host, port, folder, hashing_threads = sys.argv[1:]
+    node = Node(host, int(port), Path(folder), int(hashing_threads))
     print(json.dumps({"version": lt.__version__}), flush=True)
     for line in sys.stdin:
         arguments = json.loads(line)
