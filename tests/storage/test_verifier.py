@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from p2pd.formats.creator import CreationOptions
 from p2pd.formats.file_layout import FileLayout
@@ -15,8 +19,10 @@ from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.storage.torrent_creator import create_torrent
 from p2pd.storage.verifier import PieceVerifier
+from p2pd.testing_nodes import make_torrent, piece_bytes
 
 PIECE = 32 * 1024
+BLOCK = 16 * 1024
 
 
 def made(tmp_path: Path, version: str) -> tuple[object, FileLayout, FileStorage]:
@@ -42,6 +48,31 @@ def test_the_right_bytes_pass_and_a_changed_one_does_not(tmp_path: Path, version
         assert verifier.verify(piece, data)
         data[0] ^= 1
         assert not verifier.verify(piece, data)
+
+
+@given(
+    version=st.sampled_from(["v1", "v2", "hybrid"]),
+    cuts=st.sets(st.integers(1, 15)),
+    content=st.integers(1, 16 * BLOCK),
+    wrong=st.none() | st.integers(0, 16 * BLOCK - 1),
+)
+def test_a_piece_in_parts_is_judged_as_in_one(
+    version: Literal["v1", "v2", "hybrid"], cuts: set[int], content: int, wrong: int | None
+) -> None:
+    files = {"a": bytes(content), "b": b"b" * 16 * BLOCK}
+    metainfo = parse_torrent(make_torrent(files, version, piece_length=16 * BLOCK))
+    layout = FileLayout.of(metainfo)
+    verifier = PieceVerifier(metainfo, layout)
+    data = bytearray(piece_bytes(layout, files, 0))
+    if wrong is not None:
+        data[wrong % len(data)] ^= 1
+    view, check = memoryview(data), verifier.start(0)
+    bounds = [0, *(cut * BLOCK for cut in sorted(cuts) if cut * BLOCK < len(data)), len(data)]
+    scratch = bytearray(len(data))
+    for begin, end in pairwise(bounds):
+        scratch[: end - begin] = view[begin:end]
+        check.update(memoryview(scratch)[: end - begin])
+    assert check.passed() == verifier.verify(0, data) == (wrong is None)
 
 
 @pytest.mark.parametrize("version", ["v1", "v2", "hybrid"])
