@@ -38,13 +38,17 @@ CEILING = "SHA-1 ceiling"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`measure` runs one engine once and returns what it measured. Raises BenchError."""
+    """`measure` runs one engine once and returns what it measured. Raises BenchError.
+
+    `warm_up`: one run that does not count comes first, because a first one is often slower.
+    """
 
     work: str
     detail: str
     engines: tuple[str, ...]
     figures: tuple[Figure, ...]
     measure: Callable[[str], Sample]
+    warm_up: bool = False
 
     @property
     def title(self) -> str:

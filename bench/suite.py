@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 
 from bench.case import Case, Outcome
+from bench.engines.choice import REFERENCE
 from bench.errors import BenchError, CannotMeasureError
 from bench.report import outcome_lines
 from bench.sizes import MIB
 from bench.workbench import Workbench
 from bench.works import idle, latency, recheck, stall, transfer
+
+FAILURES = (BenchError, OSError, ValueError, LookupError)
+"""What a run may end with: it then has no figure, and the suite goes on."""
 
 
 def all_cases(bench: Workbench) -> list[Case]:
@@ -39,6 +44,8 @@ def room_needed(bench_size: int, works: tuple[str, ...]) -> int:
 def run_case(case: Case, runs: int) -> Outcome:
     """Every engine `runs` times. What fails is told in words and has no figure."""
     outcome = Outcome(case)
+    if case.warm_up and runs > 1:
+        _warm_up(case)
     engines = list(case.engines)
     for run in range(runs):
         for engine in tuple(engines):
@@ -47,7 +54,7 @@ def run_case(case: Case, runs: int) -> Outcome:
             except CannotMeasureError as problem:
                 engines.remove(engine)
                 outcome.unable.append(f"{engine}: {problem}")
-            except (BenchError, OSError, ValueError, LookupError) as problem:
+            except FAILURES as problem:
                 outcome.problems.append(f"{engine}, run {run + 1}: {problem}")
                 print(f"  {engine} failed: {problem}", file=sys.stderr, flush=True)
             else:
@@ -55,6 +62,13 @@ def run_case(case: Case, runs: int) -> Outcome:
                 told = " ".join(f"{name}={value:.3g}" for name, value in sample.items())
                 print(f"  {case.title}, run {run + 1}, {engine}: {told}", file=sys.stderr)
     return outcome
+
+
+def _warm_up(case: Case) -> None:
+    engine = REFERENCE if REFERENCE in case.engines else case.engines[0]
+    # What is wrong with it is told when it is measured.
+    with contextlib.suppress(*FAILURES):
+        case.measure(engine)
 
 
 def run_all(cases: list[Case], runs: int) -> list[Outcome]:

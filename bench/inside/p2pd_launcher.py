@@ -157,7 +157,8 @@ def watch_answers(reactor: Any, times: AnswerTimes) -> None:
 
     def watched_run(queue: Any, kind: str, job: Any, *args: Any) -> Any:
         result = run(queue, kind, job, *args)
-        times.reading()
+        if kind == "read":
+            times.reading()
         return result
 
     changes = ((TcpStream, "received", watched_received), (TcpStream, "write", watched_write))

@@ -36,7 +36,7 @@ def _case(bench: Workbench, size: int, piece: int) -> Case:
 
     engines = bench.engines if bench.options.profile else (*bench.engines, CEILING)
     detail = f"{size_text(size)}, pieces of {size_text(piece)}"
-    return Case("recheck", detail, engines, (RATE, CPU, PEAK, STALL), measure)
+    return Case("recheck", detail, engines, (RATE, CPU, PEAK, STALL), measure, warm_up=True)
 
 
 def measure_recheck(bench: Workbench, name: str, torrent: Torrent) -> Sample:

@@ -62,7 +62,7 @@ def _case(bench: Workbench, work: str, size: int, piece: int) -> Case:
 
     figures = (PEAK, STALL) if work == "memory" else (RATE, CPU, PEAK, STALL)
     detail = f"{size_text(size)}, pieces of {size_text(piece)}"
-    return Case(work, detail, bench.engines, figures, measure)
+    return Case(work, detail, bench.engines, figures, measure, warm_up=work != "memory")
 
 
 def measure_transfer(bench: Workbench, name: str, torrent: Torrent, roles: Roles) -> Sample:

@@ -27,6 +27,25 @@ def test_engines_take_turns() -> None:
     assert outcome.samples["b"] == [{"rate": 2.0}, {"rate": 5.0}]
 
 
+def test_a_case_that_warms_up_has_one_run_that_does_not_count() -> None:
+    turns: list[str] = []
+
+    def measure(engine: str) -> Sample:
+        turns.append(engine)
+        if len(turns) == 1:
+            raise BenchError("not yet")
+        return {"rate": 1.0}
+
+    case = Case("leech", "x", ("p2pd", "libtorrent"), (RATE,), measure, warm_up=True)
+    outcome = run_case(case, runs=2)
+    assert turns == ["libtorrent", "p2pd", "libtorrent", "p2pd", "libtorrent"]
+    assert outcome.problems == []
+    assert [len(samples) for samples in outcome.samples.values()] == [2, 2]
+    turns.clear()
+    run_case(case, runs=1)
+    assert turns == ["p2pd", "libtorrent"]
+
+
 def test_wrong_bytes_are_an_error_and_never_a_figure() -> None:
     def measure(engine: str) -> Sample:
         if engine == "bad":
