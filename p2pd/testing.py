@@ -63,6 +63,14 @@ class MemoryStream:
         self._pending += len(data)
         self._network.clock.callLater(self._network.latency, self._arrive, data)
 
+    def call_when_writable(self) -> None:
+        """The receiver hears of it in the next turn."""
+        self._network.clock.callLater(0, self._writable)
+
+    def _writable(self) -> None:
+        if self._open and not self._closing:
+            self.receiver.stream_writable()
+
     def close(self) -> None:
         """Close behind what is on its way."""
         self._closing = True
@@ -102,8 +110,7 @@ class MemoryStream:
         other = self.other
         if other is not None and other._open:
             other.deliver(memoryview(data))
-        if self._open and not self._closing:
-            self.receiver.stream_writable()
+        self._writable()
 
 
 class _Silent:

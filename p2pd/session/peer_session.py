@@ -27,6 +27,7 @@ from p2pd.session.peer_fast import PeerFast
 from p2pd.session.peer_landing import PeerLanding
 from p2pd.session.peer_pieces import PeerPieces, announce_pieces
 from p2pd.session.peer_upload import PeerUpload, check_request
+from p2pd.session.piece_buffers import PieceBuffers
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import Buffer, PeerStream
@@ -49,7 +50,11 @@ class PeerTorrent(Protocol):
     def is_complete(self) -> bool: ...
     def wants_any_of(self, pieces: PieceSet) -> bool: ...
     def wants_piece(self, piece: int) -> bool: ...
-    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[Buffer]]: ...
+    def spare_buffers(self) -> PieceBuffers: ...
+    def read_blocks_now(
+        self, requests: Sequence[Request], buffer: memoryview
+    ) -> Sequence[Buffer] | None: ...
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[Sequence[Buffer]]: ...
     def cannot_read(self, problem: BaseException | None) -> None: ...
     def payload_received(self, size: int, now: float) -> None: ...
     def payload_wasted(self, size: int) -> None: ...
@@ -195,6 +200,8 @@ class PeerSession:
         for kind, run in groupby(events, type):
             if kind is wire.Block:
                 self.download.blocks(cast(list[wire.Block], list(run)))
+            elif kind is Request:
+                self._on_requests(cast(Iterable[Request], run))
             else:
                 self._handle_each(_HANDLERS.get(kind), run)
             if self.closed:
@@ -308,9 +315,23 @@ class PeerSession:
         """Monotonic time."""
         return self.torrent.seconds()
 
-    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[Buffer]]:
+    def spare_buffers(self) -> PieceBuffers:
+        """Buffers to read into."""
+        return self.torrent.spare_buffers()
+
+    def read_blocks_now(
+        self, requests: Sequence[Request], buffer: memoryview
+    ) -> Sequence[Buffer] | None:
+        """Blocks that are in memory."""
+        return self.torrent.read_blocks_now(requests, buffer)
+
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[Sequence[Buffer]]:
         """Blocks from disk."""
         return self.torrent.read_blocks(requests)
+
+    def call_when_writable(self) -> None:
+        """The upload has more to send, when others had their turn."""
+        self.stream.call_when_writable()
 
     def cannot_read(self, problem: BaseException | None) -> None:
         """Blocks that we said we have are not on disk: the torrent's trouble, not the peer's."""
@@ -359,16 +380,21 @@ class PeerSession:
                 self.update_interest()
             self._part_if_both_done()
 
-    def _on_request(self, event: Request) -> None:
+    def _on_requests(self, requests: Iterable[Request]) -> None:
         content = self.torrent.content
         if content is None:
             return
-        check_request(event, content.layout)
-        refused = self.am_choking and event.piece not in self.fast.served
-        if not refused and content.have.flags[event.piece]:
-            self.upload.asked(event)
-        elif self.supports_fast:
-            self.send(wire.Reject(*event))
+        layout, had = content.layout, content.have.flags
+        try:
+            for request in requests:
+                check_request(request, layout)
+                refused = self.am_choking and request.piece not in self.fast.served
+                if had[request.piece] and not refused:
+                    self.upload.asked(request)
+                elif self.supports_fast:
+                    self.send(wire.Reject(*request))
+        except FormatError as problem:
+            self.drop(str(problem))
 
     def _on_cancel(self, event: wire.Cancel) -> None:
         self.upload.cancelled(Request(*event))
@@ -454,7 +480,6 @@ _HANDLERS: dict[type, Callable[[PeerSession, Any], None]] = {
     wire.HaveAll: PeerSession._on_pieces,
     wire.HaveNone: PeerSession._on_pieces,
     wire.Have: PeerSession._on_have,
-    wire.Request: PeerSession._on_request,
     wire.Cancel: PeerSession._on_cancel,
     wire.Reject: PeerSession._on_reject,
     wire.AllowedFast: PeerSession._on_allowed_fast,

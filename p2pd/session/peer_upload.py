@@ -1,11 +1,16 @@
-"""The upload side of one peer: its requests are queued, read ahead in threads, sent in runs.
+"""The upload side of one peer: its requests are queued, read in runs, and sent in their order.
 
-Bounds: at most `REQUEST_QUEUE` requests wait (announced as `reqq`, BEP 10); no more than
-`SEND_AHEAD` bytes are read or queued before the socket has taken what came before.
+What is in memory already is read at once, into a buffer that is used again as soon as the socket
+took it, so that it never leaves the processor's cache. What is not is read ahead in threads.
+
+Bounds: at most `REQUEST_QUEUE` requests wait (announced as `reqq`, BEP 10); what is read or queued
+before the socket has taken what came before follows the peer's rate, up to `SEND_AHEAD` bytes.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from itertools import chain
 from typing import Any, Callable, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
@@ -15,12 +20,22 @@ from p2pd.base.errors import FormatError
 from p2pd.base.rates import RollingRate
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
-from p2pd.protocols.peerwire.messages import Reject, block_header
+from p2pd.protocols.peerwire.messages import Reject, block_headers
+from p2pd.session.piece_buffers import PieceBuffers
 from p2pd.transports.interfaces import Buffer
 
 REQUEST_QUEUE = 2000
 SEND_AHEAD = 1024 * 1024
-READ_RUN = 512 * 1024
+RUN_BYTES = 256 * 1024
+"""Bytes of the longest run that is read in one go; two of them fit a second-level cache."""
+
+LEAST_AHEAD = 64 * 1024
+AHEAD_SECONDS = 0.5
+"""What a peer takes in this time is read ahead for it: a thousand slow peers need little memory."""
+
+TURN_BYTES = 1024 * 1024
+"""Bytes sent to one peer before the others have their turn."""
+
 MAX_REQUEST = 128 * 1024
 """Bytes in the largest block that is served; 16 KiB is what everyone asks for."""
 
@@ -32,12 +47,13 @@ def check_request(request: Request, layout: FileLayout) -> None:
     peers ask for whole blocks there.
     """
     piece, begin, length = request
+    if 0 < length <= MAX_REQUEST and layout.holds(piece, begin, length):
+        return
     if piece >= layout.piece_count:
         raise FormatError(f"request of piece {piece}, there are {layout.piece_count}")
     if not 0 < length <= MAX_REQUEST:
         raise FormatError(f"request of {length} bytes")
-    if begin + length > layout.padded_size(piece):
-        raise FormatError(f"request beyond the end of piece {piece}")
+    raise FormatError(f"request beyond the end of piece {piece}")
 
 
 class UploadPeer(Protocol):
@@ -51,7 +67,15 @@ class UploadPeer(Protocol):
 
     def seconds(self) -> float: ...
 
-    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[Buffer]]:
+    def spare_buffers(self) -> PieceBuffers:
+        """Where buffers to read into come from."""
+
+    def read_blocks_now(
+        self, requests: Sequence[Request], buffer: memoryview
+    ) -> Sequence[Buffer] | None:
+        """The blocks, in `buffer`, if no disk has to be waited for."""
+
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[Sequence[Buffer]]:
         """The blocks, read in a thread."""
 
     def send(self, message: Any) -> None:
@@ -62,6 +86,9 @@ class UploadPeer(Protocol):
     def write(self, buffers: Sequence[Buffer]) -> None:
         """Send payload behind what was flushed."""
 
+    def call_when_writable(self) -> None:
+        """Call `serve` when the socket takes more, after the other sockets' turn."""
+
     def block_sent(self, size: int, now: float) -> None:
         """`size` bytes of payload went to the peer."""
 
@@ -71,17 +98,30 @@ class UploadPeer(Protocol):
     def drop(self, reason: str) -> None: ...
 
 
+class _Run:
+    """Requests that are read in one go, and their blocks when they are here."""
+
+    __slots__ = ("blocks", "requests", "size")
+
+    def __init__(self, requests: list[Request], size: int) -> None:
+        self.requests = requests
+        self.size = size
+        self.blocks: Sequence[Buffer] | None = None
+
+
 class PeerUpload:
     """The requests of one peer that wait for their blocks."""
 
-    __slots__ = ("queue", "rate", "total", "_peer", "_reading", "_closed")
+    __slots__ = ("queue", "rate", "total", "_closed", "_lent", "_peer", "_reading", "_runs")
 
     def __init__(self, peer: UploadPeer) -> None:
         self._peer = peer
         self.queue: dict[Request, None] = {}
         self.rate = RollingRate()
         self.total = 0
+        self._runs: deque[_Run] = deque()
         self._reading = 0
+        self._lent: bytearray | None = None
         self._closed = False
 
     def asked(self, request: Request) -> None:
@@ -110,53 +150,88 @@ class PeerUpload:
                 self._peer.send(Reject(*request))
 
     def serve(self) -> None:
-        """Start reading the next run of blocks if there is room for it."""
+        """Read and send, as far as the socket takes it; called when requests or room came."""
+        if not self.queue or self._closed:
+            return
+        ahead = self._ahead()
+        left = TURN_BYTES
         while self.queue and not self._closed:
-            if self._reading + self._peer.send_pending >= SEND_AHEAD:
+            pending = self._peer.send_pending
+            if self._reading + pending >= ahead:
                 return
-            run, size = self._next_run()
-            self._reading += size
-            reading = self._peer.read_blocks(run)
-            reading.addCallbacks(
-                self._have_read,
-                self._cannot_read,
-                callbackArgs=(run, size),
-                errbackArgs=(run, size),
-            )
+            if left <= 0:
+                self._peer.call_when_writable()
+                return
+            run = self._next_run(min(ahead, RUN_BYTES))
+            if pending or self._runs or not self._send_now(run):
+                self._read(run)
+            else:
+                left -= run.size
 
     def close(self) -> None:
         """The peer is gone: what is still being read is dropped when it comes."""
         self._closed = True
         self.queue.clear()
+        self._runs.clear()
 
-    def _next_run(self) -> tuple[list[Request], int]:
-        run: list[Request] = []
+    def _ahead(self) -> int:
+        per_second = self.rate.per_second(self._peer.seconds())
+        return min(SEND_AHEAD, max(LEAST_AHEAD, int(per_second * AHEAD_SECONDS)))
+
+    def _next_run(self, limit: int) -> _Run:
+        requests: list[Request] = []
         size = 0
         for request in self.queue:
-            run.append(request)
-            size += request.length
-            if size >= READ_RUN:
+            if requests and size + request[2] > limit:
                 break
-        for request in run:
+            requests.append(request)
+            size += request[2]
+        for request in requests:
             del self.queue[request]
-        return run, size
+        return _Run(requests, size)
 
-    def _have_read(self, blocks: list[Buffer], run: list[Request], size: int) -> None:
-        self._reading -= size
-        if self._closed:
-            return
-        buffers: list[Buffer] = []
-        for request, block in zip(run, blocks, strict=True):
-            buffers += (block_header(request.piece, request.begin, len(block)), block)
-        now = self._peer.seconds()
-        self.total += size
-        self.rate.add(size, now)
-        self._peer.flush()
-        self._peer.write(buffers)
-        self._peer.block_sent(size, now)
+    def _send_now(self, run: _Run) -> bool:
+        """Send what needs no disk; nothing was pending, so what was lent is free again."""
+        spare = self._peer.spare_buffers()
+        if self._lent is not None:
+            spare.give(self._lent)
+        self._lent = buffer = spare.take(max(RUN_BYTES, run.size))
+        blocks = self._peer.read_blocks_now(run.requests, memoryview(buffer))
+        if blocks is None:
+            return False
+        run.blocks = blocks
+        self._send(run)
+        return True
+
+    def _read(self, run: _Run) -> None:
+        self._runs.append(run)
+        self._reading += run.size
+        reading = self._peer.read_blocks(run.requests)
+        reading.addCallbacks(
+            self._have_read, self._cannot_read, callbackArgs=(run,), errbackArgs=(run,)
+        )
+
+    def _have_read(self, blocks: Sequence[Buffer], run: _Run) -> None:
+        """Blocks leave in the order they were asked for: peers count on it, on the whole."""
+        run.blocks = blocks
+        while not self._closed and self._runs and self._runs[0].blocks is not None:
+            first = self._runs.popleft()
+            self._reading -= first.size
+            self._send(first)
         self.serve()
 
-    def _cannot_read(self, problem: Failure, run: list[Request], size: int) -> None:
-        self._reading -= size
+    def _cannot_read(self, problem: Failure, run: _Run) -> None:
         if not self._closed:
+            self._reading -= run.size
+            self._runs.remove(run)
             self._peer.cannot_read(problem.value)
+
+    def _send(self, run: _Run) -> None:
+        assert run.blocks is not None
+        now = self._peer.seconds()
+        self.total += run.size
+        self.rate.add(run.size, now)
+        self._peer.flush()
+        headers = block_headers(run.requests)
+        self._peer.write(list(chain.from_iterable(zip(headers, run.blocks, strict=True))))
+        self._peer.block_sent(run.size, now)

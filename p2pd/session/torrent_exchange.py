@@ -18,6 +18,7 @@ from p2pd.base.requests import Request
 from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.peer_upload import REQUEST_QUEUE
+from p2pd.session.piece_buffers import PieceBuffers
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.session.torrent_layers import PieceLayerExchange
@@ -88,7 +89,18 @@ class TorrentExchange:
             and content.pieces.picker.wants_any_of(pieces)
         )
 
-    def read_blocks(self, requests: Sequence[Request]) -> Deferred[list[Buffer]]:
+    def spare_buffers(self) -> PieceBuffers:
+        """The session's."""
+        return self._owner.host.budget.buffers
+
+    def read_blocks_now(
+        self, requests: Sequence[Request], buffer: memoryview
+    ) -> Sequence[Buffer] | None:
+        """Blocks that are in memory."""
+        assert self.content is not None
+        return self.content.storage.read_now(requests, buffer)
+
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[Sequence[Buffer]]:
         """Blocks from disk, in a thread."""
         assert self.content is not None
         return self._owner.host.disk.run("read", self.content.storage.read_many, requests)

@@ -16,6 +16,7 @@ from p2pd.base.errors import StorageError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.folder_walk import open_file, storage_error
 from p2pd.storage.open_files import OpenFile, OpenFiles
+from p2pd.storage.prompt_reads import prompt_flags
 
 LOOK_SECONDS = 1.0
 """How long a descriptor is trusted: to ask the kernel for every block costs more than the block.
@@ -60,6 +61,8 @@ class FileHandles:
             return entry
         try:
             if os.fstat(entry.fd).st_nlink:
+                if entry.looked_at == float("-inf"):
+                    entry.prompt = prompt_flags(entry.fd)
                 entry.looked_at = now
                 return entry
         except OSError as problem:
@@ -68,6 +71,16 @@ class FileHandles:
         self.put_back(entry)
         self._open_files.close_file(self, index)
         return self._open_files.take(self, index, self._open)
+
+    def to_read_now(self, index: int) -> OpenFile | None:
+        """The file if it is open, was looked at lately, and can be read without waiting."""
+        entry = self._open_files.take_open(self, index)
+        if entry is None:
+            return None
+        if entry.prompt is None or self._now() - entry.looked_at >= self._look_every:
+            self.put_back(entry)
+            return None
+        return entry
 
     def to_write(self, index: int, *, look: bool = False) -> OpenFile:
         """The file, made if it never was. Raises StorageError if it lost what was in it."""

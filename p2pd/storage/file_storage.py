@@ -69,6 +69,44 @@ class FileStorage:
                 at += request.length
         return blocks
 
+    def read_now(self, requests: Sequence[Request], buffer: memoryview) -> list[memoryview] | None:
+        """The bytes of each request, in `buffer`, if that needs no waiting for a disk; else None.
+
+        The only method for the reactor's thread.
+        """
+        blocks: list[memoryview] = []
+        at = 0
+        for run in _runs(requests):
+            total = sum(request.length for request in run)
+            if not self._read_run_now(run[0].piece, run[0].begin, buffer[at : at + total]):
+                return None
+            for request in run:
+                blocks.append(buffer[at : at + request.length])
+                at += request.length
+        return blocks
+
+    def _read_run_now(self, piece: int, begin: int, buffer: memoryview) -> bool:
+        at = 0
+        for index, offset, length in self.layout.spans(piece, begin, len(buffer)):
+            part = buffer[at : at + length]
+            if index < 0 or self.layout.files[index].pad:
+                part[:] = bytes(length)
+            elif not self._read_now(index, offset, part):
+                return False
+            at += length
+        return True
+
+    def _read_now(self, index: int, offset: int, buffer: memoryview) -> bool:
+        file = self._handles.to_read_now(index)
+        if file is None:
+            return False
+        try:
+            return os.preadv(file.fd, [buffer], offset, file.prompt or 0) == len(buffer)
+        except OSError:  # nothing of it is in memory, or there is trouble: a thread finds out
+            return False
+        finally:
+            self._handles.put_back(file)
+
     def _read(self, index: int, offset: int, buffer: memoryview) -> None:
         file = self._handles.to_read(index)
         try:

@@ -29,6 +29,12 @@ class Storage(Protocol):
     def read_many(self, requests: Sequence[Request]) -> list[bytes | bytearray | memoryview]:
         """The bytes of each request, in order."""
 
+    def read_now(self, requests: Sequence[Request], buffer: memoryview) -> list[memoryview] | None:
+        """The bytes of each request, in `buffer`, if that needs no waiting; else None.
+
+        This alone may be called in the reactor's thread, and never raises.
+        """
+
     def write_piece(self, piece: int, data: bytes | bytearray | memoryview) -> None:
         """Write a whole piece; padding is left out."""
 

@@ -36,6 +36,10 @@ class MemoryStorage:
         """Each request's bytes."""
         return [self.read(*request) for request in requests]
 
+    def read_now(self, requests: Sequence[Request], buffer: memoryview) -> list[memoryview] | None:
+        """Nothing: it stands for a disk, which takes its time."""
+        return None
+
     def write_piece(self, piece: int, data: bytes | bytearray | memoryview) -> None:
         """Keep a piece."""
         if self.fault is not None:

@@ -9,13 +9,18 @@ from typing import Callable, Hashable
 
 
 class OpenFile:
-    """A descriptor and how many use it. `looked_at` is for its owner: when it was last examined."""
+    """A descriptor and how many use it.
 
-    __slots__ = ("fd", "looked_at", "users", "doomed")
+    For its owner: `looked_at`, when it was last examined; `prompt`, the flags of a read that never
+    waits, if there are any.
+    """
+
+    __slots__ = ("fd", "looked_at", "prompt", "users", "doomed")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.looked_at = float("-inf")
+        self.prompt: int | None = None
         self.users = 0
         self.doomed = False
 
@@ -45,44 +50,63 @@ class OpenFiles:
                 return entry
         return self._add(key, open_file(index))
 
+    def take_open(self, owner: Hashable, index: int) -> OpenFile | None:
+        """As `take`, but only if it is open: this never waits for a disk."""
+        with self._lock:
+            entry = self._files.get((owner, index))
+            if entry is not None:
+                entry.users += 1
+            return entry
+
     def put_back(self, entry: OpenFile) -> None:
         """Done with what `take` gave."""
         with self._lock:
             entry.users -= 1
-            if entry.doomed and not entry.users:
-                os.close(entry.fd)
+            last = entry.doomed and not entry.users
+        if last:
+            os.close(entry.fd)
 
     def close_owner(self, owner: Hashable) -> None:
         """Close every file of one torrent."""
         with self._lock:
-            for key in [key for key in self._files if key[0] == owner]:
-                self._doom(self._files.pop(key))
+            doomed = [self._files.pop(key) for key in list(self._files) if key[0] == owner]
+            unused = self._doom(doomed)
+        self._close(unused)
 
     def close_file(self, owner: Hashable, index: int) -> None:
         """Close one file: the next use opens what is at its path by then."""
         with self._lock:
             entry = self._files.pop((owner, index), None)
-            if entry is not None:
-                self._doom(entry)
+            unused = self._doom([entry] if entry is not None else [])
+        self._close(unused)
 
     def __len__(self) -> int:
         return len(self._files)
 
     def _add(self, key: tuple[Hashable, int], fd: int) -> OpenFile:
+        unused: list[int] = []
         with self._lock:
-            raced = self._files.get(key)
-            if raced is not None:
-                os.close(fd)
-                raced.users += 1
-                return raced
-            entry = self._files[key] = OpenFile(fd)
-            entry.users = 1
-            while len(self._files) > self.limit:
-                self._doom(self._files.popitem(last=False)[1])
-            return entry
+            entry = self._files.get(key)
+            if entry is None:
+                entry = self._files[key] = OpenFile(fd)
+                entry.users = 1  # counted before others are pushed out: it may be the oldest
+                while len(self._files) > self.limit:
+                    unused += self._doom([self._files.popitem(last=False)[1]])
+            else:  # another thread was faster
+                entry.users += 1
+                unused.append(fd)
+        self._close(unused)
+        return entry
 
     @staticmethod
-    def _doom(entry: OpenFile) -> None:
-        entry.doomed = True
-        if not entry.users:
-            os.close(entry.fd)
+    def _doom(entries: list[OpenFile]) -> list[int]:
+        """Mark them to be closed by their last users; the descriptors that nobody uses."""
+        for entry in entries:
+            entry.doomed = True
+        return [entry.fd for entry in entries if not entry.users]
+
+    @staticmethod
+    def _close(descriptors: list[int]) -> None:
+        """Outside the lock: closing may wait for a disk, and others must not wait for that."""
+        for fd in descriptors:
+            os.close(fd)

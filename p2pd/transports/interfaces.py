@@ -57,6 +57,9 @@ class PeerStream(Protocol):
     def write(self, buffers: Sequence[Buffer]) -> None:
         """Send these in order. The buffers must not change until they are sent."""
 
+    def call_when_writable(self) -> None:
+        """Tell the receiver that it may write, in a later turn of the reactor."""
+
     def close(self) -> None:
         """Send what is pending, then close."""
 

@@ -55,6 +55,7 @@ class VectoredConnection(tcp.Connection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.queue: deque[Buffer] = deque()
         self.queued = 0
+        self._wanted = False
         super().__init__(*args, **kwargs)
 
     def doRead(self) -> Any:  # noqa: N802, D102 - Twisted's name and contract
@@ -93,13 +94,20 @@ class VectoredConnection(tcp.Connection):
         problem = self._send()
         if problem is not None:
             return problem
-        if not self.queue:
+        if self.queued <= LOW_WATER and not self.disconnecting:
+            self._wanted = False
+            self.protocol.receiver.stream_writable()
+        if not self.queue and not self._wanted:
             self.stopWriting()
             if self.disconnecting:
                 return main.CONNECTION_DONE
-        if self.queued <= LOW_WATER and not self.disconnecting:
-            self.protocol.receiver.stream_writable()
         return None
+
+    def call_when_writable(self) -> None:
+        """Have the receiver told so when the socket takes more, even if nothing is queued."""
+        if self.connected and not self.disconnecting:
+            self._wanted = True
+            self.startWriting()
 
     def _send(self) -> Exception | None:
         queue = self.queue
@@ -112,6 +120,9 @@ class VectoredConnection(tcp.Connection):
             except OSError:
                 return cast(Exception, main.CONNECTION_LOST)
             self.queued -= sent
+            if not self.queued:
+                queue.clear()
+                return None
             for buffer in batch:
                 if sent < len(buffer):
                     if sent:
@@ -178,6 +189,10 @@ class TcpStream(protocol.Protocol):
     def write(self, buffers: Sequence[Buffer]) -> None:
         """Send these in order."""
         self.transport.write_buffers(buffers)
+
+    def call_when_writable(self) -> None:
+        """Tell the receiver when the socket takes more."""
+        self.transport.call_when_writable()
 
     def close(self) -> None:
         """Send what is pending, then close."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from p2pd.base.errors import FormatError
 from p2pd.protocols.peerwire.decoding import KINDS, MAX_MESSAGE, UNKNOWN, Kind, check_length
 from p2pd.protocols.peerwire.handshake import HANDSHAKE_SIZE, Handshake, check_prefix
-from p2pd.protocols.peerwire.messages import MAX_BLOCK, Block, KeepAlive, Message, encode
+from p2pd.protocols.peerwire.messages import MAX_BLOCK, Block, KeepAlive, Message, Request, encode
 
 HANDSHAKE_SECONDS = 20.0
 """How long the peer's whole handshake may take."""
@@ -196,7 +196,7 @@ class PeerWire:
     def _read_messages(self, view: memoryview, start: int, events: list[Event]) -> None:
         """Read whole messages in place; what remains of one at the end is kept.
 
-        HOT: blocks are told by their header alone and cost neither a call nor a copy.
+        HOT: blocks and requests are told by their header alone and cost neither a call nor a copy.
         """
         end = len(view)
         append, header, new = events.append, _BLOCK.unpack_from, tuple.__new__
@@ -209,6 +209,10 @@ class PeerWire:
                         break
                     append(new(Block, (piece, begin, view[start + 13 : after])))
                     start = after
+                    continue
+                if id_ == 6 and length == 13 and end - start >= 17:
+                    append(new(Request, (piece, begin, _LENGTH.unpack_from(view, start + 13)[0])))
+                    start += 17
                     continue
             after = self._read_message(view, start, end, events)
             if after == _INCOMPLETE:

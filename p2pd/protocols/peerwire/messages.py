@@ -197,6 +197,12 @@ def encode_requests(requests: Sequence[Request]) -> bytes:
     return b"".join([pack(13, 6, piece, begin, length) for piece, begin, length in requests])
 
 
+def block_headers(requests: Sequence[Request]) -> list[bytes]:
+    """What goes in front of each block that answers one of these requests."""
+    pack = _BLOCK.pack
+    return [pack(9 + length, 7, piece, begin) for piece, begin, length in requests]
+
+
 def block_header(piece: int, begin: int, length: int) -> bytes:
     """The 13 bytes before `length` bytes of payload, which so need not be copied."""
     return _BLOCK.pack(9 + length, MessageId.BLOCK, piece, begin)
