@@ -112,7 +112,7 @@ class _Run:
 class PeerUpload:
     """The requests of one peer that wait for their blocks."""
 
-    __slots__ = ("queue", "rate", "total", "_closed", "_lent", "_peer", "_reading", "_runs")
+    __slots__ = ("queue", "rate", "total", "_closed", "_in_memory", "_lent", "_peer", "_reading", "_runs")
 
     def __init__(self, peer: UploadPeer) -> None:
         self._peer = peer
@@ -121,6 +121,8 @@ class PeerUpload:
         self.total = 0
         self._runs: deque[_Run] = deque()
         self._reading = 0
+        self._in_memory = False
+        """Whether the last run was: then the next is read when the socket is ready, not before."""
         self._lent: bytearray | None = None
         self._closed = False
 
@@ -157,16 +159,17 @@ class PeerUpload:
         left = TURN_BYTES
         while self.queue and not self._closed:
             pending = self._peer.send_pending
-            if self._reading + pending >= ahead:
+            if self._reading + pending >= ahead or (pending and self._in_memory):
                 return
             if left <= 0:
                 self._peer.call_when_writable()
                 return
             run = self._next_run(min(ahead, RUN_BYTES))
-            if pending or self._runs or not self._send_now(run):
-                self._read(run)
-            else:
+            self._in_memory = not pending and not self._runs and self._send_now(run)
+            if self._in_memory:
                 left -= run.size
+            else:
+                self._read(run)
 
     def close(self) -> None:
         """The peer is gone: what is still being read is dropped when it comes."""
