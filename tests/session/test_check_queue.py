@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from queue import SimpleQueue
 from typing import Any, Callable
@@ -17,7 +18,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.session import check_queue
-from p2pd.session.check_queue import STALL_SECONDS, CheckJob, CheckQueue
+from p2pd.session.check_queue import STALL_SECONDS, SWITCH_SECONDS, CheckJob, CheckQueue
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.verifier import PieceVerifier
 from p2pd.testing_nodes import make_torrent
@@ -261,12 +262,29 @@ def test_a_system_without_threads_fails_the_check_alone(monkeypatch: pytest.Monk
     assert all_right(checks.results[later])
 
 
+def test_threads_change_hands_sooner_while_checks_run() -> None:
+    usual = sys.getswitchinterval()
+    checks = Checks()
+    storages = [Slow(1), Slow(2)]
+    jobs = [checks.ask(storage) for storage in storages]
+    checks.begin(*jobs)
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+    storages[1].may_read.set()
+    checks.run(jobs[1])
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+    storages[0].may_read.set()
+    checks.run(jobs[0])
+    assert sys.getswitchinterval() == usual
+
+
 def test_after_the_disk_queue_stopped_a_check_fails() -> None:
+    usual = sys.getswitchinterval()
     checks = Checks()
     checks.disk.stopped = True
     job = checks.ask(Slow(slow=False))
     assert checks.results[job].check(RuntimeError)
     job.stop()
+    assert sys.getswitchinterval() == usual
 
 
 @given(
