@@ -118,6 +118,9 @@ class StorageSection:
     memory_in_flight_mib: int = key(
         64, whole(1, 65_536), "MiB of pieces in memory that are not written yet, over all torrents."
     )
+    cache_mib: int = key(
+        32, whole(0, 65_536), "MiB of blocks read from slow disks, kept for other peers; 0 is none."
+    )
     threads: int = key(4, whole(1, 64), "Threads that read, write and hash.")
     open_files: int = key(256, whole(8, 100_000), "Data files to keep open.")
 

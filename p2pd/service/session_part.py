@@ -25,6 +25,7 @@ from p2pd.state.database import Database
 from p2pd.state.resume import TorrentStore
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
+from p2pd.storage.block_cache import BlockCache
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.interfaces import Storage
@@ -50,6 +51,7 @@ class SessionPart:
         self._reactor = reactor
         self._disk = DiskQueue(reactor, config.storage.threads)
         self._open_files = OpenFiles(config.storage.open_files)
+        self._block_cache = BlockCache(config.storage.cache_mib * 1024 * 1024)
         self._database = Database(reactor, place.state_dir)
         self._settings_store = SettingsStore(self._database)
         self._statistics = StatisticsStore(self._database)
@@ -133,7 +135,13 @@ class SessionPart:
 
     def _new_storage(self, layout: FileLayout, download_dir: str) -> Storage:
         preallocation = self._config.storage.preallocation
-        return FileStorage(download_dir, layout, self._open_files, preallocation=preallocation)
+        return FileStorage(
+            download_dir,
+            layout,
+            self._open_files,
+            preallocation=preallocation,
+            cache=self._block_cache,
+        )
 
     def _settings(self) -> SessionSettings:
         config = self._config

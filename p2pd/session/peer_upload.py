@@ -112,7 +112,9 @@ class _Run:
 class PeerUpload:
     """The requests of one peer that wait for their blocks."""
 
-    __slots__ = ("queue", "rate", "total", "_closed", "_in_memory", "_lent", "_peer", "_reading", "_runs")
+    __slots__ = (
+        "queue", "rate", "total", "_closed", "_in_memory", "_lent", "_peer", "_reading", "_runs",
+    )  # fmt: skip
 
     def __init__(self, peer: UploadPeer) -> None:
         self._peer = peer

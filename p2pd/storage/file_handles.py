@@ -73,14 +73,20 @@ class FileHandles:
         return self._open_files.take(self, index, self._open)
 
     def to_read_now(self, index: int) -> OpenFile | None:
-        """The file if it is open, was looked at lately, and can be read without waiting."""
+        """The file if it is open, and what is in memory of it can be read without waiting."""
         entry = self._open_files.take_open(self, index)
         if entry is None:
             return None
-        if entry.prompt is None or self._now() - entry.looked_at >= self._look_every:
-            self.put_back(entry)
-            return None
-        return entry
+        if entry.prompt is not None:
+            now = self._now()
+            if now - entry.looked_at < self._look_every:
+                return entry
+            # File systems that can be read so answer this from memory, too.
+            if os.fstat(entry.fd).st_nlink:
+                entry.looked_at = now
+                return entry
+        self.put_back(entry)
+        return None
 
     def to_write(self, index: int, *, look: bool = False) -> OpenFile:
         """The file, made if it never was. Raises StorageError if it lost what was in it."""

@@ -10,6 +10,7 @@ from typing import Iterator, Sequence
 from p2pd.base.errors import StorageError
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
+from p2pd.storage.block_cache import BlockCache, CachedBlocks
 from p2pd.storage.file_handles import LOOK_SECONDS, FileHandles
 from p2pd.storage.folder_walk import open_folder, storage_error
 from p2pd.storage.interfaces import FileState
@@ -30,9 +31,12 @@ class FileStorage:
         *,
         preallocation: str = "sparse",
         look_every: float = LOOK_SECONDS,
+        cache: BlockCache | None = None,
     ) -> None:
+        """`cache`, shared by all torrents, keeps what `read_many` had to wait for."""
         self.root = root
         self.layout = layout
+        self._cached = CachedBlocks(cache or BlockCache(0), layout, self.read_into)
         self._handles = FileHandles(
             root, layout, open_files, preallocation=preallocation, look_every=look_every
         )
@@ -58,6 +62,8 @@ class FileStorage:
 
     def read_many(self, requests: Sequence[Request]) -> list[bytes | bytearray | memoryview]:
         """The bytes of each request; neighbours are read in one go and are views of it."""
+        if self._cached.cache.limit:
+            return self._cached.read(requests)
         blocks: list[bytes | bytearray | memoryview] = []
         for run in _runs(requests):
             piece, begin, _ = run[0]
@@ -69,12 +75,17 @@ class FileStorage:
                 at += request.length
         return blocks
 
-    def read_now(self, requests: Sequence[Request], buffer: memoryview) -> list[memoryview] | None:
-        """The bytes of each request, in `buffer`, if that needs no waiting for a disk; else None.
+    def read_now(
+        self, requests: Sequence[Request], buffer: memoryview
+    ) -> list[bytes | bytearray | memoryview] | None:
+        """The bytes of each request, in `buffer` or elsewhere, if that needs no waiting; else None.
 
         The only method for the reactor's thread.
         """
-        blocks: list[memoryview] = []
+        cached = self._cached.here(requests)
+        if cached is not None:
+            return cached
+        blocks: list[bytes | bytearray | memoryview] = []
         at = 0
         for run in _runs(requests):
             total = sum(request.length for request in run)
@@ -83,6 +94,7 @@ class FileStorage:
             for request in run:
                 blocks.append(buffer[at : at + request.length])
                 at += request.length
+        self._cached.cache.at_once += len(requests)
         return blocks
 
     def _read_run_now(self, piece: int, begin: int, buffer: memoryview) -> bool:
@@ -177,6 +189,7 @@ class FileStorage:
 
     def write_piece(self, piece: int, data: bytes | bytearray | memoryview) -> None:
         """Write a whole piece, but for its padding. Raises StorageError."""
+        self._cached.forget(piece)
         view = memoryview(data)
         at = 0
         for index, offset, length in self.layout.spans(piece, 0, len(view)):
@@ -265,6 +278,7 @@ class FileStorage:
         end. What is not a regular file is not ours and stays.
         """
         self._handles.forget()
+        self._cached.forget()
         problems: list[StorageError] = []
         folders: set[tuple[str, ...]] = set()
         for index, file in enumerate(self.layout.files):
@@ -281,8 +295,9 @@ class FileStorage:
             raise problems[0]
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Give the descriptors back, and the memory."""
         self._handles.close()
+        self._cached.forget()
 
     def _remove(self, index: int) -> None:
         path = self.layout.files[index].path

@@ -29,8 +29,10 @@ class Storage(Protocol):
     def read_many(self, requests: Sequence[Request]) -> list[bytes | bytearray | memoryview]:
         """The bytes of each request, in order."""
 
-    def read_now(self, requests: Sequence[Request], buffer: memoryview) -> list[memoryview] | None:
-        """The bytes of each request, in `buffer`, if that needs no waiting; else None.
+    def read_now(
+        self, requests: Sequence[Request], buffer: memoryview
+    ) -> list[bytes | bytearray | memoryview] | None:
+        """The bytes of each request, in `buffer` or elsewhere, if that needs no waiting.
 
         This alone may be called in the reactor's thread, and never raises.
         """

@@ -36,7 +36,9 @@ class MemoryStorage:
         """Each request's bytes."""
         return [self.read(*request) for request in requests]
 
-    def read_now(self, requests: Sequence[Request], buffer: memoryview) -> list[memoryview] | None:
+    def read_now(
+        self, requests: Sequence[Request], buffer: memoryview
+    ) -> list[bytes | bytearray | memoryview] | None:
         """Nothing: it stands for a disk, which takes its time."""
         return None
 

@@ -264,7 +264,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_wrong_from_there_on(
     torrent, storage = on_disk(tmp_path, {"a": os.urandom(8 * BLOCK)}, 2 * BLOCK)
     real, reads = os.preadv, 0
 
-    def preadv(fd: int, buffers: list[memoryview], offset: int) -> int:
+    def preadv(fd: int, buffers: list[memoryview], offset: int, *_: int) -> int:
         nonlocal reads
         reads += 1
         if reads == 4:
@@ -279,7 +279,7 @@ def test_reads_may_come_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     torrent, storage = on_disk(tmp_path, {"a": os.urandom(5 * BLOCK)}, 2 * BLOCK)
     real = os.preadv
     monkeypatch.setattr(
-        os, "preadv", lambda fd, buffers, offset: real(fd, [buffers[0][:1000]], offset)
+        os, "preadv", lambda fd, buffers, offset, *_: real(fd, [buffers[0][:1000]], offset)
     )
     assert torrent.check(storage).is_full
 
