@@ -31,7 +31,7 @@ SWITCH_SECONDS = 0.0001
 
 A hashing thread needs it for some microseconds, twice for each chunk, and would idle for as long
 as the reactor handles what came in: with one client that asks for progress fifty times a second
-that made a check seven hundredths slower.
+that made a check five hundredths slower.
 """
 
 UNKNOWN_DEVICE = -1
