@@ -6,6 +6,7 @@ import random
 import time
 from typing import Any, Callable, Sequence
 
+from p2pd.base.schedule import Schedule
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.discovery.tracker_client.transports import TrackerTransports
 from p2pd.service.config import Config
@@ -15,7 +16,7 @@ class Announcing:
     """Makes the announcers of all torrents over one set of transports."""
 
     def __init__(self, config: Config, reactor: Any) -> None:
-        self._reactor = reactor
+        self._timers = Schedule(reactor)
         self._rng = random.SystemRandom()
         self._numwant = config.announce.numwant
         self._transports = TrackerTransports(
@@ -38,7 +39,7 @@ class Announcing:
             torrent,
             tiers,
             found,
-            clock=self._reactor,
+            clock=self._timers,
             wall=time.time,
             rng=self._rng,
             transports=self._transports,
