@@ -140,8 +140,10 @@ class CheckQueue:
 
     def share(self, job: CheckJob) -> int:
         """How many threads a running check may have now. For any thread."""
-        oldest = self._now() - STALL_SECONDS
-        moving = [other for other in self._running if other is job or other.moved_at > oldest]
+        running, oldest = self._running, self._now() - STALL_SECONDS
+        if job not in running:  # nobody waits for it any more
+            return 1
+        moving = [other for other in running if other is job or other.moved_at > oldest]
         each, over = divmod(self._workers, len(moving))
         return max(1, each + (moving.index(job) < over))
 

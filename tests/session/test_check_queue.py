@@ -317,3 +317,4 @@ def test_a_check_alone_has_all_cores_again() -> None:
     assert checks.queue.share(jobs[0]) == 4, "the other's disk is silent"
     checks.queue._running = (jobs[1],)
     assert checks.queue.share(jobs[1]) == 4
+    assert checks.queue.share(jobs[0]) == 1, "it has ended"
