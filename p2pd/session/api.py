@@ -313,6 +313,12 @@ class SessionApi(Protocol):
     def find(self, key: int | str) -> TorrentView | None:
         """By integer id, or by info-hash in hex (v1, v2 or truncated v2; any case)."""
 
+    def changed_since(self, wall_time: float) -> Iterable[TorrentView]:
+        """Torrents that something happened to since then, payload or not, the latest first.
+
+        Costs what changed, not what exists; what happens every second counts a second late.
+        """
+
     def removed_since(self, wall_time: float) -> list[int]:
         """Ids of the torrents removed since then (a bounded memory of about an hour)."""
 

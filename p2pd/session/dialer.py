@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from typing import Callable, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
@@ -44,7 +44,7 @@ class Dialer:
         self._may_connect = may_connect
         self._connected = connected
         self._attempts: dict[tuple[int, PeerAddress], Dialling] = {}
-        self._waiting: deque[DialTorrent] = deque()
+        self._waiting: OrderedDict[DialTorrent, None] = OrderedDict()
 
     @property
     def half_open(self) -> int:
@@ -53,14 +53,20 @@ class Dialer:
 
     def wake(self, torrent: DialTorrent) -> None:
         """The torrent may have candidates: dial now, as far as the limits allow."""
-        if torrent not in self._waiting:
-            self._waiting.append(torrent)
+        self._waiting[torrent] = None
+        self.resume()
+
+    def waits(self, torrent: DialTorrent) -> bool:
+        """Whether the torrent will be asked for candidates as soon as the limits allow."""
+        return torrent in self._waiting
+
+    def resume(self) -> None:
+        """Dial as far as the limits allow; to be called now and then, since they may have moved."""
         self._dial_next()
 
     def forget(self, torrent: DialTorrent) -> None:
         """The torrent stopped: its attempts are given up."""
-        if torrent in self._waiting:
-            self._waiting.remove(torrent)
+        self._waiting.pop(torrent, None)
         for key in [key for key in self._attempts if key[0] == id(torrent)]:
             self._attempts.pop(key).cancel()
             torrent.dial_failed(key[1], "the torrent stopped")
@@ -74,12 +80,12 @@ class Dialer:
 
     def _dial_next(self) -> None:
         while self._waiting and self.half_open < self._half_open_limit and self._may_connect():
-            torrent = self._waiting.popleft()
+            torrent, _ = self._waiting.popitem(last=False)
             if not torrent.wants_peers:
                 continue
             found = torrent.candidates(1)
             if found:
-                self._waiting.append(torrent)
+                self._waiting[torrent] = None
                 self._dial(torrent, found[0])
 
     def _dial(self, torrent: DialTorrent, address: PeerAddress) -> None:

@@ -1,6 +1,6 @@
 """The session: every torrent and what they share. Control talks to session_control.py above it.
 
-It is the only place with a clock that ticks: once a second, over the torrents that run.
+It is the only place with a clock that ticks: once a second, over the torrents that are busy.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes, new_peer_id
 from p2pd.base.rates import RollingRate
+from p2pd.base.schedule import Schedule
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo, parse_torrent, to_torrent
+from p2pd.session.active_torrents import ActiveTorrents
 from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.connections import Connections
@@ -82,6 +84,7 @@ class Session:
         self.limits = limits
         self.peer_id = new_peer_id(parts.rng)
         self.torrents = TorrentRegistry()
+        self.activity: ActiveTorrents[Torrent] = ActiveTorrents(Schedule(parts.clock), parts.wall)
         self.budget = MemoryBudget(limits.memory_in_flight)
         self.checks = CheckQueue(parts.disk, limits.check_workers)
         self.connections = Connections(self, parts.transport, half_open_limit=limits.half_open)
@@ -92,7 +95,6 @@ class Session:
         self.started_at = 0.0
         self.closing = False
         self._make_announcer = parts.make_announcer
-        self._active: dict[Torrent, None] = {}
         self._tick_call: DelayedCall | None = None
         self._next_checkpoint = 0.0
         self._background: set[Deferred[Any]] = set()
@@ -117,13 +119,18 @@ class Session:
         await self.connections.close()
         closing = [self._run(torrent.close(), torrent.record.name) for torrent in self.torrents]
         await DeferredList(closing)
+        self.activity.close()
         await DeferredList(list(self._background))
 
     def _restore(self, record: TorrentRecord) -> None:
         hashes = InfoHashes(record.hash_v1, record.hash_v2)
         torrent = Torrent(self, record, hashes)
-        self.torrents.add(torrent)
+        self._admit(torrent)
         self.background(self._open_restored(torrent), record.name)
+
+    def _admit(self, torrent: Torrent) -> None:
+        self.torrents.add(torrent)
+        self.activity.add(torrent)
 
     async def _open_restored(self, torrent: Torrent) -> None:
         metainfo = None
@@ -142,13 +149,15 @@ class Session:
         hashes = InfoHashes(record.hash_v1, record.hash_v2)
         torrent = Torrent(self, record, hashes)
         await self.store.add(record)
-        self.torrents.add(torrent)
+        self._admit(torrent)
+        self.activity.changed(torrent)
         self.background(torrent.open(metainfo), record.name)
         return torrent
 
     async def remove(self, torrent: Torrent, *, delete_data: bool) -> None:
         """Forget a torrent, and its files if so wished."""
         self.torrents.remove(torrent, self.wall())
+        self.activity.forget(torrent)
         await torrent.stop()
         # A start or a check under way would make files anew behind their removal.
         await torrent.settled()
@@ -208,19 +217,7 @@ class Session:
         """A client changed settings: what is copied elsewhere follows."""
         for torrent in self.torrents:
             torrent.peers.set_slots(self.settings.upload_slots)
-
-    def activated(self, torrent: Torrent) -> None:
-        """It runs."""
-        self._active[torrent] = None
-
-    def deactivated(self, torrent: Torrent) -> None:
-        """It runs no more."""
-        self._active.pop(torrent, None)
-
-    @property
-    def active(self) -> int:
-        """How many torrents run."""
-        return len(self._active)
+        self.activity.wake_running()
 
     def background(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> None:
         """Run something nobody waits for; `stop` does wait, and a failure is logged."""
@@ -245,10 +242,10 @@ class Session:
         self._tick_call = self.clock.callLater(1.0, self._tick)
         now = self.clock.seconds()
         self.connections.tick(now)
-        for torrent in list(self._active):
-            torrent.tick(now)
+        self.activity.tick(now)
+        self.dialer.resume()
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + CHECKPOINT_SECONDS
-            for torrent in list(self._active):
-                if torrent.dirty or torrent.totals_to_save(now):
+            for torrent in self.activity.busy:
+                if torrent.dirty or torrent.counters.save_due(now):
                     self.background(torrent.checkpoint(), torrent.record.name)

@@ -67,6 +67,11 @@ class SessionControl:
         found = registry.by_id(key) if isinstance(key, int) else registry.by_hash_string(key)
         return None if found is None else self._report(found)
 
+    def changed_since(self, wall_time: float) -> list[TorrentView]:
+        """Torrents that changed, the latest first."""
+        changed = self._session.activity.changed_since(wall_time)
+        return [self._report(torrent) for torrent in changed]
+
     def removed_since(self, wall_time: float) -> list[int]:
         """Ids of removed torrents."""
         return self._session.torrents.removed_since(wall_time)
@@ -133,8 +138,8 @@ class SessionControl:
         this_run = self.this_run()
         return SessionSummary(
             torrents=len(session.torrents),
-            active=session.active,
-            paused=len(session.torrents) - session.active,
+            active=session.activity.running,
+            paused=len(session.torrents) - session.activity.running,
             rate_download=session.rate_download.per_second(now),
             rate_upload=session.rate_upload.per_second(now),
             this_run=this_run,

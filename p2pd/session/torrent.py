@@ -21,6 +21,7 @@ from p2pd.formats.metainfo import Metainfo
 from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.torrent_content import TorrentContent
+from p2pd.session.torrent_counters import TorrentCounters
 from p2pd.session.torrent_exchange import TorrentExchange
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.session.torrent_layers import PieceLayerExchange
@@ -31,9 +32,6 @@ from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
 from p2pd.swarm.suspicion import Suspicion
-
-TOTALS_SECONDS = 60.0
-"""How often the totals of a torrent that moves data are recorded."""
 
 
 class Torrent:
@@ -62,8 +60,7 @@ class Torrent:
         self.announcer = host.new_announcer(self, self.tracker_tiers, self._peers_found)
         self._doubtful = False
         self.preparing = 0
-        self._saved_totals = (record.uploaded, record.downloaded)
-        self._save_totals_at = 0.0
+        self.counters = TorrentCounters(record)
         self._suspicion = Suspicion()
         self._to_announce: list[int] = []
 
@@ -76,6 +73,7 @@ class Torrent:
 
     async def open(self, metainfo: Metainfo | None) -> None:
         """See what of it is on disk, then run if the user wants it to."""
+        self.host.activity.wake(self)
         if metainfo is None:
             await self.start_unless_paused()
         else:
@@ -104,7 +102,8 @@ class Torrent:
         self.running = True
         self.record.clean = False
         self.started_at = self.host.wall()
-        self.host.activated(self)
+        self.counters.begin(self.seconds(), complete=self.is_complete())
+        self.host.activity.started(self)
         self.peers.pool.forgive(self.seconds())
         self.announcer.start()
         self.host.dialer.wake(self)
@@ -130,7 +129,8 @@ class Torrent:
             return
         self.running = False
         self.host.dialer.forget(self)
-        self.host.deactivated(self)
+        self.counters.end(self.seconds())
+        self.host.activity.stopped(self)
         stopped = self.announcer.stop()
         self.peers.disconnect_all("the torrent stopped")
         if self.content is not None:
@@ -149,6 +149,7 @@ class Torrent:
         try:
             await self.halt()
             self.error = ""
+            self.host.activity.changed(self)
             checked = await self.opening.verify(content)
         finally:
             self.opening.busy = False
@@ -189,10 +190,12 @@ class Torrent:
         """Something local went wrong: stop, and show the sentence until the user starts again."""
         self.log.error("{name}: {sentence}", name=self.record.name, sentence=sentence)
         self.error = sentence
+        self.host.activity.changed(self)
         self._background(self.halt())
 
     async def checkpoint(self) -> None:
         """Record what is verified, after the disk has it: sync first, then the database."""
+        self.count_time()
         content = self.content
         if content is not None and self.dirty:
             self.dirty = False
@@ -207,15 +210,6 @@ class Torrent:
                 return
             self.record.pieces = bitfield
         await self.host.store.save_progress(self.record)
-
-    def totals_to_save(self, now: float) -> bool:
-        """Whether bytes went to or fro since a minute ago, and are not recorded."""
-        totals = (self.record.uploaded, self.record.downloaded)
-        if totals == self._saved_totals or now < self._save_totals_at:
-            return False
-        self._saved_totals = totals
-        self._save_totals_at = now + TOTALS_SECONDS
-        return True
 
     # -- content -------------------------------------------------------------------------------
 
@@ -273,6 +267,7 @@ class Torrent:
         assert self.content is not None
         self.content.stored(piece)
         self.dirty = True
+        self.host.activity.wake(self)
         self._suspicion.passed(contributors)
         if not self._to_announce:
             self.host.clock.callLater(0, self._announce_pieces)
@@ -300,10 +295,12 @@ class Torrent:
     def _settle_completion(self, *, downloaded: bool) -> None:
         """If that was the last wanted piece, become a seed (or a partial seed, BEP 21)."""
         content = self.content
+        self.count_time()
         if content is None or not content.is_complete() or not self.running:
             return
         if downloaded:
             self.record.completed_at = self.host.wall()
+            self.host.activity.changed(self)
             self.log.info("{name}: complete", name=self.record.name)
             if content.have.is_full:
                 self.announcer.complete()
@@ -332,18 +329,26 @@ class Torrent:
         """Whether every wanted piece is here."""
         return self.exchange.is_complete()
 
+    def peer_joined(self) -> None:
+        """A peer was let in."""
+        self.host.activity.changed(self)
+
     def wants_connections(self) -> None:
         """A connection ended: dial for another."""
         if self.running:
             self.host.dialer.wake(self)
 
     def candidates(self, count: int) -> Sequence[PeerAddress]:
-        """Whom to dial."""
-        return self.peers.candidates(count, self.seconds())
+        """Whom to dial; when there is nobody, it looks for when there will be."""
+        found = self.peers.candidates(count, self.seconds())
+        if not found:
+            self.host.activity.wake(self)
+        return found
 
     def dial_started(self, address: PeerAddress) -> None:
         """An attempt is under way."""
         self.peers.dialling.add(address)
+        self.host.activity.wake(self)
 
     def dial_failed(self, address: PeerAddress, reason: str) -> None:
         """An address did not answer, or not as a peer of this torrent."""
@@ -398,12 +403,31 @@ class Torrent:
         """Monotonic time."""
         return self.host.clock.seconds()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has something to do every second."""
+        if not self.running:
+            return self.opening.busy
+        peers = self.peers
+        return bool(peers.connected or peers.dialling or self.dirty or self.counters.unsaved)
+
+    def next_dial(self, now: float) -> float | None:
+        """When the first of its addresses may be dialled; None while the dialler has it in mind."""
+        if not self.wants_peers or self.host.dialer.waits(self):
+            return None
+        return self.peers.pool.next_due(now)
+
+    def count_time(self) -> None:
+        """Bring the record's seconds up to date."""
+        self.counters.settle(self.seconds(), complete=self.is_complete())
+
     def tick(self, now: float) -> None:
-        """Once a second while it runs."""
-        if self.is_complete():
-            self.record.seconds_seeding += 1
-        else:
-            self.record.seconds_downloading += 1
+        """Once a second while it is busy."""
+        if self.opening.busy or self.exchange.moved:
+            self.exchange.moved = False
+            self.host.activity.changed(self)
+        if not self.running:
+            return
         self.peers.tick(now)
         self.metadata.tick(now, list(self.peers))
         if self.layers is not None:

@@ -29,6 +29,7 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
     if _file_lists(changes):
         _select_files(torrent, changes)
     torrent.edited_at = torrent.host.wall()
+    torrent.host.activity.changed(torrent)
 
 
 def _file_lists(changes: TorrentChanges) -> list[tuple[int, ...]]:

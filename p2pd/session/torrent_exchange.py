@@ -55,6 +55,7 @@ class TorrentExchange:
         self.rate_download = RollingRate()
         self.rate_upload = RollingRate()
         self.active_at = 0.0
+        self.moved = False
         self._owner = owner
         self._starving: dict[PeerSession, None] = {}
 
@@ -126,6 +127,7 @@ class TorrentExchange:
         self.rate_download.add(size, now)
         self._owner.record.downloaded += size
         self.active_at = self._owner.host.wall()
+        self.moved = True
         self._owner.host.count_downloaded(size, now)
 
     def payload_wasted(self, size: int) -> None:
@@ -137,6 +139,7 @@ class TorrentExchange:
         self.rate_upload.add(size, now)
         self._owner.record.uploaded += size
         self.active_at = self._owner.host.wall()
+        self.moved = True
         self._owner.host.count_uploaded(size, now)
 
     def cannot_read(self, problem: BaseException | None) -> None:
@@ -169,6 +172,7 @@ class TorrentExchange:
         """A connection ended."""
         self._starving.pop(peer, None)
         self._owner.peers.left(peer, self.seconds(), misbehaved=misbehaved)
+        self._owner.host.activity.changed(self._owner)
         self._owner.metadata.peer_gone(peer)
         if self._owner.layers is not None:
             self._owner.layers.peer_gone(peer)

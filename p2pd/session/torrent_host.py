@@ -11,6 +11,7 @@ from p2pd.base.clock import Clock
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
+from p2pd.session.active_torrents import ActiveTorrents
 from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.dialer import Dialer
@@ -33,6 +34,7 @@ class TorrentHost(Protocol):
     dialer: Dialer
     store: TorrentStore
     settings: SessionSettings
+    activity: ActiveTorrents[Any]
 
     @property
     def listen_port(self) -> int:
@@ -66,8 +68,3 @@ class TorrentHost(Protocol):
 
     def count_downloaded(self, size: int, now: float) -> None: ...
     def count_uploaded(self, size: int, now: float) -> None: ...
-    def activated(self, torrent: Any) -> None:
-        """It runs: tick it once a second."""
-
-    def deactivated(self, torrent: Any) -> None:
-        """It runs no more."""

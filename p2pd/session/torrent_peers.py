@@ -28,6 +28,8 @@ class PeersOwner(Protocol):
     @property
     def peer_limit(self) -> int: ...
     def is_complete(self) -> bool: ...
+    def peer_joined(self) -> None:
+        """A peer was let in: the peers are to be ticked."""
 
 
 class TorrentPeers:
@@ -76,6 +78,7 @@ class TorrentPeers:
         self.connected[peer] = None
         if not peer.incoming:
             self.pool.connected(peer.address)
+        self._owner.peer_joined()
 
     def left(self, peer: PeerSession, now: float, *, misbehaved: bool) -> None:
         """A peer is gone."""

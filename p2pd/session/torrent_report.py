@@ -256,12 +256,14 @@ class TorrentReport:
     @property
     def seconds_downloading(self) -> int:
         """Seconds it ever ran incomplete."""
-        return int(self.torrent.record.seconds_downloading)
+        self.torrent.count_time()
+        return self.torrent.record.seconds_downloading
 
     @property
     def seconds_seeding(self) -> int:
         """Seconds it ever ran complete."""
-        return int(self.torrent.record.seconds_seeding)
+        self.torrent.count_time()
+        return self.torrent.record.seconds_seeding
 
     # -- files, peers, trackers ----------------------------------------------------------------
 

@@ -183,6 +183,9 @@ class FakeSession:
                 return torrent
         return None
 
+    def changed_since(self, wall_time: float) -> list[FakeTorrent]:
+        return [torrent for torrent in self.all if torrent.active_at >= wall_time]
+
     def removed_since(self, wall_time: float) -> list[int]:
         return [77] if wall_time <= NOW - 60 else []
 

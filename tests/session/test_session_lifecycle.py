@@ -139,7 +139,7 @@ def test_remove_in_the_middle(network: MemoryNetwork, node: SimNode, seed: SimNo
     network.run(120)
     assert node.session.connections.total == 0
     assert node.session.budget.used == 0
-    assert node.session.active == 0
+    assert node.session.activity.running == 0
 
 
 def test_remove_keeps_the_data_unless_told_otherwise(
@@ -160,7 +160,7 @@ def test_a_clean_restart_checks_nothing(
 ) -> None:
     torrent = half_done(network, node, seed)
     node.stop()
-    assert node.session.active == 0
+    assert node.session.activity.running == 0
     record = node.store.rows[torrent.record.id]
     assert record.clean
     assert not record.paused
@@ -357,7 +357,7 @@ def test_a_torrent_removed_while_it_is_opened_does_not_come_back(
     network.run(2)
     assert adding.called
     assert not torrent.running
-    assert node.session.active == 0
+    assert node.session.activity.running == 0
     assert node.store.rows == {}
 
 

@@ -7,7 +7,7 @@ for torrents which somebody else just removed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from p2pd.control.schema import Check, list_of, refuse
 from p2pd.session.api import SessionApi, TorrentView
@@ -48,25 +48,17 @@ class Selection:
             return list(self._api.torrents())
         found: dict[int, TorrentView] = {}
         for key in wanted:
-            matches = self._recent() if key == RECENTLY_ACTIVE else [self._api.find(key)]
-            found.update((torrent.id, torrent) for torrent in matches if torrent is not None)
+            matches = self._recent() if key == RECENTLY_ACTIVE else self._one(key)
+            found.update((torrent.id, torrent) for torrent in matches)
         return list(found.values())
 
     def removed(self) -> list[int]:
         """The ids of the torrents removed lately."""
         return self._api.removed_since(self._wall_clock() - RECENT_SECONDS)
 
-    def _recent(self) -> list[TorrentView | None]:
-        since = self._wall_clock() - RECENT_SECONDS
-        return [torrent for torrent in self._api.torrents() if changed_at(torrent) >= since]
+    def _one(self, key: int | str) -> Iterable[TorrentView]:
+        torrent = self._api.find(key)
+        return () if torrent is None else (torrent,)
 
-
-def changed_at(torrent: TorrentView) -> float:
-    """When something about a torrent changed last, in Unix seconds."""
-    return max(
-        torrent.active_at,
-        torrent.edited_at,
-        torrent.added_at,
-        torrent.started_at,
-        torrent.completed_at,
-    )
+    def _recent(self) -> Iterable[TorrentView]:
+        return self._api.changed_since(self._wall_clock() - RECENT_SECONDS)
