@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.task import deferLater
@@ -16,10 +17,20 @@ from twisted.internet.task import deferLater
 from p2pd.control.errors import RpcError
 from p2pd.control.message import BadCall, Call
 
-SPELL = 0.01
+SPELL = 0.005
 LONG_LIST = 100
 ROWS_AT_ONCE = 25
 WORTH_GZIP = 1400
+
+
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedList:
+    """A list in a result that is JSON already, in chunks."""
+
+    chunks: list[bytes]
 
 
 class Pacer:
@@ -66,7 +77,29 @@ async def _encode_list(encoded: list[list[bytes]], pacer: Pacer) -> list[bytes]:
     return [*chunks, b"]"]
 
 
+async def encode_rows(rows: Iterable[object], pacer: Pacer) -> EncodedList:
+    """A list in JSON, each row made only when it is encoded.
+
+    No more than a few rows exist at a time. Ten thousand would not only need memory: so many new
+    objects also make Python look for garbage among all that a daemon with as many torrents holds.
+    """
+    chunks, batch = [b"["], list[object]()
+    for row in rows:
+        batch.append(row)
+        if len(batch) == ROWS_AT_ONCE:
+            chunks += [dumps(batch)[1:-1], b","]
+            batch.clear()
+        await pacer.pause()
+    if batch:
+        chunks.append(dumps(batch)[1:-1])
+    elif len(chunks) > 1:
+        chunks.pop()
+    return EncodedList([*chunks, b"]"])
+
+
 async def _value(value: object, pacer: Pacer) -> list[bytes]:
+    if isinstance(value, EncodedList):
+        return value.chunks
     if not isinstance(value, list) or len(value) <= LONG_LIST:
         return [dumps(value)]
     slices = []
@@ -78,7 +111,7 @@ async def _value(value: object, pacer: Pacer) -> list[bytes]:
 
 def dumps(value: object) -> bytes:
     """Compact JSON, in ASCII: names from torrents may hold what has no UTF-8 form."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _ENCODE(value).encode("ascii")
 
 
 async def compress(chunks: Iterable[bytes], pacer: Pacer) -> list[bytes]:

@@ -14,6 +14,7 @@ from p2pd.formats.metainfo import Metainfo
 from p2pd.session.api import FileView, TorrentStatus, TorrentTrouble
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.torrent import Torrent
+from p2pd.session.torrent_content import TorrentContent
 
 ETA_UNKNOWN = -2
 ETA_NONE = -1
@@ -24,7 +25,7 @@ class TorrentReport:
 
     def __init__(self, torrent: Torrent) -> None:
         self.torrent = torrent
-        self._sizes_of: tuple[int, bytes] | None = None
+        self._sizes_of: tuple[TorrentContent, int, bytes] | None = None
         self._sizes = (0, 0, 0)
 
     # -- identity ------------------------------------------------------------------------------
@@ -315,13 +316,18 @@ class TorrentReport:
         content = self.torrent.content
         if content is None:
             return (0, 0, 0)
-        key = (content.have.count, bytes(content.selection.levels))
-        if key != self._sizes_of:
-            have = content.have
+        have, levels, known = content.have, content.selection.levels, self._sizes_of
+        # Compared without making anything: lists of all torrents come by here three times a row.
+        if (
+            known is None
+            or known[1] != have.count
+            or known[2] != levels
+            or known[0] is not content
+        ):
             valid = content.layout.bytes_had(have)
             wanted = content.selection.wanted_size()
             self._sizes = (wanted, content.selection.left(have), valid)
-            self._sizes_of = key
+            self._sizes_of = (content, have.count, bytes(levels))
         return self._sizes
 
 

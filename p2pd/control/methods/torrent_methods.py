@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
-from p2pd.control.answers import Pacer
+from p2pd.control.answers import Pacer, encode_rows
 from p2pd.control.methods.selection import RECENTLY_ACTIVE, Ids, Selection, ids
 from p2pd.control.methods.torrent_add import TorrentAdder
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
@@ -57,24 +57,22 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
         if not fields:
             raise refuse("fields is empty: it names what to tell of each torrent")
         names = [name for name in dict.fromkeys(fields) if name in TORRENT_FIELDS]
-        rows = await self._rows(self._selection.torrents(ids), names, table=format == "table")
-        answer: JsonObject = {"torrents": [names, *rows] if format == "table" else rows}
+        rows = self._rows(self._selection.torrents(ids), names, table=format == "table")
+        answer: JsonObject = {"torrents": await encode_rows(rows, Pacer(self._reactor))}
         if ids == (RECENTLY_ACTIVE,):
             answer["removed"] = self._selection.removed()
         return answer
 
-    async def _rows(
+    def _rows(
         self, torrents: list[TorrentView], names: list[str], *, table: bool
-    ) -> list[Any]:
+    ) -> Iterator[list[Any] | JsonObject]:
         getters = [TORRENT_FIELDS[name] for name in names]
         now = self._wall_clock()
-        pacer = Pacer(self._reactor)
-        rows: list[Any] = []
+        if table:
+            yield list(names)
         for torrent in torrents:
             values = [get(torrent, now) for get in getters]
-            rows.append(values if table else dict(zip(names, values, strict=True)))
-            await pacer.pause()
-        return rows
+            yield values if table else dict(zip(names, values, strict=True))
 
     async def jsonrpc_add(self, params: Mapping[str, object]) -> JsonObject:
         """Add a torrent, or find that it is there."""
