@@ -57,8 +57,9 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
         if not fields:
             raise refuse("fields is empty: it names what to tell of each torrent")
         names = [name for name in dict.fromkeys(fields) if name in TORRENT_FIELDS]
+        pacer = Pacer(self._reactor)
         rows = self._rows(self._selection.torrents(ids), names, table=format == "table")
-        answer: JsonObject = {"torrents": await encode_rows(rows, Pacer(self._reactor))}
+        answer: JsonObject = {"torrents": await encode_rows(rows, pacer)}
         if ids == (RECENTLY_ACTIVE,):
             answer["removed"] = self._selection.removed()
         return answer
