@@ -43,6 +43,8 @@ class MemoryStream:
         self._pending = 0
         self._closing = False
         self._open = True
+        self._paused = False
+        self._inbox: list[bytes] = []
 
     @property
     def address(self) -> PeerAddress:
@@ -66,6 +68,17 @@ class MemoryStream:
     def call_when_writable(self) -> None:
         """The receiver hears of it in the next turn."""
         self._network.clock.callLater(0, self._writable)
+
+    def pause(self) -> None:
+        """Keep what arrives until `resume`."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Deliver what arrived."""
+        self._paused = False
+        waiting, self._inbox = self._inbox, []
+        for data in waiting:
+            self.deliver(memoryview(data))
 
     def _writable(self) -> None:
         if self._open and not self._closing:
@@ -93,6 +106,9 @@ class MemoryStream:
     def deliver(self, data: memoryview) -> None:
         """Bytes arrive: as many as fit go where they are expected, like in a scattered read."""
         while data and self._open:
+            if self._paused:
+                self._inbox.append(bytes(data))
+                return
             places = self.landing.buffers() if self.landing is not None else ()
             if self.landing is None or not places:
                 self.receiver.stream_received(data)

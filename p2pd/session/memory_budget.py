@@ -8,6 +8,13 @@ from __future__ import annotations
 from typing import Callable
 
 from p2pd.session.piece_buffers import PieceBuffers
+from p2pd.session.write_backlog import WriteBacklog
+
+WAKE_SHARE = 16
+"""Who waits for room is called when this part of the budget is free."""
+
+BACKLOG_SHARE = 4
+"""Peers are read from as long as no more than this part of the budget waits for the disk."""
 
 
 class MemoryBudget:
@@ -17,6 +24,7 @@ class MemoryBudget:
         self.limit = limit
         self.used = 0
         self.buffers = PieceBuffers()
+        self.backlog = WriteBacklog(limit // BACKLOG_SHARE)
         self._waiting: dict[Callable[[], None], None] = {}
         self._reserved = 0
 
@@ -41,11 +49,15 @@ class MemoryBudget:
         self.used += size
 
     def give(self, size: int) -> None:
-        """Bytes came free: whoever waits for room is called, once, in the order they came."""
+        """Bytes came free: whoever waits for room is called, once, in the order they came.
+
+        Not for every piece, but when a share of the budget is free: each of a dozen fast peers
+        would otherwise be asked for a few blocks at a time, at the price of looking at them all.
+        """
         self.used -= size
         if not self.used:
             self.buffers.clear()
-        if self.used < self.limit:
+        if self.limit - self.used >= self.limit // WAKE_SHARE or not self.used:
             waiting, self._waiting = self._waiting, {}
             for wake in waiting:
                 wake()

@@ -194,6 +194,10 @@ class PeerDownload:
             # Others come first, but it is asked again: it may be the only one, and awake by then.
             self._peer.nothing_to_ask()
 
+    def excuse_silence(self, now: float) -> None:
+        """The peer was not listened to until now: its blocks may be here already."""
+        self.last_block_at = now
+
     def close(self) -> None:
         """The peer is gone; what was asked of it goes back to the pool."""
         if self._pieces is not None:

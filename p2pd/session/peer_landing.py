@@ -6,7 +6,7 @@ and for one that answers out of order, or says much in between, it is left alone
 
 from __future__ import annotations
 
-from typing import Protocol, Sequence
+from typing import Callable, Protocol, Sequence
 
 from p2pd.protocols.peerwire.connection import PeerWire
 from p2pd.protocols.peerwire.landing import MOST_BLOCKS, Landing, block_begun
@@ -28,18 +28,16 @@ class LandingPeer(Protocol):
     wire: PeerWire
     download: PeerDownload
 
-    def seconds(self) -> float: ...
-    def landed(self, rest: bytes, now: float) -> None:
-        """The bytes behind the blocks that landed: read and handle them as any others."""
-
 
 class PeerLanding:
     """Where the next bytes of one peer should go (transports.interfaces.Landing)."""
 
-    __slots__ = ("_landing", "_last_read", "_left_alone", "_peer")
+    __slots__ = ("_landed", "_landing", "_last_read", "_left_alone", "_peer")
 
-    def __init__(self, peer: LandingPeer) -> None:
+    def __init__(self, peer: LandingPeer, landed: Callable[[bytes], None]) -> None:
+        """`landed` gets the bytes behind the blocks that are in their places."""
         self._peer = peer
+        self._landed = landed
         self._landing: Landing | None = None
         self._last_read = 0
         self._left_alone = 0
@@ -83,4 +81,4 @@ class PeerLanding:
             download.landed(found.in_place)
         if found.displaced:
             download.blocks(found.displaced)
-        self._peer.landed(found.rest, self._peer.seconds())
+        self._landed(found.rest)

@@ -8,7 +8,7 @@ bitfield), BEP 6 (have all, have none, allowed fast, suggest, reject), BEP 21, B
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any, Callable, Iterable, Protocol, Sequence, cast
+from typing import Any, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -19,16 +19,18 @@ from p2pd.base.ids import client_name
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import Request
 from p2pd.protocols.peerwire import messages as wire
-from p2pd.protocols.peerwire.connection import Event, PeerTimedOut, PeerWire, PeerWireError
+from p2pd.protocols.peerwire.connection import Event, PeerWire
 from p2pd.session.handshaking import Handshaking
 from p2pd.session.peer_download import PeerDownload
 from p2pd.session.peer_extensions import PeerExtensions
 from p2pd.session.peer_fast import PeerFast
-from p2pd.session.peer_landing import PeerLanding
+from p2pd.session.peer_inbox import PeerInbox
+from p2pd.session.peer_messages import handle_run
 from p2pd.session.peer_pieces import PeerPieces, announce_pieces
-from p2pd.session.peer_upload import PeerUpload, check_request
+from p2pd.session.peer_upload import PeerUpload
 from p2pd.session.piece_buffers import PieceBuffers
 from p2pd.session.torrent_content import TorrentContent
+from p2pd.session.write_backlog import WriteBacklog
 from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import Buffer, PeerStream
 
@@ -44,6 +46,7 @@ class PeerTorrent(Protocol):
 
     def seconds(self) -> float: ...
     def new_window(self) -> RequestWindow: ...
+    def write_backlog(self) -> WriteBacklog: ...
     def have(self) -> PieceSet | None:
         """What we may say that we have; None while there is no metadata."""
 
@@ -106,19 +109,18 @@ class PeerSession:
         self.extensions = PeerExtensions(self, offered=remote.supports_extensions)
         self.download = PeerDownload(self, torrent.new_window())
         self.upload = PeerUpload(self)
-        self._landing = PeerLanding(self)
+        self._inbox = PeerInbox(self, torrent.write_backlog())
 
     # -- life ---------------------------------------------------------------------------------
 
     def begin(self, events: Sequence[Event]) -> None:
         """Say what we have, and handle what came in behind the handshake."""
-        self.stream.receiver = self
-        self.stream.landing = self._landing
+        self._inbox.open()
         announce_pieces(self, self.torrent.have())
         self.extensions.greet()
         if self.torrent.content is not None:
             self._attach(self.torrent.content)
-        self._handle(events, self.seconds())
+        self.handle(events, self.seconds())
         self.flush()
 
     def metadata_arrived(self, content: TorrentContent) -> None:
@@ -139,7 +141,7 @@ class PeerSession:
         self.update_interest()
         self.extensions.became_upload_only()
         self.flush()
-        self._part_if_both_done()
+        self.part_if_both_done()
 
     def drop(self, reason: str, *, misbehaved: bool = True) -> None:
         """Close the connection because of something the peer did."""
@@ -157,69 +159,35 @@ class PeerSession:
 
     def tick(self, now: float) -> None:
         """Once a second: keep-alives, silence, overdue requests."""
-        deadline = self.wire.next_deadline()
-        if deadline is not None and deadline <= now:
-            self._handle(self.wire.handle_timer(now), now)
+        self._inbox.tick(now)
         if not self.closed:
             self.download.tick(now)
             self.flush()
         if not self.closed and self.stream.pending > SEND_LIMIT:
             self.drop("it does not read what it asked for")
 
-    # -- the stream ---------------------------------------------------------------------------
+    # -- the stream (InboxPeer) ---------------------------------------------------------------
 
-    def stream_received(self, data: memoryview) -> None:
-        """One wake-up's bytes: parse, handle, account, refill, answer, in that order."""
-        if not self.closed:
-            self._landing.noticed(len(data))
-            self._receive(self.wire.receive_data, data, self.seconds())
-
-    def landed(self, rest: bytes, now: float) -> None:
-        """A read put blocks in their places; what came behind them is handled as ever."""
-        if not self.closed:
-            self._receive(self.wire.receive_anew, rest, now)
-
-    def _receive(self, read: Callable[[Any, float], list[Event]], data: Any, now: float) -> None:
-        try:
-            events = read(data, now)
-        except PeerWireError as problem:
-            self._handle(problem.events, now)
-            self.drop(str(problem))
-            return
-        self._handle(events, now)
-
-    def stream_writable(self) -> None:
-        """The socket took what it had: read the next blocks."""
-        self.upload.serve()
-
-    def stream_lost(self, reason: str) -> None:
-        """The connection is gone."""
-        self._gone(reason, misbehaved=False)
-
-    def _handle(self, events: Sequence[Event], now: float) -> None:
+    def handle(self, events: Sequence[Event], now: float) -> None:
+        """One wake-up's events: handle, account, refill, answer, in that order."""
         for kind, run in groupby(events, type):
-            if kind is wire.Block:
-                self.download.blocks(cast(list[wire.Block], list(run)))
-            elif kind is Request:
-                self._on_requests(cast(Iterable[Request], run))
-            else:
-                self._handle_each(_HANDLERS.get(kind), run)
+            try:
+                handle_run(self, kind, list(run))
+            except FormatError as problem:
+                self.drop(str(problem))
             if self.closed:
                 return
         self.download.settle(now)
         self.flush()
         self.upload.serve()
 
-    def _handle_each(self, handler: Callable[..., None] | None, events: Iterable[Event]) -> None:
-        if handler is None:
-            return
-        for event in events:
-            try:
-                handler(self, event)
-            except FormatError as problem:
-                self.drop(str(problem))
-            if self.closed:
-                return
+    def writable(self) -> None:
+        """The socket took what it had: read the next blocks."""
+        self.upload.serve()
+
+    def lost(self, reason: str) -> None:
+        """The connection is gone."""
+        self._gone(reason, misbehaved=False)
 
     # -- sending ------------------------------------------------------------------------------
 
@@ -285,7 +253,7 @@ class PeerSession:
         self.update_interest()
         if self.am_interested:
             self.torrent.starved(self)
-        self._part_if_both_done()
+        self.part_if_both_done()
 
     def requests_freed(self) -> None:
         """What was asked of this peer in vain: others may take it at once."""
@@ -349,77 +317,6 @@ class PeerSession:
         """Payload went out."""
         self.torrent.payload_sent(size, now)
 
-    # -- events of the wire -------------------------------------------------------------------
-
-    def _on_choke(self, _event: wire.Choke) -> None:
-        self.peer_choking = True
-        self.download.choked()
-
-    def _on_unchoke(self, _event: wire.Unchoke) -> None:
-        self.peer_choking = False
-
-    def _on_interested(self, _event: wire.Interested) -> None:
-        self.peer_interested = True
-        self.torrent.interest_changed(self)
-
-    def _on_not_interested(self, _event: wire.NotInterested) -> None:
-        self.peer_interested = False
-        self.torrent.interest_changed(self)
-
-    def _on_pieces(self, event: wire.Bitfield | wire.HaveAll | wire.HaveNone) -> None:
-        self.told.told(event)
-        self.update_interest()
-        if self.torrent.content is not None:
-            self.fast.offer(self.torrent.content)
-        self._part_if_both_done()
-
-    def _on_have(self, event: wire.Have) -> None:
-        piece = self.told.told(event)
-        if piece is not None:
-            if not self.am_interested and self.torrent.wants_piece(piece):
-                self.update_interest()
-            self._part_if_both_done()
-
-    def _on_requests(self, requests: Iterable[Request]) -> None:
-        content = self.torrent.content
-        if content is None:
-            return
-        layout, had = content.layout, content.have.flags
-        try:
-            for request in requests:
-                check_request(request, layout)
-                refused = self.am_choking and request.piece not in self.fast.served
-                if had[request.piece] and not refused:
-                    self.upload.asked(request)
-                elif self.supports_fast:
-                    self.send(wire.Reject(*request))
-        except FormatError as problem:
-            self.drop(str(problem))
-
-    def _on_cancel(self, event: wire.Cancel) -> None:
-        self.upload.cancelled(Request(*event))
-
-    def _on_reject(self, event: wire.Reject) -> None:
-        self.fast.allowed.discard(event.piece)
-        self.download.rejected(Request(*event))
-
-    def _on_allowed_fast(self, event: wire.AllowedFast) -> None:
-        if self._in_range(event.piece):
-            self.fast.allow(event.piece)
-
-    def _on_suggest(self, event: wire.Suggest) -> None:
-        if self._in_range(event.piece):
-            self.fast.suggest(event.piece)
-
-    def _on_extended(self, event: wire.Extended) -> None:
-        self.extensions.received(event.id, event.payload)
-
-    def _on_hashes(self, event: wire.HashRequest | wire.Hashes | wire.HashReject) -> None:
-        self.torrent.hash_message(self, event)
-
-    def _on_timed_out(self, event: PeerTimedOut) -> None:
-        self.drop(f"it was silent too long, {event.waiting_for} was due", misbehaved=False)
-
     # -- pieces -------------------------------------------------------------------------------
 
     @property
@@ -445,7 +342,8 @@ class PeerSession:
         assert self.wire.remote is not None
         return self.wire.remote.info_hash
 
-    def _part_if_both_done(self) -> None:
+    def part_if_both_done(self) -> None:
+        """Two that have everything have nothing more to say."""
         have = self.torrent.have()
         if self.told.is_full and have is not None and have.is_full:
             self.disconnect("both have everything")
@@ -454,12 +352,14 @@ class PeerSession:
         if self.closed:
             return
         self.closed = True
+        self._inbox.close()
         self.upload.close()
         self.download.close()
         self.told.leave()
         self.torrent.peer_gone(self, reason, misbehaved=misbehaved)
 
-    def _in_range(self, piece: int) -> bool:
+    def in_range(self, piece: int) -> bool:
+        """Whether there is such a piece, as far as can be said."""
         content = self.torrent.content
         return content is not None and piece < content.layout.piece_count
 
@@ -470,23 +370,3 @@ class PeerSession:
         """What the peer says it runs."""
         return self.extensions.version or client_name(self.peer_id)
 
-
-_HANDLERS: dict[type, Callable[[PeerSession, Any], None]] = {
-    wire.Choke: PeerSession._on_choke,
-    wire.Unchoke: PeerSession._on_unchoke,
-    wire.Interested: PeerSession._on_interested,
-    wire.NotInterested: PeerSession._on_not_interested,
-    wire.Bitfield: PeerSession._on_pieces,
-    wire.HaveAll: PeerSession._on_pieces,
-    wire.HaveNone: PeerSession._on_pieces,
-    wire.Have: PeerSession._on_have,
-    wire.Cancel: PeerSession._on_cancel,
-    wire.Reject: PeerSession._on_reject,
-    wire.AllowedFast: PeerSession._on_allowed_fast,
-    wire.Suggest: PeerSession._on_suggest,
-    wire.Extended: PeerSession._on_extended,
-    wire.HashRequest: PeerSession._on_hashes,
-    wire.Hashes: PeerSession._on_hashes,
-    wire.HashReject: PeerSession._on_hashes,
-    PeerTimedOut: PeerSession._on_timed_out,
-}

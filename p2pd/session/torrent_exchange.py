@@ -25,6 +25,7 @@ from p2pd.session.torrent_layers import PieceLayerExchange
 from p2pd.session.torrent_metadata import NAME as UT_METADATA
 from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_peers import TorrentPeers
+from p2pd.session.write_backlog import WriteBacklog
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import Buffer
@@ -68,6 +69,10 @@ class TorrentExchange:
     def new_window(self) -> RequestWindow:
         """A request window for a new peer."""
         return self._owner.host.new_window()
+
+    def write_backlog(self) -> WriteBacklog:
+        """The session's."""
+        return self._owner.host.budget.backlog
 
     def have(self) -> PieceSet | None:
         """What may be said to be here."""

@@ -189,9 +189,13 @@ class TorrentPieces:
 
     def _store(self, piece: int, buffer: bytearray) -> None:
         self._being_stored.add(piece)
+        self._budget.backlog.add(len(buffer))
         job = self._disk.run("write", self._verify_and_write, piece, buffer)
         job.addCallbacks(
-            self._stored, self._not_stored, callbackArgs=(piece, buffer), errbackArgs=(piece,)
+            self._stored,
+            self._not_stored,
+            callbackArgs=(piece, buffer),
+            errbackArgs=(piece, buffer),
         )
 
     def _verify_and_write(self, piece: int, buffer: bytearray) -> bool:
@@ -204,6 +208,7 @@ class TorrentPieces:
     def _stored(self, right: bool, piece: int, buffer: bytearray) -> None:
         self._being_stored.discard(piece)
         self._budget.buffers.give(buffer)
+        self._budget.backlog.remove(len(buffer))
         contributors = self.picker.contributors(piece)
         if right:
             self.picker.piece_passed(piece)
@@ -215,8 +220,9 @@ class TorrentPieces:
             heard(piece, contributors)
         self._tell_if_all_stored()
 
-    def _not_stored(self, failure: Failure, piece: int) -> None:
+    def _not_stored(self, failure: Failure, piece: int, buffer: bytearray) -> None:
         self._being_stored.discard(piece)
+        self._budget.backlog.remove(len(buffer))
         self.picker.piece_failed(piece)
         self._release(piece)
         problem = failure.value

@@ -60,6 +60,12 @@ class PeerStream(Protocol):
     def call_when_writable(self) -> None:
         """Tell the receiver that it may write, in a later turn of the reactor."""
 
+    def pause(self) -> None:
+        """Read nothing until `resume`: the sender has to wait."""
+
+    def resume(self) -> None:
+        """Read again."""
+
     def close(self) -> None:
         """Send what is pending, then close."""
 

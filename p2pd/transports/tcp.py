@@ -194,6 +194,14 @@ class TcpStream(protocol.Protocol):
         """Tell the receiver when the socket takes more."""
         self.transport.call_when_writable()
 
+    def pause(self) -> None:
+        """Leave what comes to the kernel, which tells the sender when it has enough."""
+        self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """Read again."""
+        self.transport.resumeProducing()
+
     def close(self) -> None:
         """Send what is pending, then close."""
         self.transport.loseConnection()

@@ -130,6 +130,10 @@ class PeerWire:
             self._last_sent = now
         return []
 
+    def excuse_silence(self, now: float) -> None:
+        """The peer was not listened to until now: its silence says nothing."""
+        self._last_received = now
+
     def _keep_alive_at(self) -> float:
         return self._last_sent + KEEP_ALIVE_SECONDS
 
