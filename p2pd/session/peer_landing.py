@@ -74,7 +74,7 @@ class PeerLanding:
         self._last_read = size
         found = self._landing.landed(size)
         self._landing = None
-        if not found.as_expected or len(found.displaced) > len(found.in_place):
+        if not found.as_expected:
             self._left_alone = READS_LEFT_ALONE
         download = self._peer.download
         if found.in_place:
