@@ -122,6 +122,9 @@ class StorageSection:
         32, whole(0, 65_536), "MiB of blocks read from slow disks, kept for other peers; 0 is none."
     )
     threads: int = key(4, whole(1, 64), "Threads that read, write and hash.")
+    checks_per_device: int = key(
+        1, whole(1, 64), "Torrents whose data is checked at one time on one disk."
+    )
     open_files: int = key(256, whole(8, 100_000), "Data files to keep open.")
 
 

@@ -84,6 +84,7 @@ class SessionPart:
             save_setting=self._settings_store.save,
             earlier=SessionStatistics(**{name: earlier.get(name, 0) for name in STATISTICS}),
             shut_down=self._reactor.stop,
+            block_cache=self._block_cache,
         )
         await self._session.start()
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
@@ -167,6 +168,7 @@ class SessionPart:
             memory_in_flight=storage.memory_in_flight_mib * 1024 * 1024,
             request_timeout=peers.request_timeout,
             check_workers=len(os.sched_getaffinity(0)),
+            checks_per_device=storage.checks_per_device,
         )
 
 

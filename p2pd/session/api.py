@@ -274,6 +274,21 @@ class SessionSummary:
     rate_upload: float
     this_run: SessionStatistics
     all_runs: SessionStatistics
+    block_cache: BlockCacheReport
+    write_backlog: int
+    """Bytes of whole pieces that wait to be hashed and written."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockCacheReport:
+    """Where blocks for peers came from: counts of blocks since the start, and sizes in bytes."""
+
+    at_once: int
+    """In the system's page cache: read with no thread and no cache of ours."""
+    hits: int
+    misses: int
+    used: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class SessionLimits:
     memory_in_flight: int = 64 * 1024 * 1024
     request_timeout: float = 30.0
     check_workers: int = 2
+    checks_per_device: int = 1
 
 
 class Session:
@@ -86,7 +87,9 @@ class Session:
         self.torrents = TorrentRegistry()
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(Schedule(parts.clock), parts.wall)
         self.budget = MemoryBudget(limits.memory_in_flight)
-        self.checks = CheckQueue(parts.disk, limits.check_workers)
+        self.checks = CheckQueue(
+            parts.disk, limits.check_workers, per_device=limits.checks_per_device
+        )
         self.connections = Connections(self, parts.transport, half_open_limit=limits.half_open)
         self.dialer = self.connections.dialer
         self.new_storage = parts.make_storage

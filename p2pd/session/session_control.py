@@ -11,6 +11,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.session.api import (
     AddedTorrent,
     AddTorrent,
+    BlockCacheReport,
     FreeSpace,
     SessionSettings,
     SessionStatistics,
@@ -24,6 +25,7 @@ from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_adding import TorrentAdding
 from p2pd.session.torrent_changes import apply_changes
 from p2pd.session.torrent_report import TorrentReport
+from p2pd.storage.block_cache import BlockCache
 
 
 class SessionControl:
@@ -36,12 +38,14 @@ class SessionControl:
         save_setting: Callable[[str, Any], Any],
         earlier: SessionStatistics,
         shut_down: Callable[[], None],
+        block_cache: BlockCache | None = None,
     ) -> None:
         self._session = session
         self._adding = TorrentAdding(session)
         self._save_setting = save_setting
         self._earlier = earlier
         self._shut_down = shut_down
+        self._block_cache = block_cache or BlockCache(0)
         self._reports: dict[int, TorrentReport] = {}
         self._files_added = 0
 
@@ -144,7 +148,13 @@ class SessionControl:
             rate_upload=session.rate_upload.per_second(now),
             this_run=this_run,
             all_runs=self.all_runs(),
+            block_cache=self._cache_report(),
+            write_backlog=session.budget.backlog.size,
         )
+
+    def _cache_report(self) -> BlockCacheReport:
+        cache = self._block_cache
+        return BlockCacheReport(cache.at_once, cache.hits, cache.misses, cache.used, cache.limit)
 
     def this_run(self) -> SessionStatistics:
         """Totals since the start."""

@@ -21,6 +21,7 @@ from p2pd.session.api import (
     AddProblem,
     AddTorrent,
     AddTorrentError,
+    BlockCacheReport,
     FileView,
     FreeSpace,
     SessionSettings,
@@ -221,7 +222,17 @@ class FakeSession:
         self._note("change_settings", dict(changes))
 
     def summary(self) -> SessionSummary:
-        return SessionSummary(2, 1, 1, 10.9, 5.5, SessionStatistics(1, 2), SessionStatistics(3, 4))
+        return SessionSummary(
+            torrents=2,
+            active=1,
+            paused=1,
+            rate_download=10.9,
+            rate_upload=5.5,
+            this_run=SessionStatistics(1, 2),
+            all_runs=SessionStatistics(3, 4),
+            block_cache=BlockCacheReport(at_once=50, hits=40, misses=30, used=20, limit=10),
+            write_backlog=77,
+        )
 
     async def free_space(self, path: str) -> FreeSpace:
         if path != "/downloads":

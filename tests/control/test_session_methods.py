@@ -58,6 +58,11 @@ def test_the_session_may_refuse_a_setting(caller: Any, session: Any) -> None:
 def test_stats(caller: Any) -> None:
     assert caller.call("session_stats").result == {
         "active_torrent_count": 1, "paused_torrent_count": 1, "torrent_count": 2,
+        "block_cache": {
+            "blocks_at_once": 50, "blocks_hit": 40, "blocks_missed": 30,
+            "limit_bytes": 10, "used_bytes": 20,
+        },
+        "write_backlog_bytes": 77,
         "download_speed": 10, "upload_speed": 5,
         "current_stats": {"uploaded_bytes": 1, "downloaded_bytes": 2, "files_added": 0,
                           "seconds_active": 0, "session_count": 0},

@@ -16,7 +16,7 @@ from p2pd.control.methods.session_fields import (
     SessionFacts,
 )
 from p2pd.control.schema import JsonObject, Param, bind, list_of, refuse, takes, text
-from p2pd.session.api import SessionApi, SessionStatistics
+from p2pd.session.api import BlockCacheReport, SessionApi, SessionStatistics
 
 
 class SessionMethods(BaseSubhandler):  # type: ignore[misc]
@@ -61,12 +61,14 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
         summary = self._api.summary()
         return {
             "active_torrent_count": summary.active,
+            "block_cache": _block_cache(summary.block_cache),
             "cumulative_stats": _statistics(summary.all_runs),
             "current_stats": _statistics(summary.this_run),
             "download_speed": int(summary.rate_download),
             "paused_torrent_count": summary.paused,
             "torrent_count": summary.torrents,
             "upload_speed": int(summary.rate_upload),
+            "write_backlog_bytes": summary.write_backlog,
         }
 
     @takes()
@@ -80,6 +82,16 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
             return (await self._api.free_space(path)).free
         except P2pdError:
             return -1
+
+
+def _block_cache(report: BlockCacheReport) -> dict[str, Any]:
+    return {
+        "blocks_at_once": report.at_once,
+        "blocks_hit": report.hits,
+        "blocks_missed": report.misses,
+        "limit_bytes": report.limit,
+        "used_bytes": report.used,
+    }
 
 
 def _statistics(statistics: SessionStatistics) -> dict[str, Any]:
