@@ -34,8 +34,8 @@ AHEAD_SECONDS = 0.5
 """What a peer takes in this time is read ahead for it: a thousand slow peers need little memory."""
 
 TURN_BYTES = 512 * 1024
-"""Bytes sent to one peer before the others have their turn: with twice as many, eight fast peers kept
-the reactor for 25 ms and were served no faster; half of it costs a twentieth more time."""
+"""Bytes sent to one peer before the others have their turn: with twice as many, eight fast peers
+kept the reactor for 25 ms and were served no faster; half of it costs a twentieth more time."""
 
 MAX_REQUEST = 128 * 1024
 """Bytes in the largest block that is served; 16 KiB is what everyone asks for."""
