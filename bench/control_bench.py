@@ -270,7 +270,7 @@ def main(torrents: int = TORRENTS) -> None:
     some = [torrent for torrent in many.session.torrents][: torrents // 100]
     for torrent in some:
         torrent.exchange.payload_sent(16384, many.session.clock.seconds())
-        torrent.peer_joined()
+        torrent.host.activity.changed(torrent)
     many.pass_seconds(2)
     measure_call(
         many, "recently_active, 1 %", "torrent_get", fields=fields, ids="recently_active"

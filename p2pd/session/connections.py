@@ -13,6 +13,7 @@ from p2pd.session.dialer import Dialer, DialTorrent
 from p2pd.session.handshaking import HandshakeTorrent, Handshaking
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.torrent import Torrent
+from p2pd.session.torrent_dialling import TorrentDialling
 from p2pd.transports.interfaces import Listening, PeerStream, StreamReceiver, StreamTransport
 
 INCOMING_HANDSHAKES = 200
@@ -124,7 +125,7 @@ class Connections:
         """A connection that came to nothing."""
         self._handshakes.pop(failed, None)
         if isinstance(failed.torrent, Torrent) and not failed.incoming:
-            failed.torrent.dial_failed(failed.address, reason)
+            failed.torrent.dialling.dial_failed(failed.address, reason)
         self.log.debug("{address}: {reason}", address=failed.address, reason=reason)
 
     # -- streams -------------------------------------------------------------------------------
@@ -147,9 +148,10 @@ class Connections:
         return sum(h.address.host == host for h in incoming) >= PER_HOST_HANDSHAKES
 
     def _dialled(
-        self, torrent: DialTorrent, address: PeerAddress, stream: PeerStream
+        self, dialling: DialTorrent, address: PeerAddress, stream: PeerStream
     ) -> StreamReceiver:
-        assert isinstance(torrent, Torrent)
+        assert isinstance(dialling, TorrentDialling)
+        torrent: Torrent = dialling.owner
         source = torrent.peers.pool.source_of(address)
         handshake = Handshaking(self, stream, torrent=torrent, source=source, dialled=address)
         self._handshakes[handshake] = None
@@ -159,4 +161,4 @@ class Connections:
     def _refuse(done: Handshaking, torrent: Torrent, reason: str) -> None:
         done.stream.abort()
         if not done.incoming:
-            torrent.dial_failed(done.address, reason)
+            torrent.dialling.dial_failed(done.address, reason)

@@ -2,8 +2,8 @@
 
     opened -> checking (if the record leaves doubt) -> running or paused -> closed
 
-The parts (opening, content, peers, exchange, metadata, piece layers, announcer) are objects of
-their own; this one starts and stops them, and tells one what happened in another.
+The parts (opening, content, peers, dialling, exchange, metadata, piece layers, announcer) are
+objects of their own; this one starts and stops them, and tells one what happened in another.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_counters import TorrentCounters
+from p2pd.session.torrent_dialling import TorrentDialling
 from p2pd.session.torrent_exchange import TorrentExchange
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.session.torrent_layers import PieceLayerExchange
@@ -55,9 +56,10 @@ class Torrent:
             self, pool, Choker(rng=host.rng, slots=host.settings.upload_slots)
         )
         self.peers.set_slots(host.settings.upload_slots)
+        self.dialling = TorrentDialling(self)
         self.metadata = MetadataExchange(self, MetadataAssembly(hashes), None)
         self.layers: PieceLayerExchange | None = None
-        self.announcer = host.new_announcer(self, self.tracker_tiers, self._peers_found)
+        self.announcer = host.new_announcer(self, self.tracker_tiers, self.dialling.found)
         self._doubtful = False
         self.preparing = 0
         self.counters = TorrentCounters(record)
@@ -104,9 +106,8 @@ class Torrent:
         self.started_at = self.host.wall()
         self.counters.begin(self.seconds(), complete=self.is_complete())
         self.host.activity.started(self)
-        self.peers.pool.forgive(self.seconds())
         self.announcer.start()
-        self.host.dialer.wake(self)
+        self.dialling.started()
 
     async def stop(self) -> None:
         """Pause: hang up, tell the trackers, and record where we are."""
@@ -128,7 +129,7 @@ class Torrent:
         if not self.running:
             return
         self.running = False
-        self.host.dialer.forget(self)
+        self.dialling.stopped()
         self.counters.end(self.seconds())
         self.host.activity.stopped(self)
         stopped = self.announcer.stop()
@@ -308,62 +309,15 @@ class Torrent:
             peer.download_finished()
         self._background(self.checkpoint())
 
-    # -- dialling (DialTorrent) ----------------------------------------------------------------
-
-    @property
-    def peer_id(self) -> bytes:
-        """Our peer id."""
-        return self.host.peer_id
-
-    @property
-    def peer_limit(self) -> int:
-        """Connections this torrent may have."""
-        return self.record.peer_limit or self.host.settings.peer_limit_per_torrent
-
-    @property
-    def wants_peers(self) -> bool:
-        """Whether to dial for it."""
-        return self.running and self.peers.wants_more
+    # -- peers ---------------------------------------------------------------------------------
 
     def is_complete(self) -> bool:
         """Whether every wanted piece is here."""
         return self.exchange.is_complete()
 
-    def peer_joined(self) -> None:
-        """A peer was let in."""
-        self.host.activity.changed(self)
-
-    def wants_connections(self) -> None:
-        """A connection ended: dial for another."""
-        if self.running:
-            self.host.dialer.wake(self)
-
-    def candidates(self, count: int) -> Sequence[PeerAddress]:
-        """Whom to dial; when there is nobody, it looks for when there will be."""
-        found = self.peers.candidates(count, self.seconds())
-        if not found:
-            self.host.activity.wake(self)
-        return found
-
-    def dial_started(self, address: PeerAddress) -> None:
-        """An attempt is under way."""
-        self.peers.dialling.add(address)
-        self.host.activity.wake(self)
-
-    def dial_failed(self, address: PeerAddress, reason: str) -> None:
-        """An address did not answer, or not as a peer of this torrent."""
-        self.peers.dialling.discard(address)
-        self.peers.pool.failed(address, self.seconds())
-
     def add_peers(self, addresses: Sequence[PeerAddress], source: str) -> int:
-        """New addresses; they are dialled at once, as far as the limits allow."""
-        now = self.seconds()
-        new = sum(self.peers.pool.add(address, source, now) for address in addresses)
-        self.wants_connections()
-        return new
-
-    def _peers_found(self, addresses: Sequence[PeerAddress], source: str) -> None:
-        self.add_peers(addresses, source)
+        """New addresses: how many nobody had told of."""
+        return self.dialling.add_peers(addresses, source)
 
     # -- announcing (AnnounceTorrent) ----------------------------------------------------------
 
@@ -412,10 +366,8 @@ class Torrent:
         return bool(peers.connected or peers.dialling or self.dirty or self.counters.unsaved)
 
     def next_dial(self, now: float) -> float | None:
-        """When the first of its addresses may be dialled; None while the dialler has it in mind."""
-        if not self.wants_peers or self.host.dialer.waits(self):
-            return None
-        return self.peers.pool.next_due(now)
+        """When the first of its addresses may be dialled, if it waits for that alone."""
+        return self.dialling.next_dial(now)
 
     def count_time(self) -> None:
         """Bring the record's seconds up to date."""
@@ -433,7 +385,7 @@ class Torrent:
         if self.layers is not None:
             self.layers.tick(now, list(self.peers))
         self.exchange.feed_starving()
-        self.wants_connections()
+        self.dialling.wake()
 
     def _background(self, work: Coroutine[Any, Any, Any] | Deferred[Any]) -> None:
         self.host.background(work, self.record.name)

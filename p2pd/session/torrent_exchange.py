@@ -20,6 +20,7 @@ from p2pd.session.peer_session import PeerSession
 from p2pd.session.peer_upload import REQUEST_QUEUE
 from p2pd.session.piece_buffers import PieceBuffers
 from p2pd.session.torrent_content import TorrentContent
+from p2pd.session.torrent_dialling import TorrentDialling
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.session.torrent_layers import PieceLayerExchange
 from p2pd.session.torrent_metadata import NAME as UT_METADATA
@@ -40,12 +41,10 @@ class ExchangeOwner(Protocol):
     peers: TorrentPeers
     metadata: MetadataExchange
     layers: PieceLayerExchange | None
+    dialling: TorrentDialling
 
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused, or does not have what it should have."""
-
-    def wants_connections(self) -> None:
-        """A connection ended: dial for another."""
 
 
 class TorrentExchange:
@@ -183,7 +182,7 @@ class TorrentExchange:
             self._owner.layers.peer_gone(peer)
         self.feed_starving()
         self._owner.host.connection_ended()
-        self._owner.wants_connections()
+        self._owner.dialling.wake()
 
     # -- feeding -------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from typing import Iterator, Protocol, Sequence
 from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.peerwire.messages import Have, encode
 from p2pd.session.peer_session import PeerSession
+from p2pd.session.torrent_host import TorrentHost
+from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
 
@@ -23,13 +25,11 @@ CHOKE_ROUND = 10.0
 class PeersOwner(Protocol):
     """The torrent whose peers they are."""
 
-    @property
-    def peer_id(self) -> bytes: ...
-    @property
-    def peer_limit(self) -> int: ...
-    def is_complete(self) -> bool: ...
-    def peer_joined(self) -> None:
-        """A peer was let in: the peers are to be ticked."""
+    host: TorrentHost
+    record: TorrentRecord
+
+    def is_complete(self) -> bool:
+        """Whether every wanted piece is here."""
 
 
 class TorrentPeers:
@@ -47,13 +47,18 @@ class TorrentPeers:
     # -- admission ----------------------------------------------------------------------------
 
     @property
+    def limit(self) -> int:
+        """Connections this torrent may have."""
+        return self._owner.record.peer_limit or self._owner.host.settings.peer_limit_per_torrent
+
+    @property
     def wants_more(self) -> bool:
         """Whether another connection is within the torrent's limit."""
-        return len(self.connected) + len(self.dialling) < self._owner.peer_limit
+        return len(self.connected) + len(self.dialling) < self.limit
 
     def refusal(self, peer_id: bytes, address: PeerAddress, *, incoming: bool) -> str | None:
         """Why a peer that shook hands is not let in; None when it is."""
-        if peer_id == self._owner.peer_id:
+        if peer_id == self._owner.host.peer_id:
             self.pool.mark_self(address)
             return "it is ourselves"
         if self.pool.is_banned(address.host):
@@ -64,13 +69,13 @@ class TorrentPeers:
                     return "it is connected already"
                 other.disconnect("it connected the other way too")
                 break
-        if len(self.connected) >= self._owner.peer_limit:
+        if len(self.connected) >= self.limit:
             return "the torrent has its number of peers"
         return None
 
     def _keep_existing(self, other: PeerSession, peer_id: bytes) -> bool:
         """Both sides must hang up the same one: the one that the smaller id dialled."""
-        we_are_smaller = self._owner.peer_id < peer_id
+        we_are_smaller = self._owner.host.peer_id < peer_id
         return other.incoming == we_are_smaller
 
     def joined(self, peer: PeerSession) -> None:
@@ -78,7 +83,7 @@ class TorrentPeers:
         self.connected[peer] = None
         if not peer.incoming:
             self.pool.connected(peer.address)
-        self._owner.peer_joined()
+        self._owner.host.activity.changed(self._owner)
 
     def left(self, peer: PeerSession, now: float, *, misbehaved: bool) -> None:
         """A peer is gone."""

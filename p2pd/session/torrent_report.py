@@ -144,7 +144,7 @@ class TorrentReport:
     @property
     def peer_limit(self) -> int:
         """Connections it may have."""
-        return self.torrent.peer_limit
+        return self.torrent.peers.limit
 
     # -- progress ------------------------------------------------------------------------------
 

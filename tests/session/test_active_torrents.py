@@ -123,8 +123,8 @@ def test_a_torrent_at_rest_dials_again_when_an_address_is_due(
 ) -> None:
     torrent = torrent_of(node, 3)
     dialled: list[float] = []
-    started = torrent.dial_started
-    torrent.dial_started = lambda address: (  # type: ignore[method-assign]
+    started = torrent.dialling.dial_started
+    torrent.dialling.dial_started = lambda address: (  # type: ignore[method-assign]
         dialled.append(network.clock.seconds()),
         started(address),
     )
@@ -163,7 +163,7 @@ def test_only_what_changed_is_recorded(
 
     monkeypatch.setattr(node.store, "save_progress", probe)
     torrent_of(node, 5).exchange.payload_sent(16384, network.clock.seconds())
-    torrent_of(node, 5).peer_joined()
+    node.session.activity.changed(torrent_of(node, 5))
     network.run(120)
     assert saved == [5]
     assert node.store.rows[5].uploaded == 16384
