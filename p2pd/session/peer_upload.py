@@ -218,8 +218,11 @@ class PeerUpload:
         )
 
     def _have_read(self, blocks: Sequence[Buffer], run: _Run) -> None:
-        """Blocks leave in the order they were asked for: peers count on it, on the whole."""
         run.blocks = blocks
+        self._send_read()
+
+    def _send_read(self) -> None:
+        """Blocks leave in the order they were asked for: peers count on it, on the whole."""
         while not self._closed and self._runs and self._runs[0].blocks is not None:
             first = self._runs.popleft()
             self._reading -= first.size
@@ -227,10 +230,16 @@ class PeerUpload:
         self.serve()
 
     def _cannot_read(self, problem: Failure, run: _Run) -> None:
-        if not self._closed:
-            self._reading -= run.size
-            self._runs.remove(run)
-            self._peer.cannot_read(problem.value)
+        """With BEP 6 every request is answered; what was read behind these is held up no more."""
+        if self._closed:
+            return
+        self._reading -= run.size
+        self._runs.remove(run)
+        if self._peer.supports_fast:
+            for request in run.requests:
+                self._peer.send(Reject(*request))
+        self._peer.cannot_read(problem.value)
+        self._send_read()
 
     def _send(self, run: _Run) -> None:
         assert run.blocks is not None

@@ -1,0 +1,340 @@
+"""The upload side of one peer: what is read when, and that blocks leave in the order asked for."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from twisted.internet.defer import Deferred
+
+from p2pd.base.requests import Request
+from p2pd.protocols.peerwire.messages import Reject
+from p2pd.session import peer_upload
+from p2pd.session.peer_upload import LEAST_AHEAD, RUN_BYTES, SEND_AHEAD, TURN_BYTES, PeerUpload
+from p2pd.session.piece_buffers import PieceBuffers
+
+BLOCK = 16 * 1024
+HEADER = 13
+
+
+def contents(request: Request) -> bytes:
+    piece, begin, length = request
+    return bytes([(piece * 7 + begin // BLOCK) % 251]) * length
+
+
+def wanted(count: int, piece: int = 0) -> list[Request]:
+    return [Request(piece, number * BLOCK, BLOCK) for number in range(count)]
+
+
+class Reading:
+    """A read that waits in a thread."""
+
+    def __init__(self, requests: Sequence[Request]) -> None:
+        self.requests = list(requests)
+        self.size = sum(request[2] for request in requests)
+        self.result: Deferred[Any] = Deferred()
+
+    def end(self) -> None:
+        self.result.callback([contents(request) for request in self.requests])
+
+    def fail(self, problem: Exception) -> None:
+        self.result.errback(problem)
+
+
+class FakePeer:
+    """A peer session whose socket takes what `takes` says, and whose disk has `cached` pieces."""
+
+    def __init__(self) -> None:
+        self.supports_fast = True
+        self.send_pending = 0
+        self.takes_all = True
+        self.now = 100.0
+        self.buffers = PieceBuffers()
+        self.cached: set[int] = set()
+        self.memory_reads: list[int] = []
+        self.buffer_ids: set[int] = set()
+        self.readings: list[Reading] = []
+        self.messages: list[Any] = []
+        self.sent: list[tuple[bytes, bytes]] = []
+        self.events: list[str] = []
+        self.writable_calls = 0
+        self.counted = 0
+        self.problems: list[BaseException | None] = []
+        self.closes: PeerUpload | None = None
+        self.dropped: list[str] = []
+
+    def seconds(self) -> float:
+        return self.now
+
+    def spare_buffers(self) -> PieceBuffers:
+        return self.buffers
+
+    def read_blocks_now(
+        self, requests: Sequence[Request], buffer: memoryview
+    ) -> Sequence[memoryview] | None:
+        if any(request[0] not in self.cached for request in requests):
+            return None
+        self.memory_reads.append(sum(request[2] for request in requests))
+        self.buffer_ids.add(id(buffer.obj))
+        blocks = []
+        at = 0
+        for request in requests:
+            buffer[at : at + request[2]] = contents(request)
+            blocks.append(buffer[at : at + request[2]])
+            at += request[2]
+        return blocks
+
+    def read_blocks(self, requests: Sequence[Request]) -> Deferred[Any]:
+        self.readings.append(Reading(requests))
+        return self.readings[-1].result
+
+    def send(self, message: Any) -> None:
+        self.messages.append(message)
+
+    def flush(self) -> None:
+        self.events.append("flush")
+
+    def write(self, buffers: Sequence[Any]) -> None:
+        self.events.append("write")
+        pairs = [bytes(buffer) for buffer in buffers]
+        self.sent += zip(pairs[::2], pairs[1::2], strict=True)
+        if not self.takes_all:
+            self.send_pending += sum(map(len, pairs))
+
+    def call_when_writable(self) -> None:
+        self.writable_calls += 1
+
+    def block_sent(self, size: int, now: float) -> None:
+        self.counted += size
+
+    def cannot_read(self, problem: BaseException | None) -> None:
+        self.problems.append(problem)
+        if self.closes is not None:
+            self.closes.close()
+
+    def drop(self, reason: str) -> None:
+        self.dropped.append(reason)
+
+
+def uploading(requests: list[Request], *cached: int) -> tuple[FakePeer, PeerUpload]:
+    peer = FakePeer()
+    peer.cached.update(cached)
+    upload = PeerUpload(peer)
+    for request in requests:
+        upload.asked(request)
+    return peer, upload
+
+
+def fast(peer: FakePeer, upload: PeerUpload) -> None:
+    """Make it a peer for which all of SEND_AHEAD may be read."""
+    upload.rate.add(1 << 30, peer.now)
+
+
+def sent_requests(peer: FakePeer) -> list[Request]:
+    found = []
+    for header, block in peer.sent:
+        assert len(header) == HEADER
+        assert int.from_bytes(header[:4], "big") == 9 + len(block)
+        assert header[4] == 7
+        request = Request(
+            int.from_bytes(header[5:9], "big"), int.from_bytes(header[9:13], "big"), len(block)
+        )
+        assert block == contents(request)
+        found.append(request)
+    return found
+
+
+def test_what_is_in_memory_is_sent_at_once_in_order_from_one_buffer() -> None:
+    requests = wanted(16) + wanted(4, piece=1)
+    peer, upload = uploading(requests, 0, 1)
+    upload.serve()
+    assert sent_requests(peer) == requests
+    assert not peer.readings
+    assert len(peer.memory_reads) > 1
+    assert len(peer.buffer_ids) == 1
+    assert upload.total == peer.counted == 20 * BLOCK
+    assert peer.events[::2] == ["flush"] * len(peer.memory_reads)
+    assert peer.events[1::2] == ["write"] * len(peer.memory_reads)
+
+
+def test_what_is_not_in_memory_leaves_in_the_order_of_the_requests() -> None:
+    requests = wanted(40)
+    peer, upload = uploading(requests)
+    fast(peer, upload)
+    upload.serve()
+    assert [reading.size for reading in peer.readings] == [RUN_BYTES, RUN_BYTES, 8 * BLOCK]
+    peer.readings[1].end()
+    assert not peer.sent
+    peer.readings[0].end()
+    assert sent_requests(peer) == requests[:32]
+    peer.readings[2].end()
+    assert sent_requests(peer) == requests
+
+
+def test_memory_does_not_overtake_a_read() -> None:
+    requests = wanted(16) + wanted(4, piece=1)
+    peer, upload = uploading(requests, 1)
+    fast(peer, upload)
+    upload.serve()
+    assert not peer.sent
+    for reading in peer.readings:
+        reading.end()
+    assert sent_requests(peer) == requests
+
+
+def test_a_peer_without_a_rate_gets_little_read_ahead() -> None:
+    peer, upload = uploading(wanted(100))
+    upload.serve()
+    assert sum(reading.size for reading in peer.readings) == LEAST_AHEAD
+    peer.takes_all = False
+    peer.readings[0].end()
+    assert len(peer.sent) == LEAST_AHEAD // BLOCK
+    assert len(peer.readings) == 1, "the socket has yet to take what was read"
+
+
+def test_the_read_ahead_follows_the_rate_up_to_its_bound() -> None:
+    peer, upload = uploading(wanted(400))
+    fast(peer, upload)
+    upload.serve()
+    assert sum(reading.size for reading in peer.readings) == SEND_AHEAD
+    upload.serve()
+    assert sum(reading.size for reading in peer.readings) == SEND_AHEAD
+
+    some, its_upload = uploading(wanted(400))
+    its_upload.rate.add(1_200_000, some.now)
+    its_upload.serve()
+    ahead = int(its_upload.rate.per_second(some.now) * peer_upload.AHEAD_SECONDS)
+    assert LEAST_AHEAD < ahead < SEND_AHEAD
+    read = sum(reading.size for reading in some.readings)
+    assert ahead <= read < ahead + RUN_BYTES
+
+
+def test_the_others_have_their_turn_after_a_while() -> None:
+    count = 3 * TURN_BYTES // BLOCK
+    peer, upload = uploading(wanted(count), 0)
+    fast(peer, upload)
+    for turn in (1, 2):
+        upload.serve()
+        assert peer.counted == turn * TURN_BYTES
+        assert peer.writable_calls == turn
+    upload.serve()
+    assert sent_requests(peer) == wanted(count)
+    assert peer.writable_calls == 2, "nothing is left to be called for"
+
+
+def test_nothing_is_read_from_memory_while_the_socket_is_full() -> None:
+    peer, upload = uploading(wanted(64), 0)
+    fast(peer, upload)
+    peer.takes_all = False
+    upload.serve()
+    assert peer.memory_reads == [RUN_BYTES]
+    assert peer.send_pending
+    upload.serve()
+    assert peer.memory_reads == [RUN_BYTES]
+    assert not peer.readings
+    peer.send_pending = 0
+    upload.serve()
+    assert peer.memory_reads == [RUN_BYTES, RUN_BYTES]
+    assert len(peer.buffer_ids) == 1
+
+
+def test_cancel_takes_back_what_waits_and_not_what_is_being_read() -> None:
+    requests = wanted(8)
+    peer, upload = uploading(requests)
+    upload.serve()
+    assert peer.readings[0].requests == requests[:4]
+    upload.cancelled(requests[0])
+    upload.cancelled(requests[5])
+    upload.cancelled(requests[5])
+    assert peer.messages == [Reject(*requests[5])]
+    for reading in peer.readings:
+        reading.end()
+    assert sent_requests(peer) == requests[:5] + requests[6:]
+
+
+def test_a_choke_refuses_what_waits_and_lets_what_is_read_go_out() -> None:
+    requests = wanted(8)
+    peer, upload = uploading(requests)
+    upload.serve()
+    upload.refuse_all(keep=lambda request: request == requests[6])
+    assert peer.messages == [Reject(*requests[n]) for n in (4, 5, 7)]
+    for reading in peer.readings:
+        reading.end()
+    assert sent_requests(peer) == [*requests[:4], requests[6]]
+
+
+def test_without_the_fast_extension_nothing_is_said_of_what_is_dropped() -> None:
+    peer, upload = uploading(wanted(8))
+    peer.supports_fast = False
+    upload.cancelled(wanted(8)[0])
+    upload.refuse_all()
+    upload.serve()
+    assert (peer.messages, peer.sent, peer.readings) == ([], [], [])
+
+
+def test_a_failed_read_is_told_and_the_others_go_on() -> None:
+    requests = wanted(48)
+    peer, upload = uploading(requests)
+    fast(peer, upload)
+    upload.serve()
+    first, second, third = peer.readings
+    problem = OSError("gone")
+    second.fail(problem)
+    assert peer.problems == [problem]
+    assert peer.messages == [Reject(*request) for request in requests[16:32]]
+    third.end()
+    first.end()
+    assert sent_requests(peer) == requests[:16] + requests[32:]
+    upload.asked(Request(1, 0, BLOCK))
+    upload.serve()
+    assert len(peer.readings) == 4, "the room of the failed read is free again"
+
+
+def test_a_failed_first_read_does_not_hold_up_the_ones_behind_it() -> None:
+    requests = wanted(32)
+    peer, upload = uploading(requests)
+    fast(peer, upload)
+    upload.serve()
+    first, second = peer.readings
+    second.end()
+    first.fail(OSError("gone"))
+    assert peer.messages == [Reject(*request) for request in requests[:16]]
+    assert sent_requests(peer) == requests[16:]
+    assert peer.events == ["flush", "write"], "the rejects leave before the blocks"
+
+
+def test_a_failed_read_that_ends_the_connection_sends_nothing_more() -> None:
+    """As a torrent whose disk fails does: it hangs up on everyone at once."""
+    peer, upload = uploading(wanted(48))
+    fast(peer, upload)
+    upload.serve()
+    peer.readings[1].end()
+    upload.asked(Request(1, 0, BLOCK))
+    peer.closes = upload
+    peer.readings[0].fail(OSError("gone"))
+    peer.readings[2].end()
+    assert (len(peer.problems), peer.sent, len(peer.readings)) == (1, [], 3)
+
+
+def test_close_drops_what_comes_later() -> None:
+    requests = wanted(48)
+    peer, upload = uploading(requests)
+    fast(peer, upload)
+    upload.serve()
+    upload.close()
+    peer.readings[0].end()
+    peer.readings[1].fail(OSError("gone"))
+    peer.readings[2].end()
+    upload.serve()
+    assert (peer.sent, peer.problems, peer.counted) == ([], [], 0)
+
+
+def test_more_requests_than_announced_are_refused() -> None:
+    requests = [Request(n, 0, BLOCK) for n in range(peer_upload.REQUEST_QUEUE)]
+    peer, upload = uploading(requests)
+    assert not peer.messages
+    upload.asked(Request(9999, 0, BLOCK))
+    assert peer.messages == [Reject(9999, 0, BLOCK)]
+    peer.supports_fast = False
+    upload.asked(Request(9999, 0, BLOCK))
+    assert peer.dropped
+    assert len(upload.queue) == peer_upload.REQUEST_QUEUE
