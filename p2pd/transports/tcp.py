@@ -97,7 +97,7 @@ class VectoredConnection(tcp.Connection):
         if self.queued <= LOW_WATER and not self.disconnecting:
             self._wanted = False
             self.protocol.receiver.stream_writable()
-        if not self.queue and not self._wanted:
+        if not self.queue and (self.disconnecting or not self._wanted):
             self.stopWriting()
             if self.disconnecting:
                 return main.CONNECTION_DONE

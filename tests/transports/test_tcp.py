@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import socket
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from p2pd.base.addresses import PeerAddress
@@ -35,6 +37,20 @@ class Ear:
 
     def stream_lost(self, reason: str) -> None:
         self.lost.callback(reason)
+
+
+class Places:
+    """A landing of 64 pairs of places; keeps what was read to them, in order."""
+
+    def __init__(self, *sizes: int) -> None:
+        self.data = bytearray()
+        self.places = [memoryview(bytearray(size)) for size in sizes * 64]
+
+    def buffers(self) -> list[memoryview]:
+        return self.places
+
+    def filled(self, size: int) -> None:
+        self.data += b"".join(self.places)[:size]
 
 
 class TcpTests(TestCase):
@@ -91,6 +107,51 @@ class TcpTests(TestCase):
         await here.lost
         await there.lost
         assert len(there.data) < 50_000_000
+
+    async def test_close_ends_although_room_was_asked_for(self) -> None:
+        ours, here, _theirs, there = await self.pair(0)
+        ours.call_when_writable()
+        ours.close()
+        await here.lost
+        await there.lost
+        assert here.writable == 0
+
+    async def test_a_sender_waits_while_the_other_end_is_paused(self) -> None:
+        ours, here, theirs, there = await self.pair(30_000_000)
+        theirs.pause()
+        ours.write([bytes(30_000_000)])
+        for _ in range(20):
+            await deferLater(reactor, 0)
+        assert ours.pending > 0
+        assert not there.data
+        theirs.resume()
+        await there.full
+        assert ours.pending == 0
+        ours.close()
+        await there.lost
+        await here.lost
+
+    async def test_a_hang_up_while_paused_is_heard_behind_what_came_before(self) -> None:
+        ours, here, theirs, there = await self.pair(1000)
+        theirs.pause()
+        ours.write([bytes(1000)])
+        ours.close()
+        await here.lost
+        theirs.resume()
+        await there.full
+        await there.lost
+
+    async def test_reads_are_scattered_over_the_places_that_are_offered(self) -> None:
+        whole = random.Random(1).randbytes(3_000_000)
+        ours, here, theirs, there = await self.pair(0)
+        places = Places(13, 16384)
+        theirs.landing = places
+        ours.write([whole])
+        ours.close()
+        await here.lost
+        await there.lost
+        assert bytes(places.data) == whole
+        assert not there.data
 
     async def test_a_refused_dial_says_why(self) -> None:
         free = socket.socket()
