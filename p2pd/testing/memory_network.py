@@ -1,23 +1,15 @@
-"""What tests of p2pd, and of anything built on it, use in place of sockets, threads and a database.
-
-`MemoryNetwork` carries streams between nodes on a virtual clock; `InlineDisk` runs disk jobs
-in turn; `MemoryStore` forgets everything at the end. Whole sessions run on them (testing_nodes.py),
-without a real socket and without waiting.
-"""
+"""Streams between nodes on a virtual clock, in place of sockets: one latency, no other bounds."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from typing import Any, Callable, Coroutine, Sequence, TypeVar, cast
 
-from twisted.internet.defer import Deferred, execute, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.base.errors import StateError
-from p2pd.state.resume import TorrentRecord
 from p2pd.transports.interfaces import (
     Buffer,
     Connected,
@@ -238,68 +230,3 @@ class _Listening:
 
     async def close(self) -> None:
         self._network.listeners.pop(self._address, None)
-
-
-class InlineDisk:
-    """A disk queue without threads: every job takes `seconds`, of the clock's time."""
-
-    def __init__(self, clock: Clock, seconds: float = 0.0) -> None:
-        self._clock = clock
-        self._seconds = seconds
-
-    def run(self, kind: str, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Run `job(*args)`; see storage.disk_queue.DiskQueue."""
-        result: Deferred[T] = Deferred()
-        self._clock.callLater(self._seconds, lambda: execute(job, *args).chainDeferred(result))
-        return result
-
-
-class MemoryStore:
-    """A TorrentStore that keeps copies of the records in memory; see state.resume.TorrentStore.
-
-    `fault`, when set, is what every write fails with.
-    """
-
-    def __init__(self) -> None:
-        self.rows: dict[int, TorrentRecord] = {}
-        self.fault: StateError | None = None
-        self._last_id = 0
-
-    def load_all(self) -> Deferred[list[TorrentRecord]]:
-        """Every torrent, by id."""
-        return succeed([replace(row) for row in self.rows.values()])
-
-    async def add(self, record: TorrentRecord) -> None:
-        """Insert it; its `id` is set."""
-        self._check()
-        self._last_id += 1
-        record.id = self._last_id
-        self.rows[record.id] = replace(record)
-
-    async def save(self, record: TorrentRecord) -> None:
-        """Write the whole row."""
-        self._check()
-        if record.id in self.rows:
-            self.rows[record.id] = replace(record)
-
-    async def save_progress(self, record: TorrentRecord) -> None:
-        """Write what changes while it runs."""
-        self._check()
-        row = self.rows.get(record.id)
-        if row is not None:
-            for name in ("pieces", "uploaded", "downloaded", "corrupt", "completed_at"):
-                setattr(row, name, getattr(record, name))
-
-    async def remove(self, id_: int) -> None:
-        """Forget a torrent."""
-        self._check()
-        self.rows.pop(id_, None)
-
-    async def mark_running(self) -> None:
-        """No record is clean until it is saved as such."""
-        for row in self.rows.values():
-            row.clean = False
-
-    def _check(self) -> None:
-        if self.fault is not None:
-            raise self.fault

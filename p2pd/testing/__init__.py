@@ -1,0 +1,29 @@
+"""What tests of p2pd, and of anything built on it, use in place of sockets, threads and a database.
+
+`MemoryNetwork` carries streams between nodes on a virtual clock; `InlineDisk` runs disk jobs
+in turn; `MemoryStore` forgets everything at the end. `SimNode` is a whole session on these, and
+`ScriptedPeer` a peer that does as it is told: without a real socket and without waiting.
+"""
+
+from __future__ import annotations
+
+from p2pd.testing.inline_disk import InlineDisk
+from p2pd.testing.memory_network import MemoryNetwork, MemoryStream, MemoryTransport
+from p2pd.testing.memory_store import MemoryStore
+from p2pd.testing.nodes import DISK_SECONDS, FakeAnnouncer, SimNode
+from p2pd.testing.scripted_peer import ScriptedPeer
+from p2pd.testing.torrents import make_torrent, piece_bytes
+
+__all__ = [
+    "DISK_SECONDS",
+    "FakeAnnouncer",
+    "InlineDisk",
+    "MemoryNetwork",
+    "MemoryStore",
+    "MemoryStream",
+    "MemoryTransport",
+    "ScriptedPeer",
+    "SimNode",
+    "make_torrent",
+    "piece_bytes",
+]

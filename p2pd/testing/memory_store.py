@@ -1,0 +1,61 @@
+"""The table of torrents without a database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from twisted.internet.defer import Deferred, succeed
+
+from p2pd.base.errors import StateError
+from p2pd.state.resume import TorrentRecord
+
+
+class MemoryStore:
+    """A TorrentStore that keeps copies of the records in memory; see state.resume.TorrentStore.
+
+    `fault`, when set, is what every write fails with.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[int, TorrentRecord] = {}
+        self.fault: StateError | None = None
+        self._last_id = 0
+
+    def load_all(self) -> Deferred[list[TorrentRecord]]:
+        """Every torrent, by id."""
+        return succeed([replace(row) for row in self.rows.values()])
+
+    async def add(self, record: TorrentRecord) -> None:
+        """Insert it; its `id` is set."""
+        self._check()
+        self._last_id += 1
+        record.id = self._last_id
+        self.rows[record.id] = replace(record)
+
+    async def save(self, record: TorrentRecord) -> None:
+        """Write the whole row."""
+        self._check()
+        if record.id in self.rows:
+            self.rows[record.id] = replace(record)
+
+    async def save_progress(self, record: TorrentRecord) -> None:
+        """Write what changes while it runs."""
+        self._check()
+        row = self.rows.get(record.id)
+        if row is not None:
+            for name in ("pieces", "uploaded", "downloaded", "corrupt", "completed_at"):
+                setattr(row, name, getattr(record, name))
+
+    async def remove(self, id_: int) -> None:
+        """Forget a torrent."""
+        self._check()
+        self.rows.pop(id_, None)
+
+    async def mark_running(self) -> None:
+        """No record is clean until it is saved as such."""
+        for row in self.rows.values():
+            row.clean = False
+
+    def _check(self) -> None:
+        if self.fault is not None:
+            raise self.fault

@@ -1,0 +1,165 @@
+"""Whole nodes on a simulated network: a real session with what it needs, on memory storage."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any, Callable, Mapping, Sequence, cast
+
+from twisted.internet.defer import Deferred, succeed
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.formats.file_layout import FileLayout
+from p2pd.session.api import AddTorrent, SessionSettings, SessionStatistics
+from p2pd.session.session import Session, SessionLimits, SessionParts
+from p2pd.session.session_control import SessionControl
+from p2pd.session.torrent import Torrent
+from p2pd.storage.memory_storage import MemoryStorage
+from p2pd.testing.inline_disk import InlineDisk
+from p2pd.testing.memory_network import MemoryNetwork
+from p2pd.testing.memory_store import MemoryStore
+from p2pd.testing.torrents import piece_bytes
+
+DISK_SECONDS = 0.001
+"""How long a job takes on a simulated disk."""
+
+
+class FakeAnnouncer:
+    """An Announcer that talks to nobody: `events` is what it was told, `found` hands in peers."""
+
+    def __init__(self, tiers: Sequence[Sequence[str]], found: Callable[..., None]) -> None:
+        self.tiers = [tuple(tier) for tier in tiers]
+        self.found = found
+        self.events: list[str] = []
+        self.tracker_states: list[TrackerState] = []
+
+    def start(self) -> None:
+        """Noted."""
+        self.events.append("started")
+
+    def complete(self) -> None:
+        """Noted."""
+        self.events.append("completed")
+
+    def reannounce(self) -> None:
+        """Noted."""
+        self.events.append("reannounced")
+
+    def stop(self) -> Deferred[None]:
+        """Noted."""
+        self.events.append("stopped")
+        return succeed(None)
+
+    def set_tiers(self, tiers: Sequence[Sequence[str]]) -> None:
+        """Noted."""
+        self.tiers = [tuple(tier) for tier in tiers]
+
+    def states(self) -> list[TrackerState]:
+        """What the test put there."""
+        return self.tracker_states
+
+
+class SimNode:
+    """A whole session at an IP address of a MemoryNetwork, on memory storage.
+
+    Another node made with the `store` and `disk` of this one is this one restarted.
+    """
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        host: str,
+        *,
+        limits: SessionLimits | None = None,
+        store: MemoryStore | None = None,
+        disk: dict[tuple[str, str], MemoryStorage] | None = None,
+        seed: int | None = None,
+        **settings: Any,
+    ) -> None:
+        self.network = network
+        self.address = PeerAddress(host, 6881)
+        self.store = store or MemoryStore()
+        self.disk = {} if disk is None else disk
+        self.announcers: list[FakeAnnouncer] = []
+        limits = limits or SessionLimits(check_workers=1)
+        defaults = {"peer_limit_global": 100, "peer_limit_per_torrent": 50}
+        chosen = SessionSettings(download_dir="/downloads", **{**defaults, **settings})
+        self.session = Session(self._parts(host if seed is None else str(seed)), chosen, limits)
+        self.saved_settings: dict[str, Any] = {}
+        self.control = SessionControl(
+            self.session,
+            save_setting=self._save_setting,
+            earlier=SessionStatistics(),
+            shut_down=lambda: None,
+        )
+        self.session.connections.listen(self.address.port)
+        network.result(self.session.start())
+
+    def add(self, torrent: bytes | str, **options: Any) -> Torrent:
+        """Add a .torrent's bytes or a magnet link, and wait until it is opened."""
+        request = AddTorrent(**options)
+        if isinstance(torrent, str):
+            request = replace(request, magnet=torrent)
+        else:
+            request = replace(request, torrent=torrent)
+        added = self.network.result(self.control.add(request))
+        found = self.session.torrents.by_id(added.torrent.id)
+        assert found is not None
+        self.network.run_until(lambda: not found.opening.busy)
+        self.network.run(2 * DISK_SECONDS)
+        return found
+
+    def put(self, torrent: bytes, contents: Mapping[str, bytes], **options: Any) -> Torrent:
+        """Add a torrent whose data is on this node's disk already."""
+        added = self.add(torrent, paused=True, **options)
+        self.fill(added, contents)
+        self.network.result(added.verify())
+        if not options.get("paused"):
+            self.network.result(added.start())
+        return added
+
+    def fill(self, torrent: Torrent, contents: Mapping[str, bytes]) -> None:
+        """Put a torrent's data on this node's disk."""
+        layout = torrent.content.layout if torrent.content else None
+        assert layout is not None
+        storage = self.storage(torrent)
+        for piece in range(layout.piece_count):
+            storage.pieces[piece] = piece_bytes(layout, contents, piece)
+
+    def storage(self, torrent: Torrent) -> MemoryStorage:
+        """What the node has on disk of a torrent."""
+        assert torrent.content is not None
+        return cast(MemoryStorage, torrent.content.storage)
+
+    def connect(self, torrent: Torrent, *addresses: PeerAddress) -> None:
+        """Dial these."""
+        torrent.add_peers(addresses, "manual")
+
+    def stop(self) -> None:
+        """Stop the session as the daemon does."""
+        self.network.result(self.session.stop())
+
+    def _parts(self, seed: str) -> SessionParts:
+        return SessionParts(
+            clock=self.network.clock,
+            wall=lambda: 1_700_000_000.0 + self.network.clock.seconds(),
+            rng=random.Random(seed),
+            transport=self.network.transport(self.address.host),
+            disk=cast(Any, InlineDisk(self.network.clock, seconds=DISK_SECONDS)),
+            store=cast(Any, self.store),
+            make_storage=self._make_storage,
+            make_announcer=cast(Any, self._make_announcer),
+        )
+
+    def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:
+        kept = self.disk.setdefault((folder, layout.files[0].path[0]), MemoryStorage(layout))
+        kept.layout = layout
+        return kept
+
+    def _make_announcer(self, _torrent: Any, tiers: Any, found: Any, *_: Any) -> FakeAnnouncer:
+        self.announcers.append(FakeAnnouncer(tiers, found))
+        return self.announcers[-1]
+
+    async def _save_setting(self, name: str, value: Any) -> None:
+        self.saved_settings[name] = value
