@@ -1,17 +1,20 @@
 """Addresses of a torrent's peers: whom to dial next, and whom not yet or never again.
 
-Bounded, and no source can crowd out the others. Refuses to know of sockets; `now` is seconds.
+Bounded, and no source can crowd out the others. An address keeps every source that told of it.
+Those that failed least come first, then those that proved good, then near ones (preference.py),
+then by source, then by canonical priority. Refuses to know of sockets; `now` is seconds.
 """
 
 from __future__ import annotations
 
-import heapq
 import ipaddress
 import random
 from collections import Counter
-from typing import Mapping
+from typing import Mapping, NamedTuple
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.swarm.dial_queue import DialQueue
+from p2pd.swarm.preference import Distance, Preferences
 
 LIMIT = 1000
 PER_HOST = 8
@@ -21,6 +24,9 @@ FIRST_RETRY = 10.0
 """After a first failure, which is often a peer that checks its data or still has our last link."""
 LONGEST_RETRY = 3600.0
 RECONNECT = 30.0
+LOSES_ITS_NAME = 3
+"""Failures in a row after which it no longer counts that a peer was good."""
+
 ATTEMPT_SECONDS = 120.0
 """An attempt to connect of which nothing was heard for so long is over."""
 
@@ -30,24 +36,34 @@ SELVES_LIMIT = 64
 IDLE, DIALLING, CONNECTED = range(3)
 
 _SOURCE_RANK: Mapping[str, int] = {"lsd": 0, "tracker": 1, "manual": 1, "pex": 2, "dht": 2}
+_OTHER_RANK = 3
+
+
+class Rank(NamedTuple):
+    """The lowest is dialled first."""
+
+    failures: int
+    worthless: int
+    distance: Distance
+    source: int
+    against: int
 
 
 class _Candidate:
     """One address: `due` is when it may be dialled."""
 
-    __slots__ = ("due", "failures", "lot", "source", "state", "useful")
+    __slots__ = ("due", "failures", "seed", "source", "source_rank", "sources", "state", "worth")
 
-    def __init__(self, source: str, lot: float) -> None:
+    def __init__(self, source: str, due: float) -> None:
         self.source = source
-        self.lot = lot
+        self.sources = 0
+        self.source_rank = _OTHER_RANK
         self.state = IDLE
-        self.due = float("-inf")
+        self.due = due
         self.failures = 0
-        self.useful = False
-
-    def rank(self) -> tuple[int, bool, int, float]:
-        """The lowest is dialled first."""
-        return self.failures, not self.useful, _SOURCE_RANK.get(self.source, 3), self.lot
+        self.worth = 0
+        """0, or one more for each doubling of the rate that it was good for."""
+        self.seed = False
 
 
 class PeerPool:
@@ -55,24 +71,36 @@ class PeerPool:
 
     __slots__ = (
         "_banned",
+        "_bits",
         "_by_address",
         "_failing",
         "_hosts",
         "_idle",
         "_limit",
+        "_preferences",
+        "_queue",
+        "_ranked_at",
         "_rng",
+        "_seeding",
         "_selves",
     )
 
-    def __init__(self, rng: random.Random, limit: int = LIMIT) -> None:
+    def __init__(
+        self, rng: random.Random, limit: int = LIMIT, preferences: Preferences | None = None
+    ) -> None:
         self._rng = rng
         self._limit = limit
+        self._preferences = preferences or Preferences(rng)
+        self._ranked_at = self._preferences.version
+        self._queue = DialQueue(self._rank)
         self._by_address: dict[PeerAddress, _Candidate] = {}
+        self._bits: dict[str, int] = {}
         self._hosts: Counter[str] = Counter()
         self._failing: dict[PeerAddress, None] = {}
         self._idle: dict[str, dict[PeerAddress, None]] = {}
         self._banned: dict[str, None] = {}
         self._selves: dict[PeerAddress, None] = {}
+        self._seeding = False
 
     # -- addresses come and go ----------------------------------------------------------------
 
@@ -82,33 +110,36 @@ class PeerPool:
         One that a person names ("manual") is due at once, whatever became of it before.
         """
         known = self._by_address.get(address)
-        if known is not None and source == "manual" and known.state == IDLE:
-            known.due = min(known.due, now)
-            known.failures = 0
-        if known is not None or not self._acceptable(address):
+        if known is not None:
+            self._told_again(address, known, source, now)
+            return False
+        if not self._acceptable(address):
             return False
         if len(self._by_address) >= self._limit and not self._make_room(source):
             return False
-        self._insert(address, source)
+        self._insert(address, source, now)
         return True
+
+    def remember(self, address: PeerAddress, rate: float, now: float) -> bool:
+        """A peer that was good, at `rate` bytes per second, before we were restarted."""
+        new = self.add(address, "resume", now)
+        candidate = self._by_address.get(address)
+        if candidate is not None:
+            candidate.worth = max(candidate.worth, _worth(rate))
+            self._set_state(address, candidate.state, candidate.due)
+        return new
 
     def next_candidates(self, count: int, now: float) -> list[PeerAddress]:
         """Up to `count` addresses to dial now; they count as being dialled until heard of.
 
-        Never one that is connected, being dialled, banned or not due; those that failed least
-        come first, then those that proved useful, then by source, then by lot.
+        Never one that is connected, being dialled, banned or not due, nor a seed while we seed.
         """
-        if count <= 0:
-            return []
-        due = [
-            (candidate.rank(), address)
-            for address, candidate in self._by_address.items()
-            if candidate.due <= now and candidate.state != CONNECTED
-        ]
-        chosen = [address for _, address in heapq.nsmallest(count, due)]
+        if self._ranked_at != self._preferences.version:
+            self._ranked_at = self._preferences.version
+            self._queue.rank_again()
+        chosen = self._queue.take(count, now)
         for address in chosen:
-            self._set_state(address, DIALLING)
-            self._by_address[address].due = now + ATTEMPT_SECONDS
+            self._set_state(address, DIALLING, now + ATTEMPT_SECONDS)
         return chosen
 
     def connected(self, address: PeerAddress) -> None:
@@ -122,25 +153,47 @@ class PeerPool:
         if candidate is not None:
             wait = min(FIRST_RETRY * (1 << min(candidate.failures, 10)), LONGEST_RETRY)
             candidate.failures += 1
-            self._set_state(address, IDLE)
-            candidate.due = now + wait * self._rng.uniform(0.75, 1.25)
+            if candidate.failures >= LOSES_ITS_NAME:
+                candidate.worth = 0
+            self._set_state(address, IDLE, now + wait * self._rng.uniform(0.75, 1.25))
 
-    def closed(self, address: PeerAddress, now: float, *, useful: bool) -> None:
-        """A connection ended; a useful peer is tried again soon, another one waits."""
+    def closed(
+        self,
+        address: PeerAddress,
+        now: float,
+        *,
+        useful: bool,
+        rate: float = 0.0,
+        seed: bool = False,
+    ) -> None:
+        """A connection ended; a useful peer is tried again soon, another one waits.
+
+        `rate` is what it was good for, in bytes per second; `seed` says that it wants nothing.
+        """
+        if address in self._by_address or (useful and self._known(address)):
+            self._by_address[address].seed = seed
         if not useful:
             self.failed(address, now)
-        elif self._known(address):
+        elif address in self._by_address:
             candidate = self._by_address[address]
-            candidate.useful = True
+            candidate.worth = max(_worth(rate), 1)
             candidate.failures = 0
-            self._set_state(address, IDLE)
-            candidate.due = now + RECONNECT * self._rng.uniform(1.0, 2.0)
+            self._set_state(address, IDLE, now + RECONNECT * self._rng.uniform(1.0, 2.0))
 
     def forgive(self, now: float) -> None:
         """We hung up ourselves, and start again: nobody has to wait for that."""
-        for candidate in self._by_address.values():
-            if candidate.state == IDLE:
-                candidate.due = min(candidate.due, now)
+        for address, candidate in self._by_address.items():
+            if candidate.state == IDLE and candidate.due > now:
+                candidate.due = now
+                self._place(address, candidate)
+
+    def set_seeding(self, seeding: bool) -> None:
+        """Whether we want nothing any more: then seeds are of no use to us, nor we to them."""
+        if seeding != self._seeding:
+            self._seeding = seeding
+            for address, candidate in self._by_address.items():
+                if candidate.seed:
+                    self._place(address, candidate)
 
     def ban(self, host: str) -> None:
         """No address of this host is ever dialled or let in again."""
@@ -171,15 +224,24 @@ class PeerPool:
         candidate = self._by_address.get(address)
         return "incoming" if candidate is None else candidate.source
 
+    def sources_of(self, address: PeerAddress) -> frozenset[str]:
+        """All that told of the address."""
+        candidate = self._by_address.get(address)
+        told = 0 if candidate is None else candidate.sources
+        return frozenset(name for name, bit in self._bits.items() if told & bit)
+
     def source_counts(self) -> dict[str, int]:
-        """How many of the known addresses came from each source."""
-        return dict(Counter(candidate.source for candidate in self._by_address.values()))
+        """How many of the known addresses each source told of; one may count for several."""
+        masks = Counter(candidate.sources for candidate in self._by_address.values())
+        counts = {
+            name: sum(count for mask, count in masks.items() if mask & bit)
+            for name, bit in self._bits.items()
+        }
+        return {name: count for name, count in counts.items() if count}
 
     def next_due(self, now: float) -> float | None:
         """When the next candidate may be dialled, not before `now`; None when there is none."""
-        waiting = (c.due for c in self._by_address.values() if c.state != CONNECTED)
-        earliest = min(waiting, default=None)
-        return None if earliest is None else max(now, earliest)
+        return self._queue.next_due(now)
 
     def __len__(self) -> int:
         return len(self._by_address)
@@ -205,7 +267,7 @@ class PeerPool:
     def _known(self, address: PeerAddress) -> bool:
         """Whether it is a candidate, after making it one if there is room: it came by itself."""
         if address not in self._by_address:
-            return self.add(address, "incoming", 0.0)
+            return self.add(address, "incoming", float("-inf"))
         return True
 
     def _make_room(self, source: str) -> bool:
@@ -216,29 +278,73 @@ class PeerPool:
         largest = max(self._idle, key=lambda name: len(self._idle[name]), default=source)
         if largest == source or not self._idle[largest]:
             return False
-        self._remove(next(iter(self._idle[largest])))
+        idle = self._idle[largest]
+        plain = (address for address in idle if not self._by_address[address].worth)
+        self._remove(next(plain, next(iter(idle))))
         return True
 
-    def _insert(self, address: PeerAddress, source: str) -> None:
-        self._by_address[address] = _Candidate(source, self._rng.random())
+    def _insert(self, address: PeerAddress, source: str, now: float) -> None:
+        candidate = self._by_address[address] = _Candidate(source, now)
         self._hosts[address.host] += 1
-        self._idle.setdefault(source, {})[address] = None
+        self._note_source(candidate, source)
+        self._set_state(address, IDLE, now)
+
+    def _told_again(
+        self, address: PeerAddress, known: _Candidate, source: str, now: float
+    ) -> None:
+        better = self._note_source(known, source)
+        if source == "manual" and known.state == IDLE:
+            known.failures = 0
+            known.seed = False
+            self._set_state(address, IDLE, min(known.due, now))
+        elif better:
+            self._place(address, known)
+
+    def _note_source(self, candidate: _Candidate, source: str) -> bool:
+        """Whether the candidate is to be dialled sooner for it."""
+        candidate.sources |= self._bits.setdefault(source, 1 << len(self._bits))
+        rank = _SOURCE_RANK.get(source, _OTHER_RANK)
+        better = rank < candidate.source_rank
+        candidate.source_rank = min(rank, candidate.source_rank)
+        return better
 
     def _remove(self, address: PeerAddress) -> None:
         candidate = self._by_address.pop(address)
+        self._queue.remove(address)
         self._failing.pop(address, None)
         self._idle.get(candidate.source, {}).pop(address, None)
         self._hosts[address.host] -= 1
         if not self._hosts[address.host]:
             del self._hosts[address.host]
 
-    def _set_state(self, address: PeerAddress, state: int) -> None:
+    def _set_state(self, address: PeerAddress, state: int, due: float = 0.0) -> None:
         candidate = self._by_address[address]
         candidate.state = state
+        candidate.due = due
         idle = self._idle.setdefault(candidate.source, {})
         idle.pop(address, None)
         self._failing.pop(address, None)
         if state == IDLE:
             idle[address] = None
-            if candidate.failures:
+            if candidate.failures and not candidate.worth:
                 self._failing[address] = None
+        self._place(address, candidate)
+
+    # -- the order ----------------------------------------------------------------------------
+
+    def _place(self, address: PeerAddress, candidate: _Candidate) -> None:
+        if candidate.state == CONNECTED or (candidate.seed and self._seeding):
+            self._queue.remove(address)
+        else:
+            self._queue.put(address, candidate.due)
+
+    def _rank(self, address: PeerAddress) -> Rank:
+        candidate = self._by_address[address]
+        distance, against = self._preferences.of(address)
+        return Rank(
+            candidate.failures, -candidate.worth, distance, candidate.source_rank, against
+        )
+
+
+def _worth(rate: float) -> int:
+    return int(max(rate, 0.0)).bit_length()

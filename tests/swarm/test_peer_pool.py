@@ -11,7 +11,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.swarm import peer_pool
-from p2pd.swarm.peer_pool import ATTEMPT_SECONDS, FIRST_RETRY, LONGEST_RETRY, PER_HOST, PeerPool
+from p2pd.swarm.peer_pool import (
+    ATTEMPT_SECONDS,
+    FIRST_RETRY,
+    LONGEST_RETRY,
+    LOSES_ITS_NAME,
+    PER_HOST,
+    PeerPool,
+)
+from p2pd.swarm.preference import Preferences
 
 
 def address(number: int, port: int = 6881) -> PeerAddress:
@@ -204,7 +212,9 @@ class PoolMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pool = make_pool(limit=6)
+        self.preferences = Preferences(random.Random(2))
+        self.pool = PeerPool(random.Random(1), limit=6, preferences=self.preferences)
+        self.seeding = False
         self.now = 0.0
         self.connected: set[PeerAddress] = set()
 
@@ -213,11 +223,49 @@ class PoolMachine(RuleBasedStateMachine):
         known = address(number) in self.pool
         assert not (self.pool.add(address(number), source, self.now) and known)
 
+    @rule(number=numbers, rate=st.sampled_from([0.0, 100.0, 1e6]))
+    def remember(self, number: int, rate: float) -> None:
+        known = address(number) in self.pool
+        assert not (self.pool.remember(address(number), rate, self.now) and known)
+
+    @rule(number=numbers)
+    def name(self, number: int) -> None:
+        self.pool.add(address(number), "manual", self.now)
+
+    @rule(seeding=st.booleans())
+    def seed(self, seeding: bool) -> None:
+        self.seeding = seeding
+        self.pool.set_seeding(seeding)
+
+    @rule()
+    def forgive(self) -> None:
+        self.pool.forgive(self.now)
+
+    @rule(by=st.integers(1, 9), ours=st.sampled_from(["10.0.0.200", "10.9.9.9"]))
+    def move(self, by: int, ours: str) -> None:
+        self.preferences.own.told(ours, f"10.7.7.{by}")
+
+    def due(self) -> list[PeerAddress]:
+        """Who may be dialled, by a look at all of them."""
+        known = self.pool._by_address
+        return [one for one in self.waiting() if known[one].due <= self.now]
+
+    def waiting(self) -> list[PeerAddress]:
+        return [
+            one
+            for one, candidate in self.pool._by_address.items()
+            if one not in self.connected and not (candidate.seed and self.seeding)
+        ]
+
     @rule(count=st.integers(0, 5), wait=st.sampled_from([0.0, 50.0, 5000.0]))
     def dial(self, count: int, wait: float) -> None:
         self.now += wait
+        due = self.due()
+        best = sorted(self.pool._rank(one) for one in due)[:count]
+        ranks = {one: self.pool._rank(one) for one in due}
         chosen = self.pool.next_candidates(count, self.now)
         assert len(set(chosen)) == len(chosen) <= count
+        assert [ranks[one] for one in chosen] == best
         assert not set(chosen) & self.connected
         assert not any(self.pool.is_banned(one.host) for one in chosen)
 
@@ -227,9 +275,9 @@ class PoolMachine(RuleBasedStateMachine):
         if address(number) in self.pool:
             self.connected.add(address(number))
 
-    @rule(number=numbers, useful=st.booleans())
-    def close(self, number: int, useful: bool) -> None:
-        self.pool.closed(address(number), self.now, useful=useful)
+    @rule(number=numbers, useful=st.booleans(), seed=st.booleans())
+    def close(self, number: int, useful: bool, seed: bool) -> None:
+        self.pool.closed(address(number), self.now, useful=useful, rate=50.0, seed=seed)
         self.connected.discard(address(number))
 
     @rule(number=numbers)
@@ -250,8 +298,15 @@ class PoolMachine(RuleBasedStateMachine):
         assert sum(self.pool._hosts.values()) == len(known)
         idle = {one for waiting in self.pool._idle.values() for one in waiting}
         assert idle <= set(known)
-        assert set(self.pool._failing) == {one for one in idle if known[one].failures}
-        assert sum(self.pool.source_counts().values()) == len(known)
+        failing = {one for one in idle if known[one].failures and not known[one].worth}
+        assert set(self.pool._failing) == failing
+        assert sum(self.pool.source_counts().values()) == sum(
+            len(self.pool.sources_of(one)) for one in known
+        )
+        assert all(self.pool.source_of(one) in self.pool.sources_of(one) for one in known)
+        assert set(self.pool._queue._tickets) == set(self.waiting())
+        dues = [max(known[one].due, self.now) for one in self.waiting()]
+        assert self.pool.next_due(self.now) == min(dues, default=None)
 
 
 PoolMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
@@ -270,3 +325,95 @@ def test_what_a_person_names_again_is_due_at_once() -> None:
     assert pool.next_candidates(1, 1.0) == [address]
     assert not pool.add(address, "manual", 1.0)
     assert pool.next_candidates(1, 1.0) == [], "it is being dialled already"
+
+
+def dialled_in_turn(pool: PeerPool, now: float = 1000.0) -> list[PeerAddress]:
+    return [found[0] for _ in range(len(pool)) if (found := pool.next_candidates(1, now))]
+
+
+def test_an_address_keeps_every_source_that_told_of_it() -> None:
+    pool = make_pool()
+    pool.add(address(1), "dht", 0.0)
+    pool.add(address(1), "tracker", 0.0)
+    pool.add(address(2), "dht", 0.0)
+    assert pool.source_of(address(1)) == "dht"
+    assert pool.sources_of(address(1)) == {"dht", "tracker"}
+    assert pool.source_counts() == {"dht": 2, "tracker": 1}
+    assert pool.next_candidates(1, 0.0) == [address(1)], "a tracker's word counts for more"
+    assert pool.sources_of(address(9)) == frozenset()
+
+
+def test_those_that_were_best_come_first() -> None:
+    pool = make_pool()
+    for number in range(6):
+        pool.add(address(number), "lsd", 0.0)
+    pool.remember(address(4), 500_000.0, 0.0)
+    pool.remember(address(9), 2_000_000.0, 0.0)
+    pool.connected(address(2))
+    pool.closed(address(2), 0.0, useful=True, rate=10.0)
+    assert dialled_in_turn(pool)[:3] == [address(9), address(4), address(2)]
+    assert pool.source_of(address(9)) == "resume"
+
+
+def test_a_good_name_is_lost_after_some_failures() -> None:
+    pool, now = make_pool(), 0.0
+    pool.remember(address(1), 1e6, now)
+    for _ in range(LOSES_ITS_NAME):
+        now += 1e5
+        assert pool.next_candidates(1, now) == [address(1)]
+        pool.failed(address(1), now)
+    pool.add(address(2), "manual", now)
+    pool.add(address(1), "manual", now)
+    pool.remember(address(2), 1.0, now)
+    assert dialled_in_turn(pool, now) == [address(2), address(1)]
+
+
+def test_a_good_peer_does_not_make_room_while_others_can() -> None:
+    pool = make_pool(limit=3)
+    pool.remember(address(1), 1e6, 0.0)
+    pool.add(address(2), "resume", 0.0)
+    pool.add(address(3), "tracker", 0.0)
+    pool.failed(address(1), 0.0)
+    assert pool.add(address(4), "dht", 0.0)
+    assert address(1) in pool
+    assert address(2) not in pool
+
+
+def test_near_addresses_are_dialled_first() -> None:
+    preferences = Preferences(random.Random(1), lambda host: "DE" if host < "5" else "US")
+    pool = PeerPool(random.Random(1), preferences=preferences)
+    near, land, far = (PeerAddress(host, 1) for host in ("91.1.2.9", "4.1.1.1", "8.1.1.1"))
+    for one in (far, land, near):
+        pool.add(one, "tracker", 0.0)
+    assert pool.next_candidates(1, 0.0)
+    for teller in ("8.8.8.8", "9.9.9.9"):
+        preferences.own.told("91.1.2.3", teller)
+    assert dialled_in_turn(pool) == [near, far, land], "91 is in the US here"
+
+
+def test_among_equals_the_canonical_priority_decides() -> None:
+    preferences = Preferences(random.Random(1))
+    pool = PeerPool(random.Random(1), preferences=preferences)
+    for number in range(40):
+        pool.add(PeerAddress(f"8.{number}.1.1", 1), "tracker", 0.0)
+    priorities = [preferences.priority(one) for one in pool.next_candidates(40, 0.0)]
+    assert priorities == sorted(priorities, reverse=True)
+
+
+def test_seeds_are_not_dialled_while_we_seed() -> None:
+    pool = make_pool()
+    for number in (1, 2):
+        pool.add(address(number), "tracker", 0.0)
+        pool.connected(address(number))
+        pool.closed(address(number), 0.0, useful=True, seed=number == 1)
+    pool.set_seeding(True)
+    assert dialled_in_turn(pool) == [address(2)]
+    assert pool.next_candidates(1, 1e9) == [address(2)]
+    pool.set_seeding(False)
+    assert pool.next_candidates(9, 1e9) == [address(1)]
+    pool.set_seeding(True)
+    pool.failed(address(1), 0.0)
+    assert pool.next_due(1e9) is not None
+    assert pool.next_candidates(9, 2e9) == [address(2)]
+    pool.add(address(1), "manual", 0.0)
+    assert pool.next_due(1e9) == 1e9
