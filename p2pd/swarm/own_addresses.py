@@ -33,8 +33,8 @@ class OwnAddresses:
 
     def __init__(self) -> None:
         self.version = 0
-        self._votes: dict[Side, OrderedDict[bytes, str]] = {}
-        self._believed: dict[Side, str] = {}
+        self._votes: dict[Side, OrderedDict[bytes, IpAddress]] = {}
+        self._believed: dict[Side, IpAddress] = {}
 
     def told(self, ours: str, by: str) -> None:
         """The peer or tracker at `by` sees us as `ours`. What cannot be is ignored."""
@@ -47,7 +47,7 @@ class OwnAddresses:
             return
         votes = self._votes.setdefault(side, OrderedDict())
         network = teller.packed[: 2 if side.version == 4 else 4] if side.public else teller.packed
-        votes[network] = str(seen)
+        votes[network] = seen
         votes.move_to_end(network)
         if len(votes) > VOTERS:
             votes.popitem(last=False)
@@ -60,18 +60,18 @@ class OwnAddresses:
             self._believed[side] = winner
             self.version += 1
 
-    def seen_by(self, side: Side) -> str | None:
+    def seen_by(self, side: Side) -> IpAddress | None:
         """Our address as that side sees it; None while that is not sure."""
         return self._believed.get(side)
 
-    def all(self) -> tuple[str, ...]:
+    def all(self) -> tuple[IpAddress, ...]:
         """Every address that is believed to be ours."""
         return tuple(self._believed.values())
 
 
 def side_of(address: IpAddress) -> Side:
     """The side that an address is on."""
-    return Side(address.version, address.is_global)
+    return Side(address.version, not address.is_private)
 
 
 def _possible(address: IpAddress) -> bool:

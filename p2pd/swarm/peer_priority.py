@@ -24,6 +24,7 @@ def _table() -> tuple[int, ...]:
 
 
 _TABLE = _table()
+_EVERY_SECOND_BIT = bytes(byte & 0x55 for byte in range(256))
 
 
 def crc32c(data: bytes) -> int:
@@ -47,12 +48,14 @@ def canonical_priority(one: PeerAddress, other: PeerAddress) -> int:
     a, b = ipaddress.ip_address(one.host).packed, ipaddress.ip_address(other.host).packed
     if len(a) != len(b):
         raise ValueError(f"{one.host} and {other.host} are of two families")
+    return priority_of_hosts(a, b)
+
+
+def priority_of_hosts(a: bytes, b: bytes) -> int:
+    """The same of two different IP addresses of one family, as bytes."""
     whole = 2 if len(a) == 4 else 6
-    common = next(at for at, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
-    if common >= whole:
-        whole = common + 1
-    return crc32c(b"".join(sorted((_masked(a, whole), _masked(b, whole)))))
-
-
-def _masked(packed: bytes, whole: int) -> bytes:
-    return packed[:whole] + bytes(byte & 0x55 for byte in packed[whole:])
+    if a[:whole] == b[:whole]:
+        whole = 1 + next(at for at, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
+    a = a[:whole] + a[whole:].translate(_EVERY_SECOND_BIT)
+    b = b[:whole] + b[whole:].translate(_EVERY_SECOND_BIT)
+    return crc32c(a + b if a < b else b + a)

@@ -13,7 +13,7 @@ from typing import Callable, NamedTuple
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.swarm.own_addresses import IpAddress, OwnAddresses, Side, side_of
-from p2pd.swarm.peer_priority import canonical_priority
+from p2pd.swarm.peer_priority import canonical_priority, priority_of_hosts
 
 CountryOf = Callable[[str], str]
 """The country of an IP address, two letters; empty when it is not known. Must not block."""
@@ -50,9 +50,9 @@ class Preferences:
 
     def __init__(self, rng: random.Random, country_of: CountryOf = no_country) -> None:
         self.own = OwnAddresses()
-        self._made_up = {
-            4: str(ipaddress.IPv4Address(rng.getrandbits(32))),
-            6: str(ipaddress.IPv6Address(rng.getrandbits(128))),
+        self._made_up: dict[int, IpAddress] = {
+            4: ipaddress.IPv4Address(rng.getrandbits(32)),
+            6: ipaddress.IPv6Address(rng.getrandbits(128)),
         }
         self.country_of = country_of
         self.port = 0
@@ -68,15 +68,18 @@ class Preferences:
         """The preference of an address. Raises ValueError for what is no IP address."""
         ip = ipaddress.ip_address(address.host)
         side = side_of(ip)
-        return Preference(self._distance(ip, side), -self._priority(address, side))
+        return Preference(self._distance(ip, side), -self._priority(ip, address, side))
 
     def priority(self, address: PeerAddress) -> int:
         """The canonical priority between us and the address; higher is better."""
-        return self._priority(address, side_of(ipaddress.ip_address(address.host)))
+        ip = ipaddress.ip_address(address.host)
+        return self._priority(ip, address, side_of(ip))
 
-    def _priority(self, address: PeerAddress, side: Side) -> int:
+    def _priority(self, ip: IpAddress, address: PeerAddress, side: Side) -> int:
         ours = self.own.seen_by(side) or self._made_up[side.version]
-        return canonical_priority(PeerAddress(ours, self.port), address)
+        if ours == ip:
+            return canonical_priority(PeerAddress(str(ours), self.port), address)
+        return priority_of_hosts(ours.packed, ip.packed)
 
     def _distance(self, ip: IpAddress, side: Side) -> Distance:
         if self._on_our_network(ip, side):
@@ -91,11 +94,11 @@ class Preferences:
         if ours is None:
             return ip.is_private
         common = SUBNET_BYTES[side.version]
-        return ip.packed[:common] == ipaddress.ip_address(ours).packed[:common]
+        return ip.packed[:common] == ours.packed[:common]
 
     def _ours(self) -> frozenset[str]:
         if self._countries_at != self.own.version:
             self._countries_at = self.own.version
-            found = (self.country_of(ours) for ours in self.own.all())
+            found = (self.country_of(str(ours)) for ours in self.own.all())
             self._countries = frozenset(country for country in found if country)
         return self._countries

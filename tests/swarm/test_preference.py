@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import random
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ def placed(*ours: str) -> Preferences:
     """A session that knows where it is."""
     preferences = Preferences(random.Random(1), country_of)
     for address in ours:
-        kind = ipaddress.ip_address(address)
+        kind = ip_address(address)
         tellers = ("10.1.0.1", "10.2.0.1") if kind.is_private else ("8.8.8.8", "9.9.9.9")
         for teller in ("2600::1", "2a00::1") if kind.version == 6 else tellers:
             preferences.own.told(address, teller)
@@ -39,8 +39,8 @@ def test_an_address_is_believed_when_two_networks_tell_it() -> None:
     own.told("91.1.2.3", "8.8.4.4")
     assert own.seen_by(PUBLIC4) is None, "these two are of one network"
     own.told("91.1.2.3", "9.9.9.9")
-    assert own.seen_by(PUBLIC4) == "91.1.2.3"
-    assert (own.all(), own.version) == (("91.1.2.3",), 1)
+    assert own.seen_by(PUBLIC4) == ip_address("91.1.2.3")
+    assert (own.all(), own.version) == ((ip_address("91.1.2.3"),), 1)
 
 
 def test_a_liar_is_outvoted_and_a_tie_changes_nothing() -> None:
@@ -49,18 +49,18 @@ def test_a_liar_is_outvoted_and_a_tie_changes_nothing() -> None:
         own.told("91.1.2.3", teller)
     for teller in ("5.5.5.5", "6.6.6.6", "7.7.7.7"):
         own.told("66.6.6.6", teller)
-    assert own.seen_by(PUBLIC4) == "91.1.2.3"
+    assert own.seen_by(PUBLIC4) == ip_address("91.1.2.3")
     own.told("66.6.6.6", "8.8.8.8")
-    assert own.seen_by(PUBLIC4) == "66.6.6.6", "our address may change"
+    assert own.seen_by(PUBLIC4) == ip_address("66.6.6.6"), "our address may change"
     assert own.version == 2
 
 
 def test_each_side_sees_us_at_its_own_address() -> None:
     preferences = placed("91.1.2.3", "10.1.2.3", "2a01::7")
     own = preferences.own
-    assert own.seen_by(PUBLIC4) == "91.1.2.3"
-    assert own.seen_by(PRIVATE4) == "10.1.2.3"
-    assert own.seen_by(PUBLIC6) == "2a01::7"
+    assert own.seen_by(PUBLIC4) == ip_address("91.1.2.3")
+    assert own.seen_by(PRIVATE4) == ip_address("10.1.2.3")
+    assert own.seen_by(PUBLIC6) == ip_address("2a01::7")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_old_votes_make_room() -> None:
     own = OwnAddresses()
     for number in range(2 * VOTERS):
         own.told(f"91.1.2.{number // VOTERS}", f"8.{number}.0.1")
-    assert own.seen_by(PUBLIC4) == "91.1.2.1"
+    assert own.seen_by(PUBLIC4) == ip_address("91.1.2.1")
     assert len(own._votes[PUBLIC4]) == VOTERS
 
 
