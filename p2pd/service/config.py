@@ -121,7 +121,11 @@ class StorageSection:
     cache_mib: int = key(
         32, whole(0, 65_536), "MiB of blocks read from slow disks, kept for other peers; 0 is none."
     )
-    threads: int = key(4, whole(1, 64), "Threads that read, write and hash.")
+    threads: int = key(
+        4,
+        whole(1, 64),
+        "Threads that wait for disks; as many, or one a core, hash and store pieces.",
+    )
     checks_per_device: int = key(
         1, whole(1, 64), "Torrents whose data is checked at one time on one disk."
     )

@@ -7,7 +7,7 @@ against the session's one memory budget until they are on disk or thrown away.
 
 from __future__ import annotations
 
-from typing import Collection, Container, Hashable, Iterable, Protocol, Sequence
+from typing import Collection, Container, Hashable, Iterable, Mapping, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -22,6 +22,9 @@ from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 from p2pd.swarm.piece_picker import BlockOutcome, PiecePicker
+
+TOGETHER_BYTES = 1024 * 1024
+"""Whole pieces that one thread takes at once: handing over costs as much as hashing 16 KiB."""
 
 
 class PiecesListener(Protocol):
@@ -98,6 +101,7 @@ class TorrentPieces:
         """
         keys = [(piece, begin, len(data)) for piece, begin, data in blocks]
         outcomes = self.picker.blocks_received(peer, keys)
+        whole: list[int] = []
         current = -1
         for outcome, (piece, begin, data) in zip(outcomes, blocks, strict=True):
             if not outcome[0]:
@@ -106,8 +110,8 @@ class TorrentPieces:
                 buffer, current = self._buffer_of(piece), piece
             buffer[begin : begin + len(data)] = data
             if outcome[1]:
-                self._store(piece, self._buffers.pop(piece))
-                current = -1
+                whole.append(piece)
+        self._store(whole)
         return outcomes
 
     def places(
@@ -129,9 +133,9 @@ class TorrentPieces:
     def landed(self, peer: Hashable, blocks: Sequence[tuple[int, int, int]]) -> None:
         """These blocks are in their places."""
         outcomes = self.picker.blocks_received(peer, blocks)
-        for outcome, block in zip(outcomes, blocks, strict=True):
-            if outcome[1]:
-                self._store(block[0], self._buffers.pop(block[0]))
+        self._store(
+            [block[0] for outcome, block in zip(outcomes, blocks, strict=True) if outcome[1]]
+        )
 
     def outstanding(self, peer: Hashable) -> int:
         """How many requests wait at this peer."""
@@ -187,50 +191,62 @@ class TorrentPieces:
         self.abandon_open()
         self._closed = True
 
-    def _store(self, piece: int, buffer: bytearray) -> None:
-        self._being_stored.add(piece)
-        self._budget.backlog.add(len(buffer))
-        job = self._disk.run("write", self._verify_and_write, piece, buffer)
-        job.addCallbacks(
-            self._stored,
-            self._not_stored,
-            callbackArgs=(piece, buffer),
-            errbackArgs=(piece, buffer),
-        )
+    def _store(self, whole: Sequence[int]) -> None:
+        """Verify and write pieces that came in one wake-up, small ones together."""
+        together = max(1, TOGETHER_BYTES // self.layout.piece_length)
+        for first in range(0, len(whole), together):
+            batch = {piece: self._buffers.pop(piece) for piece in whole[first : first + together]}
+            self._being_stored.update(batch)
+            self._budget.backlog.add(sum(map(len, batch.values())))
+            job = self._disk.run("store", self._verify_and_write, batch)
+            job.addCallbacks(
+                self._stored, self._not_stored, callbackArgs=(batch,), errbackArgs=(batch,)
+            )
 
-    def _verify_and_write(self, piece: int, buffer: bytearray) -> bool:
-        """In a worker thread: whether the piece is right; if so it is on disk."""
-        if not self._verifier.verify(piece, buffer):
-            return False
-        self._storage.write_piece(piece, buffer)
+    def _verify_and_write(self, batch: Mapping[int, bytearray]) -> list[bool | StorageError]:
+        """In a worker thread: of each piece, whether it is right; if so it is on disk."""
+        return [self._verify_and_write_one(piece, buffer) for piece, buffer in batch.items()]
+
+    def _verify_and_write_one(self, piece: int, buffer: bytearray) -> bool | StorageError:
+        try:
+            if not self._verifier.verify(piece, buffer):
+                return False
+            self._storage.write_piece(piece, buffer)
+        except StorageError as problem:
+            return problem
         return True
 
-    def _stored(self, right: bool, piece: int, buffer: bytearray) -> None:
-        self._being_stored.discard(piece)
-        self._budget.buffers.give(buffer)
-        self._budget.backlog.remove(len(buffer))
-        contributors = self.picker.contributors(piece)
-        if right:
-            self.picker.piece_passed(piece)
-        else:
-            self.picker.piece_failed(piece)
-        self._release(piece)
-        if not self._closed:
-            heard = self._listener.piece_stored if right else self._listener.piece_failed
-            heard(piece, contributors)
+    def _not_stored(self, failure: Failure, batch: Mapping[int, bytearray]) -> None:
+        """Something nobody thought of: as if the disk had refused each of them."""
+        problem = StorageError(f"pieces {sorted(batch)} could not be stored: {failure.value}")
+        self._stored([problem] * len(batch), batch)
+
+    def _stored(
+        self, outcomes: Sequence[bool | StorageError], batch: Mapping[int, bytearray]
+    ) -> None:
+        for (piece, buffer), outcome in zip(batch.items(), outcomes, strict=True):
+            self._being_stored.discard(piece)
+            self._budget.buffers.give(buffer)
+            self._budget.backlog.remove(len(buffer))
+            contributors = self.picker.contributors(piece)
+            if outcome is True:
+                self.picker.piece_passed(piece)
+            else:
+                self.picker.piece_failed(piece)
+            self._release(piece)
+            if not self._closed:
+                self._tell(piece, outcome, contributors)
         self._tell_if_all_stored()
 
-    def _not_stored(self, failure: Failure, piece: int, buffer: bytearray) -> None:
-        self._being_stored.discard(piece)
-        self._budget.backlog.remove(len(buffer))
-        self.picker.piece_failed(piece)
-        self._release(piece)
-        problem = failure.value
-        if not isinstance(problem, StorageError):
-            problem = StorageError(f"piece {piece} could not be stored: {problem}")
-        if not self._closed:
-            self._listener.storage_failed(problem)
-        self._tell_if_all_stored()
+    def _tell(
+        self, piece: int, outcome: bool | StorageError, contributors: Collection[Hashable]
+    ) -> None:
+        if outcome is True:
+            self._listener.piece_stored(piece, contributors)
+        elif outcome is False:
+            self._listener.piece_failed(piece, contributors)
+        else:
+            self._listener.storage_failed(outcome)
 
     def _tell_if_all_stored(self) -> None:
         if not self._being_stored:

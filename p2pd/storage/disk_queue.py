@@ -1,15 +1,20 @@
 """Disk and hash work in worker threads, with results brought back in batches.
 
 Waking a thread, and the reactor from a thread, costs system calls and changes of hands of the
-interpreter lock, at the very moment when the reactor is busiest. So the writes of one turn of the
-reactor go to a thread together, and only what a peer waits for (a read) wakes the reactor. Results
-of writes are looked for every few milliseconds while there are any on their way; when the disk is
-slower than that, the thread wakes the reactor after all and nothing is looked for in vain. Checks
-have a thread of their own, so that a re-check of a terabyte delays neither reading nor writing.
+interpreter lock, at the very moment when the reactor is busiest. So the pieces of one turn of the
+reactor go to a thread together, and only what somebody waits for (a read) wakes the reactor. That
+pieces are stored is looked for every few milliseconds while there are any on their way; when the
+disk is slower than that, the thread wakes the reactor after all and nothing is looked for in vain.
+
+There are three kinds of threads. Those that store pieces hash, and so need cores more than the
+disk: there are no more of them than cores, and they let the reactor's thread go first. Those that
+read and write otherwise mostly wait for the disk, and may be many. Checks have a thread of their
+own, so that a re-check of a terabyte delays neither.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -25,8 +30,14 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.003
 """Between two looks for finished writes: at 1 GB/s a dozen pieces of 256 KiB come at once."""
 
-WRITES_TOGETHER = 4
-"""Writes of one turn that one thread does: more of them keep more threads busy."""
+STORED_TOGETHER = 4
+"""Jobs of one turn that one thread does: more of them keep more threads busy."""
+
+STORING_NICENESS = 10
+"""Added to the niceness of the storing threads.
+
+The reactor's thread has to run at once when bytes arrive, or the peer that sends them waits, too.
+"""
 
 
 class _Job(NamedTuple):
@@ -55,11 +66,14 @@ class DiskQueue:
     """Threads for blocking work. `run` is called in the reactor's thread only."""
 
     def __init__(self, reactor: ThreadHost, threads: int = 2) -> None:
+        """`threads` wait for the disk at the same time; as many, or one a core, store pieces."""
         self._reactor = reactor
         self._thread_count = threads
+        self._storing_count = min(threads, len(os.sched_getaffinity(0)))
         self._jobs: _Jobs = SimpleQueue()
+        self._storing: _Jobs = SimpleQueue()
         self._checks: _Jobs = SimpleQueue()
-        self._writes: list[_Job] = []
+        self._to_store: list[_Job] = []
         self._threads: list[threading.Thread] = []
         self._finished: deque[tuple[Deferred[Any], Any]] = deque()
         self._lock = threading.Lock()
@@ -69,8 +83,9 @@ class DiskQueue:
         self.pending = 0
 
     def run(self, kind: str, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Run `job(*args)` in a thread; `kind` is "read", "write" or "check".
+        """Run `job(*args)` in a thread; `kind` is "read", "write", "check" or "store".
 
+        "store" is for pieces: what is to be stored in one turn goes together, nobody waits for it.
         The Deferred fires in the reactor's thread, with the result or with what was raised.
         """
         result: Deferred[T] = Deferred()
@@ -81,10 +96,10 @@ class DiskQueue:
             self._start()
         self.pending += 1
         work = _Job(result, job, args)
-        if kind == "write":
-            if not self._writes:
-                self._reactor.callLater(0, self._send_writes)
-            self._writes.append(work)
+        if kind == "store":
+            if not self._to_store:
+                self._reactor.callLater(0, self._store)
+            self._to_store.append(work)
         else:
             (self._checks if kind == "check" else self._jobs).put(((work,), True))
         return result
@@ -96,11 +111,10 @@ class DiskQueue:
         left behind, and dies with the process.
         """
         self._stopped = True
-        self._send_writes()
+        self._store()
         deadline = time.monotonic() + patience
-        for _ in range(self._thread_count):
-            self._jobs.put(None)
-        self._checks.put(None)
+        for queue in self._queues():
+            queue.put(None)
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._threads.clear()
@@ -108,23 +122,29 @@ class DiskQueue:
             self._looking.cancel()
             self._wake_from_now_on()
 
+    def _queues(self) -> list[_Jobs]:
+        """For each thread, where its jobs come from."""
+        storing = [self._storing] * self._storing_count
+        return [self._jobs] * self._thread_count + storing + [self._checks]
+
     def _start(self) -> None:
-        queues = [self._jobs] * self._thread_count + [self._checks]
-        for number, queue in enumerate(queues):
+        for number, queue in enumerate(self._queues()):
             thread = threading.Thread(
                 target=self._work, args=(queue,), name=f"p2pd-disk-{number}", daemon=True
             )
             self._threads.append(thread)
             thread.start()
 
-    def _send_writes(self) -> None:
-        writes, self._writes = self._writes, []
-        for first in range(0, len(writes), WRITES_TOGETHER):
-            self._jobs.put((writes[first : first + WRITES_TOGETHER], False))
-        if writes and self._looking is None:
+    def _store(self) -> None:
+        jobs, self._to_store = self._to_store, []
+        for first in range(0, len(jobs), STORED_TOGETHER):
+            self._storing.put((jobs[first : first + STORED_TOGETHER], False))
+        if jobs and self._looking is None:
             self._looking = self._reactor.callLater(LOOK_SECONDS, self._look)
 
     def _work(self, queue: _Jobs) -> None:
+        if queue is self._storing:
+            os.nice(STORING_NICENESS)  # of this thread alone, on Linux
         while (taken := queue.get()) is not None:
             jobs, urgent = taken
             done = []

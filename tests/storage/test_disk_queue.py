@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from queue import Queue
 from typing import Any, Callable
@@ -9,7 +10,7 @@ from typing import Any, Callable
 import pytest
 from twisted.internet.task import Clock
 
-from p2pd.storage.disk_queue import LOOK_SECONDS, WRITES_TOGETHER, DiskQueue
+from p2pd.storage.disk_queue import LOOK_SECONDS, STORED_TOGETHER, STORING_NICENESS, DiskQueue
 
 
 class FakeReactor(Clock):
@@ -76,12 +77,34 @@ def test_a_long_check_does_not_delay_reads() -> None:
     queue.stop()
 
 
+def test_storing_threads_let_the_others_go_first_and_reads_do_not_wait_for_them() -> None:
+    reactor = FakeReactor()
+    queue = DiskQueue(reactor, 1)
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    release = threading.Event()
+    got: dict[str, int] = {}
+    queue.run("store", lambda: release.wait() and niceness()).addCallback(
+        lambda value: got.update(store=value)
+    )
+    reactor.advance(0)
+    queue.run("read", niceness).addCallback(lambda value: got.update(read=value))
+    reactor.turn()
+    assert got == {"read": niceness()}
+    release.set()
+    queue.stop()
+    reactor.turn()
+    assert got["store"] == min(niceness() + STORING_NICENESS, 19)
+
+
 def test_stopping_finishes_what_is_queued_and_refuses_more() -> None:
     reactor = FakeReactor()
     queue = DiskQueue(reactor, 1)
     done: list[int] = []
     for number in range(20):
-        queue.run("write", done.append, number)
+        queue.run("store", done.append, number)
     queue.stop()
     assert done == list(range(20))
     refused: list[object] = []
@@ -89,45 +112,54 @@ def test_stopping_finishes_what_is_queued_and_refuses_more() -> None:
     assert refused == [RuntimeError]
 
 
-def test_finished_writes_are_looked_for_and_wake_nobody() -> None:
+def test_stored_pieces_are_looked_for_and_wake_nobody() -> None:
     reactor = FakeReactor()
     queue = DiskQueue(reactor, 1)
     got: list[int] = []
     for number in range(50):
-        queue.run("write", lambda n=number: n).addCallback(got.append)
+        queue.run("store", lambda n=number: n).addCallback(got.append)
     reactor.advance(0)
-    # A read is queued behind them, so when it is here they are done.
-    queue.run("read", lambda: -1).addCallback(got.append)
-    reactor.turn()
-    assert got == [*range(50), -1], "a result that wakes the reactor brings the others along"
-    queue.run("write", lambda: 50).addCallback(got.append)
     queue.stop()
     assert reactor.from_threads.qsize() == 1, "nobody looks any more once it is stopped"
     reactor.turn()
-    assert got[-1] == 50
+    assert got == [*range(50)]
 
 
-def test_the_writes_of_a_turn_are_shared_among_the_threads() -> None:
+def test_a_result_that_wakes_the_reactor_brings_the_others_along() -> None:
+    reactor = FakeReactor()
+    queue = DiskQueue(reactor, 1)
+    got: list[str] = []
+    queue.run("store", lambda: "store").addCallback(got.append)
+    reactor.advance(0)
+    queue.run("write", lambda: "write").addCallback(got.append)
+    queue.stop()
+    reactor.turn()
+    assert sorted(got) == ["store", "write"]
+    assert reactor.from_threads.empty()
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="as many threads as cores store")
+def test_what_is_stored_in_a_turn_is_shared_among_the_threads() -> None:
     reactor = FakeReactor()
     queue = DiskQueue(reactor, 2)
     both = threading.Barrier(2, timeout=5)
     got: list[object] = []
-    for number in range(2 * WRITES_TOGETHER):
-        first = number % WRITES_TOGETHER == 0
-        queue.run("write", both.wait if first else bool).addCallback(got.append)
+    for number in range(2 * STORED_TOGETHER):
+        first = number % STORED_TOGETHER == 0
+        queue.run("store", both.wait if first else bool).addCallback(got.append)
     reactor.advance(0)
     queue.stop()
     reactor.turn()
-    assert len(got) == 2 * WRITES_TOGETHER
+    assert len(got) == 2 * STORED_TOGETHER
     assert not both.broken, "two threads were at it at the same time"
 
 
-def test_a_write_slower_than_the_look_wakes_the_reactor() -> None:
+def test_storing_slower_than_the_look_wakes_the_reactor() -> None:
     reactor = FakeReactor()
     queue = DiskQueue(reactor, 1)
     release = threading.Event()
     got: list[object] = []
-    queue.run("write", release.wait).addCallback(got.append)
+    queue.run("store", release.wait).addCallback(got.append)
     reactor.advance(0)
     reactor.advance(LOOK_SECONDS)
     assert not got
@@ -143,9 +175,9 @@ def test_looking_goes_on_while_results_come_and_ends_with_the_last() -> None:
     queue = DiskQueue(reactor, 2)
     release = threading.Event()
     got: list[object] = []
-    queue.run("write", bool).addCallback(got.append)
+    queue.run("store", bool).addCallback(got.append)
     reactor.advance(0)
-    queue.run("write", release.wait).addCallback(got.append)
+    queue.run("store", release.wait).addCallback(got.append)
     reactor.advance(0)
 
     def until(count: int) -> None:
