@@ -156,6 +156,7 @@ class PeerUpload:
 
     def serve(self) -> None:
         """Read and send, as far as the socket takes it; called when requests or room came."""
+        self._take_back()
         if not self.queue or self._closed:
             return
         ahead = self._ahead()
@@ -197,17 +198,24 @@ class PeerUpload:
         return _Run(requests, size)
 
     def _send_now(self, run: _Run) -> bool:
-        """Send what needs no disk; nothing was pending, so what was lent is free again."""
+        """Send what needs no disk, in a buffer that is lent until the socket took it."""
         spare = self._peer.spare_buffers()
-        if self._lent is not None:
-            spare.give(self._lent)
-        self._lent = buffer = spare.take(max(RUN_BYTES, run.size))
+        buffer = spare.take(max(RUN_BYTES, run.size))
         blocks = self._peer.read_blocks_now(run.requests, memoryview(buffer))
         if blocks is None:
+            spare.give(buffer)
             return False
         run.blocks = blocks
+        self._lent = buffer
         self._send(run)
+        self._take_back()
         return True
+
+    def _take_back(self) -> None:
+        """A peer that has what it asked for holds no buffer: there may be a thousand."""
+        if self._lent is not None and not self._peer.send_pending:
+            self._peer.spare_buffers().give(self._lent)
+            self._lent = None
 
     def _read(self, run: _Run) -> None:
         self._runs.append(run)

@@ -237,6 +237,35 @@ def test_nothing_is_read_from_memory_while_the_socket_is_full() -> None:
     assert len(peer.buffer_ids) == 1
 
 
+def test_a_peer_that_has_what_it_asked_for_holds_no_buffer() -> None:
+    buffers = PieceBuffers()
+    for number in range(20):
+        peer, upload = uploading(wanted(1), 0)
+        peer.buffers = buffers
+        upload.serve()
+        assert len(peer.sent) == 1
+        assert buffers.spare_bytes == RUN_BYTES, f"all use the same one, the {number}th too"
+    peer, upload = uploading(wanted(1))
+    peer.buffers = buffers
+    upload.serve()
+    assert len(peer.readings) == 1
+    assert buffers.spare_bytes == RUN_BYTES
+
+
+def test_a_buffer_is_lent_until_the_socket_took_it() -> None:
+    buffers = PieceBuffers()
+    (slow, its_upload), (other, others_upload) = uploading(wanted(4), 0), uploading(wanted(4), 0)
+    slow.buffers = other.buffers = buffers
+    slow.takes_all = False
+    its_upload.serve()
+    others_upload.serve()
+    assert not slow.buffer_ids & other.buffer_ids, "what waits must not be written over"
+    assert buffers.spare_bytes == RUN_BYTES
+    slow.send_pending = 0
+    its_upload.serve()
+    assert buffers.spare_bytes == 2 * RUN_BYTES
+
+
 def test_cancel_takes_back_what_waits_and_not_what_is_being_read() -> None:
     requests = wanted(8)
     peer, upload = uploading(requests)
