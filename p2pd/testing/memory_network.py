@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Callable, Coroutine, Sequence, TypeVar, cast
+from typing import Any, Sequence
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.testing.virtual_time import VirtualNetwork
 from p2pd.transports.interfaces import (
     Buffer,
     Connected,
@@ -17,8 +16,6 @@ from p2pd.transports.interfaces import (
     Landing,
     StreamReceiver,
 )
-
-T = TypeVar("T")
 
 
 class MemoryStream:
@@ -132,8 +129,10 @@ class _Silent:
         pass
 
 
-class MemoryNetwork:
+class MemoryNetwork(VirtualNetwork):
     """Nodes with addresses, links with one latency (seconds), a virtual clock."""
+
+    clock: Clock
 
     def __init__(self, clock: Clock, latency: float = 0.01) -> None:
         self.clock = clock
@@ -144,34 +143,13 @@ class MemoryNetwork:
         """A transport for the node at this IP address."""
         return MemoryTransport(self, host)
 
-    def run(self, seconds: float) -> None:
-        """Let so much time pass; everything happens at its own moment, in order."""
-        end = self.clock.seconds() + seconds
-        while (due := self._next_due()) is not None and due <= end:
-            self.clock.advance(max(0.0, due - self.clock.seconds()))
-        self.clock.advance(max(0.0, end - self.clock.seconds()))
-
-    def run_until(self, condition: Callable[[], Any], limit: float = 60.0) -> None:
-        """Let time pass until the condition holds. Raises AssertionError after `limit` seconds."""
-        end = self.clock.seconds() + limit
-        while not condition():
-            due = self._next_due()
-            if due is None or due > end:
-                raise AssertionError(f"not within {limit} seconds")
-            self.clock.advance(max(0.0, due - self.clock.seconds()))
-
-    def result(self, work: Coroutine[Any, Any, T] | Deferred[T], limit: float = 60.0) -> T:
-        """Let time pass until the work is done; its result, or what it raised."""
-        ended: list[Any] = []
-        started = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)
-        started.addBoth(ended.append)
-        self.run_until(lambda: ended, limit)
-        if isinstance(ended[0], Failure):
-            ended[0].raiseException()
-        return cast(T, ended[0])
-
-    def _next_due(self) -> float | None:
+    def next_due(self) -> float | None:
+        """When the first call is due."""
         return min((call.getTime() for call in self.clock.getDelayedCalls()), default=None)
+
+    def advance_to(self, moment: float) -> None:
+        """Let time pass until then."""
+        self.clock.advance(max(0.0, moment - self.clock.seconds()))
 
 
 class MemoryTransport:

@@ -17,9 +17,9 @@ from p2pd.session.session_control import SessionControl
 from p2pd.session.torrent import Torrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing.inline_disk import InlineDisk
-from p2pd.testing.memory_network import MemoryNetwork
 from p2pd.testing.memory_store import MemoryStore
 from p2pd.testing.torrents import piece_bytes
+from p2pd.testing.virtual_time import VirtualNetwork
 
 DISK_SECONDS = 0.001
 """How long a job takes on a simulated disk."""
@@ -61,14 +61,14 @@ class FakeAnnouncer:
 
 
 class SimNode:
-    """A whole session at an IP address of a MemoryNetwork, on memory storage.
+    """A whole session at an IP address of a VirtualNetwork, on memory storage.
 
     Another node made with the `store` and `disk` of this one is this one restarted.
     """
 
     def __init__(
         self,
-        network: MemoryNetwork,
+        network: VirtualNetwork,
         host: str,
         *,
         limits: SessionLimits | None = None,

@@ -8,7 +8,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.peerwire.connection import Event, PeerWire
 from p2pd.protocols.peerwire.handshake import Handshake, our_reserved
 from p2pd.protocols.peerwire.messages import Block, Message
-from p2pd.testing.memory_network import MemoryNetwork
+from p2pd.testing.virtual_time import VirtualNetwork
 from p2pd.transports.interfaces import PeerStream
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ class ScriptedPeer:
 
     def __init__(
         self,
-        network: MemoryNetwork,
+        network: VirtualNetwork,
         host: str,
         info_hash: bytes,
         *,

@@ -1,0 +1,1 @@
+"""A simulator of swarms: real sessions on virtual time, links with rates, latency and faults."""
