@@ -21,6 +21,9 @@ INCOMING_HANDSHAKES = 200
 
 PER_HOST_HANDSHAKES = 20
 
+SPARE_CONNECTIONS = 10
+"""Accepted beyond the limit, to hear which torrent they want: somebody may give way there."""
+
 
 class ConnectionsOwner(Protocol):
     """What connections need of their session."""
@@ -47,6 +50,7 @@ class Connections:
         self._listening: Listening | None = None
         self.established = 0
         self.refused = 0
+        """Peers that came in vain, for want of a place."""
         self.dialer = Dialer(
             transport,
             half_open_limit=half_open_limit,
@@ -110,8 +114,12 @@ class Connections:
         reason = torrent.peers.refusal(done.remote.peer_id, done.address, incoming=done.incoming)
         if reason is None and not torrent.running:
             reason = "the torrent stopped"
-        if reason is None and self.total >= self._owner.connection_limit:
-            reason = "the session has its number of peers"
+        gives_way = None
+        if reason is None and (crowded := self._crowded(torrent)):
+            gives_way = torrent.peers.who_gives_way(done.address, self.seconds())
+            if gives_way is None:
+                reason = crowded
+                self.refused += done.incoming
         if reason is not None:
             self._refuse(done, torrent, reason)
             return
@@ -119,7 +127,18 @@ class Connections:
         torrent.peers.dialling.discard(done.address)
         peer = PeerSession(torrent.exchange, done)
         torrent.peers.joined(peer)
+        if gives_way is not None:
+            # Not before the newcomer has its place, or the dialler would fill it at once.
+            gives_way.disconnect("another peer is preferred to it")
         peer.begin(events)
+
+    def _crowded(self, torrent: Torrent) -> str | None:
+        """Which limit is reached, in words."""
+        if torrent.peers.is_full:
+            return "the torrent has its number of peers"
+        if self.established >= self._owner.connection_limit:
+            return "the session has its number of peers"
+        return None
 
     def handshake_failed(self, failed: Handshaking, reason: str) -> None:
         """A connection that came to nothing."""
@@ -136,7 +155,7 @@ class Connections:
         crowded = len(incoming) >= INCOMING_HANDSHAKES or self._from_host(
             incoming, stream.address.host
         )
-        if crowded or self.total >= self._owner.connection_limit:
+        if crowded or self.total >= self._owner.connection_limit + SPARE_CONNECTIONS:
             self.refused += 1
             stream.abort()
             return handshake

@@ -91,4 +91,4 @@ class PeerExtensions:
             self._peer.upload_only = theirs.upload_only
         if theirs.port and self._peer.listen_address is None:
             self._peer.listen_address = PeerAddress(self._peer.address.host, theirs.port)
-        self._peer.torrent.peer_ready(self._peer)
+        self._peer.torrent.peer_ready(self._peer, theirs.your_ip)

@@ -65,8 +65,8 @@ class PeerTorrent(Protocol):
     def starved(self, peer: PeerSession) -> None: ...
     def feed_starving(self) -> None: ...
     def interest_changed(self, peer: PeerSession) -> None: ...
-    def peer_ready(self, peer: PeerSession) -> None:
-        """The extension handshake is through."""
+    def peer_ready(self, peer: PeerSession, our_host: str | None) -> None:
+        """The extension handshake is through; it may tell as whom the peer sees us."""
 
     def extended(self, peer: PeerSession, name: str, payload: bytes) -> None:
         """A message of an extension that the torrent handles."""
@@ -355,6 +355,7 @@ class PeerSession:
         self._inbox.close()
         self.upload.close()
         self.download.close()
+        self.upload_only = self.upload_only or self.told.is_full
         self.told.leave()
         self.torrent.peer_gone(self, reason, misbehaved=misbehaved)
 

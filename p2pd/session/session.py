@@ -26,11 +26,13 @@ from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.connections import Connections
 from p2pd.session.memory_budget import MemoryBudget
+from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
 from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
+from p2pd.swarm.preference import CountryOf, Preferences, no_country
 from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import StreamTransport
 
@@ -55,6 +57,9 @@ class SessionParts:
     store: TorrentStore
     make_storage: MakeStorage
     make_announcer: MakeAnnouncer
+    peer_memory: PeerMemory | None = None
+    """None: good peers are forgotten when the session ends."""
+    country_of: CountryOf = no_country
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,8 @@ class Session:
         self.settings = settings
         self.limits = limits
         self.peer_id = new_peer_id(parts.rng)
+        self.preferences = Preferences(parts.rng, parts.country_of)
+        self.peer_memory = parts.peer_memory
         self.torrents = TorrentRegistry()
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(Schedule(parts.clock), parts.wall)
         self.budget = MemoryBudget(limits.memory_in_flight)
@@ -108,6 +115,7 @@ class Session:
         """Bring back every torrent of the state database, then move."""
         self.started_at = self.clock.seconds()
         self._next_checkpoint = self.started_at + CHECKPOINT_SECONDS
+        self.preferences.port = self.listen_port
         for record in await self.store.load_all():
             self._restore(record)
         await self.store.mark_running()

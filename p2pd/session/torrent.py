@@ -51,7 +51,7 @@ class Torrent:
         self.dirty = False
         self.opening = TorrentOpening(self)
         self.exchange = TorrentExchange(self)
-        pool = PeerPool(rng=host.rng)
+        pool = PeerPool(rng=host.rng, preferences=host.preferences)
         self.peers = TorrentPeers(
             self, pool, Choker(rng=host.rng, slots=host.settings.upload_slots)
         )
@@ -245,6 +245,7 @@ class Torrent:
         """Other files are wanted now: ask for them, or be done."""
         self.exchange.feed_all()
         self._settle_completion(downloaded=False)
+        self.dialling.wake()
 
     def leaf_hashes(self, pieces: Sequence[int]) -> Deferred[list[bytes]]:
         """Block hashes of pieces on disk (BEP 52)."""

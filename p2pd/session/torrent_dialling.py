@@ -36,7 +36,12 @@ class TorrentDialling:
     def started(self) -> None:
         """The torrent runs: nobody has to wait for what was before."""
         self._peers.pool.forgive(self.owner.seconds())
+        self._host.background(self._recall(), self.owner.record.name)
         self._host.dialer.wake(self)
+
+    async def _recall(self) -> None:
+        if await self._peers.recall():
+            self.wake()
 
     def stopped(self) -> None:
         """The torrent runs no more: attempts under way are given up."""
@@ -62,7 +67,7 @@ class TorrentDialling:
         """When the first address may be dialled; None while the dialler has it in mind."""
         if not self.wants_peers or self._host.dialer.waits(self):
             return None
-        return self._peers.pool.next_due(now)
+        return self._peers.next_due(now)
 
     # -- what the dialler asks and tells -------------------------------------------------------
 

@@ -120,6 +120,7 @@ class TorrentExchange:
             version=f"p2pd {__version__}",
             port=self._owner.host.listen_port,
             reqq=REQUEST_QUEUE,
+            your_ip=peer.address.host,
             metadata_size=len(content.metainfo.info_bytes) if content else None,
             upload_only=self.is_complete(),
         )
@@ -156,8 +157,9 @@ class TorrentExchange:
         """The peer wants something of us, or no longer."""
         self._owner.peers.interest_changed(peer)
 
-    def peer_ready(self, peer: PeerSession) -> None:
-        """The peer told its extensions."""
+    def peer_ready(self, peer: PeerSession, our_host: str | None) -> None:
+        """The peer told its extensions, and perhaps as whom it sees us."""
+        self._owner.peers.introduced(peer, our_host)
         self._owner.metadata.peer_ready(peer)
         if self._owner.layers is not None:
             self._owner.layers.peer_ready(peer)

@@ -16,9 +16,11 @@ from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.dialer import Dialer
 from p2pd.session.memory_budget import MemoryBudget
+from p2pd.session.peer_memory import PeerMemory
 from p2pd.state.resume import TorrentStore
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
+from p2pd.swarm.preference import Preferences
 from p2pd.swarm.request_pipeline import RequestWindow
 
 
@@ -34,6 +36,8 @@ class TorrentHost(Protocol):
     dialer: Dialer
     store: TorrentStore
     settings: SessionSettings
+    preferences: Preferences
+    peer_memory: PeerMemory | None
     activity: ActiveTorrents[Any]
 
     @property

@@ -11,7 +11,9 @@ from typing import Iterator, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.peerwire.messages import Have, encode
+from p2pd.session.peer_places import FIRST_CHANCE, PeerPlaces, is_redundant
 from p2pd.session.peer_session import PeerSession
+from p2pd.session.remembered_peers import RememberedPeers
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker
@@ -28,6 +30,10 @@ class PeersOwner(Protocol):
     host: TorrentHost
     record: TorrentRecord
 
+    @property
+    def private(self) -> bool:
+        """BEP 27."""
+
     def is_complete(self) -> bool:
         """Whether every wanted piece is here."""
 
@@ -43,6 +49,8 @@ class TorrentPeers:
         self._owner = owner
         self._choker = choker
         self._next_round = 0.0
+        self._places = PeerPlaces(owner.host.preferences)
+        self._remembered = RememberedPeers(owner, pool)
 
     # -- admission ----------------------------------------------------------------------------
 
@@ -50,6 +58,11 @@ class TorrentPeers:
     def limit(self) -> int:
         """Connections this torrent may have."""
         return self._owner.record.peer_limit or self._owner.host.settings.peer_limit_per_torrent
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all places are taken."""
+        return len(self.connected) >= self.limit
 
     @property
     def wants_more(self) -> bool:
@@ -69,9 +82,12 @@ class TorrentPeers:
                     return "it is connected already"
                 other.disconnect("it connected the other way too")
                 break
-        if len(self.connected) >= self.limit:
-            return "the torrent has its number of peers"
         return None
+
+    def who_gives_way(self, newcomer: PeerAddress, now: float) -> PeerSession | None:
+        """When all places are taken: whose place the newcomer may have (peer_places.py)."""
+        seeding = self._owner.is_complete()
+        return self._places.who_gives_way(self.connected, newcomer, now, seeding=seeding)
 
     def _keep_existing(self, other: PeerSession, peer_id: bytes) -> bool:
         """Both sides must hang up the same one: the one that the smaller id dialled."""
@@ -85,25 +101,50 @@ class TorrentPeers:
             self.pool.connected(peer.address)
         self._owner.host.activity.changed(self._owner)
 
+    def introduced(self, peer: PeerSession, our_host: str | None) -> None:
+        """A peer told where it can be dialled, and as whom it sees us."""
+        if peer.listen_address is not None:
+            self.pool.connected(peer.listen_address)
+        if our_host is not None:
+            self._owner.host.preferences.own.told(our_host, peer.address.host)
+
     def left(self, peer: PeerSession, now: float, *, misbehaved: bool) -> None:
         """A peer is gone."""
         self.connected.pop(peer, None)
+        self._places.left(peer)
         address = peer.listen_address
-        if address is not None:
-            if misbehaved:
-                self.pool.failed(address, now)
-            else:
-                self.pool.closed(address, now, useful=peer.download.total > 0)
+        if address is None:
+            return
+        if misbehaved:
+            self._remembered.forget(*address)
+            self.pool.failed(address, now)
+            return
+        self._remembered.left(peer)
+        moved = peer.upload.total if self._owner.is_complete() else peer.download.total
+        rate = moved / max(now - peer.connected_at, 1.0)
+        useful = peer.download.total > 0 or moved > 0
+        self.pool.closed(address, now, useful=useful, rate=rate, seed=peer.upload_only)
 
     def ban(self, peer: PeerSession) -> None:
         """Hang up on a peer for good. On loopback others share its address and may stay."""
         if not ipaddress.ip_address(peer.address.host).is_loopback:
             self.pool.ban(peer.address.host)
+            self._remembered.forget(peer.address.host)
         peer.drop("it sent bad pieces")
 
     def candidates(self, count: int, now: float) -> list[PeerAddress]:
         """Whom to dial next."""
+        self.pool.set_seeding(self._owner.is_complete())
         return self.pool.next_candidates(count, now)
+
+    def next_due(self, now: float) -> float | None:
+        """When the first of them may be dialled; None when there is nobody."""
+        self.pool.set_seeding(self._owner.is_complete())
+        return self.pool.next_due(now)
+
+    async def recall(self) -> int:
+        """Make candidates of the peers that were good before: how many are new ones."""
+        return await self._remembered.recall(seeding=self._owner.is_complete())
 
     # -- choking ------------------------------------------------------------------------------
 
@@ -113,7 +154,18 @@ class TorrentPeers:
             peer.tick(now)
         if now >= self._next_round:
             self._next_round = now + CHOKE_ROUND
+            self._review(now)
             self.rechoke(now)
+        self._remembered.tick(self.connected, now)
+
+    def _review(self, now: float) -> None:
+        """See who is of use, and part from those that want nothing when we want nothing."""
+        seeding = self._owner.is_complete()
+        self._places.look(self.connected, now, seeding=seeding)
+        if seeding:
+            for peer in list(self.connected):
+                if is_redundant(peer) and now - peer.connected_at > FIRST_CHANCE:
+                    peer.disconnect("neither side wants anything")
 
     def rechoke(self, now: float) -> None:
         """One round: whom to serve until the next."""
@@ -156,6 +208,7 @@ class TorrentPeers:
         """Hang up on everyone."""
         for peer in list(self.connected):
             peer.disconnect(reason)
+        self._remembered.save()
 
     def __iter__(self) -> Iterator[PeerSession]:
         return iter(list(self.connected))

@@ -69,11 +69,12 @@ class GoodPeers:
             self._peers = {each.address: each for each in self._best(self._with([peer]))}
             self.changed = True
 
-    def forget(self, host: str) -> None:
-        """Nobody at this host is good any more."""
+    def forget(self, host: str, port: int | None = None) -> None:
+        """This peer, or nobody at this host, is good any more."""
         for address in [address for address in self._peers if address.host == host]:
-            del self._peers[address]
-            self.changed = True
+            if port is None or port == address.port:
+                del self._peers[address]
+                self.changed = True
 
     def to_keep(self, connected: Iterable[GoodPeer] = ()) -> list[GoodPeer]:
         """What to keep if we ended now, with these connections as they are."""
