@@ -121,6 +121,16 @@ def labels(name: str, value: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+def json_object(name: str, value: object) -> dict[str, object]:
+    """An object; what is in it is for the session to judge."""
+    if not isinstance(value, dict):
+        raise refuse(f"{name} must be an object")
+    return value
+
+
+SPEED = integer(0, 2**31 - 1)
+"""In kB/s."""
+
 FILE_INDICES = list_of(integer(0, 2**31 - 1))
 
 

@@ -13,6 +13,7 @@ from p2pd.base.errors import ConfigError
 from p2pd.service.checks import Check, address, flag, folder, names, number, one_of, whole
 
 PORT = whole(0, 65535)
+SPEED = whole(0, 2**31 - 1)
 
 
 def key(default: Any, check: Check, doc: str) -> Any:
@@ -43,6 +44,21 @@ class PeersSection:
         "Seconds until a block is asked of another peer, before there are response times to go by.",
     )
     upload_slots: int = key(4, whole(1, 1000), "Peers of a torrent that are given data at a time.")
+
+
+@dataclass(frozen=True, slots=True)
+class BandwidthSection:
+    """Speed limits, with packet headers counted. Clients may set others, and a schedule."""
+
+    download: int = key(
+        0, SPEED, "Limit of all downloads together in kB/s (1000 bytes); 0 is none."
+    )
+    upload: int = key(0, SPEED, "Limit of all uploads together in kB/s; 0 is none.")
+    peer_download: int = key(0, SPEED, "Limit of what one peer sends in kB/s; 0 is none.")
+    peer_upload: int = key(0, SPEED, "Limit of what one peer is sent in kB/s; 0 is none.")
+    limit_local_peers: bool = key(
+        True, flag, "Whether peers in the local network are under any limit."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +175,7 @@ class Config:
     """The whole configuration, checked."""
 
     peers: PeersSection = PeersSection()
+    bandwidth: BandwidthSection = BandwidthSection()
     discovery: DiscoverySection = DiscoverySection()
     reachability: ReachabilitySection = ReachabilitySection()
     announce: AnnounceSection = AnnounceSection()

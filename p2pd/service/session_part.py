@@ -14,7 +14,7 @@ from p2pd.base.clock import DelayedCall
 from p2pd.base.errors import P2pdError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.service.announcing import Announcing
-from p2pd.service.config import Config
+from p2pd.service.config import BandwidthSection, Config
 from p2pd.service.folders import Place
 from p2pd.service.http_port import cannot_listen
 from p2pd.session.api import SessionApi, SessionSettings, SessionStatistics
@@ -151,6 +151,7 @@ class SessionPart:
             peer_limit_global=config.peers.max_connections,
             peer_limit_per_torrent=config.peers.max_connections_per_torrent,
             upload_slots=config.peers.upload_slots,
+            **_speeds(config.bandwidth),
             fixed={
                 "peer_port": config.peers.port,
                 "encryption": config.peers.encryption if "encryption" in BUILT else "off",
@@ -170,6 +171,19 @@ class SessionPart:
             check_workers=len(os.sched_getaffinity(0)),
             checks_per_device=storage.checks_per_device,
         )
+
+
+def _speeds(limits: BandwidthSection) -> dict[str, Any]:
+    """The speed settings; limits that are not set keep the numbers that clients are shown."""
+    speeds: dict[str, Any] = {
+        "peer_speed_limit_down": limits.peer_download,
+        "peer_speed_limit_up": limits.peer_upload,
+        "limit_local_peers": limits.limit_local_peers,
+    }
+    for name, limit in (("down", limits.download), ("up", limits.upload)):
+        if limit:
+            speeds |= {f"speed_limit_{name}": limit, f"speed_limit_{name}_enabled": True}
+    return speeds
 
 
 def _totals(control: SessionControl) -> dict[str, int]:

@@ -19,6 +19,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
+from p2pd.session.speed_settings import SpeedSettings, TorrentLimits
 
 
 class TorrentStatus(enum.IntEnum):
@@ -97,6 +98,12 @@ class TorrentChanges:
     sequential: bool | None = None
     peer_limit: int | None = None
     labels: tuple[str, ...] | None = None
+    download_limit: int | None = None
+    """In kB/s, as `upload_limit`; each counts while its `limited` is set."""
+    download_limited: bool | None = None
+    upload_limit: int | None = None
+    upload_limited: bool | None = None
+    honors_session_limits: bool | None = None
     tracker_tiers: tuple[tuple[str, ...], ...] | None = None
 
 
@@ -240,6 +247,8 @@ class TorrentView(Protocol):
     @property
     def peer_limit(self) -> int: ...
     @property
+    def limits(self) -> TorrentLimits: ...
+    @property
     def peers(self) -> Sequence[PeerView]: ...
     @property
     def peers_known(self) -> Mapping[str, int]: ...
@@ -277,6 +286,9 @@ class SessionSummary:
     block_cache: BlockCacheReport
     write_backlog: int
     """Bytes of whole pieces that wait to be hashed and written."""
+    limit_down: int | None = None
+    """Bytes per second that hold for the session now; None: no limit."""
+    limit_up: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +313,7 @@ class FreeSpace:
 
 
 @dataclass(slots=True)
-class SessionSettings:
+class SessionSettings(SpeedSettings):
     """What clients may change at run time; kept in the state database, over the configuration.
 
     `fixed` holds what only the configuration decides and clients may read (ports, switches).

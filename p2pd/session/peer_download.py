@@ -178,6 +178,17 @@ class PeerDownload:
         self._cancelled += 1
         self._peer.send(request)
 
+    def limit_rate(self, rate: float | None) -> None:
+        """We take no more than so many bytes per second: ask no more than fits.
+
+        What was asked beyond that is withdrawn from peers that answer every request, by the block
+        or by a reject (BEP 6); others would leave us in doubt.
+        """
+        self.window.set_rate_limit(rate)
+        if rate is not None and self._pieces is not None and self._peer.supports_fast:
+            for request in list(self._pieces.peer_requests(self._peer))[self.window.most :]:
+                self._peer.send(Cancel(*request))
+
     def tick(self, now: float) -> None:
         """Give the blocks of a silent peer to others when its time is up."""
         pieces = self._pieces

@@ -1,6 +1,7 @@
 """What comes from one peer: read to where it belongs, parsed, and handed on once per wake-up.
 
-It is not read from while the disk is behind (write_backlog.py), and that is not held against it.
+It is not read from while the disk is behind (write_backlog.py) or a download limit says so
+(metered_reads.py), and that is not held against it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from p2pd.session.peer_download import PeerDownload
 from p2pd.session.peer_landing import PeerLanding
 from p2pd.session.write_backlog import WriteBacklog
 from p2pd.transports.interfaces import PeerStream
+
+BACKLOG, LIMIT = 1, 2
+"""Why a peer is not read from: for one of them, or for both."""
 
 
 class InboxPeer(Protocol):
@@ -38,39 +42,67 @@ class InboxPeer(Protocol):
 class PeerInbox:
     """Listens to a peer's stream (transports.interfaces.StreamReceiver)."""
 
-    __slots__ = ("_backlog", "_landing", "_paused", "_peer")
+    __slots__ = ("_backlog", "_held", "_peer", "landing")
 
     def __init__(self, peer: InboxPeer, backlog: WriteBacklog) -> None:
         self._peer = peer
         self._backlog = backlog
-        self._paused = False
-        self._landing = PeerLanding(peer, self._landed)
+        self._held = 0
+        self.landing = PeerLanding(peer, self._landed)
 
     def open(self) -> None:
         """Listen from now on."""
         self._peer.stream.receiver = self
-        self._peer.stream.landing = self._landing
+        self._peer.stream.landing = self.landing
 
     def close(self) -> None:
         """Listen no more."""
-        self._backlog.forget(self._resume)
+        self._backlog.forget(self._backlog_is_short)
 
     def tick(self, now: float) -> None:
         """Once a second: silence, and a keep-alive if it is time for one."""
         peer = self._peer
-        if self._paused:
+        if self._held:
             peer.wire.excuse_silence(now)
             peer.download.excuse_silence(now)
         deadline = peer.wire.next_deadline()
         if deadline is not None and deadline <= now:
             peer.handle(peer.wire.handle_timer(now), now)
 
+    # -- waiting -------------------------------------------------------------------------------
+
+    def hold_for_limit(self) -> None:
+        """Its bytes are more than the download limits allow now (metered_reads.MeteredInbox)."""
+        self._hold(LIMIT)
+
+    def limit_allows(self) -> None:
+        """The limits allow more."""
+        self._release(LIMIT)
+
+    def _backlog_is_short(self) -> None:
+        self._release(BACKLOG)
+
+    def _hold(self, reason: int) -> None:
+        if not self._held:
+            self._peer.stream.pause()
+        self._held |= reason
+
+    def _release(self, reason: int) -> None:
+        if not self._held & reason:
+            return
+        self._held &= ~reason
+        if not self._held and not self._peer.closed:
+            now = self._peer.seconds()
+            self._peer.wire.excuse_silence(now)
+            self._peer.download.excuse_silence(now)
+            self._peer.stream.resume()
+
     # -- StreamReceiver ------------------------------------------------------------------------
 
     def stream_received(self, data: memoryview) -> None:
         """One wake-up's bytes."""
         if not self._peer.closed:
-            self._landing.noticed(len(data))
+            self.landing.noticed(len(data))
             self._receive(self._peer.wire.receive_data, data)
 
     def stream_writable(self) -> None:
@@ -97,15 +129,5 @@ class PeerInbox:
             return
         peer.handle(events, now)
         if self._backlog.is_long and not peer.closed:
-            self._paused = True
-            peer.stream.pause()
-            self._backlog.call_when_short(self._resume)
-
-    def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
-            if not self._peer.closed:
-                now = self._peer.seconds()
-                self._peer.wire.excuse_silence(now)
-                self._peer.download.excuse_silence(now)
-                self._peer.stream.resume()
+            self._hold(BACKLOG)
+            self._backlog.call_when_short(self._backlog_is_short)

@@ -25,10 +25,12 @@ from p2pd.session.peer_download import PeerDownload
 from p2pd.session.peer_extensions import PeerExtensions
 from p2pd.session.peer_fast import PeerFast
 from p2pd.session.peer_inbox import PeerInbox
+from p2pd.session.peer_limits import PeerLimits
 from p2pd.session.peer_messages import handle_run
 from p2pd.session.peer_pieces import PeerPieces, announce_pieces
 from p2pd.session.peer_upload import PeerUpload
 from p2pd.session.piece_buffers import PieceBuffers
+from p2pd.session.rate_limits import PeerChains, RateLimits
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.write_backlog import WriteBacklog
 from p2pd.swarm.request_pipeline import RequestWindow
@@ -36,7 +38,6 @@ from p2pd.transports.interfaces import Buffer, PeerStream
 
 SEND_LIMIT = 8 * 1024 * 1024
 """Bytes that may wait for a peer that does not read before it is dropped."""
-
 
 
 class PeerTorrent(Protocol):
@@ -47,6 +48,10 @@ class PeerTorrent(Protocol):
     def seconds(self) -> float: ...
     def new_window(self) -> RequestWindow: ...
     def write_backlog(self) -> WriteBacklog: ...
+    def rate_limits(self) -> RateLimits: ...
+    def chains(self, host: str) -> PeerChains:
+        """The speed limits for a peer at this IP address."""
+
     def have(self) -> PieceSet | None:
         """What we may say that we have; None while there is no metadata."""
 
@@ -110,18 +115,25 @@ class PeerSession:
         self.download = PeerDownload(self, torrent.new_window())
         self.upload = PeerUpload(self)
         self._inbox = PeerInbox(self, torrent.write_backlog())
+        self._limits = PeerLimits(self, self._inbox)
 
     # -- life ---------------------------------------------------------------------------------
 
     def begin(self, events: Sequence[Event]) -> None:
         """Say what we have, and handle what came in behind the handshake."""
         self._inbox.open()
+        self._limits.apply()
         announce_pieces(self, self.torrent.have())
         self.extensions.greet()
         if self.torrent.content is not None:
             self._attach(self.torrent.content)
         self.handle(events, self.seconds())
         self.flush()
+
+    def limits_changed(self) -> None:
+        """Other speed limits hold, perhaps for this peer too."""
+        if not self.closed:
+            self._limits.apply()
 
     def metadata_arrived(self, content: TorrentContent) -> None:
         """The torrent knows its pieces now: what the peer said of them before has a meaning.
@@ -160,6 +172,7 @@ class PeerSession:
     def tick(self, now: float) -> None:
         """Once a second: keep-alives, silence, overdue requests."""
         self._inbox.tick(now)
+        self._limits.tick()
         if not self.closed:
             self.download.tick(now)
             self.flush()
@@ -212,6 +225,8 @@ class PeerSession:
         data = self.wire.data_to_send()
         if data and not self.closed:
             self.stream.write([data])
+            if self.upload.meter is not None:
+                self.upload.meter.charge(len(data), self.seconds())
 
     def write(self, buffers: Sequence[Buffer]) -> None:
         """Payload, behind what was flushed."""
@@ -353,6 +368,7 @@ class PeerSession:
             return
         self.closed = True
         self._inbox.close()
+        self._limits.close()
         self.upload.close()
         self.download.close()
         self.upload_only = self.upload_only or self.told.is_full

@@ -22,6 +22,7 @@ from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
 from p2pd.protocols.peerwire.messages import Reject, block_headers
 from p2pd.session.piece_buffers import PieceBuffers
+from p2pd.swarm.bandwidth.meter import Meter
 from p2pd.transports.interfaces import Buffer
 
 REQUEST_QUEUE = 2000
@@ -36,6 +37,9 @@ AHEAD_SECONDS = 0.5
 TURN_BYTES = 512 * 1024
 """Bytes sent to one peer before the others have their turn: with twice as many, eight fast peers
 kept the reactor for 25 ms and were served no faster; half of it costs a twentieth more time."""
+
+BLOCK_HEADER = 13
+"""Bytes before a block in its message (BEP 3)."""
 
 MAX_REQUEST = 128 * 1024
 """Bytes in the largest block that is served; 16 KiB is what everyone asks for."""
@@ -114,7 +118,8 @@ class PeerUpload:
     """The requests of one peer that wait for their blocks."""
 
     __slots__ = (
-        "queue", "rate", "total", "_closed", "_in_memory", "_lent", "_peer", "_reading", "_runs",
+        "meter", "queue", "rate", "total", "_closed", "_in_memory", "_lent", "_peer", "_reading",
+        "_runs",
     )  # fmt: skip
 
     def __init__(self, peer: UploadPeer) -> None:
@@ -122,6 +127,8 @@ class PeerUpload:
         self.queue: dict[Request, None] = {}
         self.rate = RollingRate()
         self.total = 0
+        self.meter: Meter | None = None
+        """The upload limits it is under; None: no limit, and nothing to do for one."""
         self._runs: deque[_Run] = deque()
         self._reading = 0
         self._in_memory = False
@@ -161,6 +168,7 @@ class PeerUpload:
             return
         ahead = self._ahead()
         left = TURN_BYTES
+        meter = self.meter
         while self.queue and not self._closed:
             pending = self._peer.send_pending
             if self._reading + pending >= ahead or (pending and self._in_memory):
@@ -168,7 +176,9 @@ class PeerUpload:
             if left <= 0:
                 self._peer.call_when_writable()
                 return
-            run = self._next_run(min(ahead, RUN_BYTES))
+            run = self._next_run(min(ahead, RUN_BYTES)) if meter is None else self._allowed(meter)
+            if run is None:
+                return
             self._in_memory = not pending and not self._runs and self._send_now(run)
             if self._in_memory:
                 left -= run.size
@@ -184,6 +194,18 @@ class PeerUpload:
     def _ahead(self) -> int:
         per_second = self.rate.per_second(self._peer.seconds())
         return min(SEND_AHEAD, max(LEAST_AHEAD, int(per_second * AHEAD_SECONDS)))
+
+    def _allowed(self, meter: Meter) -> _Run | None:
+        """As `_next_run`, as far as the limits allow; None: `serve` is called when they do."""
+        first = next(iter(self.queue))[2]
+        least = first + BLOCK_HEADER
+        want = min(RUN_BYTES, len(self.queue) * least)
+        allowed = meter.take(max(least, want), self._peer.seconds(), least=least)
+        if not allowed:
+            return None
+        run = self._next_run(max(first, allowed - allowed // least * BLOCK_HEADER))
+        meter.give_back(allowed - run.size - len(run.requests) * BLOCK_HEADER)
+        return run
 
     def _next_run(self, limit: int) -> _Run:
         requests: list[Request] = []

@@ -26,6 +26,7 @@ from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.connections import Connections
 from p2pd.session.memory_budget import MemoryBudget
+from p2pd.session.rate_limits import RateLimits
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
@@ -92,7 +93,9 @@ class Session:
         self.preferences = Preferences(parts.rng, parts.country_of)
         self.peer_memory = parts.peer_memory
         self.torrents = TorrentRegistry()
-        self.activity: ActiveTorrents[Torrent] = ActiveTorrents(Schedule(parts.clock), parts.wall)
+        timers = Schedule(parts.clock)
+        self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
+        self.rates = RateLimits(self, timers, parts.wall)
         self.budget = MemoryBudget(limits.memory_in_flight)
         self.checks = CheckQueue(
             parts.disk, limits.check_workers, per_device=limits.checks_per_device
@@ -113,9 +116,10 @@ class Session:
 
     async def start(self) -> None:
         """Bring back every torrent of the state database, then move."""
+        self.preferences.port = self.listen_port
         self.started_at = self.clock.seconds()
         self._next_checkpoint = self.started_at + CHECKPOINT_SECONDS
-        self.preferences.port = self.listen_port
+        self.rates.settings_changed()
         for record in await self.store.load_all():
             self._restore(record)
         await self.store.mark_running()
@@ -131,6 +135,7 @@ class Session:
         closing = [self._run(torrent.close(), torrent.record.name) for torrent in self.torrents]
         await DeferredList(closing)
         self.activity.close()
+        self.rates.close()
         await DeferredList(list(self._background))
 
     def _restore(self, record: TorrentRecord) -> None:
@@ -142,6 +147,7 @@ class Session:
     def _admit(self, torrent: Torrent) -> None:
         self.torrents.add(torrent)
         self.activity.add(torrent)
+        self.rates.torrent_changed(torrent)
 
     async def _open_restored(self, torrent: Torrent) -> None:
         metainfo = None
@@ -170,6 +176,7 @@ class Session:
         self.torrents.remove(torrent, self.wall())
         self.activity.forget(torrent)
         await torrent.stop()
+        self.rates.torrent_removed(torrent.record)
         # A start or a check under way would make files anew behind their removal.
         await torrent.settled()
         await self.store.remove(torrent.record.id)
@@ -228,6 +235,7 @@ class Session:
         """A client changed settings: what is copied elsewhere follows."""
         for torrent in self.torrents:
             torrent.peers.set_slots(self.settings.upload_slots)
+        self.rates.settings_changed()
         self.activity.wake_running()
 
     def background(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> None:
@@ -253,6 +261,7 @@ class Session:
         self._tick_call = self.clock.callLater(1.0, self._tick)
         now = self.clock.seconds()
         self.connections.tick(now)
+        self.rates.tick()
         self.activity.tick(now)
         self.dialer.resume()
         if now >= self._next_checkpoint:

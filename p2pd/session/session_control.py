@@ -134,6 +134,9 @@ class SessionControl:
             setattr(self._session.settings, name, value)
             await self._save_setting(name, value)
         self._session.settings_changed()
+        if any(name.startswith("alt_speed_time") for name in checked):
+            # The schedule may have turned it, now or before.
+            await self._save_setting("alt_speed_enabled", self.settings.alt_speed_enabled)
 
     def summary(self) -> SessionSummary:
         """What it is doing."""
@@ -150,6 +153,8 @@ class SessionControl:
             all_runs=self.all_runs(),
             block_cache=self._cache_report(),
             write_backlog=session.budget.backlog.size,
+            limit_down=session.rates.session_down,
+            limit_up=session.rates.session_up,
         )
 
     def _cache_report(self) -> BlockCacheReport:

@@ -6,6 +6,10 @@ import os
 from typing import Any, Callable, Mapping
 
 from p2pd.base.errors import P2pdError
+from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
+
+MOST_SPEED = 2**31 - 1
+"""kB/s."""
 
 
 def _folder(value: Any) -> str:
@@ -29,6 +33,24 @@ def _count(low: int, high: int) -> Callable[[Any], int]:
     return check
 
 
+def _label_limits(value: Any) -> dict[str, dict[str, int | None]]:
+    if not isinstance(value, dict) or len(value) > 1000:
+        raise P2pdError("not an object with at most 1000 labels")
+    checked: dict[str, dict[str, int | None]] = {}
+    for label, limits in value.items():
+        if not label.strip() or "," in label or len(label) > 255:
+            raise P2pdError(f"not a label: {label[:60]!r}")
+        if not isinstance(limits, dict) or set(limits) - {"speed_limit_down", "speed_limit_up"}:
+            raise P2pdError(f"the limits of {label!r} are not speed_limit_down and speed_limit_up")
+        checked[label.strip()] = {
+            name: None if limit is None else _SPEED(limit) for name, limit in limits.items()
+        }
+    return checked
+
+
+_SPEED = _count(0, MOST_SPEED)
+_MINUTE = _count(0, 24 * 60)
+
 RULES: Mapping[str, Callable[[Any], Any]] = {
     "download_dir": _folder,
     "peer_limit_global": _count(1, 65_535),
@@ -36,6 +58,21 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "start_added_torrents": _flag,
     "sequential_download": _flag,
     "upload_slots": _count(1, 1_000),
+    "speed_limit_down": _SPEED,
+    "speed_limit_down_enabled": _flag,
+    "speed_limit_up": _SPEED,
+    "speed_limit_up_enabled": _flag,
+    "alt_speed_down": _SPEED,
+    "alt_speed_up": _SPEED,
+    "alt_speed_enabled": _flag,
+    "alt_speed_time_enabled": _flag,
+    "alt_speed_time_begin": _MINUTE,
+    "alt_speed_time_end": _MINUTE,
+    "alt_speed_time_day": _count(0, ALL_DAYS),
+    "peer_speed_limit_down": _SPEED,
+    "peer_speed_limit_up": _SPEED,
+    "limit_local_peers": _flag,
+    "label_limits": _label_limits,
 }
 
 

@@ -24,12 +24,25 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
         record.sequential = changes.sequential
         if torrent.content is not None:
             torrent.content.set_sequential(changes.sequential)
+    _set_limits(torrent, changes)
     if changes.tracker_tiers is not None:
         torrent.set_trackers(changes.tracker_tiers)
     if _file_lists(changes):
         _select_files(torrent, changes)
     torrent.edited_at = torrent.host.wall()
     torrent.host.activity.changed(torrent)
+
+
+def _set_limits(torrent: Torrent, changes: TorrentChanges) -> None:
+    names = (
+        "download_limit", "download_limited", "upload_limit", "upload_limited",
+        "honors_session_limits",
+    )  # fmt: skip
+    given = {name: getattr(changes, name) for name in names if getattr(changes, name) is not None}
+    for name, value in given.items():
+        setattr(torrent.record, name, value)
+    if given or changes.labels is not None:
+        torrent.host.rates.torrent_changed(torrent)
 
 
 def _file_lists(changes: TorrentChanges) -> list[tuple[int, ...]]:

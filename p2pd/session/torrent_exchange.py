@@ -19,6 +19,7 @@ from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.peer_upload import REQUEST_QUEUE
 from p2pd.session.piece_buffers import PieceBuffers
+from p2pd.session.rate_limits import PeerChains, RateLimits
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_dialling import TorrentDialling
 from p2pd.session.torrent_host import TorrentHost
@@ -72,6 +73,14 @@ class TorrentExchange:
     def write_backlog(self) -> WriteBacklog:
         """The session's."""
         return self._owner.host.budget.backlog
+
+    def rate_limits(self) -> RateLimits:
+        """The session's."""
+        return self._owner.host.rates
+
+    def chains(self, host: str) -> PeerChains:
+        """The speed limits for a peer at this IP address."""
+        return self._owner.host.rates.chains(self._owner.record, host)
 
     def have(self) -> PieceSet | None:
         """What may be said to be here."""

@@ -16,6 +16,7 @@ from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.dialer import Dialer
 from p2pd.session.memory_budget import MemoryBudget
+from p2pd.session.rate_limits import RateLimits
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.state.resume import TorrentStore
 from p2pd.storage.disk_queue import DiskQueue
@@ -33,6 +34,7 @@ class TorrentHost(Protocol):
     disk: DiskQueue
     budget: MemoryBudget
     checks: CheckQueue
+    rates: RateLimits
     dialer: Dialer
     store: TorrentStore
     settings: SessionSettings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Mapping, Sequence
 
-from p2pd.base.addresses import PeerAddress
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
@@ -12,7 +11,8 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.magnet import Magnet
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.api import FileView, TorrentStatus, TorrentTrouble
-from p2pd.session.peer_session import PeerSession
+from p2pd.session.peer_report import PeerReport
+from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_content import TorrentContent
 
@@ -145,6 +145,11 @@ class TorrentReport:
     def peer_limit(self) -> int:
         """Connections it may have."""
         return self.torrent.peers.limit
+
+    @property
+    def limits(self) -> TorrentLimits:
+        """Its speed limits, and what is in force."""
+        return self.torrent.host.rates.report(self.torrent.record)
 
     # -- progress ------------------------------------------------------------------------------
 
@@ -329,61 +334,3 @@ class TorrentReport:
             self._sizes = (wanted, content.selection.left(have), valid)
             self._sizes_of = (content, have.count, bytes(levels))
         return self._sizes
-
-
-class PeerReport:
-    """A peer for readers (api.PeerView)."""
-
-    def __init__(self, peer: PeerSession) -> None:
-        self._peer = peer
-        self._now = peer.seconds()
-        self.address: PeerAddress = peer.address
-        self.client = peer.client
-        self.peer_id = peer.peer_id
-        self.source = peer.source
-        self.incoming = peer.incoming
-        self.encrypted = peer.encrypted
-        self.transport_name = peer.transport_name
-        self.am_choking = peer.am_choking
-        self.am_interested = peer.am_interested
-        self.peer_choking = peer.peer_choking
-        self.peer_interested = peer.peer_interested
-        self.snubbed = peer.download.window.snubbed
-        self.optimistic = peer.optimistic
-        self.downloaded = peer.download.total
-        self.uploaded = peer.upload.total
-
-    @property
-    def progress(self) -> float:
-        """0 to 1, by what the peer says that it has."""
-        pieces = self._peer.pieces
-        return pieces.count / pieces.size if pieces is not None and pieces.size else 0.0
-
-    @property
-    def rate_to_client(self) -> float:
-        """Bytes per second from the peer to us."""
-        return self._peer.download.rate.per_second(self._now)
-
-    @property
-    def rate_to_peer(self) -> float:
-        """Bytes per second from us to the peer."""
-        return self._peer.upload.rate.per_second(self._now)
-
-    @property
-    def requests_outstanding(self) -> int:
-        """Blocks asked of it and not yet here."""
-        return self._peer.download.outstanding
-
-    @property
-    def flag_string(self) -> str:
-        """One letter a fact, as Transmission shows them: D d U u K ? O I E T."""
-        flags = ""
-        if self.am_interested:
-            flags += "d" if self.peer_choking else "D"
-        elif not self.peer_choking:
-            flags += "K"
-        if self.peer_interested:
-            flags += "u" if self.am_choking else "U"
-        elif not self.am_choking:
-            flags += "?"
-        return flags + "O" * self.optimistic + "E" * self.encrypted + "I" * self.incoming

@@ -38,6 +38,12 @@ class TorrentRecord:
     labels: tuple[str, ...] = ()
     sequential: bool = False
     peer_limit: int | None = None
+    download_limit: int = 100
+    """In kB/s (1000 bytes), as `upload_limit`; each counts while its `limited` is set."""
+    download_limited: bool = False
+    upload_limit: int = 100
+    upload_limited: bool = False
+    honors_session_limits: bool = True
     file_states: str | None = None
     """Sizes and times of change at the last clean stop."""
     clean: bool = False
@@ -51,6 +57,9 @@ class TorrentRecord:
 
 _COLUMNS = [field.name for field in fields(TorrentRecord)]
 _SAVED = [name for name in _COLUMNS if name != "id"]
+_FLAGS = (
+    "paused", "sequential", "clean", "download_limited", "upload_limited", "honors_session_limits",
+)  # fmt: skip
 _PROGRESS = [
     "pieces", "uploaded", "downloaded", "corrupt", "seconds_downloading", "seconds_seeding",
     "completed_at",
@@ -100,7 +109,7 @@ def _record(row: tuple[Any, ...]) -> TorrentRecord:
     values = dict(zip(_COLUMNS, row, strict=True))
     values["trackers"] = tuple(tuple(tier) for tier in json.loads(values["trackers"]))
     values["labels"] = tuple(json.loads(values["labels"]))
-    for name in ("paused", "sequential", "clean"):
+    for name in _FLAGS:
         values[name] = bool(values[name])
     return TorrentRecord(**values)
 

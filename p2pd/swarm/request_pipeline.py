@@ -20,6 +20,9 @@ QUEUE_SECONDS = 1.5
 MAX_QUEUE_SECONDS = 6.0
 """Seconds of data to have on order: enough that the peer is never without a request."""
 
+LIMITED_SECONDS = 3.0
+"""Seconds of data to have on order at most where we limit the rate ourselves."""
+
 SHORTEST_TIMEOUT = 5.0
 LONGEST_TIMEOUT = 60.0
 FIRST_TIMEOUT = 30.0
@@ -37,8 +40,8 @@ class RequestWindow:
 
     __slots__ = (
         "_deviation", "_first_timeout", "_idle_since", "_in_slow_start", "_limit", "_quickest",
-        "_rate", "_round_bytes", "_round_started", "_sent", "_timeouts", "_waiting", "_window",
-        "response_time", "snubbed",
+        "_rate", "_rate_limit", "_round_bytes", "_round_started", "_sent", "_timeouts", "_told",
+        "_waiting", "_window", "response_time", "snubbed",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +49,8 @@ class RequestWindow:
     ) -> None:
         """`initial_timeout` in seconds holds until a response was measured."""
         self._first_timeout = initial_timeout
+        self._told = limit
+        self._rate_limit = MAX_TARGET
         self._limit = limit
         self._window = 2 * MIN_TARGET
         self._in_slow_start = True
@@ -63,7 +68,24 @@ class RequestWindow:
 
     def set_limit(self, requests: int) -> None:
         """The peer says how many requests it keeps (BEP 10, `reqq`); others it would drop."""
-        self._limit = max(1, requests)
+        self._told = max(1, requests)
+        self._limit = min(self._told, self._rate_limit)
+
+    def set_rate_limit(self, rate: float | None) -> None:
+        """We take no more than `rate` bytes per second of it: what is asked is to match that.
+
+        At a rate of 0 nothing is asked at all; None: no limit.
+        """
+        if rate is None:
+            self._rate_limit = MAX_TARGET
+        else:
+            self._rate_limit = int(rate * LIMITED_SECONDS / BLOCK_SIZE) + 2 if rate else 0
+        self._limit = min(self._told, self._rate_limit)
+
+    @property
+    def most(self) -> int:
+        """Requests that are never exceeded."""
+        return self._limit
 
     # -- what happens -------------------------------------------------------------------------
 
@@ -112,7 +134,7 @@ class RequestWindow:
     def target(self) -> int:
         """Requests to keep waiting at the peer."""
         if self.snubbed:
-            return 1  # one is enough to see whether it wakes up
+            return min(1, self._limit)  # one is enough to see whether it wakes up
         if self._in_slow_start:
             wanted = self._window
         else:

@@ -30,6 +30,7 @@ from p2pd.session.api import (
     TorrentStatus,
     TorrentTrouble,
 )
+from p2pd.session.speed_settings import TorrentLimits
 
 TOKEN = "a-token-of-some-length"
 NOW = 1_700_000_000.0
@@ -140,6 +141,7 @@ class FakeTorrent:
     sequential: bool = False
     labels: tuple[str, ...] = ("linux",)
     peer_limit: int = 50
+    limits: TorrentLimits = TorrentLimits(100, False, 30, True, True, None, 20_000)
     peers: tuple[FakePeer, ...] = (FakePeer(),)
     peers_known: dict[str, int] = field(default_factory=lambda: {"tracker": 3})
     tracker_tiers: tuple[tuple[str, ...], ...] = (("http://tracker.test/announce",),)
@@ -232,6 +234,7 @@ class FakeSession:
             all_runs=SessionStatistics(3, 4),
             block_cache=BlockCacheReport(at_once=50, hits=40, misses=30, used=20, limit=10),
             write_backlog=77,
+            limit_up=20_000,
         )
 
     async def free_space(self, path: str) -> FreeSpace:

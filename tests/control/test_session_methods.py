@@ -35,10 +35,21 @@ def test_set(caller: Any, session: Any) -> None:
     assert session.asked == [("change_settings", changes)]
 
 
+def test_set_speeds(caller: Any, session: Any) -> None:
+    labels = {"linux": {"speed_limit_down": 500, "speed_limit_up": None}}
+    changes = {"speed_limit_down": 5, "alt_speed_time_day": 65, "label_limits": labels}
+    assert caller.call("session_set", **changes).result == {}
+    assert session.asked == [("change_settings", changes)]
+    names = ["speed_limit_down_enabled", "alt_speed_time_end", "label_limits"]
+    result = caller.call("session_get", fields=names).result
+    assert result == dict(zip(names, [False, 1020, {}], strict=True))
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
-    [({"peer_port": 1}, -32602), ({"speed_limit_down": 5}, -32602), ({"fixed": {}}, -32602),
-     ({"download_dir": "here"}, 3), ({"upload_slots": 0}, -32602), ({"version": "x"}, -32602)],
+    [({"peer_port": 1}, -32602), ({"speed_limit_down": -5}, -32602), ({"fixed": {}}, -32602),
+     ({"download_dir": "here"}, 3), ({"upload_slots": 0}, -32602),
+     ({"alt_speed_time_day": 128}, -32602), ({"label_limits": []}, -32602), ({"version": "x"}, -32602)],
 )  # fmt: skip
 def test_what_cannot_be_set_changes_nothing(
     caller: Any, session: Any, changes: Any, code: int
@@ -64,6 +75,7 @@ def test_stats(caller: Any) -> None:
         },
         "write_backlog_bytes": 77,
         "download_speed": 10, "upload_speed": 5,
+        "download_limit_in_force": -1, "upload_limit_in_force": 20_000,
         "current_stats": {"uploaded_bytes": 1, "downloaded_bytes": 2, "files_added": 0,
                           "seconds_active": 0, "session_count": 0},
         "cumulative_stats": {"uploaded_bytes": 3, "downloaded_bytes": 4, "files_added": 0,

@@ -35,7 +35,9 @@ class TestGet:
             "peers_sending_to_us": 1, "peers_getting_from_us": 0, "is_stalled": False,
             "tracker_list": "http://tracker.test/announce", "labels": ["linux"],
             "webseeds": ["http://seed.test/"], "added_date": int(NOW - 1001 + 0.5),
-            "max_connected_peers": 50,
+            "max_connected_peers": 50, "download_limit": 100, "download_limited": False,
+            "upload_limit": 30, "upload_limited": True, "honors_session_limits": True,
+            "download_limit_in_force": -1, "upload_limit_in_force": 20_000,
         }  # fmt: skip
         assert {name: row[name] for name in expected} == expected
         assert row["files"][1] == {

@@ -24,11 +24,11 @@ class World:
 
     def __init__(self, least_burst: float = BLOCK) -> None:
         self.now = 0.0
-        self.wakes = 0
+        self.told = math.inf
         self.tree = LimitTree(least_burst=least_burst, wake=self._wake)
 
-    def _wake(self) -> None:
-        self.wakes += 1
+    def _wake(self, due: float) -> None:
+        self.told = min(self.told, due)
 
     def run(self, seconds: float, late: float = LATE) -> None:
         end = self.now + seconds
@@ -290,7 +290,7 @@ def test_who_waited_under_a_limit_that_is_gone_goes_on() -> None:
     one.meter._resume = lambda: resumed.append(1)
     one.meter.set_chain(())
     assert (resumed, one.meter.waiting) == ([1], False)
-    assert world.tree.names() == []
+    assert world.tree.chain(["session", "torrent"]) == ()
     assert world.tree.next_turn(world.now) is None
 
 
@@ -320,3 +320,18 @@ def test_nonsense_is_no_rate() -> None:
     for rate in (-1.0, math.inf, math.nan):
         with pytest.raises(ValueError, match="no rate"):
             TokenBucket(rate, 0.0)
+
+
+def test_the_next_turn_is_told_when_it_is_news() -> None:
+    world = limited(session=1_000_000, torrent=100_000)
+    Backlogged(world, "session", "torrent")
+    assert world.told == pytest.approx(BLOCK / 1_000_000)
+    assert world.tree.next_turn(0.0) == world.told
+    world.told = math.inf
+    world.tree.set_rate("session", 2_000_000, 0.0)
+    assert world.told == pytest.approx(20_000 / 2_000_000)
+    world.told = math.inf
+    world.tree.set_rate("session", 0.0, 0.0)
+    world.tree.set_rate("torrent", 50_000, 0.0)
+    assert world.told == math.inf
+    assert world.tree.next_turn(0.0) is None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
-from p2pd.control.schema import Param, absolute_path, boolean, integer
+from p2pd.control.schema import SPEED, Param, absolute_path, boolean, integer, json_object
 from p2pd.session.api import SessionSettings
+from p2pd.session.speed_settings import SpeedSettings
 
 RPC_VERSION_SEMVER = "6.0.0"
 RPC_VERSION = 18
@@ -33,6 +35,8 @@ class SessionFacts:
     session_id: str
 
 
+SPEED_SETTINGS = tuple(each.name for each in fields(SpeedSettings))
+
 SettingGetter = Callable[[SessionSettings], Any]
 
 SETTING_GETTERS: Mapping[str, SettingGetter] = {
@@ -42,6 +46,7 @@ SETTING_GETTERS: Mapping[str, SettingGetter] = {
     "sequential_download": lambda settings: settings.sequential_download,
     "start_added_torrents": lambda settings: settings.start_added_torrents,
     "upload_slots": lambda settings: settings.upload_slots,
+    **{name: attrgetter(name) for name in SPEED_SETTINGS},
 }
 
 FACT_GETTERS: Mapping[str, Callable[[SessionFacts], Any]] = {
@@ -55,11 +60,28 @@ FACT_GETTERS: Mapping[str, Callable[[SessionFacts], Any]] = {
 
 FREE_SPACE_FIELD = "download_dir_free_space"
 
+_DAY_MINUTE = integer(0, 24 * 60)
+
 SETTABLE = (
+    Param("alt_speed_down", SPEED, None),
+    Param("alt_speed_enabled", boolean, None),
+    Param("alt_speed_time_begin", _DAY_MINUTE, None),
+    Param("alt_speed_time_day", integer(0, 127), None),
+    Param("alt_speed_time_enabled", boolean, None),
+    Param("alt_speed_time_end", _DAY_MINUTE, None),
+    Param("alt_speed_up", SPEED, None),
     Param("download_dir", absolute_path, None),
+    Param("label_limits", json_object, None),
+    Param("limit_local_peers", boolean, None),
     Param("peer_limit_global", integer(0, 65535), None),
     Param("peer_limit_per_torrent", integer(0, 65535), None),
+    Param("peer_speed_limit_down", SPEED, None),
+    Param("peer_speed_limit_up", SPEED, None),
     Param("sequential_download", boolean, None),
+    Param("speed_limit_down", SPEED, None),
+    Param("speed_limit_down_enabled", boolean, None),
+    Param("speed_limit_up", SPEED, None),
+    Param("speed_limit_up_enabled", boolean, None),
     Param("start_added_torrents", boolean, None),
     Param("upload_slots", integer(1, 1000), None),
 )

@@ -15,6 +15,7 @@ from p2pd.control.methods.session_fields import (
     SETTING_GETTERS,
     SessionFacts,
 )
+from p2pd.control.methods.torrent_fields import in_force
 from p2pd.control.schema import JsonObject, Param, bind, list_of, refuse, takes, text
 from p2pd.session.api import BlockCacheReport, SessionApi, SessionStatistics
 
@@ -64,9 +65,11 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
             "block_cache": _block_cache(summary.block_cache),
             "cumulative_stats": _statistics(summary.all_runs),
             "current_stats": _statistics(summary.this_run),
+            "download_limit_in_force": in_force(summary.limit_down),
             "download_speed": int(summary.rate_download),
             "paused_torrent_count": summary.paused,
             "torrent_count": summary.torrents,
+            "upload_limit_in_force": in_force(summary.limit_up),
             "upload_speed": int(summary.rate_upload),
             "write_backlog_bytes": summary.write_backlog,
         }

@@ -109,6 +109,11 @@ def _tracker_list(torrent: TorrentView, now: float) -> str:
     return "\n\n".join("\n".join(tier) for tier in torrent.tracker_tiers)
 
 
+def in_force(limit: int | None) -> int:
+    """A limit in bytes per second; -1 for none."""
+    return -1 if limit is None else limit
+
+
 def _hash_getter(version: str) -> Getter:
     def get(torrent: TorrentView, now: float) -> str:
         digest = getattr(torrent.info_hashes, version)
@@ -129,6 +134,9 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "desired_available": lambda torrent, now: torrent.desired_available,
     "done_date": lambda torrent, now: int(torrent.completed_at),
     "download_dir": lambda torrent, now: torrent.download_dir,
+    "download_limit": lambda torrent, now: torrent.limits.download_limit,
+    "download_limit_in_force": lambda torrent, now: in_force(torrent.limits.down_in_force),
+    "download_limited": lambda torrent, now: torrent.limits.download_limited,
     "downloaded_ever": lambda torrent, now: torrent.downloaded,
     "edit_date": lambda torrent, now: int(torrent.edited_at),
     "error": lambda torrent, now: int(torrent.trouble),
@@ -140,6 +148,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "hash_string": lambda torrent, now: torrent.hash_string,
     "have_unchecked": lambda torrent, now: torrent.have_unchecked,
     "have_valid": lambda torrent, now: torrent.have_valid,
+    "honors_session_limits": lambda torrent, now: torrent.limits.honors_session_limits,
     "id": lambda torrent, now: torrent.id,
     "info_hash_v1": _hash_getter("v1"),
     "info_hash_v2": _hash_getter("v2"),
@@ -183,6 +192,9 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
         tracker_statistics_row(state) for state in torrent.tracker_states
     ],
     "trackers": lambda torrent, now: [tracker_row(state) for state in torrent.tracker_states],
+    "upload_limit": lambda torrent, now: torrent.limits.upload_limit,
+    "upload_limit_in_force": lambda torrent, now: in_force(torrent.limits.up_in_force),
+    "upload_limited": lambda torrent, now: torrent.limits.upload_limited,
     "upload_ratio": _upload_ratio,
     "uploaded_ever": lambda torrent, now: torrent.uploaded,
     "wanted": lambda torrent, now: [file.wanted for file in torrent.files()],

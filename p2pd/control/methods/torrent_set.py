@@ -10,6 +10,7 @@ from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.methods.selection import ids
 from p2pd.control.schema import (
     FILE_INDICES,
+    SPEED,
     Param,
     boolean,
     integer,
@@ -67,6 +68,11 @@ SET_PARAMS = (
     Param("priority_high", FILE_INDICES, None),
     Param("priority_normal", FILE_INDICES, None),
     Param("priority_low", FILE_INDICES, None),
+    Param("download_limit", SPEED, None),
+    Param("download_limited", boolean, None),
+    Param("honors_session_limits", boolean, None),
+    Param("upload_limit", SPEED, None),
+    Param("upload_limited", boolean, None),
     Param("labels", labels, None),
     Param("peer_limit", integer(0, 65535), None),
     Param("sequential_download", boolean, None),
@@ -74,6 +80,10 @@ SET_PARAMS = (
     Param("tracker_add", list_of(tracker_url, MAX_TRACKERS), None),
 )
 
+_SAME_NAME = (
+    "download_limit", "download_limited", "honors_session_limits", "labels", "peer_limit",
+    "upload_limit", "upload_limited",
+)  # fmt: skip
 _FILE_PARAMS = (
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low"
 )  # fmt: skip
@@ -92,11 +102,10 @@ async def change_torrents(
 
 
 def _changes_for(torrent: TorrentView, changes: Mapping[str, Any]) -> TorrentChanges:
-    files = {name: _indices(torrent, changes[name]) for name in _FILE_PARAMS}
+    given: dict[str, Any] = {name: _indices(torrent, changes[name]) for name in _FILE_PARAMS}
+    given |= {name: changes[name] for name in _SAME_NAME}
     return TorrentChanges(
-        **files,
-        labels=changes["labels"],
-        peer_limit=changes["peer_limit"],
+        **given,
         sequential=changes["sequential_download"],
         tracker_tiers=_tiers(torrent, changes["tracker_list"], changes["tracker_add"]),
     )

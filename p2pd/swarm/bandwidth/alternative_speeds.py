@@ -38,6 +38,11 @@ class ScheduledSwitch:
         """The schedule was changed or turned off: what it says next counts, whatever it is."""
         self._said = None
 
+    @property
+    def spoke(self) -> bool:
+        """Whether the schedule said anything since it was changed."""
+        return self._said is not None
+
     def turn(self, minute: int, *, begin: int, end: int, days: int) -> bool | None:
         """What to set the switch to in this minute of the week; None: leave it."""
         says = is_scheduled(minute, begin=begin, end=end, days=days)

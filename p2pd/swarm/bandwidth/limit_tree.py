@@ -21,10 +21,10 @@ TURN_TAKES = 500
 class LimitTree:
     """`least_burst` in bytes: what one transfer takes that cannot be cut.
 
-    `wake` is called when `next_turn` may be earlier than it was.
+    `wake` is called with the time from which somebody can have a turn, when that is news.
     """
 
-    def __init__(self, *, least_burst: float, wake: Callable[[], None]) -> None:
+    def __init__(self, *, least_burst: float, wake: Callable[[float], None]) -> None:
         self._least_burst = least_burst
         self._wake = wake
         self._buckets: dict[Hashable, TokenBucket] = {}
@@ -45,7 +45,7 @@ class LimitTree:
             self._buckets[name] = self.bucket(rate, now)
         elif bucket.rate != rate:
             bucket.set_rate(rate, now)
-            self._wake()
+            self._tell(bucket)
 
     def bucket(self, rate: float, now: float) -> TokenBucket:
         """A bucket of this direction that has no name: for one peer alone."""
@@ -60,16 +60,12 @@ class LimitTree:
         """The lowest of their limits in bytes per second; None when there is none."""
         return min((bucket.rate for bucket in self.chain(names)), default=None)
 
-    def names(self) -> list[Hashable]:
-        """What is limited."""
-        return list(self._buckets)
-
     # -- turns ---------------------------------------------------------------------------------
 
     def has_waiter(self, bucket: TokenBucket) -> None:
         """Somebody waits at this bucket (meter.Turns)."""
         self._waited[bucket] = None
-        self._wake()
+        self._tell(bucket)
 
     def next_turn(self, now: float) -> float | None:
         """When to call `run`, in seconds of the clock; None when nobody can be served ever."""
@@ -98,3 +94,8 @@ class LimitTree:
                     left -= 1
                     progress = True
                     first[1].turn()
+
+    def _tell(self, bucket: TokenBucket) -> None:
+        wait = bucket.ready_in()
+        if wait is not None and wait < math.inf:
+            self._wake(max(bucket.at + wait, self._turn_at + TURN_SECONDS))

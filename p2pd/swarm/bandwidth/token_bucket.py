@@ -35,12 +35,12 @@ class TokenBucket:
     more in one go waits longer for its next, and whoever was away has no claim to what it left.
     """
 
-    __slots__ = ("_at", "_heap", "_least_burst", "_serial", "burst", "level", "progress",
+    __slots__ = ("_heap", "_least_burst", "_serial", "at", "burst", "level", "progress",
                  "quantum", "rate")  # fmt: skip
 
     def __init__(self, rate: float, now: float, *, least_burst: float = 0.0) -> None:
         self._least_burst = max(least_burst, LEAST_QUANTUM)
-        self._at = now
+        self.at = now
         self._heap: list[tuple[float, int, Waiter]] = []
         self._serial = 0
         self.rate = 0.0
@@ -66,9 +66,9 @@ class TokenBucket:
 
     def refresh(self, now: float) -> float:
         """Bring the level up to date, and say it."""
-        if now > self._at:
-            self.level = min(self.burst, self.level + self.rate * (now - self._at))
-            self._at = now
+        if now > self.at:
+            self.level = min(self.burst, self.level + self.rate * (now - self.at))
+            self.at = now
         return self.level
 
     def take(self, size: float) -> None:
