@@ -26,8 +26,8 @@ from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.connections import Connections
 from p2pd.session.memory_budget import MemoryBudget
-from p2pd.session.rate_limits import RateLimits
 from p2pd.session.peer_memory import PeerMemory
+from p2pd.session.rate_limits import RateLimits
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
 from p2pd.state.resume import TorrentRecord, TorrentStore

@@ -141,7 +141,9 @@ class FakeTorrent:
     sequential: bool = False
     labels: tuple[str, ...] = ("linux",)
     peer_limit: int = 50
-    limits: TorrentLimits = TorrentLimits(100, False, 30, True, True, None, 20_000)
+    limits: TorrentLimits = field(
+        default_factory=lambda: TorrentLimits(100, False, 30, True, True, None, 20_000)
+    )
     peers: tuple[FakePeer, ...] = (FakePeer(),)
     peers_known: dict[str, int] = field(default_factory=lambda: {"tracker": 3})
     tracker_tiers: tuple[tuple[str, ...], ...] = (("http://tracker.test/announce",),)

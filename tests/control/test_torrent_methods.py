@@ -285,6 +285,12 @@ class TestSet:
         )  # fmt: skip
         assert session.asked == [("change", 1, changes)]
 
+    def test_limits(self, caller: Any, session: Any) -> None:
+        changes = {"download_limit": 0, "upload_limited": True, "honors_session_limits": False}
+        assert caller.call("torrent_set", ids=[1], **changes).result == {}
+        assert session.asked == [("change", 1, TorrentChanges(**changes))]
+        assert caller.call("torrent_set", ids=[1], download_limit=-1).error[0] == -32602
+
     def test_an_empty_list_is_all_files(self, caller: Any, session: Any) -> None:
         caller.call("torrent_set", ids=[1], files_unwanted=[])
         assert session.asked == [("change", 1, TorrentChanges(files_unwanted=(0, 1)))]
