@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence, cast
+from typing import Any, Callable, Mapping, Sequence, cast
 
 from twisted.internet.defer import Deferred, ensureDeferred
 
@@ -37,7 +37,10 @@ class SharedTorrent:
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """What a node is; `settings` are SessionSettings of its session."""
+    """What a node is; `settings` are SessionSettings of its session.
+
+    `prepare` is called with the torrent each time it was added, before it runs for long.
+    """
 
     host: str
     link: Link = field(default_factory=Link)
@@ -45,6 +48,7 @@ class NodeSpec:
     conduct: Conduct = Conduct.HONEST
     seed: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Torrent], None] | None = None
 
 
 class SwarmNode:
@@ -139,6 +143,8 @@ class SwarmNode:
         self.torrent = known
         if self.spec.conduct is Conduct.FREE_RIDER:
             known.peers.set_slots(NO_SLOTS)
+        if self.spec.prepare is not None:
+            self.spec.prepare(known)
 
     async def _leave(self) -> None:
         session, self.session, self.torrent = self.session, None, None

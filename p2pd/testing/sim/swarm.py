@@ -3,68 +3,16 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
 from typing import Callable, Sequence
 
 from p2pd.testing.sim.conduct import Conduct
 from p2pd.testing.sim.network import SimNetwork
 from p2pd.testing.sim.nodes import NodeSpec, SharedTorrent, SwarmNode
+from p2pd.testing.sim.outcome import NodeOutcome, Sample, SwarmOutcome
 from p2pd.testing.sim.trackers import URL, SimTracker
 from p2pd.testing.torrents import make_torrent
 
 WATCH_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A swarm at one moment: how many nodes have the rarest piece, and any on the average."""
-
-    at: float
-    rarest: int
-    average: float
-    complete: int
-    here: int
-
-
-@dataclass(frozen=True, slots=True)
-class NodeOutcome:
-    """What became of a node; bytes, and seconds from when it joined, None when never."""
-
-    host: str
-    conduct: Conduct
-    seed: bool
-    seconds: float | None
-    uploaded: int
-    downloaded: int
-    wasted: int
-    banned_by: int = 0
-
-
-@dataclass(slots=True)
-class SwarmOutcome:
-    """What became of a swarm, after so many virtual `seconds`."""
-
-    size: int
-    seconds: float
-    nodes: list[NodeOutcome]
-    samples: list[Sample] = field(default_factory=list)
-
-    def leechers(self, *conducts: Conduct) -> list[NodeOutcome]:
-        """Nodes that were not seeds: the honest ones, or those of these conducts."""
-        wanted = conducts or (Conduct.HONEST,)
-        return [node for node in self.nodes if not node.seed and node.conduct in wanted]
-
-    def times(self, *conducts: Conduct) -> list[float]:
-        """When each of the leechers that completed did so, in order."""
-        done = [node.seconds for node in self.leechers(*conducts)]
-        return sorted(seconds for seconds in done if seconds is not None)
-
-    def mean_time(self, *conducts: Conduct) -> float:
-        """The mean of them; infinite when any never completed."""
-        times = self.times(*conducts)
-        if not times or len(times) < len(self.leechers(*conducts)):
-            return float("inf")
-        return sum(times) / len(times)
 
 
 def make_shared(pieces: int, piece_length: int = 256 * 1024, seed: int = 0) -> SharedTorrent:
@@ -131,6 +79,10 @@ class Swarm:
             for node in self.nodes
             if not node.has_all and node.spec.conduct is Conduct.HONEST
         )
+
+    def everybody_done(self) -> bool:
+        """Whether every leecher has everything, whatever it does for it."""
+        return all(node.completed_at is not None for node in self.nodes if not node.has_all)
 
     def outcome(self) -> SwarmOutcome:
         """What became of everyone so far."""

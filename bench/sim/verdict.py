@@ -1,0 +1,61 @@
+"""What a scenario found: figures, and whether its targets are reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping
+
+from p2pd.testing.sim.outcome import SwarmOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number and what it has to be: at most `most`, at least `least`, if either is given."""
+
+    name: str
+    value: float
+    unit: str = ""
+    most: float | None = None
+    least: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is within its bounds."""
+        above = self.most is not None and self.value > self.most
+        below = self.least is not None and self.value < self.least
+        return not above and not below
+
+    @property
+    def is_target(self) -> bool:
+        """Whether it has any."""
+        return self.most is not None or self.least is not None
+
+    def line(self) -> str:
+        """For people."""
+        text = f"{self.name}: {self.value:.4g}{self.unit and ' ' + self.unit}"
+        if not self.is_target:
+            return text
+        bound = f"at most {self.most:g}" if self.most is not None else f"at least {self.least:g}"
+        return f"{text} ({bound}: {'reached' if self.passed else 'MISSED'})"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """One scenario's. `outcomes` are the swarms it ran, by what they are called in plots."""
+
+    name: str
+    about: str
+    figures: list[Figure] = field(default_factory=list)
+    outcomes: Mapping[str, SwarmOutcome] = field(default_factory=dict)
+    real_seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every target is reached."""
+        return all(figure.passed for figure in self.figures)
+
+    def text(self) -> str:
+        """For people."""
+        head = f"{'ok    ' if self.passed else 'MISSED'} {self.name}: {self.about}"
+        lines = [f"         {figure.line()}" for figure in self.figures]
+        return "\n".join([head, *lines, f"         ({self.real_seconds:.1f} s of real time)"])
