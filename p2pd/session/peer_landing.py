@@ -21,6 +21,10 @@ READS_LEFT_ALONE = 4
 """Reads that go the ordinary way after one that brought something unexpected."""
 
 
+Key = tuple[int, int, int]
+"""A block: piece, begin and length."""
+
+
 class LandingPeer(Protocol):
     """What the reads of a peer need of its session."""
 
@@ -32,7 +36,7 @@ class LandingPeer(Protocol):
 class PeerLanding:
     """Where the next bytes of one peer should go (transports.interfaces.Landing)."""
 
-    __slots__ = ("_landed", "_landing", "_last_read", "_left_alone", "_peer")
+    __slots__ = ("_landed", "_landing", "_last_read", "_left_alone", "_overtaken", "_peer")
 
     def __init__(self, peer: LandingPeer, landed: Callable[[bytes], None]) -> None:
         """`landed` gets the bytes behind the blocks that are in their places."""
@@ -41,10 +45,13 @@ class PeerLanding:
         self._landing: Landing | None = None
         self._last_read = 0
         self._left_alone = 0
+        self._overtaken: dict[Key, None] = {}
+        """Blocks that will come some time, but hardly as the next."""
 
     def noticed(self, size: int) -> None:
         """A read went the ordinary way and brought `size` bytes."""
         self._last_read = size
+        self._overtaken.clear()
         if self._left_alone:
             self._left_alone -= 1
 
@@ -53,12 +60,7 @@ class PeerLanding:
         if self._last_read < WORTH_BYTES or self._left_alone or self._peer.closed:
             return ()
         lead = self._peer.wire.unfinished
-        blocks, places = self._peer.download.places(MOST_BLOCKS)
-        begun = block_begun(lead)
-        if begun is not None and begun in blocks:
-            # Some before it will come later, or never: what follows it comes now.
-            first = blocks.index(begun)
-            del blocks[:first], places[:first]
+        blocks, places = self._next(block_begun(lead))
         if len(blocks) < LEAST_BLOCKS:
             return ()
         try:
@@ -68,6 +70,22 @@ class PeerLanding:
             return ()
         return self._landing.buffers
 
+    def _next(self, begun: Key | None) -> tuple[list[Key], list[memoryview]]:
+        """The blocks that come next, from the one that has begun, and where each belongs."""
+        overtaken = self._overtaken
+        if len(overtaken) >= LEAST_BLOCKS:
+            overtaken.clear()
+        blocks, places = self._peer.download.places(MOST_BLOCKS)
+        if begun is not None and begun in blocks:
+            overtaken.pop(begun, None)
+            first = blocks.index(begun)
+            overtaken.update(dict.fromkeys(blocks[:first]))
+        if overtaken:
+            late = [number for number, block in enumerate(blocks) if block in overtaken]
+            for number in reversed(late):
+                del blocks[number], places[number]
+        return blocks, places
+
     def filled(self, size: int) -> None:
         """`size` bytes were read into what `buffers` gave."""
         assert self._landing is not None
@@ -76,6 +94,9 @@ class PeerLanding:
         self._landing = None
         if not found.as_expected:
             self._left_alone = READS_LEFT_ALONE
+        self._overtaken.update(dict.fromkeys(found.overtaken))
+        for block in found.displaced:
+            self._overtaken.pop((block.piece, block.begin, len(block.data)), None)
         download = self._peer.download
         if found.in_place:
             download.landed(found.in_place)

@@ -3,9 +3,10 @@
 A peer answers requests in their order, on the whole (BEP 3), so what comes next is known to the
 byte: a block's header, the block, the next header. A read that is scattered over such buffers puts
 each block in its place. Whether it was so is seen by comparing the headers. A block that came in
-the place of another is copied; where something else came in between, the bytes from there on are
-put together again and read as any others. What a wrong guess wrote over is nothing: only places of
-blocks that are still to come are ever offered.
+the place of another is moved, for seeds that read with several threads let one block overtake
+another; where something else came in between, the bytes from there on are put together again and
+read as any others. What a wrong guess wrote over is nothing: only places of blocks that are still
+to come are ever offered.
 """
 
 from __future__ import annotations
@@ -24,23 +25,23 @@ _HEADER = struct.Struct(">IBII")
 _HEADER_SIZE = _HEADER.size
 # One for all connections: what is read into it is looked at before the next read.
 _headers = memoryview(bytearray(MOST_BLOCKS * _HEADER_SIZE))
-_header_views = [
-    _headers[at : at + _HEADER_SIZE] for at in range(0, len(_headers), _HEADER_SIZE)
-]
+_header_views = [_headers[at : at + _HEADER_SIZE] for at in range(0, len(_headers), _HEADER_SIZE)]
 
 
 class Landed(NamedTuple):
     """What a read brought.
 
     `in_place`: the (piece, begin, length) of blocks that are where they belong. `displaced`: blocks
-    that were read to others' places. `rest`: the bytes behind them, from the start of a message.
-    `as_expected`: the rest is not known to be anything but the start of a block.
+    for which there was no place. `rest`: the bytes behind them, from the start of a message.
+    `as_expected`: the rest is not known to be anything but the start of a block. `overtaken`:
+    expected blocks that did not come although some behind them did.
     """
 
     in_place: Sequence[tuple[int, int, int]]
     displaced: list[Block]
     rest: bytes
     as_expected: bool
+    overtaken: Sequence[tuple[int, int, int]] = ()
 
 
 class Landing:
@@ -104,19 +105,31 @@ class Landing:
 
     def _sort_out(self, found: bytes, whole: int, left: int) -> Landed:
         """Some header is not the one expected: go through them one by one."""
+        blocks, places = self._blocks, self._places
+        slots = {block: number for number, block in enumerate(blocks)}
         in_place: list[tuple[int, int, int]] = []
         displaced: list[Block] = []
-        for number in range(whole):
-            length, kind, piece, begin = _HEADER.unpack_from(found, number * _HEADER_SIZE)
-            expected = self._blocks[number]
-            if kind != _BLOCK_ID or length != expected[2] + 9:
-                left += sum(_HEADER_SIZE + block[2] for block in self._blocks[number:whole])
-                return Landed(in_place, displaced, self._gather(number, left), False)
-            if (piece, begin) == expected[:2]:
-                in_place.append(expected)
-            else:
-                displaced.append(Block(piece, begin, memoryview(bytes(self._places[number]))))
-        return Landed(in_place, displaced, self._gather(whole, left), True)
+        moves: dict[int, int] = {}
+        furthest, count = -1, whole
+        headers = _HEADER.iter_unpack(found[: whole * _HEADER_SIZE])
+        for number, (length, kind, piece, begin) in enumerate(headers):
+            size = blocks[number][2]
+            if kind != _BLOCK_ID or length != size + 9:
+                count = number
+                break
+            slot = slots.pop((piece, begin, size), None)
+            if slot is None:
+                displaced.append(Block(piece, begin, memoryview(bytes(places[number]))))
+                continue
+            in_place.append(blocks[slot])
+            furthest = max(furthest, slot)
+            if slot != number:
+                moves[slot] = number
+        left += sum([_HEADER_SIZE + block[2] for block in blocks[count:whole]])
+        rest = self._gather(count, left)
+        _move(places, moves)
+        overtaken = [block for block, slot in slots.items() if slot < furthest]
+        return Landed(in_place, displaced, rest, count == whole, overtaken)
 
     def _gather(self, first: int, size: int) -> bytes:
         """`size` bytes from the header of block `first` on, as they came."""
@@ -128,6 +141,26 @@ class Landing:
                 parts.append(part[:size])
                 size -= len(part)
         return b"".join(parts)
+
+
+def _move(places: Sequence[memoryview], moves: dict[int, int]) -> None:
+    """Move what is in places to others; `moves` has, for a place, the one of its content.
+
+    Each is moved once: first to places of which the content is not needed, then to those that
+    this leaves. What remains are rings, opened by keeping the content of one of their places.
+    """
+    sources = set(moves.values())
+    for free in [place for place in moves if place not in sources]:
+        while (source := moves.pop(free, None)) is not None:
+            places[free][:] = places[source]
+            free = source
+    while moves:
+        first, source = moves.popitem()
+        kept = bytes(places[first])
+        places[first][:] = places[source]
+        while source != first:
+            free, source = source, moves.pop(source)
+            places[free][:] = kept if source == first else places[source]
 
 
 def block_begun(lead: bytes | bytearray) -> tuple[int, int, int] | None:
