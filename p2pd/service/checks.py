@@ -76,6 +76,11 @@ def folder(value: Any) -> str:
     return os.path.normpath(path)
 
 
+def file(value: Any) -> str:
+    """The path of a file: as of a folder."""
+    return folder(value)
+
+
 def address(value: Any) -> str:
     """An IP address to bind; empty stays empty and means all of them."""
     if value == "":

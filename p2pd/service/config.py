@@ -10,7 +10,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError
-from p2pd.service.checks import Check, address, flag, folder, names, number, one_of, whole
+from p2pd.service.checks import Check, address, file, flag, folder, names, number, one_of, whole
 
 PORT = whole(0, 65535)
 SPEED = whole(0, 2**31 - 1)
@@ -44,6 +44,12 @@ class PeersSection:
         "Seconds until a block is asked of another peer, before there are response times to go by.",
     )
     upload_slots: int = key(4, whole(1, 1000), "Peers of a torrent that are given data at a time.")
+    geoip_database: str = key(
+        "",
+        file,
+        "Countries of IP addresses, a file in MaxMind's format (the extra geoip); empty is none.\n"
+        "Peers of one's own country are dialled before others.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

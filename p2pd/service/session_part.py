@@ -15,6 +15,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.service.announcing import Announcing
 from p2pd.service.config import BandwidthSection, Config
+from p2pd.service.countries import Countries
 from p2pd.service.folders import Place
 from p2pd.service.http_port import cannot_listen
 from p2pd.session.api import SessionApi, SessionSettings, SessionStatistics
@@ -22,6 +23,7 @@ from p2pd.session.session import Session, SessionLimits, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.settings_rules import checked_settings
 from p2pd.state.database import Database
+from p2pd.state.good_peers import GoodPeerStore
 from p2pd.state.resume import TorrentStore
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
@@ -56,13 +58,15 @@ class SessionPart:
         self._settings_store = SettingsStore(self._database)
         self._statistics = StatisticsStore(self._database)
         self._announcing = Announcing(config, reactor)
+        self._countries = Countries(config.peers.geoip_database)
         self._control: SessionControl | None = None
         self._saving: DelayedCall | None = None
         self._session = Session(self._parts(), self._settings(), self._limits())
 
     def prepare(self) -> None:
-        """Open the database and listen for peers. Raises StateError or ConfigError."""
+        """Open the databases and listen for peers. Raises StateError or ConfigError."""
         self._database.open()
+        self._countries.open()
         peers = self._config.peers
         try:
             self._session.connections.listen(peers.port)
@@ -132,6 +136,8 @@ class SessionPart:
             store=TorrentStore(self._database),
             make_storage=self._new_storage,
             make_announcer=self._announcing.announcer,
+            peer_memory=GoodPeerStore(self._database),
+            country_of=self._countries,
         )
 
     def _new_storage(self, layout: FileLayout, download_dir: str) -> Storage:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.session.peer_session import PeerSession
+from p2pd.swarm.preference import Preferences
 
 
 class PeerReport:
     """A peer for readers (api.PeerView)."""
 
-    def __init__(self, peer: PeerSession) -> None:
+    def __init__(self, peer: PeerSession, preferences: Preferences) -> None:
         self._peer = peer
+        self._preferences = preferences
         self._now = peer.seconds()
         self.address: PeerAddress = peer.address
         self.client = peer.client
@@ -33,6 +35,11 @@ class PeerReport:
         """0 to 1, by what the peer says that it has."""
         pieces = self._peer.pieces
         return pieces.count / pieces.size if pieces is not None and pieces.size else 0.0
+
+    @property
+    def country(self) -> str:
+        """Two letters; empty when nobody knows."""
+        return self._preferences.country_of(self.address.host)
 
     @property
     def rate_to_client(self) -> float:

@@ -292,7 +292,7 @@ class TorrentReport:
     @property
     def peers(self) -> Sequence[PeerReport]:
         """The connected peers."""
-        return [PeerReport(peer) for peer in self.torrent.peers]
+        return [PeerReport(peer, self.torrent.host.preferences) for peer in self.torrent.peers]
 
     @property
     def peers_known(self) -> Mapping[str, int]:

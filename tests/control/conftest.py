@@ -66,6 +66,7 @@ class FakePeer:
     peer_choking: bool = False
     peer_interested: bool = True
     snubbed: bool = False
+    country: str = "DE"
     optimistic: bool = False
     progress: float = 0.5
     rate_to_client: float = 1000.7

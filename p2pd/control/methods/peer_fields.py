@@ -1,6 +1,6 @@
 """What torrent_get tells of a connected peer (Transmission's rpc-spec, 3.3, `peers`).
 
-`is_snubbed`, `requests_outstanding`, `source` and `transport` are p2pd's own.
+`country`, `is_snubbed`, `requests_outstanding`, `source` and `transport` are p2pd's own.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def peer_row(peer: PeerView) -> dict[str, Any]:
         "client_is_choked": peer.peer_choking,
         "client_is_interested": peer.am_interested,
         "client_name": peer.client,
+        "country": peer.country,
         "flag_str": peer.flag_string,
         "is_downloading_from": peer.am_interested and not peer.peer_choking,
         "is_encrypted": peer.encrypted,
