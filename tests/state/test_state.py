@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import stat
 import tempfile
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pd.base.errors import StateError
 from p2pd.state.database import Database, upgrade
-from p2pd.state.resume import TorrentRecord, TorrentStore
+from p2pd.state.resume import TorrentRecord, TorrentStore, _load_all
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
 
@@ -60,6 +61,11 @@ class StateTests(TestCase):
             labels=("x", "y"),
             sequential=True,
             peer_limit=7,
+            download_limit=0,
+            download_limited=True,
+            upload_limit=55,
+            upload_limited=True,
+            honors_session_limits=False,
             file_states="[]",
             clean=True,
             uploaded=2**50,
@@ -156,3 +162,18 @@ def test_an_upgrade_is_done_once(tmp_path: Path) -> None:
         upgrade(connection)
         assert version >= 1
         assert connection.execute("SELECT name FROM settings").fetchall() == [("a",)]
+
+
+def test_torrents_of_the_first_schema_have_no_limits(tmp_path: Path) -> None:
+    schemas = resources.files("p2pd.state.schemas")
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        connection.executescript(schemas.joinpath("0001_initial.sql").read_text("utf-8"))
+        connection.execute(
+            "INSERT INTO torrents (name, download_dir, paused, added_at, completed_at, trackers, "
+            "labels, sequential, clean, uploaded, downloaded, corrupt, seconds_downloading, "
+            "seconds_seeding) VALUES ('a', '/d', 0, 0, 0, '[]', '[]', 0, 0, 0, 0, 0, 0, 0)"
+        )
+        connection.execute("PRAGMA user_version=1")
+        upgrade(connection)
+        (found,) = _load_all(connection.cursor())
+    assert found == TorrentRecord(hash_v1=None, hash_v2=None, name="a", download_dir="/d", id=1)
