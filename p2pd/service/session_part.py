@@ -57,6 +57,7 @@ class SessionPart:
         self._database = Database(reactor, place.state_dir)
         self._settings_store = SettingsStore(self._database)
         self._statistics = StatisticsStore(self._database)
+        self._good_peers = GoodPeerStore(self._database)
         self._announcing = Announcing(config, reactor)
         self._countries = Countries(config.peers.geoip_database)
         self._control: SessionControl | None = None
@@ -82,6 +83,7 @@ class SessionPart:
     async def start(self) -> None:
         """Bring back what clients set, and the torrents."""
         await self._restore_settings()
+        await self._good_peers.open()
         earlier = await self._statistics.load()
         self.api = self._control = SessionControl(
             self._session,
@@ -136,7 +138,7 @@ class SessionPart:
             store=TorrentStore(self._database),
             make_storage=self._new_storage,
             make_announcer=self._announcing.announcer,
-            peer_memory=GoodPeerStore(self._database),
+            peer_memory=self._good_peers,
             country_of=self._countries,
         )
 

@@ -17,7 +17,7 @@ from typing import Iterable
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.session.peer_session import PeerSession
-from p2pd.swarm.preference import Preferences
+from p2pd.swarm.preference import Preference, Preferences
 
 FIRST_CHANCE = 30.0
 """Seconds."""
@@ -26,17 +26,24 @@ PROVEN_SECONDS = 300.0
 
 
 class _Account:
-    """How much passed in the direction that counts, and when it was seen to have grown."""
+    """How much passed in the direction that counts, and when it was seen to have grown.
 
-    __slots__ = ("grew_at", "total")
+    The preference is kept, for it is wanted of everyone whenever somebody comes in vain.
+    """
+
+    __slots__ = ("grew_at", "preference", "ranked_at", "total")
 
     def __init__(self) -> None:
         self.total = 0
         self.grew_at = float("-inf")
+        self.preference: Preference | None = None
+        self.ranked_at = 0
 
 
 class PeerPlaces:
     """The accounts of one torrent's peers."""
+
+    __slots__ = ("_accounts", "_preferences")
 
     def __init__(self, preferences: Preferences) -> None:
         self._preferences = preferences
@@ -75,8 +82,12 @@ class PeerPlaces:
         quiet = now - self._accounts[peer].grew_at > PROVEN_SECONDS
         return quiet and now - peer.connected_at > FIRST_CHANCE
 
-    def _preference(self, peer: PeerSession) -> tuple[int, int]:
-        return self._preferences.of(peer.listen_address or peer.address)
+    def _preference(self, peer: PeerSession) -> Preference:
+        account, version = self._accounts[peer], self._preferences.version
+        if account.preference is None or account.ranked_at != version:
+            account.preference = self._preferences.of(peer.listen_address or peer.address)
+            account.ranked_at = version
+        return account.preference
 
 
 def is_redundant(peer: PeerSession) -> bool:

@@ -35,6 +35,8 @@ class RememberingTorrent(Protocol):
 class RememberedPeers:
     """Fills the pool from what is kept, and keeps what became of it."""
 
+    __slots__ = ("_good", "_next_save", "_pool", "_recalled", "_torrent")
+
     def __init__(self, torrent: RememberingTorrent, pool: PeerPool) -> None:
         self._torrent = torrent
         self._pool = pool

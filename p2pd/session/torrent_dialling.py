@@ -86,4 +86,7 @@ class TorrentDialling:
     def dial_failed(self, address: PeerAddress, reason: str) -> None:
         """An address did not answer, or not as a peer of this torrent."""
         self._peers.dialling.discard(address)
-        self._peers.pool.failed(address, self.owner.seconds())
+        if self._peers.is_connected(address):
+            self._peers.pool.connected(address)  # it came to us in the meantime
+        else:
+            self._peers.pool.failed(address, self.owner.seconds())

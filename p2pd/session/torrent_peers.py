@@ -59,6 +59,10 @@ class TorrentPeers:
         """Connections this torrent may have."""
         return self._owner.record.peer_limit or self._owner.host.settings.peer_limit_per_torrent
 
+    def is_connected(self, address: PeerAddress) -> bool:
+        """Whether the peer that listens at this address is connected."""
+        return any(peer.listen_address == address for peer in self.connected)
+
     @property
     def is_full(self) -> bool:
         """Whether all places are taken."""
@@ -79,6 +83,8 @@ class TorrentPeers:
         for other in self.connected:
             if other.peer_id == peer_id and other.address.host == address.host:
                 if other.incoming == incoming or self._keep_existing(other, peer_id):
+                    if not incoming and other.listen_address is None:
+                        other.listen_address = address
                     return "it is connected already"
                 other.disconnect("it connected the other way too")
                 break

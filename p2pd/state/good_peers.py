@@ -15,17 +15,21 @@ _ROWS = "SELECT host, port, seen_at, received, sent, seconds FROM good_peers WHE
 
 
 class GoodPeerStore:
-    """Their table. Which torrents have any is asked once, so that the others cost nothing."""
+    """Their table. After `open` it knows which torrents have any: the others cost nothing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._torrents: set[int] | None = None
 
+    async def open(self) -> None:
+        """See which torrents have any."""
+        self._torrents = await self._database.run(_torrents_with_any)
+
     def load(self, torrent_id: int) -> Deferred[list[GoodPeer]]:
         """Those of one torrent."""
         if self._torrents is not None and torrent_id not in self._torrents:
             return succeed([])
-        return self._database.run(self._load, torrent_id, self._torrents is None)
+        return self._database.run(_load, torrent_id)
 
     def save(self, torrent_id: int, peers: Sequence[GoodPeer]) -> Deferred[None]:
         """These instead of those that were there; nothing for a torrent that is removed."""
@@ -33,12 +37,15 @@ class GoodPeerStore:
             self._torrents.add(torrent_id)
         return self._database.run(_save, torrent_id, list(peers))
 
-    def _load(self, cursor: sqlite3.Cursor, torrent_id: int, first: bool) -> list[GoodPeer]:
-        if first:
-            cursor.execute("SELECT DISTINCT torrent FROM good_peers")
-            self._torrents = {row[0] for row in cursor.fetchall()}
-        cursor.execute(_ROWS, [torrent_id])
-        return [GoodPeer(PeerAddress(row[0], row[1]), *row[2:]) for row in cursor.fetchall()]
+
+def _torrents_with_any(cursor: sqlite3.Cursor) -> set[int]:
+    cursor.execute("SELECT DISTINCT torrent FROM good_peers")
+    return {row[0] for row in cursor.fetchall()}
+
+
+def _load(cursor: sqlite3.Cursor, torrent_id: int) -> list[GoodPeer]:
+    cursor.execute(_ROWS, [torrent_id])
+    return [GoodPeer(PeerAddress(row[0], row[1]), *row[2:]) for row in cursor.fetchall()]
 
 
 def _save(cursor: sqlite3.Cursor, torrent_id: int, peers: Sequence[GoodPeer]) -> None:

@@ -296,3 +296,35 @@ def test_sessions_tell_each_other_their_addresses(network: MemoryNetwork) -> Non
     (believed,) = nodes[0].session.preferences.own.all()
     assert str(believed) == "10.0.0.1"
     assert nodes[1].session.preferences.own.all() == ()
+
+
+def test_who_came_while_we_dialled_it_is_not_dialled_again(network: MemoryNetwork) -> None:
+    node = SimNode(network, "10.0.0.1")
+    torrent = node.add(TORRENT)
+    peer = ScriptedPeer(network, "10.0.0.2", HASH, peer_id=b"-AA0001-00000000000.")
+    address = peer.listen()
+    caller = ScriptedPeer(network, "10.0.0.2", HASH, peer_id=peer.peer_id)
+    caller.dial(node.address)
+    caller.send(wire.HaveNone())
+    assert len(torrent.peers) == 1
+    torrent.add_peers([address], "tracker")
+    network.run(150)
+    assert peer.connections == 1, "once, for nobody told where it listens"
+    assert torrent.peers.is_connected(address)
+
+
+def test_coming_in_vain_costs_little() -> None:
+    found, preferences = places()
+    asked = 0
+    order = by_preference(preferences, 8)
+
+    def counted(address: PeerAddress) -> Any:
+        nonlocal asked
+        asked += 1
+        return Preferences.of(preferences, address)
+
+    found._preferences = SimpleNamespace(of=counted, version=0)  # type: ignore[assignment]
+    peers: list[Any] = [FakePeer(number) for number in order[:-1]]
+    for _ in range(100):
+        assert give_way(found, peers, PeerAddress(f"8.{order[-1]}.0.1", 1)) is None
+    assert asked == len(peers) + 100

@@ -60,12 +60,15 @@ class GoodPeerTests(TestCase):
         assert await store.load(id_) == [TWO]
 
     async def test_torrents_that_have_none_do_not_ask_the_database(self) -> None:
-        id_ = await self.added()
+        first, second, third = [await self.added() for _ in range(3)]
+        await GoodPeerStore(self.database).save(first, [ONE])
         store = GoodPeerStore(self.database)
-        await store.load(id_)
+        await store.open()
+        await store.save(second, [TWO])
+        assert await store.load(first) == [ONE]
+        assert await store.load(second) == [TWO]
         self.database.close()
-        asked = store.load(id_)
-        assert self.successResultOf(asked) == []
+        assert self.successResultOf(store.load(third)) == []
 
     async def test_they_go_with_their_torrent_and_do_not_come_after_it(self) -> None:
         id_ = await self.added()
