@@ -6,6 +6,7 @@
 #   make check   lint, types, import rules, documentation
 #   make fuzz    the fuzz targets under atheris, FUZZ_SECONDS each
 #   make bench   p2pd beside other engines, see bench/README.rst (ARGS="--work leech --size 256M")
+#   make sim     simulated swarms: figures, targets, plots in build/sim (ARGS="--only flash-50")
 #   make profile a flame graph of p2pd at one work (WORK=leech ARGS="--native")
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 SOURCES := setup.cfg pyproject.toml README.rst \
 	$(shell find p2pd twisted -name '*.py' -o -name '*.sql' -o -name 'py.typed')
 
-.PHONY: run demo test check docs fuzz bench profile clean
+.PHONY: run demo test check docs fuzz bench sim profile clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/installed
@@ -49,6 +50,9 @@ fuzz: $(VENV)/installed $(VENV)/fuzz-tools
 
 bench: $(VENV)/installed $(VENV)/bench-tools
 	$(BIN)/python -m bench $(ARGS)
+
+sim: $(VENV)/installed $(VENV)/sim-tools
+	$(BIN)/python -m bench.sim $(ARGS)
 
 profile: $(VENV)/installed $(VENV)/bench-tools
 	$(BIN)/python -m bench --profile $(WORK) $(ARGS)
@@ -82,6 +86,11 @@ $(VENV)/check-tools: setup.cfg | $(VENV)/installed
 
 $(VENV)/bench-tools: setup.cfg | $(VENV)/installed
 	$(PIP) '.[bench]'
+	@rm -rf build
+	@touch $@
+
+$(VENV)/sim-tools: setup.cfg | $(VENV)/installed
+	$(PIP) '.[sim]'
 	@rm -rf build
 	@touch $@
 

@@ -44,15 +44,16 @@ class Size:
         return Link(up=self.up, down=8 * self.up, delay=0.025)
 
 
-def flash_crowd(size: Size) -> Verdict:
-    """One seed and leechers that all come at once."""
+def flash_crowd(size: Size, most_real: float | None = None) -> Verdict:
+    """One seed and leechers that all come at once. `most_real`: seconds to simulate it in."""
     swarm, _ = _swarm(size)
     outcome = swarm.run(size.limit)
     return Verdict(
         f"flash crowd of {size.nodes}",
         f"{size.pieces} pieces of {size.piece // KIB} KiB, one seed, all uplinks equal",
-        _time_figures(outcome, size, most=1.15),
+        time_figures(outcome, size, most=1.15),
         {f"{size.nodes} leechers": outcome},
+        most_real=most_real,
     )
 
 
@@ -177,7 +178,7 @@ def rough(size: Size) -> Verdict:
         "60 % behind NAT, a third comes and goes, connections break, a quarter has slow disks",
         [
             Figure("share that completes", len(outcome.times()) / size.nodes, least=1.0),
-            *_time_figures(outcome, size)[:2],
+            *time_figures(outcome, size)[:2],
         ],
         {"swarm": outcome},
     )
@@ -205,7 +206,8 @@ def _swarm(
     return swarm, seed
 
 
-def _time_figures(outcome: SwarmOutcome, size: Size, most: float | None = None) -> list[Figure]:
+def time_figures(outcome: SwarmOutcome, size: Size, most: float | None = None) -> list[Figure]:
+    """How long it took, to the fluid bound; the mean is to be `most` of it."""
     bound, times = _bound(outcome, size), outcome.times()
     seeds = sum(node.uploaded for node in outcome.nodes if node.seed)
     return [

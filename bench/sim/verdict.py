@@ -47,7 +47,14 @@ class Verdict:
     about: str
     figures: list[Figure] = field(default_factory=list)
     outcomes: Mapping[str, SwarmOutcome] = field(default_factory=dict)
+    most_real: float | None = None
     real_seconds: float = 0.0
+
+    def took(self, seconds: float) -> None:
+        """So long it took to simulate, which may be a figure with a target."""
+        self.real_seconds = seconds
+        if self.most_real is not None:
+            self.figures.append(Figure("real time", seconds, "s", most=self.most_real))
 
     @property
     def passed(self) -> bool:
