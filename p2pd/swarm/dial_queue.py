@@ -7,35 +7,35 @@ or when there is more of it than of the rest. So every step costs a logarithm.
 from __future__ import annotations
 
 import heapq
-from typing import Any, Callable
+from typing import Callable, Iterable, TypeVar
 
 from p2pd.base.addresses import PeerAddress
 
 SLACK = 64
 """Entries out of date that are always borne."""
 
-Rank = tuple[Any, ...]
-
+Key = TypeVar("Key", int, float)
 
 class DialQueue:
     """`rank` is asked for an address when it comes due: the lowest is taken first."""
 
-    __slots__ = ("_now", "_rank", "_ready", "_tickets", "_waiting")
+    __slots__ = ("_rank", "_ready", "_ticket", "_tickets", "_waiting")
 
-    def __init__(self, rank: Callable[[PeerAddress], Rank]) -> None:
+    def __init__(self, rank: Callable[[PeerAddress], int]) -> None:
         self._rank = rank
-        self._tickets: dict[PeerAddress, tuple[int, float]] = {}
-        self._now = 0
+        self._tickets: dict[PeerAddress, int] = {}
+        self._ticket = 0
         self._waiting: list[tuple[float, int, PeerAddress]] = []
-        self._ready: list[tuple[Rank, int, PeerAddress]] = []
+        self._ready: list[tuple[int, int, PeerAddress]] = []
 
     def put(self, address: PeerAddress, due: float) -> None:
         """The address may be dialled from `due` on, whatever was said of it before."""
-        self._now += 1
-        self._tickets[address] = (self._now, due)
-        heapq.heappush(self._waiting, (due, self._now, address))
+        self._ticket += 1
+        self._tickets[address] = self._ticket
+        heapq.heappush(self._waiting, (due, self._ticket, address))
         if len(self._waiting) + len(self._ready) > 2 * len(self._tickets) + SLACK:
-            self.rank_again()
+            self._waiting = self._current(self._waiting)
+            self._ready = self._current(self._ready)
 
     def remove(self, address: PeerAddress) -> None:
         """The address is not to be dialled."""
@@ -64,11 +64,11 @@ class DialQueue:
 
     def rank_again(self) -> None:
         """Ranks are not what they were."""
-        self._ready.clear()
-        self._waiting = [
-            (due, ticket, address) for address, (ticket, due) in self._tickets.items()
-        ]
-        heapq.heapify(self._waiting)
+        self._ready = self._current(
+            (self._rank(address), ticket, address)
+            for _, ticket, address in self._ready
+            if self._is_current(ticket, address)
+        )
 
     def _ripen(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:
@@ -77,7 +77,15 @@ class DialQueue:
                 heapq.heappush(self._ready, (self._rank(address), ticket, address))
 
     def _is_current(self, ticket: int, address: PeerAddress) -> bool:
-        return self._tickets.get(address, (0,))[0] == ticket
+        return self._tickets.get(address) == ticket
+
+    def _current(
+        self, entries: Iterable[tuple[Key, int, PeerAddress]]
+    ) -> list[tuple[Key, int, PeerAddress]]:
+        """A heap of those that are not out of date."""
+        heap = [entry for entry in entries if self._is_current(entry[1], entry[2])]
+        heapq.heapify(heap)
+        return heap
 
     def __len__(self) -> int:
         return len(self._tickets)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import random
 from collections import Counter
-from typing import Mapping, NamedTuple
+from typing import Mapping
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.swarm.dial_queue import DialQueue
@@ -39,14 +39,10 @@ _SOURCE_RANK: Mapping[str, int] = {"lsd": 0, "tracker": 1, "manual": 1, "pex": 2
 _OTHER_RANK = 3
 
 
-class Rank(NamedTuple):
-    """The lowest is dialled first."""
-
-    failures: int
-    worthless: int
-    distance: Distance
-    source: int
-    against: int
+def rank(failures: int, worth: int, distance: Distance, source: int, priority: int) -> int:
+    """The lowest is dialled first. One number, for a pool may hold a great many of them."""
+    high = min(failures, 255) << 8 | 255 - min(worth, 255)
+    return (high << 4 | distance << 2 | source) << 32 | 0xFFFFFFFF - priority
 
 
 class _Candidate:
@@ -338,12 +334,10 @@ class PeerPool:
         else:
             self._queue.put(address, candidate.due)
 
-    def _rank(self, address: PeerAddress) -> Rank:
-        candidate = self._by_address[address]
+    def _rank(self, address: PeerAddress) -> int:
+        one = self._by_address[address]
         distance, against = self._preferences.of(address)
-        return Rank(
-            candidate.failures, -candidate.worth, distance, candidate.source_rank, against
-        )
+        return rank(one.failures, one.worth, distance, one.source_rank, -against)
 
 
 def _worth(rate: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -18,8 +18,9 @@ from p2pd.swarm.peer_pool import (
     LOSES_ITS_NAME,
     PER_HOST,
     PeerPool,
+    rank,
 )
-from p2pd.swarm.preference import Preferences
+from p2pd.swarm.preference import Distance, Preferences
 
 
 def address(number: int, port: int = 6881) -> PeerAddress:
@@ -417,3 +418,20 @@ def test_seeds_are_not_dialled_while_we_seed() -> None:
     assert pool.next_candidates(9, 2e9) == [address(2)]
     pool.add(address(1), "manual", 0.0)
     assert pool.next_due(1e9) == 1e9
+
+
+ranked = st.tuples(
+    st.integers(0, 300), st.integers(0, 64), st.sampled_from(Distance), st.integers(0, 3),
+    st.integers(0, 2**32 - 1),
+)  # fmt: skip
+
+
+@given(ranked, ranked)
+def test_a_rank_compares_in_the_order_that_is_told(
+    one: tuple[int, int, Distance, int, int], other: tuple[int, int, Distance, int, int]
+) -> None:
+    def in_words(of: tuple[int, int, Distance, int, int]) -> tuple[int, ...]:
+        failures, worth, distance, source, priority = of
+        return min(failures, 255), -worth, distance, source, -priority
+
+    assert (rank(*one) < rank(*other)) == (in_words(one) < in_words(other))
