@@ -19,6 +19,9 @@ from p2pd.storage.open_files import OpenFiles
 NOT_OURS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """Nothing is there, or it lies behind a link: nothing that we could have made."""
 
+STAT_BLOCK = 512
+"""Bytes of what `st_blocks` counts, whatever the file system's own blocks are."""
+
 
 class FileStorage:
     """See interfaces.Storage. `root` is the download folder; `preallocation` one of three words."""
@@ -159,6 +162,9 @@ class FileStorage:
         except StorageError:
             return
         try:
+            if _without_holes(entry.fd, file.length):
+                found[file.first_piece : end] = b"\x01" * (end - file.first_piece)
+                return
             piece = asked.find(1, file.first_piece, end)
             while piece >= 0:
                 start = max(0, piece * length - file.offset)
@@ -323,6 +329,12 @@ class FileStorage:
             # Somebody else's files are in it, or a file that would not go: that was told.
             if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, *NOT_OURS):
                 raise storage_error(os.path.join(self.root, *path), problem) from None
+
+
+def _without_holes(fd: int, length: int) -> bool:
+    """Whether a file is whole and has blocks for all its bytes; False where that cannot be said."""
+    state = os.fstat(fd)
+    return state.st_size >= length and state.st_blocks * STAT_BLOCK >= state.st_size
 
 
 def _runs(requests: Sequence[Request]) -> Iterator[list[Request]]:
