@@ -335,3 +335,46 @@ def test_the_next_turn_is_told_when_it_is_news() -> None:
     world.tree.set_rate("torrent", 50_000, 0.0)
     assert world.told == math.inf
     assert world.tree.next_turn(0.0) is None
+
+
+@given(st.data())
+def test_whatever_happens_nobody_is_forgotten(data: st.DataObject) -> None:
+    """Peers come, go idle, wake and change limits at random; then all move, and evenly."""
+    world = limited(session=1_000_000, a=600_000, b=700_000)
+    chains = [("session",), ("session", "a"), ("session", "b"), ("a", "b"), ("session", "a", "b")]
+    peers: list[Backlogged] = []
+    for _ in range(data.draw(st.integers(1, 30))):
+        world.run(data.draw(st.sampled_from([0.0, 0.01, 0.3])), data.draw(st.floats(0, 0.03)))
+        what = data.draw(st.sampled_from(["come", "idle", "wake", "move", "rate", "go"]))
+        if what == "come" or not peers:
+            size = data.draw(st.sampled_from([1000, BLOCK]))
+            peers.append(Backlogged(world, *data.draw(st.sampled_from(chains)), block=size))
+        elif what == "rate":
+            name = data.draw(st.sampled_from(["session", "a", "b"]))
+            world.tree.set_rate(name, data.draw(st.sampled_from([0, 5000, 900_000])), world.now)
+        else:
+            peer = data.draw(st.sampled_from(peers))
+            if what == "idle":
+                peer.active = False
+            elif what == "wake":
+                peer.active = True
+                peer.send()
+            elif what == "move":
+                peer.meter.set_chain(world.tree.chain(data.draw(st.sampled_from(chains))))
+            else:
+                peer.active = False
+                peer.meter.close()
+                peers.remove(peer)
+    for name in ("session", "a", "b"):
+        world.tree.set_rate(name, 1_000_000, world.now)
+    for peer in peers:
+        peer.active = True
+        peer.meter.set_chain(world.tree.chain(["session"]))
+        peer.send()
+    world.run(2)
+    before = world.now
+    world.run(2)
+    shares = [peer.total(since=before) for peer in peers]
+    if shares:
+        assert max(shares) - min(shares) <= 2 * BLOCK
+        assert sum(shares) == pytest.approx(2_000_000, rel=0.05, abs=2 * BLOCK)
