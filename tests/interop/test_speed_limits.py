@@ -63,3 +63,24 @@ def test_uploads_to_two_libtorrents_keep_to_the_limit(work, new_p2pd, new_libtor
         leecher.wait_seeding(20)
         assert_same(content.path, leecher.folder / content.name)
     seed.check_healthy()
+
+
+def test_limits_are_kept_over_a_restart(work, new_p2pd):
+    content = libtorrent_content(make_file(work / "original", MIB), "v1")
+    node = new_p2pd(settings={"bandwidth.upload": "77", "bandwidth.peer_upload": "66"})
+    node.add(content.torrent, save=content.folder)
+    labels = {"linux": {"speed_limit_up": 5, "speed_limit_down": None}}
+    changes = {"alt_speed_down": 12, "alt_speed_enabled": True, "label_limits": labels}
+    node.call("session_set", **changes)
+    limits = {"download_limit": 9, "download_limited": True, "honors_session_limits": False}
+    node.call("torrent_set", ids=[node.hash_string], labels=["linux"], **limits)
+    node.terminate()
+    node.start()
+    fields = [*changes, "speed_limit_up", "speed_limit_up_enabled", "peer_speed_limit_up"]
+    kept = {"speed_limit_up": 77, "speed_limit_up_enabled": True, "peer_speed_limit_up": 66}
+    assert node.call("session_get", fields=fields) == changes | kept
+    in_force = {"download_limit_in_force": 9000, "upload_limit_in_force": 5000}
+    assert node.torrent(*limits, *in_force) == limits | in_force
+    stats = node.call("session_stats")
+    assert (stats["download_limit_in_force"], stats["upload_limit_in_force"]) == (12_000, 50_000)
+    node.check_healthy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+import pytest
 from twisted.internet.defer import Deferred
 
 from p2pd.base.requests import Request
@@ -11,6 +12,8 @@ from p2pd.protocols.peerwire.messages import Reject
 from p2pd.session import peer_upload
 from p2pd.session.peer_upload import LEAST_AHEAD, RUN_BYTES, SEND_AHEAD, TURN_BYTES, PeerUpload
 from p2pd.session.piece_buffers import PieceBuffers
+from p2pd.swarm.bandwidth.limit_tree import LimitTree
+from p2pd.swarm.bandwidth.meter import Meter
 
 BLOCK = 16 * 1024
 HEADER = 13
@@ -367,3 +370,55 @@ def test_more_requests_than_announced_are_refused() -> None:
     upload.asked(Request(9999, 0, BLOCK))
     assert peer.dropped
     assert len(upload.queue) == peer_upload.REQUEST_QUEUE
+
+
+def metered(peer: FakePeer, upload: PeerUpload, rate: float) -> LimitTree:
+    tree = LimitTree(least_burst=BLOCK + 1024, wake=lambda due: None)
+    tree.set_rate("it", rate, peer.now)
+    upload.meter = Meter(tree, tree.chain(["it"]), upload.serve)
+    return tree
+
+
+def test_under_a_limit_blocks_leave_as_it_allows() -> None:
+    requests = wanted(64)
+    peer, upload = uploading(requests, 0)
+    tree = metered(peer, upload, 10 * BLOCK)
+    upload.serve()
+    assert (peer.sent, peer.memory_reads, peer.writable_calls) == ([], [], 0)
+    assert upload.meter is not None
+    assert upload.meter.waiting
+    for _ in range(300):
+        peer.now += 0.01
+        upload.serve()
+        tree.run(peer.now)
+    sent = sent_requests(peer)
+    assert sent == requests[: len(sent)]
+    assert 28 <= len(sent) <= 30
+    assert peer.counted == len(sent) * BLOCK
+
+
+def test_what_is_read_in_a_thread_counts_once() -> None:
+    peer, upload = uploading(wanted(40))
+    tree = metered(peer, upload, 10 * BLOCK)
+    peer.now += 60
+    upload.serve()
+    read = sum(reading.size for reading in peer.readings)
+    assert 0 < read <= tree.chain(["it"])[0].burst
+    for reading in list(peer.readings):
+        reading.end()
+    assert len(sent_requests(peer)) * BLOCK == read
+    level = tree.chain(["it"])[0].level
+    assert level == pytest.approx(tree.chain(["it"])[0].burst - read * (BLOCK + HEADER) / BLOCK)
+
+
+def test_a_block_that_is_withdrawn_while_it_waits_costs_nothing() -> None:
+    (request,) = wanted(1)
+    peer, upload = uploading([request], 0)
+    tree = metered(peer, upload, BLOCK)
+    upload.serve()
+    upload.cancelled(request)
+    peer.now += 10
+    tree.run(peer.now)
+    assert peer.sent == []
+    assert tree.chain(["it"])[0].level == tree.chain(["it"])[0].burst
+    assert tree.next_turn(peer.now) is None

@@ -150,6 +150,21 @@ def test_a_limit_of_nothing_stops_all_and_is_lifted(
     assert taken.record.corrupt == 0
 
 
+def test_a_fast_limit_is_held_where_reads_are_scattered(
+    network: MemoryNetwork, big: dict[str, bytes], data: bytes
+) -> None:
+    seed = SimNode(network, "10.0.0.1")
+    leech = SimNode(network, "10.0.0.2", speed_limit_down=20_000, speed_limit_down_enabled=True)
+    given, taken = seed.put(data, big), leech.add(data)
+    leech.connect(taken, seed.address)
+    started = network.clock.seconds()
+    network.run_until(lambda: taken.record.completed_at)
+    least = SIZE * COST / 20e6
+    assert 0.9 * least <= network.clock.seconds() - started <= 1.15 * least
+    assert leech.storage(taken).pieces == seed.storage(given).pieces
+    assert taken.record.corrupt == 0
+
+
 # -- shared -----------------------------------------------------------------------------------
 
 

@@ -232,3 +232,25 @@ def test_whatever_happens_the_window_stays_within_bounds(
         assert 1 <= window.target() <= min(limit, MAX_TARGET)
         assert SHORTEST_TIMEOUT <= window.timeout <= LONGEST_TIMEOUT
         assert window._waiting == sum(batch[1] for batch in window._sent) >= 0
+
+
+def test_a_limited_rate_bounds_what_is_asked() -> None:
+    window = RequestWindow(limit=500)
+    window.on_request_sent(400, 0.0)
+    for second in range(1, 6):
+        window.on_blocks(300, 300 * BLOCK_SIZE, float(second))
+    assert window.target() > 400
+    window.set_rate_limit(10 * BLOCK_SIZE)
+    assert window.target() == window.most == 32
+    window.set_limit(20)
+    assert window.target() == 20
+    window.set_limit(500)
+    assert window.target() == 32
+    window.set_rate_limit(0)
+    assert window.target() == 0
+    assert window.refill(0) == 0
+    window.timed_out(0.0, 1000.0)
+    assert window.target() == 0
+    window.set_rate_limit(None)
+    assert window.most == 500
+    assert window.target() == 1
