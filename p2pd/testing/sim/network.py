@@ -63,6 +63,7 @@ class SimNetwork(VirtualNetwork):
 
     def __init__(self, seed: int | str = 0, default: Link | None = None) -> None:
         self.clock = EventClock()
+        self.seed = seed
         self.rng = random.Random(f"network {seed}")
         self.default = default or Link()
         self.latency = 2 * self.default.delay

@@ -23,6 +23,9 @@ from p2pd.testing.sim.network import Link, SimNetwork
 from p2pd.testing.sim.trackers import SimTracker, TrackerWay
 
 PORT = 6881
+EPOCH = 1_700_000_000.0
+"""Unix seconds at the start of a simulation."""
+
 NO_SLOTS = -1
 """Not even the optimistic one."""
 
@@ -110,6 +113,13 @@ class SwarmNode:
         """Bytes received in vain: not wanted, or of pieces that failed."""
         return sum(row.corrupt for row in self._rows())
 
+    def look(self) -> None:
+        """See whether it is complete by now, and since when."""
+        torrent = self.torrent
+        if self.completed_at is None and torrent is not None and torrent.is_complete():
+            finished = torrent.record.completed_at
+            self.completed_at = finished - EPOCH if finished else self.network.clock.now
+
     def have(self) -> Sequence[int]:
         """Pieces that it has, as far as others can tell."""
         torrent = self.torrent
@@ -163,14 +173,17 @@ class SwarmNode:
         clock = self.network.clock
         return SessionParts(
             clock=clock,
-            wall=lambda: 1_700_000_000.0 + clock.now,
-            rng=random.Random(f"{self.spec.host} {self._visits}"),
+            wall=lambda: EPOCH + clock.now,
+            rng=self._rng("session"),
             transport=self.network.transport(self.spec.host),
             disk=cast(Any, SimDisk(clock, self.spec.disk)),
             store=cast(Any, self._store),
             make_storage=self._make_storage,
             make_announcer=self._make_announcer,
         )
+
+    def _rng(self, what: str) -> random.Random:
+        return random.Random(f"{what} {self.spec.host} {self._visits} {self.network.seed}")
 
     def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:
         if self.storage is None:
@@ -198,8 +211,8 @@ class SwarmNode:
             tiers,
             found,
             clock=clock,
-            wall=lambda: 1_700_000_000.0 + clock.now,
-            rng=random.Random(f"announcer {self.spec.host} {self._visits}"),
+            wall=lambda: EPOCH + clock.now,
+            rng=self._rng("announcer"),
             transports=TrackerWay(self.network, self._tracker, self.spec.host),
             peer_id=peer_id,
             port=port,

@@ -70,6 +70,7 @@ class Swarm:
             self._watch()
             if over():
                 break
+        self.samples.append(self._sample())
         return self.outcome()
 
     def all_done(self) -> bool:
@@ -123,9 +124,7 @@ class Swarm:
 
     def _watch(self) -> None:
         for node in self.nodes:
-            torrent = node.torrent
-            if node.completed_at is None and torrent is not None and torrent.is_complete():
-                node.completed_at = self.clock.now
+            node.look()
         if self.clock.now >= self._sampling:
             self._sampling = self.clock.now + max(1.0, self.clock.now / 100)
             self.samples.append(self._sample())
