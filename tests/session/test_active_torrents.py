@@ -17,8 +17,7 @@ from p2pd.session.api import TorrentChanges
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_counters import TOTALS_SECONDS, TorrentCounters
 from p2pd.state.resume import TorrentRecord
-from p2pd.testing import MemoryNetwork
-from p2pd.testing_nodes import ScriptedPeer, SimNode
+from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode
 
 MANY = 100
 NOBODY = PeerAddress("10.9.9.9", 6881)

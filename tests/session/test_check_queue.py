@@ -21,7 +21,7 @@ from p2pd.session import check_queue
 from p2pd.session.check_queue import STALL_SECONDS, SWITCH_SECONDS, CheckJob, CheckQueue
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.verifier import PieceVerifier
-from p2pd.testing_nodes import make_torrent
+from p2pd.testing import make_torrent
 
 PIECE = 16 * 1024
 CONTENT = bytes(4 * PIECE)

@@ -16,8 +16,7 @@ from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.peer_places import FIRST_CHANCE, PROVEN_SECONDS, PeerPlaces
 from p2pd.session.torrent import Torrent
 from p2pd.swarm.preference import Preferences
-from p2pd.testing import MemoryNetwork
-from p2pd.testing_nodes import ScriptedPeer, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 16 * 1024
 DATA = {"data": random.Random(3).randbytes(12 * PIECE)}

@@ -15,8 +15,7 @@ from p2pd.session.remembered_peers import SAVE_SECONDS
 from p2pd.session.session import SessionParts
 from p2pd.session.torrent import Torrent
 from p2pd.swarm.good_peers import GoodPeer
-from p2pd.testing import MemoryNetwork
-from p2pd.testing_nodes import ScriptedPeer, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 MIB = 1024 * 1024
 STRANGERS = [PeerAddress(f"10.7.0.{number}", 6881) for number in range(1, 40)]

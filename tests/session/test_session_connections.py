@@ -12,8 +12,7 @@ from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.dialer import Dialer
 from p2pd.session.session import SessionLimits
-from p2pd.testing import MemoryNetwork, MemoryTransport
-from p2pd.testing_nodes import ScriptedPeer, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, MemoryTransport, ScriptedPeer, SimNode, make_torrent
 from p2pd.transports.interfaces import Connected, Failed
 
 PIECE = 16 * 1024

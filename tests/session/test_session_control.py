@@ -25,8 +25,7 @@ from p2pd.session.settings_rules import checked_settings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
 from p2pd.session.torrent_report import TorrentReport
-from p2pd.testing import MemoryNetwork
-from p2pd.testing_nodes import SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
 PIECE = 32 * 1024
 FILES = {

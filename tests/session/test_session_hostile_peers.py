@@ -11,8 +11,7 @@ from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.session.torrent import Torrent
-from p2pd.testing import MemoryNetwork
-from p2pd.testing_nodes import ScriptedPeer, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 32 * 1024
 DATA = random.Random(1).randbytes(10 * PIECE)

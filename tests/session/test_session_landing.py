@@ -9,8 +9,7 @@ import pytest
 
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.peer_landing import PeerLanding
-from p2pd.testing import MemoryNetwork
-from p2pd.testing_nodes import ScriptedPeer, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 64 * 1024
 CONTENTS = {"data": random.Random(5).randbytes(60 * PIECE + 1234)}

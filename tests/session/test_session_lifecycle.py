@@ -13,8 +13,7 @@ from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.api import AddTorrent, TorrentChanges, TorrentStatus
 from p2pd.session.torrent import Torrent
-from p2pd.testing import MemoryNetwork
-from p2pd.testing_nodes import ScriptedPeer, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 32 * 1024
 FILES = {f"{name}.bin": random.Random(name).randbytes(10 * PIECE) for name in "abc"}

@@ -19,8 +19,7 @@ from p2pd.protocols.peerwire.extensions.ut_metadata import (
 )
 from p2pd.session.peer_pieces import EARLY_LIMIT, PeerPieces
 from p2pd.session.torrent import Torrent
-from p2pd.testing import MemoryNetwork
-from p2pd.testing_nodes import ScriptedPeer, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 NAMES = {f"{i:04} {'x' * 60}": b"%04d" % i for i in range(400)}
 LONG = make_torrent(NAMES)

@@ -11,8 +11,7 @@ from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire.messages import Hashes, HashReject, HashRequest
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.torrent import Torrent
-from p2pd.testing import MemoryNetwork
-from p2pd.testing_nodes import SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
 PIECE = 16 * 1024
 FILES = {"a": random.Random(1).randbytes(9 * PIECE + 1), "b": random.Random(2).randbytes(3 * PIECE)}

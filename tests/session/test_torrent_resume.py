@@ -12,7 +12,7 @@ from p2pd.formats.metainfo import parse_torrent
 from p2pd.session.torrent_resume import ResumePlan, decode_states, encode_states, plan_resume
 from p2pd.storage.interfaces import FileState
 from p2pd.storage.memory_storage import MemoryStorage
-from p2pd.testing_nodes import make_torrent
+from p2pd.testing import make_torrent
 
 PIECE = 16 * 1024
 LAYOUT = FileLayout.of(

@@ -23,7 +23,7 @@ from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.storage.verifier import PieceVerifier
-from p2pd.testing_nodes import make_torrent, piece_bytes
+from p2pd.testing import make_torrent, piece_bytes
 
 Version = Literal["v1", "v2", "hybrid"]
 VERSIONS: tuple[Version, ...] = ("v1", "v2", "hybrid")

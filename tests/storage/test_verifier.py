@@ -19,7 +19,7 @@ from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.storage.torrent_creator import create_torrent
 from p2pd.storage.verifier import PieceVerifier
-from p2pd.testing_nodes import make_torrent, piece_bytes
+from p2pd.testing import make_torrent, piece_bytes
 
 PIECE = 32 * 1024
 BLOCK = 16 * 1024
