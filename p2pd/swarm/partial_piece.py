@@ -1,6 +1,7 @@
 """A piece that is open: which of its blocks are free, asked for, or here.
 
-One byte a block; finding the next free one is a search in C. Knows nothing of other pieces.
+One byte a block, which says of a block that is here who sent it; finding the next free one is a
+search in C. Knows nothing of other pieces.
 """
 
 from __future__ import annotations
@@ -12,8 +13,14 @@ from typing import Callable, Hashable, cast
 from p2pd.base.requests import BLOCK_SIZE, Request
 
 FREE = 0
-RECEIVED = 255
-"""States of a block; between them is the number of peers it is asked of."""
+RECEIVED = 64
+"""States of a block; between them is the number of peers it is asked of.
+
+From RECEIVED on it is here, and the rest is which of the piece's senders it came from.
+"""
+
+UNTOLD = 255
+"""Of a block that is here: it came from one of the senders for whom there is no number left."""
 
 BLOCK_SHIFT = BLOCK_SIZE.bit_length() - 1
 
@@ -25,12 +32,12 @@ class PartialPiece:
     """The blocks of one open piece of `size` bytes.
 
     `owner` is the peer that works on it alone; nobody's when None. `exclusive`: it failed its hash
-    before, so it should come from one peer, whose fault a second failure then is.
+    before, so it should come from one peer, whose fault a second failure then is. `senders` has the
+    state of the blocks that came from each peer.
     """
 
     __slots__ = (
-        "blocks", "contributors", "exclusive", "free", "missing", "owner", "piece", "size",
-        "states",
+        "blocks", "exclusive", "free", "missing", "owner", "piece", "senders", "size", "states",
     )  # fmt: skip
 
     def __init__(self, piece: int, size: int, *, exclusive: bool = False) -> None:
@@ -44,7 +51,7 @@ class PartialPiece:
         self.missing = self.blocks
         self.owner: Hashable | None = None
         self.exclusive = exclusive
-        self.contributors: set[Hashable] = set()
+        self.senders: dict[Hashable, int] = {}
 
     @property
     def untouched(self) -> bool:
@@ -55,7 +62,7 @@ class PartialPiece:
     def received_bytes(self) -> int:
         """Bytes of it that are here."""
         received = (self.blocks - self.missing) * BLOCK_SIZE
-        if self.states[-1] == RECEIVED:
+        if self.states[-1] >= RECEIVED:
             received -= self.blocks * BLOCK_SIZE - self.size
         return received
 
@@ -92,6 +99,10 @@ class PartialPiece:
             self.states[block] = state - 1
             if state == 1:
                 self.free += 1
+
+    def sender(self, peer: Hashable) -> int:
+        """The state of the blocks that come from this peer."""
+        return self.senders.setdefault(peer, min(RECEIVED + len(self.senders), UNTOLD))
 
     def asked_of(self, begin: int) -> int:
         """How many peers a block that is not here is asked of."""

@@ -14,7 +14,8 @@ from typing import Collection, Container, Hashable, NamedTuple, Sequence
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import BLOCK_SIZE, Request
-from p2pd.swarm.partial_piece import BLOCK_SHIFT, FREE, RECEIVED, PartialPiece
+from p2pd.swarm.availability import Availability
+from p2pd.swarm.partial_piece import BLOCK_SHIFT, FREE, RECEIVED, UNTOLD, PartialPiece
 from p2pd.swarm.picker_state import PickerState, PieceGeometry
 from p2pd.swarm.picking import Picking
 
@@ -117,6 +118,11 @@ class PiecePicker:
         """A connected peer has one piece less (BEP 54). Raises IndexError outside the torrent."""
         self._state.availability.lost(piece)
 
+    @property
+    def swarm(self) -> Availability:
+        """What the connected peers have; to be read only."""
+        return self._state.availability
+
     def availability(self, piece: int) -> int:
         """Connected peers that have the piece. Raises IndexError outside the torrent."""
         return self._state.availability.count(piece)
@@ -176,11 +182,11 @@ class PiecePicker:
             piece, begin, length = request
             if piece != current:
                 partial = self._open[piece]
-                partial.contributors.add(peer)
+                sender = partial.senders.get(peer) or partial.sender(peer)
                 states, current = partial.states, piece
             block = begin >> BLOCK_SHIFT
             askers = states[block]
-            states[block] = RECEIVED
+            states[block] = sender
             partial.missing -= 1
             received += length
             if askers > 1:
@@ -201,14 +207,13 @@ class PiecePicker:
         del late[request]
         piece, begin, length = request
         partial = self._open.get(piece)
-        if partial is None or partial.asked_of(begin) == RECEIVED:
+        if partial is None or partial.asked_of(begin) >= RECEIVED:
             return _REFUSED
         block = begin >> BLOCK_SHIFT
         if partial.states[block] == FREE:
             partial.free -= 1
-        partial.states[block] = RECEIVED
+        partial.states[block] = partial.sender(peer)
         partial.missing -= 1
-        partial.contributors.add(peer)
         self.bytes_in_open_pieces += length
         self._open.file(partial)
         return BlockOutcome(True, not partial.missing, self._asked.withdraw(request))
@@ -277,7 +282,15 @@ class PiecePicker:
     def contributors(self, piece: int) -> set[Hashable]:
         """The peers that sent blocks of an open piece."""
         partial = self._open.get(piece)
-        return set() if partial is None else set(partial.contributors)
+        return set() if partial is None else set(partial.senders)
+
+    def block_senders(self, piece: int) -> list[Hashable | None]:
+        """Who sent each block of an open piece; None: it is not here, or there were too many."""
+        partial = self._open.get(piece)
+        if partial is None:
+            return []
+        by_state = {state: peer for peer, state in partial.senders.items() if state != UNTOLD}
+        return [by_state.get(state) for state in partial.states]
 
     def piece_passed(self, piece: int) -> None:
         """Its hash is right: it is had. Raises IndexError outside the torrent."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import BLOCK_SIZE, Request
+from p2pd.swarm.partial_piece import RECEIVED, UNTOLD, PartialPiece
 from p2pd.swarm.piece_picker import PiecePicker
 
 BLOCKS = 4
@@ -125,6 +126,25 @@ def test_a_failed_hash_asks_for_all_blocks_again() -> None:
     assert picker.contributors(0) == set()
     assert picker.bytes_in_open_pieces == 0
     assert picker.pick("b", PieceSet.full(1), 99) == asked
+
+
+def test_who_sent_each_block_is_known_also_of_late_ones() -> None:
+    picker = make_picker(1)
+    asked = picker.pick("a", PieceSet.full(1), 99)
+    picker.block_received("a", *asked[2])
+    picker.request_failed("a", asked[0])
+    picker.pick("b", PieceSet.full(1), 99)
+    picker.block_received("b", *asked[1])
+    picker.block_received("a", *asked[0])
+    assert picker.block_senders(0) == ["a", None, "a"]
+
+
+def test_of_more_senders_than_there_are_numbers_the_last_are_not_told() -> None:
+    partial = PartialPiece(0, 4 * BLOCK_SIZE)
+    states = [partial.sender(number) for number in range(300)]
+    assert states[:191] == list(range(RECEIVED, UNTOLD))
+    assert set(states[191:]) == {UNTOLD}
+    assert partial.sender(5) == states[5]
 
 
 def test_an_abandoned_piece_names_what_may_be_cancelled_and_starts_over() -> None:

@@ -47,7 +47,7 @@ class PickerMachine(RuleBasedStateMachine):
         self.priorities = [4] * PIECES
         self.had: set[int] = set()
         self.here: dict[int, set[Request]] = {}
-        self.senders: dict[int, set[str]] = {}
+        self.senders: dict[int, dict[int, str]] = {}
         self.peers: dict[str, PieceSet] = {}
         self.asked: dict[str, list[Request]] = {}
         self.failed: dict[str, set[Request]] = {}
@@ -80,7 +80,7 @@ class PickerMachine(RuleBasedStateMachine):
 
     def accept(self, peer: str, block: Request) -> None:
         self.here.setdefault(block.piece, set()).add(block)
-        self.senders.setdefault(block.piece, set()).add(peer)
+        self.senders.setdefault(block.piece, {})[block.begin] = peer
         for requests in self.asked.values():
             if block in requests:
                 requests.remove(block)
@@ -290,7 +290,10 @@ class PickerMachine(RuleBasedStateMachine):
         assert picker.bytes_in_open_pieces == sum(block.length for block in here)
         assert set(picker.have) == self.had
         for piece in range(PIECES):
-            assert picker.contributors(piece) == self.senders.get(piece, set())
+            senders = self.senders.get(piece, {})
+            assert picker.contributors(piece) == set(senders.values())
+            told = enumerate(picker.block_senders(piece))
+            assert {n * BLOCK_SIZE: peer for n, peer in told if peer is not None} == senders
             held = sum(piece in pieces for pieces in self.peers.values())
             assert picker.availability(piece) == held
 
