@@ -7,9 +7,9 @@ pieces are stored is looked for every few milliseconds while there are any on th
 disk is slower than that, the thread wakes the reactor after all and nothing is looked for in vain.
 
 There are three kinds of threads. Those that store pieces hash, and so need cores more than the
-disk: there are no more of them than cores, and they let the reactor's thread go first. Those that
-read and write otherwise mostly wait for the disk, and may be many. Checks have a thread of their
-own, so that a re-check of a terabyte delays neither.
+disk: there are no more of them than cores, each on a core of its own, and they let the reactor's
+thread go first. Those that read and write otherwise mostly wait for the disk, and may be many.
+Checks have a thread of their own, so that a re-check of a terabyte delays neither.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import os
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Callable, NamedTuple, Protocol, Sequence, TypeVar
 
@@ -50,6 +51,18 @@ _Jobs = SimpleQueue[tuple[Sequence[_Job], bool] | None]
 """Jobs for one thread, and whether somebody waits for them."""
 
 
+def _be_second_on(core: int) -> None:
+    """This thread alone, on Linux: run on one core, when nothing more urgent wants it.
+
+    A kernel likes to wake a thread where it was woken from. That is where the reactor is at work,
+    or the other thread that stores, while a core beside it stands idle: in a virtual machine,
+    where an idle core is taken for one that the host has given to others, most of the time.
+    """
+    os.nice(STORING_NICENESS)
+    with suppress(OSError):  # the cores that may be used have just become fewer
+        os.sched_setaffinity(0, {core})
+
+
 class ThreadHost(Protocol):
     """The part of the reactor that is needed."""
 
@@ -69,7 +82,9 @@ class DiskQueue:
         """`threads` wait for the disk at the same time; as many, or one a core, store pieces."""
         self._reactor = reactor
         self._thread_count = threads
-        self._storing_count = min(threads, len(os.sched_getaffinity(0)))
+        cores = sorted(os.sched_getaffinity(0))
+        first = os.getpid() % len(cores)  # not the same for every process
+        self._storing_cores = (cores[first:] + cores[:first])[:threads]
         self._jobs: _Jobs = SimpleQueue()
         self._storing: _Jobs = SimpleQueue()
         self._checks: _Jobs = SimpleQueue()
@@ -124,13 +139,15 @@ class DiskQueue:
 
     def _queues(self) -> list[_Jobs]:
         """For each thread, where its jobs come from."""
-        storing = [self._storing] * self._storing_count
+        storing = [self._storing] * len(self._storing_cores)
         return [self._jobs] * self._thread_count + storing + [self._checks]
 
     def _start(self) -> None:
+        cores = iter(self._storing_cores)
         for number, queue in enumerate(self._queues()):
+            core = next(cores) if queue is self._storing else None
             thread = threading.Thread(
-                target=self._work, args=(queue,), name=f"p2pd-disk-{number}", daemon=True
+                target=self._work, args=(queue, core), name=f"p2pd-disk-{number}", daemon=True
             )
             self._threads.append(thread)
             thread.start()
@@ -142,9 +159,9 @@ class DiskQueue:
         if jobs and self._looking is None:
             self._looking = self._reactor.callLater(LOOK_SECONDS, self._look)
 
-    def _work(self, queue: _Jobs) -> None:
-        if queue is self._storing:
-            os.nice(STORING_NICENESS)  # of this thread alone, on Linux
+    def _work(self, queue: _Jobs, core: int | None) -> None:
+        if core is not None:
+            _be_second_on(core)
         while (taken := queue.get()) is not None:
             jobs, urgent = taken
             done = []

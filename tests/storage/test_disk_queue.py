@@ -99,6 +99,28 @@ def test_storing_threads_let_the_others_go_first_and_reads_do_not_wait_for_them(
     assert got["store"] == min(niceness() + STORING_NICENESS, 19)
 
 
+def test_each_storing_thread_has_a_core_of_its_own() -> None:
+    usable = os.sched_getaffinity(0)
+    reactor = FakeReactor()
+    queue = DiskQueue(reactor, 2)
+    together = threading.Barrier(min(2, len(usable)), timeout=5)
+    got: list[set[int]] = []
+
+    def cores() -> set[int]:
+        together.wait()
+        return os.sched_getaffinity(0)
+
+    for number in range(STORED_TOGETHER * (together.parties - 1) + 1):
+        job = cores if number % STORED_TOGETHER == 0 else set
+        queue.run("store", job).addCallback(lambda found: got.append(found) if found else None)
+    reactor.advance(0)
+    queue.stop()
+    reactor.turn()
+    assert [len(found) for found in got] == [1] * together.parties
+    assert len(set.union(*got)) == together.parties
+    assert os.sched_getaffinity(0) == usable, "the reactor's thread may run anywhere"
+
+
 def test_stopping_finishes_what_is_queued_and_refuses_more() -> None:
     reactor = FakeReactor()
     queue = DiskQueue(reactor, 1)
