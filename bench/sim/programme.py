@@ -23,10 +23,10 @@ Run = Callable[[int], Verdict]
 """Runs a scenario with a seed for its chance."""
 
 PROGRAMME: Mapping[str, Run] = {
-    "flash-10": lambda seed: flash_crowd(Size(10, seed=seed)),
-    "flash-50": lambda seed: flash_crowd(Size(50, seed=seed)),
+    "flash-10": lambda seed: flash_crowd(Size(10, pieces=400, seed=seed)),
+    "flash-50": lambda seed: flash_crowd(Size(50, pieces=400, seed=seed)),
     "flash-100": lambda seed: flash_crowd(Size(100, seed=seed), most_real=60.0),
-    "flash-200": lambda seed: flash_crowd(Size(200, seed=seed)),
+    "flash-200": lambda seed: flash_crowd(Size(200, pieces=200, seed=seed)),
     "large-pieces": lambda seed: flash_crowd(
         Size(10, pieces=400, piece=256 * KIB, up=256.0 * KIB, seed=seed)
     ),
@@ -37,7 +37,7 @@ PROGRAMME: Mapping[str, Run] = {
     "poisoners": lambda seed: malicious(Size(40, seed=seed), conduct=Conduct.POISONER),
     "stalling": lambda seed: stalling(Size(40, seed=seed)),
     "rough": lambda seed: rough(Size(40, seed=seed)),
-    "light-200": lambda seed: light_crowd(Size(200, seed=seed)),
+    "light-200": lambda seed: light_crowd(Size(200, pieces=400, seed=seed)),
     "light-1000": lambda seed: light_crowd(Size(1000, seed=seed)),
     "light-5000": lambda seed: light_crowd(Size(5000, pieces=40, seed=seed), peers=20),
 }

@@ -38,8 +38,9 @@ class LightPeer:
     """
 
     __slots__ = (
-        "am_choking", "am_interested", "connected_at", "download", "in_turn", "node",
-        "other_side", "peer_choking", "peer_interested", "pieces", "queue", "upload", "window",
+        "am_choking", "am_interested", "connected_at", "download", "in_turn", "last_block_at",
+        "node", "other_side", "peer_choking", "peer_interested", "pieces", "queue", "upload",
+        "window",
     )  # fmt: skip
 
     def __init__(self, node: LightNode, pieces: PieceSet, now: float) -> None:
@@ -50,6 +51,7 @@ class LightPeer:
         self.am_interested = self.peer_interested = False
         self.connected_at = now
         self.in_turn = False
+        self.last_block_at = 0.0
         self.window = RequestWindow()
         self.download = RollingRate()
         self.upload = RollingRate()
@@ -61,8 +63,8 @@ class Candidate:
     """What the choker sees of a peer."""
 
     __slots__ = (
-        "connected_at", "download_rate", "interested", "key", "snubbed", "unchoked",
-        "upload_only", "upload_rate",
+        "connected_at", "download_rate", "interested", "key", "last_block_at", "owes",
+        "progress", "received", "snubbed", "unchoked", "upload_only", "upload_rate", "wanted",
     )  # fmt: skip
 
     def __init__(self, peer: LightPeer, now: float) -> None:
@@ -74,6 +76,11 @@ class Candidate:
         self.connected_at = peer.connected_at
         self.upload_only = peer.pieces.is_full
         self.unchoked = not peer.am_choking
+        self.wanted = peer.am_interested
+        self.received = peer.download.total
+        self.progress = peer.pieces.count / peer.pieces.size
+        self.owes = peer.am_interested and not peer.peer_choking
+        self.last_block_at = peer.last_block_at
 
 
 class LightNode:
@@ -215,6 +222,7 @@ class LightNode:
             self.downloaded += length
             peer.window.on_blocks(1, length, now)
             peer.download.add(length, now)
+            peer.last_block_at = now
             for other in outcome.also_asked:
                 assert isinstance(other, LightPeer)
                 other.other_side.node.cancelled(other.other_side, request)
