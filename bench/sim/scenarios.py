@@ -65,6 +65,7 @@ def free_riders(size: Size, share: float = 0.2) -> Verdict:
     riders = max(1, round(size.nodes * share))
     swarm, _ = _swarm(replace(size, nodes=size.nodes - riders), riders=riders)
     _leave_when_done(swarm)
+    progress = _progress_of_riders(swarm, (size.nodes - riders) / 2)
     outcome = swarm.run(size.limit, swarm.everybody_done)
     mean = outcome.mean_time()
     ratio = _mean_or_limit(outcome, size, Conduct.FREE_RIDER) / mean
@@ -74,6 +75,7 @@ def free_riders(size: Size, share: float = 0.2) -> Verdict:
         "they choke everybody; contributors leave when they are done, the seed stays",
         [
             Figure("free riders' mean time to contributors'", ratio, least=2.0),
+            Figure("share that free riders have when half of the others are done", sum(progress)),
             Figure("contributors' mean time to the bound", mean / _bound(outcome, size)),
             Figure("copies that free riders gave (allowed fast)", given / outcome.size),
         ],
@@ -81,9 +83,11 @@ def free_riders(size: Size, share: float = 0.2) -> Verdict:
     )
 
 
-def seed_leaves(size: Size, copies: float = 1.05) -> Verdict:
+def seed_leaves(
+    size: Size, copies: float = 1.05, prepare: Callable[[Torrent], None] | None = None
+) -> Verdict:
     """The only seed leaves when it has sent little more than one copy."""
-    swarm, seed = _swarm(size)
+    swarm, seed = _swarm(size, prepare=prepare)
     _leave_after(swarm, seed, copies)
     outcome = swarm.run(size.limit)
     done = len(outcome.times())
@@ -226,6 +230,24 @@ def _mean_or_limit(outcome: SwarmOutcome, size: Size, *conducts: Conduct) -> flo
     """The mean time; who did not complete counts as if it had when the scenario was given up."""
     nodes = outcome.leechers(*conducts)
     return sum(node.seconds or outcome.seconds for node in nodes) / len(nodes)
+
+
+def _progress_of_riders(swarm: Swarm, enough: float) -> list[float]:
+    """Will hold the share that free riders have on the average when `enough` others are done."""
+    found: list[float] = []
+
+    def look() -> None:
+        others = [node for node in swarm.nodes if node.spec.conduct is Conduct.HONEST]
+        done = sum(node.completed_at is not None for node in others if not node.has_all)
+        if done < enough:
+            swarm.clock.callLater(1.0, look)
+            return
+        riders = [node for node in swarm.nodes if node.spec.conduct is Conduct.FREE_RIDER]
+        had = sum(len(node.have()) for node in riders)
+        found.append(had / (len(riders) * len(swarm.shared.pieces)))
+
+    look()
+    return found
 
 
 def _leave_when_done(swarm: Swarm) -> None:
