@@ -21,6 +21,7 @@ class FastPeer(Protocol):
 
     address: PeerAddress
     supports_fast: bool
+    shown: set[int] | None
 
     @property
     def pieces(self) -> PieceSet | None: ...
@@ -53,6 +54,8 @@ class PeerFast:
         """Let a peer that has next to nothing start although it is choked."""
         peer, have = self._peer, content.have
         if peer.pieces is None or not peer.supports_fast or peer.address.is_ipv6:
+            return
+        if peer.shown is not None:
             return
         if peer.pieces.count >= ALLOWED_COUNT or not have.count:
             return

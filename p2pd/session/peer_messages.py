@@ -33,10 +33,12 @@ def _requests(peer: PeerSession, requests: Sequence[Request]) -> None:
     content = peer.torrent.content
     if content is None:
         return
-    layout, had = content.layout, content.have.flags
+    layout, had, shown = content.layout, content.have.flags, peer.shown
     for request in requests:
         check_request(request, layout)
         refused = peer.am_choking and request.piece not in peer.fast.served
+        if shown is not None and request.piece not in shown:
+            refused = True
         if had[request.piece] and not refused:
             peer.upload.asked(request)
         elif peer.supports_fast:
@@ -64,6 +66,7 @@ def _not_interested(peer: PeerSession, _message: wire.NotInterested) -> None:
 
 def _pieces(peer: PeerSession, message: wire.Bitfield | wire.HaveAll | wire.HaveNone) -> None:
     peer.told.told(message)
+    peer.torrent.peer_told(peer, None)
     peer.update_interest()
     if peer.torrent.content is not None:
         peer.fast.offer(peer.torrent.content)
@@ -73,6 +76,7 @@ def _pieces(peer: PeerSession, message: wire.Bitfield | wire.HaveAll | wire.Have
 def _have(peer: PeerSession, message: wire.Have) -> None:
     piece = peer.told.told(message)
     if piece is not None:
+        peer.torrent.peer_told(peer, piece)
         if not peer.am_interested and peer.torrent.wants_piece(piece):
             peer.update_interest()
         peer.part_if_both_done()

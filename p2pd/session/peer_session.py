@@ -53,7 +53,13 @@ class PeerTorrent(Protocol):
         """The speed limits for a peer at this IP address."""
 
     def have(self) -> PieceSet | None:
-        """What we may say that we have; None while there is no metadata."""
+        """What we have; None while there is no metadata."""
+
+    def greet(self, peer: PeerSession) -> PieceSet | None:
+        """What we say to a new peer that we have: less, if it is shown one piece at a time."""
+
+    def peer_told(self, peer: PeerSession, piece: int | None) -> None:
+        """A peer said what it has, or that it has one piece more."""
 
     def is_complete(self) -> bool: ...
     def wants_any_of(self, pieces: PieceSet) -> bool: ...
@@ -108,6 +114,8 @@ class PeerSession:
         self.peer_interested = False
         self.optimistic = False
         self.upload_only = False
+        self.shown: set[int] | None = None
+        """The only pieces that it may know we have (BEP 16, super-seeding); None: all of them."""
         self.closed = False
         self.told = PeerPieces()
         self.fast = PeerFast(self)
@@ -123,7 +131,7 @@ class PeerSession:
         """Say what we have, and handle what came in behind the handshake."""
         self._inbox.open()
         self._limits.apply()
-        announce_pieces(self, self.torrent.have())
+        announce_pieces(self, self.torrent.greet(self))
         self.extensions.greet()
         if self.torrent.content is not None:
             self._attach(self.torrent.content)
@@ -291,6 +299,15 @@ class PeerSession:
             self.send_bytes(haves)
             if self.told.lacks_any_of(pieces):
                 self.flush()
+
+    def show_everything(self, haves: bytes) -> None:
+        """Super-seeding is over: the peer hears of every piece, and waits for a slot."""
+        if not self.closed:
+            self.shown = None
+            self.choke()
+            self.send_bytes(haves)
+            self.extensions.became_upload_only()
+            self.flush()
 
     # -- what the sides ask -------------------------------------------------------------------
 

@@ -382,6 +382,7 @@ class Torrent:
         if not self.running:
             return
         self.peers.tick(now)
+        self.exchange.super_seeding.tick(now)
         self.metadata.tick(now, list(self.peers))
         if self.layers is not None:
             self.layers.tick(now, list(self.peers))

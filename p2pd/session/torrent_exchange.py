@@ -27,6 +27,7 @@ from p2pd.session.torrent_layers import PieceLayerExchange
 from p2pd.session.torrent_metadata import NAME as UT_METADATA
 from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_peers import TorrentPeers
+from p2pd.session.torrent_super_seeding import TorrentSuperSeeding
 from p2pd.session.write_backlog import WriteBacklog
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.request_pipeline import RequestWindow
@@ -44,6 +45,9 @@ class ExchangeOwner(Protocol):
     layers: PieceLayerExchange | None
     dialling: TorrentDialling
 
+    @property
+    def content(self) -> TorrentContent | None: ...
+
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused, or does not have what it should have."""
 
@@ -58,6 +62,7 @@ class TorrentExchange:
         self.active_at = 0.0
         self.moved = False
         self._owner = owner
+        self.super_seeding = TorrentSuperSeeding(owner)
         self._starving: dict[PeerSession, None] = {}
 
     # -- what there is -------------------------------------------------------------------------
@@ -85,6 +90,14 @@ class TorrentExchange:
     def have(self) -> PieceSet | None:
         """What may be said to be here."""
         return None if self.content is None else self.content.have
+
+    def greet(self, peer: PeerSession) -> PieceSet | None:
+        """What we say to a new peer that we have."""
+        return self.super_seeding.greet(peer)
+
+    def peer_told(self, peer: PeerSession, piece: int | None) -> None:
+        """A peer said what it has."""
+        self.super_seeding.told(peer, piece)
 
     def is_complete(self) -> bool:
         """Whether every wanted piece is here."""
@@ -131,7 +144,7 @@ class TorrentExchange:
             reqq=REQUEST_QUEUE,
             your_ip=peer.address.host,
             metadata_size=len(content.metainfo.info_bytes) if content else None,
-            upload_only=self.is_complete(),
+            upload_only=self.is_complete() and peer.shown is None,
         )
 
     # -- what is reported ----------------------------------------------------------------------
@@ -186,6 +199,7 @@ class TorrentExchange:
     def peer_gone(self, peer: PeerSession, reason: str, *, misbehaved: bool) -> None:
         """A connection ended."""
         self._starving.pop(peer, None)
+        self.super_seeding.left(peer)
         self._owner.peers.left(peer, self.seconds(), misbehaved=misbehaved)
         self._owner.host.activity.changed(self._owner)
         self._owner.metadata.peer_gone(peer)

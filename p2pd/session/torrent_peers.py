@@ -175,7 +175,7 @@ class TorrentPeers:
 
     def rechoke(self, now: float) -> None:
         """One round: whom to serve until the next."""
-        peers = list(self.connected)
+        peers = [peer for peer in self.connected if peer.shown is None]
         chosen = self._choker.decide(
             [ChokeCandidate(peer, now) for peer in peers],
             seeding=self._owner.is_complete(),
@@ -195,9 +195,10 @@ class TorrentPeers:
 
     def interest_changed(self, peer: PeerSession) -> None:
         """A free slot is filled at once, not at the next round."""
-        if peer.peer_interested and peer.am_choking:
+        if peer.peer_interested and peer.am_choking and peer.shown is None:
             now = peer.seconds()
-            candidates = [ChokeCandidate(other, now) for other in self.connected]
+            others = [other for other in self.connected if other.shown is None]
+            candidates = [ChokeCandidate(other, now) for other in others]
             served = self._choker.fill_free_slot(candidates, now=now)
             if isinstance(served, PeerSession):
                 served.unchoke()

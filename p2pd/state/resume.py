@@ -37,6 +37,8 @@ class TorrentRecord:
     trackers: Tiers = ()
     labels: tuple[str, ...] = ()
     sequential: bool = False
+    super_seeding: str = "auto"
+    """Or "on", or "off"."""
     peer_limit: int | None = None
     download_limit: int = 100
     """In kB/s (1000 bytes), as `upload_limit`; each counts while its `limited` is set."""

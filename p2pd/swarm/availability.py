@@ -24,6 +24,11 @@ class Availability:
         self._seeds = 0
         self._counts: list[bytes] | None = None
 
+    @property
+    def masks(self) -> PieceMasks:
+        """What its masks are made with."""
+        return self._masks
+
     def joined(self, pieces: PieceSet) -> None:
         """A peer with these pieces is connected."""
         if pieces.is_full:

@@ -58,6 +58,10 @@ class PickerState:
             self.order.put(piece)
         return partial
 
+    def more_will_come(self) -> bool:
+        """Some wanted piece is at nobody yet: whatever we wait for now, the end is not near."""
+        return self.order.wanted & ~self.availability.present() != 0
+
     def everything_is_asked(self) -> bool:
         """Every block that is wanted and that somebody has is asked for, or here."""
         present = self.availability.present()

@@ -175,11 +175,18 @@ class Picking:
     # -- the end game -------------------------------------------------------------------------
 
     def _duplicate(self) -> None:
-        """Ask for what others were asked for: the last in the queue of the slowest first."""
+        """Ask for what others were asked for: the last in the queue of the slowest first.
+
+        While pieces are still to come into the swarm, what is asked of peers that deliver will
+        come in time: asking twice would take away from what others could have.
+        """
+        only_slow = self._state.more_will_come()
         room = min(self._left, DUPLICATES_AT_ONCE - len(self._asked.requests))
         if room <= 0:
             return
         for other in self._state.asked.slowest_first(self._asked):
+            if only_slow and not other.slow:
+                return
             requests = self._share_backlog(other, room)
             self._asked.ask_too(requests, self._state.serial)
             self._taken += requests

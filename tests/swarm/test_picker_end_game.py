@@ -64,8 +64,19 @@ def test_there_is_no_end_game_while_a_block_is_free() -> None:
     assert len(picker.pick("b", PieceSet(2, [1]), 99)) == len(first)
 
 
-def test_a_piece_that_nobody_has_does_not_keep_the_end_game_away() -> None:
+def test_while_nobody_has_some_piece_only_what_the_slow_were_asked_for_is_asked_twice() -> None:
     picker = make_picker(2)
+    some = PieceSet(2, [1])
+    picker.peer_joined(some)
+    asked = picker.pick("a", some, 99)
+    assert picker.pick("b", some, 99) == []
+    picker.pick("a", some, 99, slow=True)
+    assert sorted(picker.pick("b", some, 99)) == asked
+
+
+def test_a_piece_that_is_not_wanted_does_not_keep_the_end_game_away() -> None:
+    picker = make_picker(2)
+    picker.set_priorities([0, 4])
     some = PieceSet(2, [1])
     picker.peer_joined(some)
     asked = picker.pick("a", some, 99)

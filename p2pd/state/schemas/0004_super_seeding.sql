@@ -1,0 +1,1 @@
+ALTER TABLE torrents ADD COLUMN super_seeding TEXT NOT NULL DEFAULT 'auto';
