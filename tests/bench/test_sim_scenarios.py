@@ -9,6 +9,7 @@ import pytest
 from bench.sim.__main__ import main
 from bench.sim.crowds import light_crowd
 from bench.sim.plots import draw
+from bench.sim.programme import PROGRAMME
 from bench.sim.scenarios import (
     KIB,
     Size,
@@ -101,6 +102,22 @@ def test_a_figure_is_held_against_its_bounds(figure: Figure, passed: bool) -> No
 def test_an_unknown_scenario_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["--only", "nonsense", "--out", str(tmp_path)]) == 2
     assert "nonsense" in capsys.readouterr().out
+
+
+def test_a_run_leaves_a_report_and_fails_when_a_target_is_missed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = Verdict("sound", "about", [Figure("x", 1.0, most=2.0)])
+    monkeypatch.setitem(PROGRAMME, "sound", lambda seed: sound)
+    sad = Verdict("sad", "about", [Figure("x", 3.0, most=2.0)])
+    monkeypatch.setitem(PROGRAMME, "sad", lambda seed: sad)
+    assert main(["--only", "sound", "--out", str(tmp_path)]) == 0
+    assert main(["--only", "sound,sad", "--out", str(tmp_path)]) == 1
+    assert "1 of 2 reach" in capsys.readouterr().out
+    report = (tmp_path / "report.txt").read_text()
+    assert "ok     sound" in report
+    assert "MISSED sad" in report
+    assert "sad" in (tmp_path / "index.html").read_text()
 
 
 def test_a_plot_is_drawn(tmp_path: Path) -> None:
