@@ -30,7 +30,7 @@ PROGRAMME: Mapping[str, Run] = {
     "large-pieces": lambda seed: flash_crowd(
         Size(10, pieces=400, piece=256 * KIB, up=256.0 * KIB, seed=seed)
     ),
-    "free-riders": lambda seed: free_riders(Size(50, seed_up=4.0, seed=seed)),
+    "free-riders": lambda seed: free_riders(Size(100, seed=seed)),
     "seed-leaves": lambda seed: seed_leaves(Size(50, seed=seed, limit=600.0)),
     "super-seeding": lambda seed: super_seeding(Size(50, seed=seed)),
     "spoilers": lambda seed: malicious(Size(40, seed=seed)),

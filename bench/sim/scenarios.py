@@ -57,26 +57,27 @@ def flash_crowd(size: Size, most_real: float | None = None) -> Verdict:
     )
 
 
-def free_riders(size: Size, share: float = 0.2) -> Verdict:
-    """Some give nothing; who gives leaves when it is done, so there is contention to the end.
+def free_riders(size: Size, share: float = 0.2, arrivals: float = 500.0) -> Verdict:
+    """Some give nothing. All come one after the other, and leave when they are done.
 
-    The seed is faster than a leecher: where all wait for the seed, nobody has to compete.
+    So there are always others who want the same: in a crowd that comes at once, the last ones have
+    it all to themselves. Those that come in the last third, when that ends, do not count.
     """
     riders = max(1, round(size.nodes * share))
-    swarm, _ = _swarm(replace(size, nodes=size.nodes - riders), riders=riders)
+    swarm, _ = _swarm(replace(size, nodes=size.nodes - riders), riders=riders, spread=arrivals)
     _leave_when_done(swarm)
-    progress = _progress_of_riders(swarm, (size.nodes - riders) / 2)
     outcome = swarm.run(size.limit, swarm.everybody_done)
-    mean = outcome.mean_time()
-    ratio = _mean_or_limit(outcome, size, Conduct.FREE_RIDER) / mean
+    mean, riders_mean = (
+        _mean_of_early(outcome, conduct, arrivals * 2 / 3)
+        for conduct in (Conduct.HONEST, Conduct.FREE_RIDER)
+    )
     given = sum(node.uploaded for node in outcome.leechers(Conduct.FREE_RIDER))
     return Verdict(
         f"free riders, {riders} of {size.nodes}",
-        "they choke everybody; contributors leave when they are done, the seed stays",
+        f"they choke everybody; all come within {arrivals:g} s and leave when they are done",
         [
-            Figure("free riders' mean time to contributors'", ratio, least=2.0),
-            Figure("share that free riders have when half of the others are done", sum(progress)),
-            Figure("contributors' mean time to the bound", mean / _bound(outcome, size)),
+            Figure("free riders' mean time to contributors'", riders_mean / mean, least=2.0),
+            Figure("contributors' mean time", mean, "s"),
             Figure("copies that free riders gave (allowed fast)", given / outcome.size),
         ],
         {"swarm": outcome},
@@ -104,7 +105,7 @@ def seed_leaves(
 
 
 def super_seeding(size: Size, prepare: Callable[[Torrent], None] | None = None) -> Verdict:
-    """What the seed sends until the swarm has a copy. `prepare` switches super-seeding on."""
+    """What the seed sends until the swarm has a copy. `prepare` may change how it seeds."""
     swarm, seed = _swarm(size, prepare=prepare)
     leechers = [node for node in swarm.nodes if node is not seed]
 
@@ -113,10 +114,9 @@ def super_seeding(size: Size, prepare: Callable[[Torrent], None] | None = None) 
         return len(had) == size.pieces
 
     outcome = swarm.run(size.limit, one_copy)
-    how = "super-seeding" if prepare is not None else "the seed as it is: super-seeding is not on"
     return Verdict(
         "copies that a seed sends for one",
-        f"{size.nodes} leechers, {how}",
+        f"{size.nodes} leechers; until they have a copy together",
         [Figure("copies sent by the seed", seed.uploaded() / outcome.size, most=1.1)],
         {"swarm": outcome},
     )
@@ -195,8 +195,9 @@ def _swarm(
     bad: int = 0,
     conduct: Conduct = Conduct.HONEST,
     prepare: Callable[[Torrent], None] | None = None,
+    spread: float = 1.0,
 ) -> tuple[Swarm, SwarmNode]:
-    """A seed, `size.nodes` honest leechers and others; they come within a second, mixed."""
+    """A seed, `size.nodes` honest leechers and others, who come within `spread` seconds, mixed."""
     swarm = Swarm(make_shared(size.pieces, size.piece), size.seed)
     names = hosts(1 + size.nodes + riders + bad, size.seed)
     from_seed = replace(size.link, up=size.seed_up * size.up)
@@ -206,7 +207,7 @@ def _swarm(
         NodeSpec(host, size.link, conduct=each)
         for host, each in zip(names[1:], conducts, strict=True)
     ]
-    swarm.add_all(specs, first_at=1.0, spread=1.0)
+    swarm.add_all(specs, first_at=1.0, spread=spread)
     return swarm, seed
 
 
@@ -232,22 +233,11 @@ def _mean_or_limit(outcome: SwarmOutcome, size: Size, *conducts: Conduct) -> flo
     return sum(node.seconds or outcome.seconds for node in nodes) / len(nodes)
 
 
-def _progress_of_riders(swarm: Swarm, enough: float) -> list[float]:
-    """Will hold the share that free riders have on the average when `enough` others are done."""
-    found: list[float] = []
-
-    def look() -> None:
-        others = [node for node in swarm.nodes if node.spec.conduct is Conduct.HONEST]
-        done = sum(node.completed_at is not None for node in others if not node.has_all)
-        if done < enough:
-            swarm.clock.callLater(1.0, look)
-            return
-        riders = [node for node in swarm.nodes if node.spec.conduct is Conduct.FREE_RIDER]
-        had = sum(len(node.have()) for node in riders)
-        found.append(had / (len(riders) * len(swarm.shared.pieces)))
-
-    look()
-    return found
+def _mean_of_early(outcome: SwarmOutcome, conduct: Conduct, before: float) -> float:
+    """The mean time of leechers of this conduct that joined before that time."""
+    early = [node for node in outcome.leechers(conduct) if node.joined_at < before]
+    times = [node.seconds or outcome.seconds - node.joined_at for node in early]
+    return sum(times) / max(1, len(times))
 
 
 def _leave_when_done(swarm: Swarm) -> None:

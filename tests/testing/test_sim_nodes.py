@@ -17,7 +17,7 @@ def test_a_session_serves_a_scripted_peer_at_the_rate_of_its_link() -> None:
     network = SimNetwork(default=Link(up=32 * 1024))
     data = make_torrent(CONTENTS)
     seed = SimNode(network, SEED)
-    seed.put(data, CONTENTS)
+    seed.put(data, CONTENTS).record.super_seeding = "off"
     info_hash = parse_torrent(data).info_hashes.wire_ids[0]
     peer = ScriptedPeer(network, PEER, info_hash)
     peer.dial(seed.address)

@@ -85,7 +85,7 @@ def test_slow_disks_are_waited_for() -> None:
 
 def test_a_node_that_leaves_or_crashes_goes_on_where_it_was() -> None:
     swarm = swarm_of(3)
-    swarm.run(12)
+    swarm.run(8)
     leaver, crasher = swarm.nodes[1:3]
     had = len(leaver.have())
     assert 0 < had < 16

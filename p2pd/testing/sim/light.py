@@ -139,4 +139,5 @@ def _outcome(index: int, node: LightNode) -> NodeOutcome:
         uploaded=node.uploaded,
         downloaded=node.downloaded,
         wasted=node.wasted,
+        joined_at=node.joined_at,
     )

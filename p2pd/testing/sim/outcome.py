@@ -30,6 +30,7 @@ class NodeOutcome:
     downloaded: int
     wasted: int
     banned_by: int = 0
+    joined_at: float = 0.0
 
 
 @dataclass(slots=True)

@@ -101,6 +101,7 @@ class Swarm:
                     downloaded=node.downloaded(),
                     wasted=node.wasted(),
                     banned_by=sum(other.banned(node.spec.host) for other in honest),
+                    joined_at=node.joined_at,
                 )
                 for node in self.nodes
             ],
