@@ -11,6 +11,7 @@ from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError
 from p2pd.service.checks import Check, address, file, flag, folder, names, number, one_of, whole
+from p2pd.swarm.super_seeding import AUTO, MODES
 
 PORT = whole(0, 65535)
 SPEED = whole(0, 2**31 - 1)
@@ -44,6 +45,12 @@ class PeersSection:
         "Seconds until a block is asked of another peer, before there are response times to go by.",
     )
     upload_slots: int = key(4, whole(1, 1000), "Peers of a torrent that are given data at a time.")
+    super_seeding: str = key(
+        AUTO,
+        one_of(*MODES),
+        "Show each peer single pieces until the peers have a copy among them (BEP 16): what added\n"
+        "torrents get; auto: new torrents that nobody else seeds, towards peers from outside.",
+    )
     geoip_database: str = key(
         "",
         file,

@@ -159,6 +159,7 @@ class SessionPart:
             peer_limit_global=config.peers.max_connections,
             peer_limit_per_torrent=config.peers.max_connections_per_torrent,
             upload_slots=config.peers.upload_slots,
+            super_seeding=config.peers.super_seeding,
             **_speeds(config.bandwidth),
             fixed={
                 "peer_port": config.peers.port,

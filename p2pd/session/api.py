@@ -20,6 +20,7 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.speed_settings import SpeedSettings, TorrentLimits
+from p2pd.swarm.super_seeding import AUTO
 
 
 class TorrentStatus(enum.IntEnum):
@@ -70,6 +71,8 @@ class AddTorrent:
     paused: bool = False
     labels: tuple[str, ...] = ()
     sequential: bool = False
+    super_seeding: str | None = None
+    """One of swarm.super_seeding.MODES; None: the session's setting."""
     peer_limit: int | None = None
     files_wanted: tuple[int, ...] | None = None
     files_unwanted: tuple[int, ...] | None = None
@@ -96,6 +99,7 @@ class TorrentChanges:
     priority_normal: tuple[int, ...] | None = None
     priority_low: tuple[int, ...] | None = None
     sequential: bool | None = None
+    super_seeding: str | None = None
     peer_limit: int | None = None
     labels: tuple[str, ...] | None = None
     download_limit: int | None = None
@@ -245,6 +249,8 @@ class TorrentView(Protocol):
     @property
     def sequential(self) -> bool: ...
     @property
+    def super_seeding(self) -> str: ...
+    @property
     def labels(self) -> tuple[str, ...]: ...
     @property
     def peer_limit(self) -> int: ...
@@ -326,6 +332,8 @@ class SessionSettings(SpeedSettings):
     peer_limit_per_torrent: int
     start_added_torrents: bool = True
     sequential_download: bool = False
+    super_seeding: str = AUTO
+    """What added torrents get: one of swarm.super_seeding.MODES."""
     upload_slots: int = 4
     fixed: Mapping[str, Any] = field(default_factory=dict)
 

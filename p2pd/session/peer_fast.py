@@ -10,8 +10,14 @@ from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.fast import allowed_fast_set
 from p2pd.session.torrent_content import TorrentContent
 
-ALLOWED_COUNT = 10
-"""Pieces that a peer with next to nothing may have of us at once."""
+FEW_PIECES = 10
+"""A peer with fewer has next to nothing (BEP 6)."""
+
+OFFERED = 4
+"""Pieces that such a peer may have of us at once: enough to begin to trade with."""
+
+NEWCOMERS = 2
+"""Choked peers that are served such pieces at a time: more would take from those with a slot."""
 
 MAX_SUGGESTED = 16
 
@@ -21,6 +27,7 @@ class FastPeer(Protocol):
 
     address: PeerAddress
     supports_fast: bool
+    am_choking: bool
     shown: set[int] | None
 
     @property
@@ -50,6 +57,13 @@ class PeerFast:
         """The peer can serve this piece cheaply."""
         self.suggested = [piece, *self.suggested[: MAX_SUGGESTED - 1]]
 
+    @property
+    def is_newcomer(self) -> bool:
+        """Whether it is choked, has next to nothing, and may be living on what it was offered."""
+        pieces = self._peer.pieces
+        few = pieces is not None and pieces.count < FEW_PIECES
+        return bool(self.served) and self._peer.am_choking and few
+
     def offer(self, content: TorrentContent) -> None:
         """Let a peer that has next to nothing start although it is choked."""
         peer, have = self._peer, content.have
@@ -57,10 +71,10 @@ class PeerFast:
             return
         if peer.shown is not None:
             return
-        if peer.pieces.count >= ALLOWED_COUNT or not have.count:
+        if peer.pieces.count >= FEW_PIECES or not have.count:
             return
         count = content.layout.piece_count
-        for piece in allowed_fast_set(peer.address.host, peer.wire_id, count, ALLOWED_COUNT):
+        for piece in allowed_fast_set(peer.address.host, peer.wire_id, count, OFFERED):
             if have.flags[piece]:
                 self.served.add(piece)
                 peer.send(wire.AllowedFast(piece))

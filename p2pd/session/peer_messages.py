@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 from p2pd.base.requests import Request
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import PeerTimedOut
+from p2pd.session.peer_fast import NEWCOMERS
 from p2pd.session.peer_upload import check_request
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ def _pieces(peer: PeerSession, message: wire.Bitfield | wire.HaveAll | wire.Have
     peer.told.told(message)
     peer.torrent.peer_told(peer, None)
     peer.update_interest()
-    if peer.torrent.content is not None:
-        peer.fast.offer(peer.torrent.content)
+    content = peer.torrent.content
+    if content is not None and peer.torrent.newcomers() < NEWCOMERS:
+        peer.fast.offer(content)
     peer.part_if_both_done()
 
 

@@ -61,6 +61,9 @@ class PeerTorrent(Protocol):
     def peer_told(self, peer: PeerSession, piece: int | None) -> None:
         """A peer said what it has, or that it has one piece more."""
 
+    def newcomers(self) -> int:
+        """Choked peers that may be living on the pieces we offered them (BEP 6)."""
+
     def is_complete(self) -> bool: ...
     def wants_any_of(self, pieces: PieceSet) -> bool: ...
     def wants_piece(self, piece: int) -> bool: ...
@@ -300,15 +303,6 @@ class PeerSession:
             if self.told.lacks_any_of(pieces):
                 self.flush()
 
-    def show_everything(self, haves: bytes) -> None:
-        """Super-seeding is over: the peer hears of every piece, and waits for a slot."""
-        if not self.closed:
-            self.shown = None
-            self.choke()
-            self.send_bytes(haves)
-            self.extensions.became_upload_only()
-            self.flush()
-
     # -- what the sides ask -------------------------------------------------------------------
 
     def seconds(self) -> float:
@@ -403,4 +397,3 @@ class PeerSession:
     def client(self) -> str:
         """What the peer says it runs."""
         return self.extensions.version or client_name(self.peer_id)
-

@@ -7,6 +7,7 @@ from typing import Any, Callable, Mapping
 
 from p2pd.base.errors import P2pdError
 from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
+from p2pd.swarm.super_seeding import MODES
 
 MOST_SPEED = 2**31 - 1
 """kB/s."""
@@ -21,6 +22,12 @@ def _folder(value: Any) -> str:
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise P2pdError(f"not true or false: {value!r}")
+    return value
+
+
+def _super_seeding(value: Any) -> str:
+    if not isinstance(value, str) or value not in MODES:
+        raise P2pdError(f"not one of {', '.join(MODES)}: {value!r}")
     return value
 
 
@@ -57,6 +64,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "peer_limit_per_torrent": _count(1, 65_535),
     "start_added_torrents": _flag,
     "sequential_download": _flag,
+    "super_seeding": _super_seeding,
     "upload_slots": _count(1, 1_000),
     "speed_limit_down": _SPEED,
     "speed_limit_down_enabled": _flag,

@@ -105,6 +105,7 @@ class TorrentAdding:
             added_at=self._session.wall(),
             labels=request.labels,
             sequential=request.sequential or self._session.settings.sequential_download,
+            super_seeding=request.super_seeding or self._session.settings.super_seeding,
             peer_limit=request.peer_limit,
         )
 

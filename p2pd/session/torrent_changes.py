@@ -24,6 +24,9 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
         record.sequential = changes.sequential
         if torrent.content is not None:
             torrent.content.set_sequential(changes.sequential)
+    if changes.super_seeding is not None:
+        record.super_seeding = changes.super_seeding
+        torrent.exchange.super_seeding.changed()
     _set_limits(torrent, changes)
     if changes.tracker_tiers is not None:
         torrent.set_trackers(changes.tracker_tiers)

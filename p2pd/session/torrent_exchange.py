@@ -99,6 +99,10 @@ class TorrentExchange:
         """A peer said what it has."""
         self.super_seeding.told(peer, piece)
 
+    def newcomers(self) -> int:
+        """Choked peers that may be living on the pieces we offered them."""
+        return sum(peer.fast.is_newcomer for peer in self._owner.peers.connected)
+
     def is_complete(self) -> bool:
         """Whether every wanted piece is here."""
         return self.content is not None and self.content.is_complete()

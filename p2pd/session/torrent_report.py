@@ -137,6 +137,11 @@ class TorrentReport:
         return self.torrent.record.sequential
 
     @property
+    def super_seeding(self) -> str:
+        """Whether it shows single pieces when it seeds (BEP 16): auto, on or off."""
+        return self.torrent.record.super_seeding
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The user's labels."""
         return tuple(self.torrent.record.labels)

@@ -18,7 +18,7 @@ from p2pd.session.torrent_host import TorrentHost
 from p2pd.session.torrent_peers import TorrentPeers
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.bandwidth.links import is_local
-from p2pd.swarm.super_seeding import SuperSeeding
+from p2pd.swarm.super_seeding import OFF, ON, SuperSeeding
 
 LEAST_SHOWN = 2
 """Pieces on their way at least: one that is sent, and one whose arrival is not told yet."""
@@ -104,18 +104,18 @@ class TorrentSuperSeeding:
 
     def changed(self) -> None:
         """The user switched it on or off: off counts at once, on for peers that come."""
-        if self._owner.record.super_seeding == "off":
+        if self._owner.record.super_seeding == OFF:
             self._end()
 
     # -- what follows -------------------------------------------------------------------------
 
     def _hides_from(self, peer: PeerSession, content: TorrentContent) -> bool:
         mode = self._owner.record.super_seeding
-        if mode == "off" or not content.have.is_full or content.have.size > MOST_PIECES:
+        if mode == OFF or not content.have.is_full or content.have.size > MOST_PIECES:
             return False
         if content.pieces.picker.distributed_copies() >= 1:
             return False
-        return mode == "on" or (self._is_new(content) and not is_local(peer.address.host))
+        return mode == ON or (self._is_new(content) and not is_local(peer.address.host))
 
     def _is_new(self, content: TorrentContent) -> bool:
         """It was here from the start, has hardly been given away, and nobody else gives it."""
@@ -143,7 +143,7 @@ class TorrentSuperSeeding:
             peer.flush()
 
     def _is_of_no_use(self, policy: SuperSeeding, content: TorrentContent, now: float) -> bool:
-        if self._owner.record.super_seeding == "on":
+        if self._owner.record.super_seeding == ON:
             return False
         there = content.pieces.picker.swarm.present().bit_count() - SLACK_PIECES
         if there * content.layout.piece_length > self._owner.record.uploaded:
@@ -161,5 +161,10 @@ class TorrentSuperSeeding:
         haves = b"".join([encode(Have(piece)) for piece in range(content.layout.piece_count)])
         for peer in list(policy.peers):
             assert isinstance(peer, PeerSession)
-            peer.show_everything(haves)
+            if not peer.closed:
+                peer.shown = None
+                peer.choke()
+                peer.send_bytes(haves)
+                peer.extensions.became_upload_only()
+                peer.flush()
         self._owner.peers.rechoke(self._owner.host.clock.seconds())

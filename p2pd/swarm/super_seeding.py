@@ -16,6 +16,9 @@ from typing import Collection, Hashable
 from p2pd.base.piece_set import PieceSet
 from p2pd.swarm.availability import Availability
 
+AUTO, ON, OFF = MODES = "auto", "on", "off"
+"""Whether a seed does it: `AUTO` leaves it to whoever knows the torrent."""
+
 FIRST_DELAY = 5.0
 """Seconds that a piece takes until one was measured."""
 

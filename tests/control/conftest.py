@@ -140,6 +140,7 @@ class FakeTorrent:
     seconds_downloading: int = 900
     seconds_seeding: int = 0
     sequential: bool = False
+    super_seeding: str = "auto"
     labels: tuple[str, ...] = ("linux",)
     peer_limit: int = 50
     limits: TorrentLimits = field(

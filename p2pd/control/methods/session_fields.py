@@ -7,9 +7,18 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
-from p2pd.control.schema import SPEED, Param, absolute_path, boolean, integer, json_object
+from p2pd.control.schema import (
+    SPEED,
+    Param,
+    absolute_path,
+    boolean,
+    integer,
+    json_object,
+    one_of,
+)
 from p2pd.session.api import SessionSettings
 from p2pd.session.speed_settings import SpeedSettings
+from p2pd.swarm.super_seeding import MODES
 
 RPC_VERSION_SEMVER = "6.0.0"
 RPC_VERSION = 18
@@ -45,6 +54,7 @@ SETTING_GETTERS: Mapping[str, SettingGetter] = {
     "peer_limit_per_torrent": lambda settings: settings.peer_limit_per_torrent,
     "sequential_download": lambda settings: settings.sequential_download,
     "start_added_torrents": lambda settings: settings.start_added_torrents,
+    "super_seeding": lambda settings: settings.super_seeding,
     "upload_slots": lambda settings: settings.upload_slots,
     **{name: attrgetter(name) for name in SPEED_SETTINGS},
 }
@@ -83,5 +93,6 @@ SETTABLE = (
     Param("speed_limit_up", SPEED, None),
     Param("speed_limit_up_enabled", boolean, None),
     Param("start_added_torrents", boolean, None),
+    Param("super_seeding", one_of(*MODES), None),
     Param("upload_slots", integer(1, 1000), None),
 )

@@ -18,11 +18,13 @@ from p2pd.control.schema import (
     boolean,
     integer,
     labels,
+    one_of,
     refuse,
     text,
 )
 from p2pd.control.torrent_source import MAX_TORRENT, TorrentSource
 from p2pd.session.api import AddedTorrent, AddTorrent, SessionApi
+from p2pd.swarm.super_seeding import MODES
 
 ADD_PARAMS = (
     Param("metainfo", text(MAX_TORRENT * 2), None),
@@ -32,6 +34,7 @@ ADD_PARAMS = (
     Param("paused", boolean, None),
     Param("labels", labels, ()),
     Param("sequential_download", boolean, None),
+    Param("super_seeding", one_of(*MODES), None),
     Param("peer_limit", integer(0, 65535), None),
     Param("files_wanted", FILE_INDICES, None),
     Param("files_unwanted", FILE_INDICES, None),
@@ -41,7 +44,7 @@ ADD_PARAMS = (
 )
 
 _SAME_NAME = (
-    "labels", "peer_limit", "files_wanted", "files_unwanted",
+    "labels", "peer_limit", "super_seeding", "files_wanted", "files_unwanted",
     "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
 _V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")

@@ -186,6 +186,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "size_when_done": lambda torrent, now: torrent.size_when_done,
     "start_date": lambda torrent, now: int(torrent.started_at),
     "status": lambda torrent, now: int(torrent.status),
+    "super_seeding": lambda torrent, now: torrent.super_seeding,
     "total_size": lambda torrent, now: torrent.total_size,
     "tracker_list": _tracker_list,
     "tracker_stats": lambda torrent, now: [
