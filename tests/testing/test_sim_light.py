@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from p2pd.session.torrent import Torrent
 from p2pd.testing.sim.conduct import Conduct
 from p2pd.testing.sim.light import LightSpec, LightSwarm
 from p2pd.testing.sim.network import Link
@@ -14,14 +13,9 @@ UP = 64 * 1024.0
 PIECES, PIECE = 48, 32 * 1024
 
 
-def show_everything(torrent: Torrent) -> None:
-    """As the seed of the lighter model does."""
-    torrent.record.super_seeding = "off"
-
-
-def light(count: int, seed: int = 0, riders: int = 0) -> SwarmOutcome:
+def light(count: int, seed: int = 0, riders: int = 0, *, hides: bool = True) -> SwarmOutcome:
     swarm = LightSwarm(PIECES, PIECE, seed)
-    swarm.add(LightSpec(UP, seed=True))
+    swarm.add(LightSpec(UP, seed=True, hides=hides))
     for index in range(count + riders):
         conduct = Conduct.HONEST if index < count else Conduct.FREE_RIDER
         swarm.add(LightSpec(UP, conduct=conduct), joins_at=1.0 + index / count)
@@ -42,7 +36,7 @@ def test_it_is_near_to_what_whole_sessions_do() -> None:
     swarm = Swarm(make_shared(PIECES, PIECE))
     link = Link(up=UP, delay=0.025)
     first, *others = hosts(9)
-    swarm.add(NodeSpec(first, link, seed=True, prepare=show_everything))
+    swarm.add(NodeSpec(first, link, seed=True))
     swarm.add_all([NodeSpec(host, link) for host in others], first_at=1.0, spread=1.0)
     whole = swarm.run(1000).mean_time()
     assert 0.6 * whole < light(8).mean_time() < 1.1 * whole
@@ -57,3 +51,9 @@ def test_one_seed_gives_one_outcome_and_another_another() -> None:
 def test_free_riders_give_nothing() -> None:
     outcome = light(10, riders=3)
     assert all(not node.uploaded for node in outcome.leechers(Conduct.FREE_RIDER))
+
+
+def test_a_seed_that_hides_what_it_has_sends_less() -> None:
+    hiding, open_ = light(20), light(20, hides=False)
+    assert hiding.nodes[0].uploaded < open_.nodes[0].uploaded
+    assert hiding.mean_time() < open_.mean_time()

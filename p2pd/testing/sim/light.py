@@ -17,6 +17,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.testing.sim.conduct import Conduct
 from p2pd.testing.sim.event_clock import EventClock
 from p2pd.testing.sim.light_node import LightNode, UniformPieces
+from p2pd.testing.sim.light_seed import LightSeed
 from p2pd.testing.sim.outcome import NodeOutcome, Sample, SwarmOutcome
 
 CHOKE_ROUND = 10.0
@@ -26,12 +27,16 @@ PEERS = 30
 
 @dataclass(frozen=True, slots=True)
 class LightSpec:
-    """What a node is; `up` in bytes per second, `slots` as in SessionSettings.upload_slots."""
+    """What a node is; `up` in bytes per second, `slots` as in SessionSettings.upload_slots.
+
+    `hides` is whether it super-seeds, if it is a seed.
+    """
 
     up: float
     seed: bool = False
     conduct: Conduct = Conduct.HONEST
     slots: int = 4
+    hides: bool = True
 
 
 class LightSwarm:
@@ -52,7 +57,7 @@ class LightSwarm:
         """A node that joins at that time, and connects to some of those that are there."""
         count = self._geometry.piece_count
         have = PieceSet.full(count) if spec.seed else PieceSet(count)
-        node = LightNode(
+        node = (LightSeed if spec.seed else LightNode)(
             self.clock,
             self._geometry,
             have,
@@ -61,6 +66,8 @@ class LightSwarm:
             slots=-1 if spec.conduct is Conduct.FREE_RIDER else spec.slots,
         )
         node.seed, node.conduct = spec.seed, spec.conduct
+        if isinstance(node, LightSeed) and spec.hides:
+            node.hide()
         self.nodes.append(node)
         self.clock.at(joins_at, self._join, node)
         return node
@@ -108,8 +115,8 @@ class LightSwarm:
         self.clock.at(self.clock.now + CHOKE_ROUND, self._choke_round, node)
 
     def _feed(self, node: LightNode) -> None:
-        if node.completed_at is None and not node.seed:
-            node.feed_starving()
+        if node.completed_at is None:
+            node.tick()
             self.clock.at(self.clock.now + FEED_SECONDS, self._feed, node)
 
     def _sample(self) -> Sample:

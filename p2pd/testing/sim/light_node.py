@@ -33,8 +33,8 @@ class UniformPieces:
 class LightPeer:
     """What a node knows of one that it is connected with; `other_side` is what that one knows.
 
-    A key for the picker and the choker, as a PeerSession is. `pieces` is the other node's own set:
-    haves take no time.
+    A key for the picker and the choker, as a PeerSession is. `pieces` is the other node's own set,
+    since haves take no time, or what it shows this one.
     """
 
     __slots__ = (
@@ -96,6 +96,7 @@ class LightNode:
         up: float,
         slots: int,
     ) -> None:
+        self.geometry = geometry
         self.picker = PiecePicker(geometry, rng=rng, have=have)
         self.choker = Choker(rng=rng, slots=slots + OPTIMISTIC_SLOTS)
         self.peers: list[LightPeer] = []
@@ -107,6 +108,7 @@ class LightNode:
         self.downloaded = 0
         self.wasted = 0
         self._clock = clock
+        self._rng = rng
         self._up = up
         self._ring: deque[LightPeer] = deque()
         self._sending = False
@@ -115,14 +117,26 @@ class LightNode:
     def connect(self, other: LightNode) -> None:
         """A connection, known to both."""
         now = self._clock.now
-        ours = LightPeer(self, other.picker.have, now)
-        theirs = LightPeer(other, self.picker.have, now)
+        ours = LightPeer(self, other.shows(), now)
+        theirs = LightPeer(other, self.shows(), now)
         ours.other_side, theirs.other_side = theirs, ours
         for peer in (ours, theirs):
             peer.node.peers.append(peer)
             peer.node.picker.peer_joined(peer.pieces)
         for peer in (ours, theirs):
             peer.node.update_interest(peer)
+            peer.node.met(peer)
+
+    def shows(self) -> PieceSet:
+        """What a new peer is told that we have; it is followed from then on."""
+        return self.picker.have
+
+    def met(self, peer: LightPeer) -> None:
+        """A peer has connected."""
+
+    def tick(self) -> None:
+        """Once a second, while it is not complete, or seeds from the start."""
+        self.feed_starving()
 
     # -- choking -------------------------------------------------------------------------------
 
@@ -210,8 +224,7 @@ class LightNode:
         if not self.picker.have.flags[piece]:
             if not peer.am_interested:
                 self.update_interest(peer)
-            elif not peer.peer_choking:
-                self.refill(peer)
+            self.refill(peer)
 
     def receive(self, peer: LightPeer, request: Request) -> None:
         """A block came."""
