@@ -28,6 +28,7 @@ from p2pd.session.connections import Connections
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
+from p2pd.session.session_bans import BanMemory, SessionBans
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
 from p2pd.state.resume import TorrentRecord, TorrentStore
@@ -61,6 +62,8 @@ class SessionParts:
     peer_memory: PeerMemory | None = None
     """None: good peers are forgotten when the session ends."""
     country_of: CountryOf = no_country
+    ban_memory: BanMemory | None = None
+    """None: bans are forgotten when the session ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class SessionLimits:
     request_timeout: float = 30.0
     check_workers: int = 2
     checks_per_device: int = 1
+    ban_seconds: float = 7 * 86_400.0
 
 
 class Session:
@@ -92,6 +96,7 @@ class Session:
         self.peer_id = new_peer_id(parts.rng)
         self.preferences = Preferences(parts.rng, parts.country_of)
         self.peer_memory = parts.peer_memory
+        self.bans = SessionBans(self, parts.ban_memory, limits.ban_seconds)
         self.torrents = TorrentRegistry()
         timers = Schedule(parts.clock)
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
@@ -120,6 +125,7 @@ class Session:
         self.started_at = self.clock.seconds()
         self._next_checkpoint = self.started_at + CHECKPOINT_SECONDS
         self.rates.settings_changed()
+        await self.bans.recall()
         for record in await self.store.load_all():
             self._restore(record)
         await self.store.mark_running()
@@ -266,6 +272,7 @@ class Session:
         self.dialer.resume()
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + CHECKPOINT_SECONDS
+            self.bans.tick()
             for torrent in self.activity.busy:
                 if torrent.dirty or torrent.counters.save_due(now):
                     self.background(torrent.checkpoint(), torrent.record.name)

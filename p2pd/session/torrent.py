@@ -19,7 +19,6 @@ from p2pd.base.ids import InfoHashes
 from p2pd.discovery.tracker_client.announcer import Totals
 from p2pd.formats.metainfo import Metainfo
 from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
-from p2pd.session.peer_session import PeerSession
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_counters import TorrentCounters
 from p2pd.session.torrent_dialling import TorrentDialling
@@ -29,10 +28,10 @@ from p2pd.session.torrent_layers import PieceLayerExchange
 from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_opening import TorrentOpening
 from p2pd.session.torrent_peers import TorrentPeers
+from p2pd.session.torrent_trust import TorrentTrust
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
-from p2pd.swarm.suspicion import Suspicion
 
 
 class Torrent:
@@ -51,7 +50,8 @@ class Torrent:
         self.dirty = False
         self.opening = TorrentOpening(self)
         self.exchange = TorrentExchange(self)
-        pool = PeerPool(rng=host.rng, preferences=host.preferences)
+        self.trust = TorrentTrust(self)
+        pool = PeerPool(rng=host.rng, preferences=host.preferences, bans=host.bans.in_force)
         self.peers = TorrentPeers(
             self, pool, Choker(rng=host.rng, slots=host.settings.upload_slots)
         )
@@ -63,7 +63,6 @@ class Torrent:
         self._doubtful = False
         self.preparing = 0
         self.counters = TorrentCounters(record)
-        self._suspicion = Suspicion()
         self._to_announce: list[int] = []
 
     @property
@@ -264,24 +263,30 @@ class Torrent:
 
     # -- what pieces report (PiecesListener) ---------------------------------------------------
 
-    def piece_stored(self, piece: int, contributors: Collection[Hashable]) -> None:
+    def wants_digests(self, piece: int) -> bool:
+        """Of pieces that failed before, to see who was to blame."""
+        return self.trust.smart_ban.remembers(piece)
+
+    def piece_stored(
+        self, piece: int, contributors: Collection[Hashable], digests: bytes
+    ) -> None:
         """A piece is verified and on disk; peers hear of it once per wake-up, not per piece."""
         assert self.content is not None
         self.content.stored(piece)
         self.dirty = True
         self.host.activity.wake(self)
-        self._suspicion.passed(contributors)
+        self.trust.piece_passed(piece, contributors, digests)
         if not self._to_announce:
             self.host.clock.callLater(0, self._announce_pieces)
         self._to_announce.append(piece)
 
-    def piece_failed(self, piece: int, contributors: Collection[Hashable]) -> None:
+    def piece_failed(
+        self, piece: int, senders: Sequence[Hashable | None], digests: bytes
+    ) -> None:
         """A piece came out wrong: it is asked for again, and who sent it is watched."""
         assert self.content is not None
         self.record.corrupt += self.content.layout.piece_size(piece)
-        for peer in self._suspicion.failed(contributors):
-            if isinstance(peer, PeerSession):
-                self.peers.ban(peer)
+        self.trust.piece_failed(piece, senders, digests)
         self.exchange.feed_all()
 
     def storage_failed(self, problem: StorageError) -> None:
@@ -315,6 +320,10 @@ class Torrent:
     def is_complete(self) -> bool:
         """Whether every wanted piece is here."""
         return self.exchange.is_complete()
+
+    def banned(self, host: str) -> None:
+        """A host, or somebody there, is banned from the session."""
+        self.peers.banned(host)
 
     def add_peers(self, addresses: Sequence[PeerAddress], source: str) -> int:
         """New addresses: how many nobody had told of."""

@@ -28,6 +28,7 @@ from p2pd.session.torrent_metadata import NAME as UT_METADATA
 from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_peers import TorrentPeers
 from p2pd.session.torrent_super_seeding import TorrentSuperSeeding
+from p2pd.session.torrent_trust import TorrentTrust
 from p2pd.session.write_backlog import WriteBacklog
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.request_pipeline import RequestWindow
@@ -41,6 +42,7 @@ class ExchangeOwner(Protocol):
     record: TorrentRecord
     running: bool
     peers: TorrentPeers
+    trust: TorrentTrust
     metadata: MetadataExchange
     layers: PieceLayerExchange | None
     dialling: TorrentDialling
@@ -203,6 +205,8 @@ class TorrentExchange:
     def peer_gone(self, peer: PeerSession, reason: str, *, misbehaved: bool) -> None:
         """A connection ended."""
         self._starving.pop(peer, None)
+        if misbehaved:
+            self._owner.trust.abused(peer)
         self.super_seeding.left(peer)
         self._owner.peers.left(peer, self.seconds(), misbehaved=misbehaved)
         self._owner.host.activity.changed(self._owner)
@@ -219,6 +223,11 @@ class TorrentExchange:
         """The picker had nothing although the peer is interesting: memory, or the end game."""
         self._starving[peer] = None
         self._owner.host.budget.call_when_free(self.feed_starving)
+
+    def timed_out(self, peer: PeerSession) -> None:
+        """What was asked of a peer in vain, others may be asked."""
+        self._owner.trust.timed_out(peer)
+        self.feed_starving()
 
     def feed_starving(self) -> None:
         """Something changed: those that found nothing to ask may look again."""

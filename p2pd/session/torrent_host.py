@@ -18,6 +18,7 @@ from p2pd.session.dialer import Dialer
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
+from p2pd.session.session_bans import SessionBans
 from p2pd.state.resume import TorrentStore
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
@@ -40,6 +41,7 @@ class TorrentHost(Protocol):
     settings: SessionSettings
     preferences: Preferences
     peer_memory: PeerMemory | None
+    bans: SessionBans
     activity: ActiveTorrents[Any]
 
     @property

@@ -6,7 +6,6 @@ already. Where two peers dialled each other at once, the one with the smaller id
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Iterator, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
@@ -14,6 +13,7 @@ from p2pd.protocols.peerwire.messages import Have, encode
 from p2pd.session.peer_places import FIRST_CHANCE, PeerPlaces, is_redundant
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.remembered_peers import RememberedPeers
+from p2pd.session.session_bans import name_of
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker
@@ -78,7 +78,7 @@ class TorrentPeers:
         if peer_id == self._owner.host.peer_id:
             self.pool.mark_self(address)
             return "it is ourselves"
-        if self.pool.is_banned(address.host):
+        if self.pool.is_banned(address.host, 0 if incoming else address.port, peer_id):
             return "it is banned"
         for other in self.connected:
             if other.peer_id == peer_id and other.address.host == address.host:
@@ -131,12 +131,14 @@ class TorrentPeers:
         useful = peer.download.total > 0 or moved > 0
         self.pool.closed(address, now, useful=useful, rate=rate, seed=peer.upload_only)
 
-    def ban(self, peer: PeerSession) -> None:
-        """Hang up on a peer for good. On loopback others share its address and may stay."""
-        if not ipaddress.ip_address(peer.address.host).is_loopback:
-            self.pool.ban(peer.address.host)
-            self._remembered.forget(peer.address.host)
-        peer.drop("it sent bad pieces")
+    def banned(self, host: str) -> None:
+        """A host is banned, or somebody there: hang up, and know no good of it any more."""
+        self.pool.banned(host)
+        for peer in [peer for peer in self.connected if peer.address.host == host]:
+            if self.pool.is_banned(*name_of(peer)):
+                peer.drop("it is banned")
+        if self.pool.is_banned(host):
+            self._remembered.forget(host)
 
     def candidates(self, count: int, now: float) -> list[PeerAddress]:
         """Whom to dial next."""

@@ -7,7 +7,16 @@ against the session's one memory budget until they are on disk or thrown away.
 
 from __future__ import annotations
 
-from typing import Collection, Container, Hashable, Iterable, Mapping, Protocol, Sequence
+from typing import (
+    Collection,
+    Container,
+    Hashable,
+    Iterable,
+    Mapping,
+    NamedTuple,
+    Protocol,
+    Sequence,
+)
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -22,19 +31,40 @@ from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 from p2pd.swarm.piece_picker import BlockOutcome, PiecePicker
+from p2pd.swarm.smart_ban import block_digests
 
 TOGETHER_BYTES = 1024 * 1024
 """Whole pieces that one thread takes at once: handing over costs as much as hashing 16 KiB."""
 
 
-class PiecesListener(Protocol):
-    """Who hears what became of pieces."""
+class Checked(NamedTuple):
+    """What a thread found of a piece: whether it is right, and the digests of its blocks.
 
-    def piece_stored(self, piece: int, contributors: Collection[Hashable]) -> None:
+    Those of a right piece only if they were wanted.
+    """
+
+    right: bool
+    digests: bytes = b""
+
+
+_RIGHT = Checked(True)
+
+
+class PiecesListener(Protocol):
+    """Who hears what became of pieces. Digests are those of swarm.smart_ban."""
+
+    def wants_digests(self, piece: int) -> bool:
+        """Whether it wants to hear of the blocks of a piece that is right."""
+
+    def piece_stored(
+        self, piece: int, contributors: Collection[Hashable], digests: bytes
+    ) -> None:
         """It is right and on disk; these peers sent its blocks."""
 
-    def piece_failed(self, piece: int, contributors: Collection[Hashable]) -> None:
-        """Its hash is wrong; these peers sent its blocks."""
+    def piece_failed(
+        self, piece: int, senders: Sequence[Hashable | None], digests: bytes
+    ) -> None:
+        """Its hash is wrong; these peers sent its blocks, one after the other."""
 
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused; nothing of the piece was kept."""
@@ -198,23 +228,33 @@ class TorrentPieces:
             batch = {piece: self._buffers.pop(piece) for piece in whole[first : first + together]}
             self._being_stored.update(batch)
             self._budget.backlog.add(sum(map(len, batch.values())))
-            job = self._disk.run("store", self._verify_and_write, batch)
+            wanted = frozenset(filter(self._listener.wants_digests, batch))
+            job = self._disk.run("store", self._verify_and_write, batch, wanted)
             job.addCallbacks(
                 self._stored, self._not_stored, callbackArgs=(batch,), errbackArgs=(batch,)
             )
 
-    def _verify_and_write(self, batch: Mapping[int, bytearray]) -> list[bool | StorageError]:
+    def _verify_and_write(
+        self, batch: Mapping[int, bytearray], wanted: Container[int]
+    ) -> list[Checked | StorageError]:
         """In a worker thread: of each piece, whether it is right; if so it is on disk."""
-        return [self._verify_and_write_one(piece, buffer) for piece, buffer in batch.items()]
+        return [
+            self._verify_and_write_one(piece, buffer, piece in wanted)
+            for piece, buffer in batch.items()
+        ]
 
-    def _verify_and_write_one(self, piece: int, buffer: bytearray) -> bool | StorageError:
+    def _verify_and_write_one(
+        self, piece: int, buffer: bytearray, wanted: bool
+    ) -> Checked | StorageError:
         try:
-            if not self._verifier.verify(piece, buffer):
-                return False
-            self._storage.write_piece(piece, buffer)
+            right = self._verifier.verify(piece, buffer)
+            if right:
+                self._storage.write_piece(piece, buffer)
         except StorageError as problem:
             return problem
-        return True
+        if right and not wanted:
+            return _RIGHT
+        return Checked(right, block_digests(buffer, self.layout.request_size(piece)))
 
     def _not_stored(self, failure: Failure, batch: Mapping[int, bytearray]) -> None:
         """Something nobody thought of: as if the disk had refused each of them."""
@@ -222,29 +262,33 @@ class TorrentPieces:
         self._stored([problem] * len(batch), batch)
 
     def _stored(
-        self, outcomes: Sequence[bool | StorageError], batch: Mapping[int, bytearray]
+        self, outcomes: Sequence[Checked | StorageError], batch: Mapping[int, bytearray]
     ) -> None:
         for (piece, buffer), outcome in zip(batch.items(), outcomes, strict=True):
             self._being_stored.discard(piece)
             self._budget.buffers.give(buffer)
             self._budget.backlog.remove(len(buffer))
-            contributors = self.picker.contributors(piece)
-            if outcome is True:
-                self.picker.piece_passed(piece)
+            if isinstance(outcome, Checked) and outcome.right:
+                self._passed(piece, outcome.digests)
             else:
-                self.picker.piece_failed(piece)
-            self._release(piece)
-            if not self._closed:
-                self._tell(piece, outcome, contributors)
+                self._failed(piece, outcome)
         self._tell_if_all_stored()
 
-    def _tell(
-        self, piece: int, outcome: bool | StorageError, contributors: Collection[Hashable]
-    ) -> None:
-        if outcome is True:
-            self._listener.piece_stored(piece, contributors)
-        elif outcome is False:
-            self._listener.piece_failed(piece, contributors)
+    def _passed(self, piece: int, digests: bytes) -> None:
+        contributors = self.picker.contributors(piece)
+        self.picker.piece_passed(piece)
+        self._release(piece)
+        if not self._closed:
+            self._listener.piece_stored(piece, contributors, digests)
+
+    def _failed(self, piece: int, outcome: Checked | StorageError) -> None:
+        senders = self.picker.block_senders(piece)
+        self.picker.piece_failed(piece)
+        self._release(piece)
+        if self._closed:
+            return
+        if isinstance(outcome, Checked):
+            self._listener.piece_failed(piece, senders, outcome.digests)
         else:
             self._listener.storage_failed(outcome)
 

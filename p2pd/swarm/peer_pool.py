@@ -13,6 +13,7 @@ from collections import Counter
 from typing import Mapping
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.swarm.bans import Bans
 from p2pd.swarm.dial_queue import DialQueue
 from p2pd.swarm.preference import Distance, Preferences
 
@@ -30,7 +31,6 @@ LOSES_ITS_NAME = 3
 ATTEMPT_SECONDS = 120.0
 """An attempt to connect of which nothing was heard for so long is over."""
 
-BANNED_LIMIT = 10_000
 SELVES_LIMIT = 64
 
 IDLE, DIALLING, CONNECTED = range(3)
@@ -66,7 +66,7 @@ class PeerPool:
     """The candidates of one torrent, at most `limit`."""
 
     __slots__ = (
-        "_banned",
+        "_bans",
         "_bits",
         "_by_address",
         "_failing",
@@ -82,7 +82,11 @@ class PeerPool:
     )
 
     def __init__(
-        self, rng: random.Random, limit: int = LIMIT, preferences: Preferences | None = None
+        self,
+        rng: random.Random,
+        limit: int = LIMIT,
+        preferences: Preferences | None = None,
+        bans: Bans | None = None,
     ) -> None:
         self._rng = rng
         self._limit = limit
@@ -94,7 +98,7 @@ class PeerPool:
         self._hosts: Counter[str] = Counter()
         self._failing: dict[PeerAddress, None] = {}
         self._idle: dict[str, dict[PeerAddress, None]] = {}
-        self._banned: dict[str, None] = {}
+        self._bans = Bans() if bans is None else bans
         self._selves: dict[PeerAddress, None] = {}
         self._seeding = False
 
@@ -191,15 +195,13 @@ class PeerPool:
                 if candidate.seed:
                     self._place(address, candidate)
 
-    def ban(self, host: str) -> None:
-        """No address of this host is ever dialled or let in again."""
-        self._banned.pop(host, None)
-        self._banned[host] = None
-        if len(self._banned) > BANNED_LIMIT:
-            del self._banned[next(iter(self._banned))]
-        if self._hosts[host]:
-            for address in [address for address in self._by_address if address.host == host]:
-                self._remove(address)
+    def banned(self, host: str) -> None:
+        """Somebody at this host is banned: he is dialled no more."""
+        if self._hosts.get(host):
+            at_host = [address for address in self._by_address if address.host == host]
+            for address in at_host:
+                if self._bans.covers(*address):
+                    self._remove(address)
 
     def mark_self(self, address: PeerAddress) -> None:
         """The address turned out to be our own."""
@@ -211,9 +213,9 @@ class PeerPool:
 
     # -- what is known ------------------------------------------------------------------------
 
-    def is_banned(self, host: str) -> bool:
-        """Whether the host is banned."""
-        return host in self._banned
+    def is_banned(self, host: str, port: int = 0, peer_id: bytes = b"") -> bool:
+        """Whether the host is banned, or the peer there that has this port or this id."""
+        return self._bans.covers(host, port, peer_id)
 
     def source_of(self, address: PeerAddress) -> str:
         """Where the address came from first; "incoming" when nobody told of it."""
@@ -249,7 +251,7 @@ class PeerPool:
 
     def _acceptable(self, address: PeerAddress) -> bool:
         host, port = address
-        if not 0 < port < 65536 or host in self._banned or address in self._selves:
+        if not 0 < port < 65536 or address in self._selves or self._bans.covers(host, port):
             return False
         try:
             ip = ipaddress.ip_address(host)

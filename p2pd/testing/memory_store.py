@@ -1,13 +1,15 @@
-"""The table of torrents without a database."""
+"""The tables of torrents and of bans without a database."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Sequence
 
 from twisted.internet.defer import Deferred, succeed
 
 from p2pd.base.errors import StateError
 from p2pd.state.resume import TorrentRecord
+from p2pd.swarm.bans import Ban
 
 
 class MemoryStore:
@@ -59,3 +61,21 @@ class MemoryStore:
     def _check(self) -> None:
         if self.fault is not None:
             raise self.fault
+
+
+class MemoryBans:
+    """Bans that are kept in memory; see state.bans.BanStore."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, int, bytes], Ban] = {}
+
+    def load(self) -> Deferred[list[Ban]]:
+        """All of them."""
+        return succeed(list(self.rows.values()))
+
+    def change(self, gone: Sequence[Ban], new: Sequence[Ban]) -> Deferred[None]:
+        """Forget some, keep others."""
+        for ban in gone:
+            self.rows.pop(ban[:3], None)
+        self.rows.update((ban[:3], ban) for ban in new)
+        return succeed(None)

@@ -17,7 +17,7 @@ from p2pd.session.session_control import SessionControl
 from p2pd.session.torrent import Torrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing.inline_disk import InlineDisk
-from p2pd.testing.memory_store import MemoryStore
+from p2pd.testing.memory_store import MemoryBans, MemoryStore
 from p2pd.testing.torrents import piece_bytes
 from p2pd.testing.virtual_time import VirtualNetwork
 
@@ -63,7 +63,7 @@ class FakeAnnouncer:
 class SimNode:
     """A whole session at an IP address of a VirtualNetwork, on memory storage.
 
-    Another node made with the `store` and `disk` of this one is this one restarted.
+    Another node made with the `store`, `disk` and `bans` of this one is this one restarted.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class SimNode:
         *,
         limits: SessionLimits | None = None,
         store: MemoryStore | None = None,
+        bans: MemoryBans | None = None,
         disk: dict[tuple[str, str], MemoryStorage] | None = None,
         seed: int | None = None,
         **settings: Any,
@@ -80,6 +81,7 @@ class SimNode:
         self.network = network
         self.address = PeerAddress(host, 6881)
         self.store = store or MemoryStore()
+        self.bans = bans or MemoryBans()
         self.disk = {} if disk is None else disk
         self.announcers: list[FakeAnnouncer] = []
         limits = limits or SessionLimits(check_workers=1)
@@ -150,6 +152,7 @@ class SimNode:
             store=cast(Any, self.store),
             make_storage=self._make_storage,
             make_announcer=cast(Any, self._make_announcer),
+            ban_memory=self.bans,
         )
 
     def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.swarm import peer_pool
+from p2pd.swarm.bans import Ban, Bans
 from p2pd.swarm.peer_pool import (
     ATTEMPT_SECONDS,
     FIRST_RETRY,
@@ -27,8 +28,14 @@ def address(number: int, port: int = 6881) -> PeerAddress:
     return PeerAddress(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", port)
 
 
-def make_pool(limit: int = 1000) -> PeerPool:
-    return PeerPool(random.Random(1), limit=limit)
+def make_pool(limit: int = 1000, bans: Bans | None = None) -> PeerPool:
+    return PeerPool(random.Random(1), limit=limit, bans=bans)
+
+
+def ban(bans: Bans, pool: PeerPool, number: int, port: int = 0) -> None:
+    """As a session does."""
+    bans.add(Ban(address(number).host, port, b"", "it lied", 0.0, None))
+    pool.banned(address(number).host)
 
 
 def test_a_candidate_is_given_out_once() -> None:
@@ -115,18 +122,33 @@ def test_an_unknown_peer_that_was_useful_becomes_a_candidate() -> None:
     assert pool.next_candidates(1, 0.0) == []
 
 
-def test_a_banned_host_is_gone_for_good() -> None:
-    pool = make_pool()
+def test_a_banned_host_is_gone_until_the_ban_is_lifted() -> None:
+    bans = Bans()
+    pool = make_pool(bans=bans)
     for port in (1, 2, 3):
         pool.add(address(1, port), "pex", 0.0)
     pool.connected(address(1, 2))
-    pool.ban(address(1).host)
+    ban(bans, pool, 1)
     assert pool.is_banned(address(1).host)
     assert not pool.is_banned(address(2).host)
     assert len(pool) == 0
     assert not pool.add(address(1, 4), "tracker", 0.0)
     pool.closed(address(1, 2), 0.0, useful=True)
     assert pool.next_candidates(9, 1e9) == []
+    bans.lift(address(1).host)
+    assert pool.add(address(1, 4), "tracker", 0.0)
+
+
+def test_of_a_host_that_is_shared_one_port_is_banned() -> None:
+    bans = Bans()
+    pool = make_pool(bans=bans)
+    for port in (1, 2):
+        pool.add(address(1, port), "pex", 0.0)
+    ban(bans, pool, 1, port=2)
+    assert not pool.is_banned(address(1).host)
+    assert pool.is_banned(*address(1, 2))
+    assert pool.next_candidates(9, 0.0) == [address(1, 1)]
+    assert not pool.add(address(1, 2), "tracker", 0.0)
 
 
 def test_we_do_not_dial_ourselves() -> None:
@@ -195,14 +217,11 @@ def test_a_pool_of_connected_peers_has_no_room() -> None:
     assert make_pool(limit=0).add(address(1), "dht", 0.0) is False
 
 
-def test_bans_and_own_addresses_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer_pool, "BANNED_LIMIT", 3)
+def test_own_addresses_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peer_pool, "SELVES_LIMIT", 3)
     pool = make_pool()
     for number in range(10):
-        pool.ban(address(number).host)
         pool.mark_self(address(100 + number))
-    assert [n for n in range(10) if pool.is_banned(address(n).host)] == [7, 8, 9]
     assert [n for n in range(10) if not pool.add(address(100 + n), "dht", 0.0)] == [7, 8, 9]
 
 
@@ -214,7 +233,10 @@ class PoolMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.preferences = Preferences(random.Random(2))
-        self.pool = PeerPool(random.Random(1), limit=6, preferences=self.preferences)
+        self.bans = Bans()
+        self.pool = PeerPool(
+            random.Random(1), limit=6, preferences=self.preferences, bans=self.bans
+        )
         self.seeding = False
         self.now = 0.0
         self.connected: set[PeerAddress] = set()
@@ -288,7 +310,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(number=st.integers(10, 12))
     def ban(self, number: int) -> None:
-        self.pool.ban(address(number).host)
+        ban(self.bans, self.pool, number)
         self.connected.discard(address(number))
 
     @invariant()

@@ -1,0 +1,120 @@
+"""Who is banned from the session, in every torrent: kept over restarts, listed, lifted, and ended.
+
+Refuses to know why: it is told of reasons. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Coroutine, Iterable, Protocol, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.swarm.bans import Ban, Bans, PeerName, ban_of
+
+
+class BanMemory(Protocol):
+    """Where they are kept (state.bans.BanStore)."""
+
+    def load(self) -> Deferred[list[Ban]]:
+        """Those that were kept last."""
+
+    def change(self, gone: Sequence[Ban], new: Sequence[Ban]) -> Deferred[None]:
+        """Keep these no more, and these from now on."""
+
+
+class NamedPeer(Protocol):
+    """A connected peer."""
+
+    address: PeerAddress
+    listen_address: PeerAddress | None
+    peer_id: bytes
+
+
+class BannedFrom(Protocol):
+    """A torrent, from which peers may be banned."""
+
+    def banned(self, host: str) -> None:
+        """The host, or somebody there, is banned: hang up on him and do not dial him."""
+
+
+class BansOwner(Protocol):
+    """The session."""
+
+    @property
+    def torrents(self) -> Iterable[BannedFrom]: ...
+
+    def wall(self) -> float:
+        """Unix seconds."""
+
+    def background(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> None:
+        """Run something nobody waits for."""
+
+
+class SessionBans:
+    """The bans of one session. `in_force` is for who asks often, and to be read only."""
+
+    log = Logger()
+
+    def __init__(self, owner: BansOwner, memory: BanMemory | None, seconds: float) -> None:
+        """`seconds` is how long who did wrong is banned."""
+        self.in_force = Bans()
+        self._seconds = seconds
+        self._owner = owner
+        self._memory = memory
+
+    async def recall(self) -> None:
+        """Those of an earlier run, but for those that are over."""
+        if self._memory is not None:
+            for ban in await self._memory.load():
+                self.in_force.add(ban)
+            self.tick()
+
+    def ban_peer(self, name: PeerName, reason: str, *, shared: bool) -> None:
+        """A peer did what is not to be borne; `shared`: somebody good has the same address."""
+        now = self._owner.wall()
+        until = now + self._seconds
+        self.add(ban_of(name, reason, since=now, until=until, shared=shared))
+
+    def add(self, ban: Ban) -> None:
+        """Ban, and hang up on whom it is of."""
+        self.log.info("{who} is banned: {why}", who=described(ban), why=ban.reason)
+        gone = self.in_force.add(ban)
+        self._keep(gone, [ban])
+        for torrent in self._owner.torrents:
+            torrent.banned(ban.host)
+
+    def lift(self, host: str, port: int = 0) -> list[Ban]:
+        """Those at a host, or of one peer there, are in force no more; which these were."""
+        lifted = self.in_force.lift(host, port)
+        for ban in lifted:
+            self.log.info("{who} is banned no more", who=described(ban))
+        self._keep(lifted, [])
+        return lifted
+
+    def tick(self) -> None:
+        """Now and then: end those that are over."""
+        self._keep(self.in_force.expire(self._owner.wall()), [])
+
+    def list(self) -> list[Ban]:
+        """Those in force, the oldest first."""
+        self.tick()
+        return sorted(self.in_force, key=lambda ban: ban.since)
+
+    def _keep(self, gone: Sequence[Ban], new: Sequence[Ban]) -> None:
+        if self._memory is not None and (gone or new):
+            self._owner.background(self._memory.change(gone, new), "bans")
+
+
+def name_of(peer: NamedPeer) -> PeerName:
+    """Who a peer is, even when it is gone."""
+    port = 0 if peer.listen_address is None else peer.listen_address.port
+    return PeerName(peer.address.host, port, peer.peer_id)
+
+
+def described(ban: Ban) -> str:
+    """Of whom it is, for the log."""
+    if ban.whole_host:
+        return ban.host
+    return f"the peer at {ban.host} with port {ban.port or 'unknown'}"
