@@ -11,6 +11,7 @@ from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError
 from p2pd.service.checks import Check, address, file, flag, folder, names, number, one_of, whole
+from p2pd.swarm.choking.seeding_modes import FASTEST_UPLOAD, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO, MODES
 
 PORT = whole(0, 65535)
@@ -44,7 +45,23 @@ class PeersSection:
         number(1, 600),
         "Seconds until a block is asked of another peer, before there are response times to go by.",
     )
-    upload_slots: int = key(4, whole(1, 1000), "Peers of a torrent that are given data at a time.")
+    upload_slots: int = key(
+        4,
+        whole(0, 1000),
+        "Peers of a torrent that are given data at a time, besides one by way of trial;\n"
+        "0 gives all torrents together as many slots as the upload rate carries.",
+    )
+    upload_slots_global: int = key(
+        0,
+        whole(0, 65_535),
+        "Peers of all torrents that are given data at a time, shared by need; 0 is no limit.",
+    )
+    seed_choking: str = key(
+        FASTEST_UPLOAD,
+        one_of(*SEEDING_MODES),
+        "Whom complete torrents give data: fastest_upload (who takes most), round_robin (everyone\n"
+        "in turns of a minute) or anti_leech (first who has just begun or is about to complete).",
+    )
     super_seeding: str = key(
         AUTO,
         one_of(*MODES),

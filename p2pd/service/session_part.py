@@ -159,6 +159,8 @@ class SessionPart:
             peer_limit_global=config.peers.max_connections,
             peer_limit_per_torrent=config.peers.max_connections_per_torrent,
             upload_slots=config.peers.upload_slots,
+            upload_slots_global=config.peers.upload_slots_global,
+            seed_choking=config.peers.seed_choking,
             super_seeding=config.peers.super_seeding,
             **_speeds(config.bandwidth),
             fixed={

@@ -20,6 +20,7 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.speed_settings import SpeedSettings, TorrentLimits
+from p2pd.swarm.choking.seeding_modes import FASTEST_UPLOAD
 from p2pd.swarm.super_seeding import AUTO
 
 
@@ -335,6 +336,11 @@ class SessionSettings(SpeedSettings):
     super_seeding: str = AUTO
     """What added torrents get: one of swarm.super_seeding.MODES."""
     upload_slots: int = 4
+    """Regular ones of each torrent; 0: all torrents together have what the upload rate carries."""
+    upload_slots_global: int = 0
+    """Over all torrents; 0: no limit."""
+    seed_choking: str = FASTEST_UPLOAD
+    """Whom a complete torrent serves: one of swarm.choking.seeding_modes.SEEDING_MODES."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
 

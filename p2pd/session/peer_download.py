@@ -13,6 +13,7 @@ from p2pd.base.requests import Request
 from p2pd.protocols.peerwire.messages import Block, Cancel, encode_requests
 from p2pd.session.peer_fast import PeerFast
 from p2pd.session.torrent_pieces import TorrentPieces
+from p2pd.swarm.choking.tit_for_tat import TRADE_SECONDS
 from p2pd.swarm.request_pipeline import RequestWindow
 
 UNASKED_LIMIT = 200
@@ -66,7 +67,7 @@ class PeerDownload:
         self._peer = peer
         self._pieces: TorrentPieces | None = None
         self.window = window
-        self.rate = RollingRate()
+        self.rate = RollingRate(longest=TRADE_SECONDS)
         self.total = 0
         self.last_block_at = 0.0
         self.last_request_at = 0.0

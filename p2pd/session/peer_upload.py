@@ -23,6 +23,7 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.protocols.peerwire.messages import Reject, block_headers
 from p2pd.session.piece_buffers import PieceBuffers
 from p2pd.swarm.bandwidth.meter import Meter
+from p2pd.swarm.choking.tit_for_tat import TRADE_SECONDS
 from p2pd.transports.interfaces import Buffer
 
 REQUEST_QUEUE = 2000
@@ -125,7 +126,7 @@ class PeerUpload:
     def __init__(self, peer: UploadPeer) -> None:
         self._peer = peer
         self.queue: dict[Request, None] = {}
-        self.rate = RollingRate()
+        self.rate = RollingRate(longest=TRADE_SECONDS)
         self.total = 0
         self.meter: Meter | None = None
         """The upload limits it is under; None: no limit, and nothing to do for one."""

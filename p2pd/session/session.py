@@ -31,6 +31,7 @@ from p2pd.session.rate_limits import RateLimits
 from p2pd.session.session_bans import BanMemory, SessionBans
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
+from p2pd.session.upload_slots import UploadSlots
 from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
@@ -101,6 +102,7 @@ class Session:
         timers = Schedule(parts.clock)
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
         self.rates = RateLimits(self, timers, parts.wall)
+        self.upload_slots = UploadSlots(self)
         self.budget = MemoryBudget(limits.memory_in_flight)
         self.checks = CheckQueue(
             parts.disk, limits.check_workers, per_device=limits.checks_per_device
@@ -240,7 +242,7 @@ class Session:
     def settings_changed(self) -> None:
         """A client changed settings: what is copied elsewhere follows."""
         for torrent in self.torrents:
-            torrent.peers.set_slots(self.settings.upload_slots)
+            torrent.peers.rechoke_soon()
         self.rates.settings_changed()
         self.activity.wake_running()
 

@@ -7,6 +7,7 @@ from typing import Any, Callable, Mapping
 
 from p2pd.base.errors import P2pdError
 from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
+from p2pd.swarm.choking.seeding_modes import SEEDING_MODES
 from p2pd.swarm.super_seeding import MODES
 
 MOST_SPEED = 2**31 - 1
@@ -22,6 +23,12 @@ def _folder(value: Any) -> str:
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise P2pdError(f"not true or false: {value!r}")
+    return value
+
+
+def _seeding_mode(value: Any) -> str:
+    if not isinstance(value, str) or value not in SEEDING_MODES:
+        raise P2pdError(f"not one of {', '.join(SEEDING_MODES)}: {value!r}")
     return value
 
 
@@ -65,7 +72,9 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "start_added_torrents": _flag,
     "sequential_download": _flag,
     "super_seeding": _super_seeding,
-    "upload_slots": _count(1, 1_000),
+    "upload_slots": _count(0, 1_000),
+    "upload_slots_global": _count(0, 65_535),
+    "seed_choking": _seeding_mode,
     "speed_limit_down": _SPEED,
     "speed_limit_down_enabled": _flag,
     "speed_limit_up": _SPEED,

@@ -52,10 +52,7 @@ class Torrent:
         self.exchange = TorrentExchange(self)
         self.trust = TorrentTrust(self)
         pool = PeerPool(rng=host.rng, preferences=host.preferences, bans=host.bans.in_force)
-        self.peers = TorrentPeers(
-            self, pool, Choker(rng=host.rng, slots=host.settings.upload_slots)
-        )
-        self.peers.set_slots(host.settings.upload_slots)
+        self.peers = TorrentPeers(self, pool, Choker(rng=host.rng))
         self.dialling = TorrentDialling(self)
         self.metadata = MetadataExchange(self, MetadataAssembly(hashes), None)
         self.layers: PieceLayerExchange | None = None

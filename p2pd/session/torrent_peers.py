@@ -14,12 +14,12 @@ from p2pd.session.peer_places import FIRST_CHANCE, PeerPlaces, is_redundant
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.remembered_peers import RememberedPeers
 from p2pd.session.session_bans import name_of
+from p2pd.session.torrent_choking import TorrentChoking
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
 
-OPTIMISTIC_SLOTS = 1
 CHOKE_ROUND = 10.0
 """Seconds between rounds of the choker (BEP 3)."""
 
@@ -42,12 +42,11 @@ class TorrentPeers:
     """Connected peers, candidates and upload slots of one torrent."""
 
     def __init__(self, owner: PeersOwner, pool: PeerPool, choker: Choker) -> None:
-        """`choker` counts the optimistic slot among its own; `set_slots` does not."""
         self.pool = pool
         self.connected: dict[PeerSession, None] = {}
         self.dialling: set[PeerAddress] = set()
         self._owner = owner
-        self._choker = choker
+        self._choking = TorrentChoking(owner, choker)
         self._next_round = 0.0
         self._places = PeerPlaces(owner.host.preferences)
         self._remembered = RememberedPeers(owner, pool)
@@ -118,6 +117,8 @@ class TorrentPeers:
         """A peer is gone."""
         self.connected.pop(peer, None)
         self._places.left(peer)
+        if not self.connected:
+            self._choking.nobody_left()
         address = peer.listen_address
         if address is None:
             return
@@ -177,33 +178,19 @@ class TorrentPeers:
 
     def rechoke(self, now: float) -> None:
         """One round: whom to serve until the next."""
-        peers = [peer for peer in self.connected if peer.shown is None]
-        chosen = self._choker.decide(
-            [ChokeCandidate(peer, now) for peer in peers],
-            seeding=self._owner.is_complete(),
-            now=now,
-        )
-        for peer in peers:
-            if peer in chosen:
-                peer.optimistic = peer is self._choker.optimistic
-                peer.unchoke()
-            else:
-                peer.optimistic = False
-                peer.choke()
+        self._choking.rechoke(self._for_slots(), now)
 
-    def set_slots(self, slots: int) -> None:
-        """Serve this many peers from the next round on, and one more by way of trial."""
-        self._choker.slots = slots + OPTIMISTIC_SLOTS
+    def rechoke_soon(self) -> None:
+        """How many slots there are, or for whom, has changed: the next round is due now."""
+        self._next_round = 0.0
 
     def interest_changed(self, peer: PeerSession) -> None:
         """A free slot is filled at once, not at the next round."""
         if peer.peer_interested and peer.am_choking and peer.shown is None:
-            now = peer.seconds()
-            others = [other for other in self.connected if other.shown is None]
-            candidates = [ChokeCandidate(other, now) for other in others]
-            served = self._choker.fill_free_slot(candidates, now=now)
-            if isinstance(served, PeerSession):
-                served.unchoke()
+            self._choking.fill_free_slot(self._for_slots(), peer.seconds())
+
+    def _for_slots(self) -> list[PeerSession]:
+        return [peer for peer in self.connected if peer.shown is None]
 
     # -- for all of them ----------------------------------------------------------------------
 
@@ -224,22 +211,3 @@ class TorrentPeers:
 
     def __len__(self) -> int:
         return len(self.connected)
-
-
-class ChokeCandidate:
-    """What the choker sees of a peer, frozen at the start of a round."""
-
-    __slots__ = (
-        "connected_at", "download_rate", "interested", "key", "snubbed", "unchoked",
-        "upload_only", "upload_rate",
-    )  # fmt: skip
-
-    def __init__(self, peer: PeerSession, now: float) -> None:
-        self.key = peer
-        self.interested = peer.peer_interested
-        self.download_rate = peer.download.rate.per_second(now)
-        self.upload_rate = peer.upload.rate.per_second(now)
-        self.snubbed = peer.download.window.snubbed
-        self.connected_at = peer.connected_at
-        self.upload_only = peer.upload_only
-        self.unchoked = not peer.am_choking

@@ -1,147 +1,124 @@
-"""Whom to serve: tit for tat, with an optimistic unchoke (BEP 3, choking).
+"""Whom to serve: tit for tat or a seeding policy, with optimistic slots (BEP 3, choking).
 
-While downloading, the slots go to those who send us most; while seeding, to those who take most.
-One slot is optimistic: it goes round, so that newcomers have a chance and better peers are found.
-Refuses to know of connections; peers are what :class:`ChokerPeer` says, `now` is seconds.
+The policies are in `choking`; this one gives out the slots. Refuses to know of connections; peers
+are what :class:`ChokerPeer` says, `now` is seconds.
 """
 
 from __future__ import annotations
 
 import random
-from typing import Hashable, Protocol, Sequence
+from typing import Hashable, Iterable, Protocol, Sequence
 
-OPTIMISTIC_SECONDS = 30.0
-NEW_SECONDS = 60.0
-"""For this long a connection is new, and three times as likely to be the optimistic one."""
+from p2pd.swarm.choking.optimistic import (
+    OPTIMISTIC_SECONDS,
+    SHARE,
+    OptimisticSlots,
+    TrialPeer,
+    optimistic_share,
+)
+from p2pd.swarm.choking.seeding_modes import FASTEST_UPLOAD, SEEDING_MODES
+from p2pd.swarm.choking.seeding_peer import SeedingPeer
+from p2pd.swarm.choking.snubbing import OwingPeer, Snubbing
+from p2pd.swarm.choking.terms import Terms
+from p2pd.swarm.choking.tit_for_tat import TradePeer, has_earned, trade_rank
 
-GRACE_SECONDS = 20.0
-"""While seeding, a slot is not taken away before its peer could show what it takes."""
 
-
-class ChokerPeer(Protocol):
-    """What the choker sees of a peer; rates in bytes per second, `connected_at` in seconds."""
-
-    @property
-    def key(self) -> Hashable:
-        """What the answers name it by."""
+class ChokerPeer(TradePeer, SeedingPeer, TrialPeer, OwingPeer, Protocol):
+    """What the choker sees of a peer: all that the policies ask for, and what it wants."""
 
     @property
     def interested(self) -> bool:
         """It wants something of us."""
 
     @property
-    def download_rate(self) -> float:
-        """What it sends us."""
-
-    @property
-    def upload_rate(self) -> float:
-        """What we send it."""
-
-    @property
-    def snubbed(self) -> bool:
-        """It keeps us waiting."""
-
-    @property
-    def connected_at(self) -> float:
-        """When it came."""
-
-    @property
     def upload_only(self) -> bool:
         """It wants nothing of anybody (BEP 21)."""
 
-    @property
-    def unchoked(self) -> bool:
-        """It has a slot now."""
+
+def wants_slot(peer: ChokerPeer) -> bool:
+    """Whether a slot would be of any use to it."""
+    return peer.interested and not peer.upload_only
 
 
 class Choker:
-    """The slots of one torrent; `optimistic` is the peer that has the optimistic one, if any."""
+    """The slots of one torrent: `slots` in all, the optimistic ones included.
 
-    __slots__ = ("_chosen_at", "_rng", "_rotated_at", "optimistic", "slots")
+    `seeding_mode` is one of `SEEDING_MODES`.
+    """
 
-    def __init__(self, rng: random.Random, slots: int = 4) -> None:
+    __slots__ = ("_optimistic", "_snubbing", "_terms", "seeding_mode", "slots")
+
+    def __init__(
+        self, rng: random.Random, slots: int = 4, seeding_mode: str = FASTEST_UPLOAD
+    ) -> None:
         self.slots = slots
-        self.optimistic: Hashable | None = None
-        self._rng = rng
-        self._rotated_at = float("-inf")
-        self._chosen_at: dict[Hashable, float] = {}
+        self.seeding_mode = seeding_mode
+        self._optimistic = OptimisticSlots(rng)
+        self._snubbing = Snubbing()
+        self._terms = Terms()
+
+    @property
+    def optimistic(self) -> frozenset[Hashable]:
+        """Those that are served by way of trial."""
+        return frozenset(self._optimistic.holders)
 
     def decide(
         self, peers: Sequence[ChokerPeer], *, seeding: bool, now: float, slots: int | None = None
     ) -> set[Hashable]:
         """One round, every ten seconds: the peers to serve until the next, at most `slots`."""
         slots = self.slots if slots is None else slots
-        willing = [peer for peer in peers if peer.interested and not peer.upload_only]
-        chosen: dict[Hashable, None] = {}
-        if slots <= 0:
-            self.optimistic = None
+        snubbing = self._snubbing.look(peers, now)
+        willing = _in_order(peers)
+        served: set[Hashable] = set()
+        if slots > 0:
+            regular = _regular(slots, now, seeding=seeding)
+            if seeding:
+                ranked = self._by_seeding(willing, now)
+                regular = min(regular, slots - len(willing) + len(ranked))
+            else:
+                ranked = _by_trade(willing, snubbing)
+            served = {peer.key for peer in ranked[: max(0, regular)]}
+            rest = [peer for peer in willing if peer.key not in served]
+            self._optimistic.turn(rest, slots - len(served), now)
+            served.update(self._optimistic.holders)
         else:
-            ranked = self._by_seeding(willing, now) if seeding else self._by_trade(willing)
-            regular = slots - 1 if seeding else max(1, slots - 1)
-            chosen = dict.fromkeys(peer.key for peer in ranked[:regular])
-            rest = [peer for peer in willing if peer.key not in chosen]
-            self._rotate(rest if len(chosen) < slots else (), now)
-            if self.optimistic is not None:
-                chosen[self.optimistic] = None
-            self._fill(chosen, rest, slots, now)
-        self._chosen_at = {key: self._chosen_at.get(key, now) for key in chosen}
-        return set(chosen)
+            self._optimistic.end_all()
+        known = {peer.key for peer in peers}
+        self._optimistic.keep_only(known)
+        self._terms.settle(served, known, now)
+        return served
 
     def fill_free_slot(
         self, peers: Sequence[ChokerPeer], *, now: float, slots: int | None = None
     ) -> Hashable | None:
         """Between rounds, when a peer becomes interested: whom to serve besides, if anyone."""
-        willing = [peer for peer in peers if peer.interested and not peer.upload_only]
+        willing = _in_order(peers)
         waiting = [peer for peer in willing if not peer.unchoked]
         if not waiting or len(willing) - len(waiting) >= (self.slots if slots is None else slots):
             return None
-        key = self._draw(waiting, now).key
-        self._chosen_at[key] = now
+        key = self._optimistic.draw(waiting, now).key
+        self._terms.begin(key, now)
         return key
 
-    @staticmethod
-    def _by_trade(willing: Sequence[ChokerPeer]) -> list[ChokerPeer]:
-        """Who sends us most; a peer that keeps us waiting has no regular slot."""
-        return sorted(
-            (peer for peer in willing if not peer.snubbed and peer.download_rate > 0),
-            key=lambda p: (-p.download_rate, not p.unchoked, -p.upload_rate, p.connected_at),
-        )
+    def _by_seeding(self, willing: list[ChokerPeer], now: float) -> list[ChokerPeer]:
+        """All but those on trial, who are compared with the others when it is over."""
+        rank, terms, on_trial = SEEDING_MODES[self.seeding_mode], self._terms, self._optimistic
+        others = [peer for peer in willing if not on_trial.holds(peer.key, now)]
+        return sorted(others, key=lambda peer: rank(peer, terms, now))
 
-    def _by_seeding(self, willing: Sequence[ChokerPeer], now: float) -> list[ChokerPeer]:
-        """Who was just let in, then who takes most; at the end who has a slot and takes nothing."""
 
-        def rank(peer: ChokerPeer) -> tuple[bool, float, bool, float]:
-            since = self._chosen_at.get(peer.key, float("-inf")) if peer.unchoked else float("-inf")
-            rate = peer.upload_rate if peer.unchoked else 0.0
-            return now - since >= GRACE_SECONDS, -rate, peer.unchoked, peer.connected_at
+def _in_order(peers: Iterable[ChokerPeer]) -> list[ChokerPeer]:
+    """Those that want a slot, in an order that does not depend on the one they came in."""
+    return sorted(filter(wants_slot, peers), key=lambda p: (p.connected_at, p.received, p.progress))
 
-        return sorted(willing, key=rank)
 
-    def _rotate(self, rest: Sequence[ChokerPeer], now: float) -> None:
-        """Keep the optimistic peer for its time, unless it left or earned a regular slot."""
-        stays = any(peer.key == self.optimistic for peer in rest)
-        if stays and now - self._rotated_at < OPTIMISTIC_SECONDS:
-            return
-        others = [peer for peer in rest if peer.key != self.optimistic]
-        if others:
-            choked = [peer for peer in others if not peer.unchoked]
-            self.optimistic = self._draw(choked or others, now).key
-            self._rotated_at = now
-        elif not stays:
-            self.optimistic = None
+def _by_trade(willing: list[ChokerPeer], snubbing: set[Hashable]) -> list[ChokerPeer]:
+    earned = [peer for peer in willing if has_earned(peer) and peer.key not in snubbing]
+    return sorted(earned, key=trade_rank)
 
-    def _fill(
-        self, chosen: dict[Hashable, None], rest: Sequence[ChokerPeer], slots: int, now: float
-    ) -> None:
-        """Slots that nobody earned go to those who have them, then to chance; the snubbed last."""
-        left = [peer for peer in rest if peer.key not in chosen]
-        while left and len(chosen) < slots:
-            fitting = [peer for peer in left if not peer.snubbed] or left
-            keeping = [peer for peer in fitting if peer.unchoked]
-            peer = keeping[0] if keeping else self._draw(fitting, now)
-            chosen[peer.key] = None
-            left.remove(peer)
 
-    def _draw(self, peers: Sequence[ChokerPeer], now: float) -> ChokerPeer:
-        weights = [3 if now - peer.connected_at < NEW_SECONDS else 1 for peer in peers]
-        return self._rng.choices(peers, weights)[0]
+def _regular(slots: int, now: float, *, seeding: bool) -> int:
+    """How many of them are not optimistic. A single one is, for one trial in five."""
+    if slots == 1 and not seeding:
+        return 0 if int(now // OPTIMISTIC_SECONDS) % SHARE == 0 else 1
+    return slots - optimistic_share(slots)

@@ -48,7 +48,7 @@ def test_set_speeds(caller: Any, session: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [({"peer_port": 1}, -32602), ({"speed_limit_down": -5}, -32602), ({"fixed": {}}, -32602),
-     ({"download_dir": "here"}, 3), ({"upload_slots": 0}, -32602),
+     ({"download_dir": "here"}, 3), ({"upload_slots": -1}, -32602),
      ({"alt_speed_time_day": 128}, -32602), ({"label_limits": []}, -32602),
      ({"version": "x"}, -32602)],
 )  # fmt: skip

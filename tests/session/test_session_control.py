@@ -271,7 +271,8 @@ def test_peers_are_added_once(node: SimNode) -> None:
         ("download_dir", 5), ("peer_limit_global", 0), ("peer_limit_global", 65_536),
         ("peer_limit_global", True), ("peer_limit_global", 1.5), ("peer_limit_per_torrent", "5"),
         ("start_added_torrents", 1), ("sequential_download", None), ("upload_slots", -1),
-        ("upload_slots", 1001), ("fixed", {}), ("nonsense", 1), ("__class__", 1),
+        ("upload_slots", 1001), ("seed_choking", "fastest"), ("seed_choking", []), ("fixed", {}),
+        ("nonsense", 1), ("__class__", 1),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_refused_by_name(node: SimNode, name: str, value: object) -> None:
@@ -288,6 +289,7 @@ def test_good_settings_are_used_and_kept(node: SimNode) -> None:
     good = {
         "download_dir": "/a/../b/", "peer_limit_global": 65_535, "peer_limit_per_torrent": 1,
         "start_added_torrents": False, "sequential_download": True, "upload_slots": 1000,
+        "upload_slots_global": 0, "seed_choking": "anti_leech",
     }  # fmt: skip
     node.network.result(node.control.change_settings(good))
     assert node.saved_settings == {**good, "download_dir": "/b"} == checked_settings(good)

@@ -15,6 +15,7 @@ from p2pd.control.schema import (
     integer,
     json_object,
     one_of,
+    text,
 )
 from p2pd.session.api import SessionSettings
 from p2pd.session.speed_settings import SpeedSettings
@@ -52,10 +53,12 @@ SETTING_GETTERS: Mapping[str, SettingGetter] = {
     "download_dir": lambda settings: settings.download_dir,
     "peer_limit_global": lambda settings: settings.peer_limit_global,
     "peer_limit_per_torrent": lambda settings: settings.peer_limit_per_torrent,
+    "seed_choking": lambda settings: settings.seed_choking,
     "sequential_download": lambda settings: settings.sequential_download,
     "start_added_torrents": lambda settings: settings.start_added_torrents,
     "super_seeding": lambda settings: settings.super_seeding,
     "upload_slots": lambda settings: settings.upload_slots,
+    "upload_slots_global": lambda settings: settings.upload_slots_global,
     **{name: attrgetter(name) for name in SPEED_SETTINGS},
 }
 
@@ -87,6 +90,7 @@ SETTABLE = (
     Param("peer_limit_per_torrent", integer(0, 65535), None),
     Param("peer_speed_limit_down", SPEED, None),
     Param("peer_speed_limit_up", SPEED, None),
+    Param("seed_choking", text(), None),
     Param("sequential_download", boolean, None),
     Param("speed_limit_down", SPEED, None),
     Param("speed_limit_down_enabled", boolean, None),
@@ -94,5 +98,6 @@ SETTABLE = (
     Param("speed_limit_up_enabled", boolean, None),
     Param("start_added_torrents", boolean, None),
     Param("super_seeding", one_of(*MODES), None),
-    Param("upload_slots", integer(1, 1000), None),
+    Param("upload_slots", integer(0, 1000), None),
+    Param("upload_slots_global", integer(0, 65535), None),
 )

@@ -151,8 +151,6 @@ class SwarmNode:
             known = session.torrents.by_id(added.torrent.id)
         assert known is not None
         self.torrent = known
-        if self.spec.conduct is Conduct.FREE_RIDER:
-            known.peers.set_slots(NO_SLOTS)
         if self.spec.prepare is not None:
             self.spec.prepare(known)
 
@@ -167,6 +165,8 @@ class SwarmNode:
 
     def _settings(self) -> SessionSettings:
         defaults = {"peer_limit_global": 500, "peer_limit_per_torrent": 100}
+        if self.spec.conduct is Conduct.FREE_RIDER:
+            defaults["upload_slots"] = NO_SLOTS
         return SessionSettings(download_dir="/downloads", **{**defaults, **self.spec.settings})
 
     def _parts(self) -> SessionParts:

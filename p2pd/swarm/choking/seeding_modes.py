@@ -1,0 +1,18 @@
+"""The seeding policies by the names that they are configured by."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+from p2pd.swarm.choking.anti_leech import anti_leech
+from p2pd.swarm.choking.fastest_upload import fastest_upload
+from p2pd.swarm.choking.round_robin import round_robin
+from p2pd.swarm.choking.seeding_peer import SeedingRank
+
+FASTEST_UPLOAD = "fastest_upload"
+
+SEEDING_MODES: Mapping[str, SeedingRank] = {
+    FASTEST_UPLOAD: fastest_upload,
+    "round_robin": round_robin,
+    "anti_leech": anti_leech,
+}
