@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from queue import SimpleQueue
@@ -19,6 +20,7 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.session import check_queue
 from p2pd.session.check_queue import STALL_SECONDS, SWITCH_SECONDS, CheckJob, CheckQueue
+from p2pd.storage.disk_queue import STORING_NICENESS
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.verifier import PieceVerifier
 from p2pd.testing import make_torrent
@@ -287,9 +289,7 @@ def test_after_the_disk_queue_stopped_a_check_fails() -> None:
     assert sys.getswitchinterval() == usual
 
 
-@given(
-    workers=st.integers(1, 9), silences=st.lists(st.floats(0, 3 * STALL_SECONDS), min_size=1)
-)
+@given(workers=st.integers(1, 9), silences=st.lists(st.floats(0, 3 * STALL_SECONDS), min_size=1))
 def test_the_cores_are_shared_by_the_checks_that_get_on(
     workers: int, silences: list[float]
 ) -> None:
@@ -318,3 +318,19 @@ def test_a_check_alone_has_all_cores_again() -> None:
     checks.queue._running = (jobs[1],)
     assert checks.queue.share(jobs[1]) == 4
     assert checks.queue.share(jobs[0]) == 1, "it has ended"
+
+
+def test_checks_are_no_more_urgent_than_storing() -> None:
+    checks = Checks()
+    storage = Slow(slow=False)
+    found: set[int] = set()
+    read = storage.read_into
+
+    def watched(piece: int, begin: int, buffer: memoryview) -> None:
+        found.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        read(piece, begin, buffer)
+
+    storage.read_into = watched  # type: ignore[method-assign]
+    checks.run(checks.ask(storage))
+    ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert found == {min(ours + STORING_NICENESS, 19)}
