@@ -32,8 +32,12 @@ RUN_BYTES = 256 * 1024
 """Bytes of the longest run that is read in one go; two of them fit a second-level cache."""
 
 LEAST_AHEAD = 64 * 1024
+"""For a peer of which nothing is known."""
+
+SLOW_AHEAD = 16 * 1024
 AHEAD_SECONDS = 0.5
-"""What a peer takes in this time is read ahead for it: a thousand slow peers need little memory."""
+"""What a peer takes in this time is read ahead for it: a thousand slow peers need little memory,
+and on a slow uplink little is written that a choke or a cancel can no longer take back."""
 
 TURN_BYTES = 512 * 1024
 """Bytes sent to one peer before the others have their turn: with twice as many, eight fast peers
@@ -194,7 +198,8 @@ class PeerUpload:
 
     def _ahead(self) -> int:
         per_second = self.rate.per_second(self._peer.seconds())
-        return min(SEND_AHEAD, max(LEAST_AHEAD, int(per_second * AHEAD_SECONDS)))
+        least = LEAST_AHEAD if self.total < LEAST_AHEAD else SLOW_AHEAD
+        return min(SEND_AHEAD, max(least, int(per_second * AHEAD_SECONDS)))
 
     def _allowed(self, meter: Meter) -> _Run | None:
         """As `_next_run`, as far as the limits allow; None: `serve` is called when they do."""
