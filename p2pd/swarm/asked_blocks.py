@@ -100,9 +100,13 @@ class AskedPeers:
         """Whether any other peer has requests to answer."""
         return any(other.requests for other in self._by_peer.values() if other is not asked)
 
-    def slowest_first(self, asked: AskedBlocks) -> list[AskedBlocks]:
+    def slowest_first(self, asked: AskedBlocks, *, only_slow: bool) -> list[AskedBlocks]:
         """The other peers with requests: the slow, then those whose answer is longest due."""
-        others = [o for o in self._by_peer.values() if o.requests and o is not asked]
+        others = [
+            other
+            for other in self._by_peer.values()
+            if (other.slow or not only_slow) and other.requests and other is not asked
+        ]
         others.sort(key=lambda other: (not other.slow, other.waiting_since))
         return others
 

@@ -85,7 +85,7 @@ class Picking:
             self._join_others()
         if self._passed_over and self._left:
             self._take_passed_over()
-        if self._left and not self._taken and self._state.everything_is_asked():
+        if self._left and not self._taken:
             self._duplicate()
 
     # -- open pieces --------------------------------------------------------------------------
@@ -177,18 +177,18 @@ class Picking:
     def _duplicate(self) -> None:
         """Ask for what others were asked for: the last in the queue of the slowest first.
 
-        While pieces are still to come into the swarm, what is asked of peers that deliver will
-        come in time: asking twice would take away from what others could have.
+        That is for the end game, when all there is is asked for. Before, and while pieces are still
+        to come into the swarm, only the slow are relieved: what is asked of peers that deliver
+        comes in time, and asking twice would take away from what others could have.
         """
-        only_slow = self._state.more_will_come()
+        state = self._state
+        only_slow = state.more_will_come() or not state.everything_is_asked()
         room = min(self._left, DUPLICATES_AT_ONCE - len(self._asked.requests))
         if room <= 0:
             return
-        for other in self._state.asked.slowest_first(self._asked):
-            if only_slow and not other.slow:
-                return
+        for other in state.asked.slowest_first(self._asked, only_slow=only_slow):
             requests = self._share_backlog(other, room)
-            self._asked.ask_too(requests, self._state.serial)
+            self._asked.ask_too(requests, state.serial)
             self._taken += requests
             room -= len(requests)
             if room <= 0:

@@ -146,3 +146,18 @@ def test_what_one_peer_lacks_is_kept_for_the_next() -> None:
     assert {request.piece for request in picker.pick("b", some, 99)} == {1}
     rest = picker.pick("c", full, 99)
     assert sorted(rest) == sorted(request for request in asked if request.piece == 0)
+
+
+def test_what_a_slow_peer_was_asked_for_is_asked_of_others_before_the_end_game() -> None:
+    picker = make_picker(3)
+    claims_all, honest = PieceSet.full(3), PieceSet(3, [1])
+    picker.peer_joined(claims_all)
+    picker.peer_joined(honest)
+    picker.pick("silent", claims_all, 99)
+    while picker.peer_requests("silent"):
+        picker.request_failed("silent", next(iter(picker.peer_requests("silent"))))
+    (held,) = picker.pick("silent", PieceSet(3, [1]), 1, slow=True)
+    rest = picker.pick("honest", honest, 99)
+    assert held not in rest
+    assert {request.piece for request in rest} == {1}
+    assert picker.pick("honest", honest, 99) == [held]
