@@ -68,6 +68,11 @@ class PeersSection:
         "Show each peer single pieces until the peers have a copy among them (BEP 16): what added\n"
         "torrents get; auto: new torrents that nobody else seeds, towards peers from outside.",
     )
+    ban_hours: int = key(
+        168,
+        whole(0, 87_600),
+        "Hours that who sent bad blocks is banned; 0 is until the ban is lifted.",
+    )
     geoip_database: str = key(
         "",
         file,

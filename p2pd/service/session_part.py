@@ -22,6 +22,7 @@ from p2pd.session.api import SessionApi, SessionSettings, SessionStatistics
 from p2pd.session.session import Session, SessionLimits, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.settings_rules import checked_settings
+from p2pd.state.bans import BanStore
 from p2pd.state.database import Database
 from p2pd.state.good_peers import GoodPeerStore
 from p2pd.state.resume import TorrentStore
@@ -140,6 +141,7 @@ class SessionPart:
             make_announcer=self._announcing.announcer,
             peer_memory=self._good_peers,
             country_of=self._countries,
+            ban_memory=BanStore(self._database),
         )
 
     def _new_storage(self, layout: FileLayout, download_dir: str) -> Storage:
@@ -181,6 +183,7 @@ class SessionPart:
             request_timeout=peers.request_timeout,
             check_workers=len(os.sched_getaffinity(0)),
             checks_per_device=storage.checks_per_device,
+            ban_seconds=peers.ban_hours * 3600.0,
         )
 
 

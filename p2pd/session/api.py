@@ -20,7 +20,9 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.speed_settings import SpeedSettings, TorrentLimits
+from p2pd.swarm.bans import Ban
 from p2pd.swarm.choking.seeding_modes import FASTEST_UPLOAD
+from p2pd.swarm.reputation import Rating
 from p2pd.swarm.super_seeding import AUTO
 
 
@@ -172,6 +174,8 @@ class PeerView(Protocol):
     def requests_outstanding(self) -> int: ...
     @property
     def flag_string(self) -> str: ...
+    @property
+    def rating(self) -> Rating: ...
 
 
 class TorrentView(Protocol):
@@ -378,6 +382,20 @@ class SessionApi(Protocol):
 
     def add_peers(self, torrent: TorrentView, addresses: Sequence[PeerAddress]) -> int:
         """Dial these now; how many were new."""
+
+    def bans(self) -> list[Ban]:
+        """Those in force, the oldest first."""
+
+    def ban(
+        self, addresses: Sequence[PeerAddress], reason: str, seconds: float | None
+    ) -> None:
+        """Ban whole hosts (port 0) or single peers there, and hang up.
+
+        For so many seconds; 0: until it is lifted, None: as long as is usual.
+        """
+
+    def lift_bans(self, addresses: Sequence[PeerAddress]) -> int:
+        """All of a host (port 0), or those of one peer there; how many there were."""
 
     async def change_settings(self, changes: Mapping[str, Any]) -> None:
         """Change settings by attribute name. Raises P2pdError for an unknown name or bad value."""

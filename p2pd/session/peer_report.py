@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.session.peer_session import PeerSession
+from p2pd.session.torrent_trust import TorrentTrust
 from p2pd.swarm.preference import Preferences
+from p2pd.swarm.reputation import Rating
 
 
 class PeerReport:
     """A peer for readers (api.PeerView)."""
 
-    def __init__(self, peer: PeerSession, preferences: Preferences) -> None:
+    def __init__(
+        self, peer: PeerSession, preferences: Preferences, trust: TorrentTrust
+    ) -> None:
         self._peer = peer
+        self._trust = trust
         self._preferences = preferences
         self._now = peer.seconds()
         self.address: PeerAddress = peer.address
@@ -35,6 +40,11 @@ class PeerReport:
         """0 to 1, by what the peer says that it has."""
         pieces = self._peer.pieces
         return pieces.count / pieces.size if pieces is not None and pieces.size else 0.0
+
+    @property
+    def rating(self) -> Rating:
+        """What it is worth, and why."""
+        return self._trust.rating(self._peer)
 
     @property
     def country(self) -> str:

@@ -6,7 +6,7 @@ What is kept belongs to one torrent and is never used for another.
 
 from __future__ import annotations
 
-from typing import Iterable, Protocol
+from typing import Container, Iterable, Protocol
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.session.peer_session import PeerSession
@@ -60,9 +60,14 @@ class RememberedPeers:
         if self._may_keep(peer):
             self._good.met(self._seen(peer))
 
-    def forget(self, host: str, port: int | None = None) -> None:
-        """A peer misbehaved, or, without a port, all of this host are banned."""
-        self._good.forget(host, port)
+    def forget(self, address: PeerAddress) -> None:
+        """A peer misbehaved."""
+        self._good.forget([address])
+
+    def forget_banned(self, hosts: Container[str]) -> None:
+        """Some at these hosts are banned."""
+        kept = (address for address in self._good if address.host in hosts)
+        self._good.forget([address for address in kept if self._pool.is_banned(*address)])
 
     def tick(self, peers: Iterable[PeerSession], now: float) -> None:
         """Once a second: save now and then."""

@@ -5,13 +5,13 @@ Refuses to know why: it is told of reasons. Times are Unix seconds.
 
 from __future__ import annotations
 
-from typing import Any, Coroutine, Iterable, Protocol, Sequence
+from typing import Any, Container, Coroutine, Iterable, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.swarm.bans import Ban, Bans, PeerName, ban_of
+from p2pd.swarm.bans import REASON_LIMIT, Ban, Bans, PeerName, ban_of
 
 
 class BanMemory(Protocol):
@@ -35,8 +35,8 @@ class NamedPeer(Protocol):
 class BannedFrom(Protocol):
     """A torrent, from which peers may be banned."""
 
-    def banned(self, host: str) -> None:
-        """The host, or somebody there, is banned: hang up on him and do not dial him."""
+    def banned(self, hosts: Container[str]) -> None:
+        """These hosts, or somebody there, are banned: hang up on them and do not dial them."""
 
 
 class BansOwner(Protocol):
@@ -58,7 +58,7 @@ class SessionBans:
     log = Logger()
 
     def __init__(self, owner: BansOwner, memory: BanMemory | None, seconds: float) -> None:
-        """`seconds` is how long who did wrong is banned."""
+        """`seconds` is how long a ban lasts; 0: until it is lifted."""
         self.in_force = Bans()
         self._seconds = seconds
         self._owner = owner
@@ -73,21 +73,31 @@ class SessionBans:
 
     def ban_peer(self, name: PeerName, reason: str, *, shared: bool) -> None:
         """A peer did what is not to be borne; `shared`: somebody good has the same address."""
-        now = self._owner.wall()
-        until = now + self._seconds
-        self.add(ban_of(name, reason, since=now, until=until, shared=shared))
+        since, until = self._from_now(None)
+        self.add(ban_of(name, reason, since=since, until=until, shared=shared))
 
-    def add(self, ban: Ban) -> None:
-        """Ban, and hang up on whom it is of."""
-        self.log.info("{who} is banned: {why}", who=described(ban), why=ban.reason)
-        gone = self.in_force.add(ban)
-        self._keep(gone, [ban])
+    def ban(
+        self, addresses: Iterable[PeerAddress], reason: str, seconds: float | None
+    ) -> None:
+        """Somebody is not wanted; see api.SessionApi."""
+        since, until = self._from_now(seconds)
+        reason = reason[:REASON_LIMIT]
+        self.add(*(Ban(host, port, b"", reason, since, until) for host, port in addresses))
+
+    def add(self, *bans: Ban) -> None:
+        """Ban, and hang up on whom these are of."""
+        gone: list[Ban] = []
+        for ban in bans:
+            self.log.info("{who} is banned: {why}", who=described(ban), why=ban.reason)
+            gone += self.in_force.add(ban)
+        self._keep(gone, [ban for ban in bans if ban not in gone])
+        hosts = {ban.host for ban in bans}
         for torrent in self._owner.torrents:
-            torrent.banned(ban.host)
+            torrent.banned(hosts)
 
-    def lift(self, host: str, port: int = 0) -> list[Ban]:
-        """Those at a host, or of one peer there, are in force no more; which these were."""
-        lifted = self.in_force.lift(host, port)
+    def lift(self, addresses: Iterable[PeerAddress]) -> list[Ban]:
+        """Those at hosts (port 0), or of one peer there, are in force no more; which these were."""
+        lifted = [ban for address in addresses for ban in self.in_force.lift(*address)]
         for ban in lifted:
             self.log.info("{who} is banned no more", who=described(ban))
         self._keep(lifted, [])
@@ -101,6 +111,11 @@ class SessionBans:
         """Those in force, the oldest first."""
         self.tick()
         return sorted(self.in_force, key=lambda ban: ban.since)
+
+    def _from_now(self, seconds: float | None) -> tuple[float, float | None]:
+        now = self._owner.wall()
+        lasts = self._seconds if seconds is None else seconds
+        return now, now + lasts if lasts else None
 
     def _keep(self, gone: Sequence[Ban], new: Sequence[Ban]) -> None:
         if self._memory is not None and (gone or new):

@@ -26,6 +26,7 @@ from p2pd.session.torrent_adding import TorrentAdding
 from p2pd.session.torrent_changes import apply_changes
 from p2pd.session.torrent_report import TorrentReport
 from p2pd.storage.block_cache import BlockCache
+from p2pd.swarm.bans import Ban
 
 
 class SessionControl:
@@ -118,6 +119,20 @@ class SessionControl:
     def add_peers(self, torrent: TorrentView, addresses: Sequence[PeerAddress]) -> int:
         """Dial these now."""
         return self._torrent(torrent).add_peers(addresses, "manual")
+
+    def bans(self) -> list[Ban]:
+        """Those in force."""
+        return self._session.bans.list()
+
+    def ban(
+        self, addresses: Sequence[PeerAddress], reason: str, seconds: float | None
+    ) -> None:
+        """Ban hosts, or peers there."""
+        self._session.bans.ban(addresses, reason, seconds)
+
+    def lift_bans(self, addresses: Sequence[PeerAddress]) -> int:
+        """Of hosts, or of peers there; how many there were."""
+        return len(self._session.bans.lift(addresses))
 
     async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
         """Change files, priorities, trackers, labels and the like."""

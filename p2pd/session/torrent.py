@@ -8,7 +8,7 @@ objects of their own; this one starts and stops them, and tells one what happene
 
 from __future__ import annotations
 
-from typing import Any, Collection, Coroutine, Hashable, Sequence
+from typing import Any, Collection, Container, Coroutine, Hashable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -318,9 +318,9 @@ class Torrent:
         """Whether every wanted piece is here."""
         return self.exchange.is_complete()
 
-    def banned(self, host: str) -> None:
-        """A host, or somebody there, is banned from the session."""
-        self.peers.banned(host)
+    def banned(self, hosts: Container[str]) -> None:
+        """Hosts, or somebody there, are banned from the session."""
+        self.peers.banned(hosts)
 
     def add_peers(self, addresses: Sequence[PeerAddress], source: str) -> int:
         """New addresses: how many nobody had told of."""

@@ -6,7 +6,7 @@ already. Where two peers dialled each other at once, the one with the smaller id
 
 from __future__ import annotations
 
-from typing import Iterator, Protocol, Sequence
+from typing import Container, Iterator, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.peerwire.messages import Have, encode
@@ -123,7 +123,7 @@ class TorrentPeers:
         if address is None:
             return
         if misbehaved:
-            self._remembered.forget(*address)
+            self._remembered.forget(address)
             self.pool.failed(address, now)
             return
         self._remembered.left(peer)
@@ -132,14 +132,13 @@ class TorrentPeers:
         useful = peer.download.total > 0 or moved > 0
         self.pool.closed(address, now, useful=useful, rate=rate, seed=peer.upload_only)
 
-    def banned(self, host: str) -> None:
-        """A host is banned, or somebody there: hang up, and know no good of it any more."""
-        self.pool.banned(host)
-        for peer in [peer for peer in self.connected if peer.address.host == host]:
+    def banned(self, hosts: Container[str]) -> None:
+        """Hosts are banned, or somebody there: hang up, and know no good of them any more."""
+        self.pool.drop_banned(hosts)
+        for peer in [peer for peer in self.connected if peer.address.host in hosts]:
             if self.pool.is_banned(*name_of(peer)):
                 peer.drop("it is banned")
-        if self.pool.is_banned(host):
-            self._remembered.forget(host)
+        self._remembered.forget_banned(hosts)
 
     def candidates(self, count: int, now: float) -> list[PeerAddress]:
         """Whom to dial next."""

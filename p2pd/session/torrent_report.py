@@ -297,7 +297,10 @@ class TorrentReport:
     @property
     def peers(self) -> Sequence[PeerReport]:
         """The connected peers."""
-        return [PeerReport(peer, self.torrent.host.preferences) for peer in self.torrent.peers]
+        return [
+            PeerReport(peer, self.torrent.host.preferences, self.torrent.trust)
+            for peer in self.torrent.peers
+        ]
 
     @property
     def peers_known(self) -> Mapping[str, int]:

@@ -6,7 +6,7 @@ when we seed. Bounded; refuses to know where it is kept. `wall` is Unix seconds.
 
 from __future__ import annotations
 
-from typing import Iterable, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 
 from p2pd.base.addresses import PeerAddress
 
@@ -69,11 +69,10 @@ class GoodPeers:
             self._peers = {each.address: each for each in self._best(self._with([peer]))}
             self.changed = True
 
-    def forget(self, host: str, port: int | None = None) -> None:
-        """This peer, or nobody at this host, is good any more."""
-        for address in [address for address in self._peers if address.host == host]:
-            if port is None or port == address.port:
-                del self._peers[address]
+    def forget(self, addresses: Iterable[PeerAddress]) -> None:
+        """These are good no more."""
+        for address in addresses:
+            if self._peers.pop(address, None) is not None:
                 self.changed = True
 
     def to_keep(self, connected: Iterable[GoodPeer] = ()) -> list[GoodPeer]:
@@ -100,6 +99,9 @@ class GoodPeers:
             return max(peer.rate(seeding=False), peer.rate(seeding=True))
 
         return sorted(peers, key=worth, reverse=True)[: self._limit]
+
+    def __iter__(self) -> Iterator[PeerAddress]:
+        return iter(self._peers)
 
     def __len__(self) -> int:
         return len(self._peers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import random
 from collections import Counter
-from typing import Mapping
+from typing import Container, Mapping
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.swarm.bans import Bans
@@ -195,13 +195,11 @@ class PeerPool:
                 if candidate.seed:
                     self._place(address, candidate)
 
-    def banned(self, host: str) -> None:
-        """Somebody at this host is banned: he is dialled no more."""
-        if self._hosts.get(host):
-            at_host = [address for address in self._by_address if address.host == host]
-            for address in at_host:
-                if self._bans.covers(*address):
-                    self._remove(address)
+    def drop_banned(self, hosts: Container[str]) -> None:
+        """Somebody at these hosts is banned: he is dialled no more."""
+        for address in [address for address in self._by_address if address.host in hosts]:
+            if self._bans.covers(*address):
+                self._remove(address)
 
     def mark_self(self, address: PeerAddress) -> None:
         """The address turned out to be our own."""

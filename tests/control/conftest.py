@@ -31,6 +31,8 @@ from p2pd.session.api import (
     TorrentTrouble,
 )
 from p2pd.session.speed_settings import TorrentLimits
+from p2pd.swarm.bans import Ban
+from p2pd.swarm.reputation import Rating
 
 TOKEN = "a-token-of-some-length"
 NOW = 1_700_000_000.0
@@ -75,6 +77,7 @@ class FakePeer:
     uploaded: int = 6
     requests_outstanding: int = 3
     flag_string: str = "DE"
+    rating: Rating = field(default_factory=lambda: Rating(70, "2 good pieces"))
 
 
 @dataclass
@@ -222,6 +225,19 @@ class FakeSession:
 
     def add_peers(self, torrent: FakeTorrent, addresses: Any) -> int:
         self._note("add_peers", torrent.id, tuple(addresses))
+        return len(addresses)
+
+    def bans(self) -> list[Ban]:
+        return [
+            Ban("192.0.2.1", 0, b"", "it lied", 1000.5, None),
+            Ban("::1", 6881, b"\xff", "by hand", 2000.0, 3000.9),
+        ]
+
+    def ban(self, addresses: Any, reason: str, seconds: float | None) -> None:
+        self._note("ban", tuple(addresses), reason, seconds)
+
+    def lift_bans(self, addresses: Any) -> int:
+        self._note("lift_bans", tuple(addresses))
         return len(addresses)
 
     async def change_settings(self, changes: Any) -> None:

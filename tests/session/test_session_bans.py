@@ -185,12 +185,13 @@ def test_behind_an_address_of_a_good_peer_only_the_liar_is_banned(
 def test_a_lifted_ban_lets_the_peer_in_again(
     network: MemoryNetwork, node: SimNode, torrent: Torrent
 ) -> None:
-    node.session.bans.add(Ban("10.0.1.1", 0, b"", "by hand", 1.0, None))
+    node.control.ban([PeerAddress("10.0.1.1", 0)], "by hand", 0)
+    assert [(ban.reason, ban.until) for ban in node.control.bans()] == [("by hand", None)]
     peer = peer_with(network, "10.0.1.1", every_block())
     seed(peer, node)
     network.run(1)
     assert len(torrent.peers) == 0
-    assert [ban.host for ban in node.session.bans.lift("10.0.1.1")] == ["10.0.1.1"]
+    assert node.control.lift_bans([PeerAddress("10.0.1.1", 0)]) == 1
     assert node.bans.rows == {}
     seed(peer_with(network, "10.0.1.1", every_block()), node)
     network.run_until(lambda: torrent.record.completed_at)

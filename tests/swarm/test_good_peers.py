@@ -95,10 +95,9 @@ def test_what_is_known_by_now_is_not_replaced_by_what_was() -> None:
 def test_a_host_that_cheated_is_forgotten() -> None:
     known = GoodPeers()
     known.recall([good(1), good(2)], wall=1.0)
-    known.forget(address(1).host, 1)
+    known.forget([address(1)._replace(port=1)])
     assert not known.changed
-    known.forget(address(1).host)
-    known.forget("10.9.9.9")
+    known.forget([address(1), PeerAddress("10.9.9.9", 1)])
     assert [peer.address for peer in known.to_keep()] == [address(2)]
     assert known.changed
 

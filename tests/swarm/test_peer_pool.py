@@ -35,7 +35,7 @@ def make_pool(limit: int = 1000, bans: Bans | None = None) -> PeerPool:
 def ban(bans: Bans, pool: PeerPool, number: int, port: int = 0) -> None:
     """As a session does."""
     bans.add(Ban(address(number).host, port, b"", "it lied", 0.0, None))
-    pool.banned(address(number).host)
+    pool.drop_banned({address(number).host})
 
 
 def test_a_candidate_is_given_out_once() -> None:

@@ -10,6 +10,7 @@ import click
 from p2pd import __version__
 from p2pd.clients.cli.actions import remove, start, stop, verify
 from p2pd.clients.cli.add import add
+from p2pd.clients.cli.bans import ban, bans, unban
 from p2pd.clients.cli.create import create
 from p2pd.clients.cli.invocation import program_options
 from p2pd.clients.cli.show import files, info, list_torrents, peers
@@ -31,7 +32,8 @@ def cli() -> None:
 
 
 for command in (
-    add, create, files, info, list_torrents, peers, remove, start, stop, verify, watch
+    add, ban, bans, create, files, info, list_torrents, peers, remove, start, stop, unban, verify,
+    watch,
 ):  # fmt: skip
     cli.add_command(command)
 

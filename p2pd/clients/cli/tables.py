@@ -57,19 +57,37 @@ def file_table(files: Iterable[JsonObject]) -> Columns:
 
 def peer_table(peers: Iterable[JsonObject]) -> Columns:
     """One line a peer."""
-    table = Columns("Address", "Done>", "Down>", "Up>", "Flags", "Transport", "Client")
+    table = Columns("Address", "Done>", "Down>", "Up>", "Rating>", "Flags", "Transport", "Client")
     for peer in peers:
-        host = f"[{peer['address']}]" if ":" in peer["address"] else peer["address"]
         table.add_row(
-            f"{host}:{peer['port']}",
+            _address(peer),
             percent(peer["progress"]),
             rate(peer["rate_to_client"]),
             rate(peer["rate_to_peer"]),
+            str(peer["rating"]),
             plain(peer["flag_str"]),
             plain(peer["transport"]),
             plain(peer["client_name"], 60),
         )
     return table
+
+
+def ban_table(bans: Iterable[JsonObject]) -> Columns:
+    """One line a ban."""
+    table = Columns("Address", "Since", "Until", "Reason")
+    for ban in bans:
+        until = "it is lifted" if ban["until"] < 0 else moment(ban["until"])
+        table.add_row(_address(ban), moment(ban["since"]), until, plain(ban["reason"], 300))
+    return table
+
+
+def _address(row: JsonObject) -> str:
+    """A host or a peer; of a ban of one peer whose port is not known, the host and its id."""
+    if not row["port"]:
+        own = " (one peer there)" if row["peer_id"] else ""
+        return plain(row["address"]) + own
+    host = f"[{row['address']}]" if ":" in row["address"] else row["address"]
+    return plain(f"{host}:{row['port']}")
 
 
 def info_table(torrent: JsonObject) -> Columns:

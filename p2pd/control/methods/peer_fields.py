@@ -1,6 +1,7 @@
 """What torrent_get tells of a connected peer (Transmission's rpc-spec, 3.3, `peers`).
 
-`country`, `is_snubbed`, `requests_outstanding`, `source` and `transport` are p2pd's own.
+`country`, `is_snubbed`, `rating`, `rating_reasons`, `requests_outstanding`, `source` and
+`transport` are p2pd's own.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def peer_source(peer: PeerView) -> str:
 
 def peer_row(peer: PeerView) -> dict[str, Any]:
     """One peer. `client` is us: `client_is_choked` says that the peer chokes us."""
+    rating = peer.rating
     return {
         "address": peer.address.host,
         "bytes_to_client": peer.downloaded,
@@ -46,6 +48,8 @@ def peer_row(peer: PeerView) -> dict[str, Any]:
         "progress": peer.progress,
         "rate_to_client": int(peer.rate_to_client),
         "rate_to_peer": int(peer.rate_to_peer),
+        "rating": rating.score,
+        "rating_reasons": rating.words,
         "requests_outstanding": peer.requests_outstanding,
         "source": peer_source(peer).removeprefix("from_"),
         "transport": peer.transport_name,

@@ -1,18 +1,22 @@
-"""peer_add: p2pd's own method, to have a torrent dial peers that somebody knows of."""
+"""p2pd's own: peer_add, to have a torrent dial peers; peer_ban, peer_unban, peer_banned."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
+from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
-from p2pd.base.addresses import PeerAddress, parse_address
+from p2pd.base.addresses import PeerAddress, canonical_host, parse_address
 from p2pd.base.errors import FormatError
 from p2pd.control.methods.selection import Ids, Selection, ids
-from p2pd.control.schema import JsonObject, Param, list_of, refuse, takes
+from p2pd.control.schema import JsonObject, Param, integer, list_of, refuse, takes, text
 from p2pd.session.api import SessionApi
+from p2pd.swarm.bans import REASON_LIMIT, Ban
 
 MAX_ADDRESSES = 2000
+MOST_HOURS = 24 * 3660
 
 
 def _address(name: str, value: object) -> PeerAddress:
@@ -22,6 +26,27 @@ def _address(name: str, value: object) -> PeerAddress:
         return parse_address(value)
     except FormatError as error:
         raise refuse(f"{name}: {error}") from None
+
+
+def _host_or_peer(name: str, value: object) -> PeerAddress:
+    """A whole host has the port 0."""
+    if not isinstance(value, str):
+        raise refuse(f"{name} must be a string like 192.0.2.1, or 192.0.2.1:6881 for one peer")
+    try:
+        return PeerAddress(canonical_host(value), 0)
+    except FormatError:
+        return _address(name, value)
+
+
+def _ban_row(ban: Ban) -> dict[str, Any]:
+    return {
+        "address": ban.host,
+        "peer_id": base64.b64encode(ban.peer_id).decode("ascii"),
+        "port": ban.port,
+        "reason": ban.reason,
+        "since": int(ban.since),
+        "until": -1 if ban.until is None else int(ban.until),
+    }
 
 
 class PeerMethods(BaseSubhandler):  # type: ignore[misc]
@@ -39,3 +64,25 @@ class PeerMethods(BaseSubhandler):  # type: ignore[misc]
         if not torrents:
             raise refuse("none of the ids is a torrent here")
         return {"added": sum(self._api.add_peers(torrent, addresses) for torrent in torrents)}
+
+    @takes(
+        Param("addresses", list_of(_host_or_peer, MAX_ADDRESSES)),
+        Param("reason", text(REASON_LIMIT), "by hand"),
+        Param("hours", integer(0, MOST_HOURS), None),
+    )
+    async def jsonrpc_ban(
+        self, addresses: Sequence[PeerAddress], reason: str, hours: int | None
+    ) -> JsonObject:
+        """Hang up on hosts or peers, in every torrent, and keep them away."""
+        self._api.ban(addresses, reason, None if hours is None else hours * 3600.0)
+        return {}
+
+    @takes(Param("addresses", list_of(_host_or_peer, MAX_ADDRESSES)))
+    async def jsonrpc_unban(self, addresses: Sequence[PeerAddress]) -> JsonObject:
+        """Lift bans; says how many there were."""
+        return {"lifted": self._api.lift_bans(addresses)}
+
+    @takes()
+    async def jsonrpc_banned(self) -> JsonObject:
+        """The bans in force, the oldest first."""
+        return {"bans": [_ban_row(ban) for ban in self._api.bans()]}

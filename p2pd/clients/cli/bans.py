@@ -1,0 +1,69 @@
+"""p2pctl bans, ban, unban."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from p2pd.clients.cli.actions import pass_invocation
+from p2pd.clients.cli.invocation import Invocation, api_options, in_words
+from p2pd.clients.cli.tables import ban_table
+from p2pd.clients.text import plain
+
+ADDRESSES = click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
+
+
+@click.command()
+@api_options
+@pass_invocation
+def bans(invocation: Invocation) -> None:
+    """List who is banned, why, and until when."""
+    with in_words():
+        rows = invocation.client.call("peer_banned")["bans"]
+    if invocation.as_json:
+        invocation.tell(rows)
+    elif rows:
+        invocation.show(ban_table(rows))
+    else:
+        invocation.say("nobody is banned")
+
+
+@click.command()
+@ADDRESSES
+@click.option("--reason", help="Why, to be listed with it.")
+@click.option(
+    "--hours", type=click.IntRange(0), help="How long; 0 is until it is lifted. [the daemon's]"
+)
+@api_options
+@pass_invocation
+def ban(
+    invocation: Invocation, addresses: tuple[str, ...], reason: str | None, hours: int | None
+) -> None:
+    """Ban hosts (192.0.2.1), or single peers there (192.0.2.1:6881), from every torrent."""
+    params: dict[str, Any] = {"addresses": list(addresses)}
+    if reason is not None:
+        params["reason"] = reason
+    if hours is not None:
+        params["hours"] = hours
+    with in_words():
+        invocation.client.call("peer_ban", **params)
+    if invocation.as_json:
+        invocation.tell({"addresses": list(addresses)})
+    for address in addresses:
+        invocation.say(f"{plain(address)}: banned")
+
+
+@click.command()
+@ADDRESSES
+@api_options
+@pass_invocation
+def unban(invocation: Invocation, addresses: tuple[str, ...]) -> None:
+    """Lift the bans of hosts, or of single peers there."""
+    with in_words():
+        answer = invocation.client.call("peer_unban", addresses=list(addresses))
+    if invocation.as_json:
+        invocation.tell(answer)
+    else:
+        count = answer["lifted"]
+        invocation.say("1 ban lifted" if count == 1 else f"{count} bans lifted")
