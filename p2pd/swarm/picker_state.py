@@ -8,6 +8,7 @@ from typing import Protocol
 from p2pd.base.piece_set import PieceSet
 from p2pd.swarm.asked_blocks import AskedPeers
 from p2pd.swarm.availability import Availability
+from p2pd.swarm.deadlines import Deadlines
 from p2pd.swarm.open_pieces import OpenPieces
 from p2pd.swarm.partial_piece import PartialPiece
 from p2pd.swarm.piece_masks import PieceMasks
@@ -29,8 +30,8 @@ class PickerState:
     """The parts of a piece picker; `serial` numbers the picks."""
 
     __slots__ = (
-        "asked", "availability", "failed_before", "geometry", "masks", "open_pieces", "order",
-        "serial",
+        "asked", "availability", "deadlines", "failed_before", "geometry", "masks", "open_pieces",
+        "order", "serial",
     )  # fmt: skip
 
     def __init__(self, geometry: PieceGeometry, have: PieceSet, rng: random.Random) -> None:
@@ -38,6 +39,7 @@ class PickerState:
         self.masks = PieceMasks(geometry.piece_count)
         self.availability = Availability(self.masks)
         self.order = PieceOrder(self.masks, self.availability, have, rng)
+        self.deadlines = Deadlines()
         self.open_pieces = OpenPieces()
         self.asked = AskedPeers()
         self.failed_before: set[int] = set()

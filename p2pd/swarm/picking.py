@@ -1,7 +1,8 @@
 """One pick: which blocks to ask one peer for now.
 
-In this order: the piece it has begun; pieces that somebody left unfinished; a new piece, whole if
-it is quick; pieces that others work on; in the end game, blocks that others were asked for. So
+In this order: what somebody waits for (see :mod:`deadlines`); the piece it has begun; pieces that
+somebody left unfinished; a new piece, whole if it is quick; pieces that others work on; what slow
+peers were asked for; in the end game, blocks that any others were asked for. So
 pieces are finished before new ones are begun, and a piece comes from one peer where it can, which
 makes a failed hash somebody's fault. A slow peer joins what others work on before it may begin
 anything, and then takes what is common: nothing rare should wait for it.
@@ -67,8 +68,10 @@ class Picking:
     def run(self, prefer: Sequence[int]) -> list[Request]:
         """The requests; they are marked as asked of the peer."""
         open_pieces = self._state.open_pieces
+        if self._state.deadlines.order and not self._asked.slow:
+            self._keep_deadlines()
         tail = open_pieces.tails.get(self._peer)
-        if tail is not None:
+        if tail is not None and self._left:
             self._go_on([tail])
         if self._left and open_pieces.orphans:
             self._go_on(self._by_urgency(open_pieces.orphans.values()))
@@ -87,6 +90,39 @@ class Picking:
             self._take_passed_over()
         if self._left and not self._taken:
             self._duplicate()
+
+    # -- what is due --------------------------------------------------------------------------
+
+    def _keep_deadlines(self) -> None:
+        """Pieces that somebody waits for, the soonest first; whoever has one helps with it."""
+        state = self._state
+        for piece in state.deadlines.order:
+            if not self._left:
+                return
+            partial = state.open_pieces.get(piece)
+            if partial is None:
+                if self._may_open > 0 and state.order.is_unbegun(piece, self._mask):
+                    self._open(piece)
+            elif self._may_take(partial) and partial.owner in (None, self._peer):
+                self._take(partial, adopt=True)
+            elif self._may_take(partial) and not partial.exclusive:
+                self._take(partial, adopt=False)
+        for piece in state.deadlines.urgent:
+            urgent = state.open_pieces.get(piece)
+            if urgent is not None and self._left:
+                self._ask_again(urgent)
+
+    def _ask_again(self, partial: PartialPiece) -> None:
+        """Blocks that one other peer was asked for, and that are about to be late."""
+        again: list[Request] = []
+        for block, state in enumerate(partial.states):
+            request = partial.request(block)
+            if state == 1 and len(again) < self._left and self._may_share(request):
+                partial.ask_again(request.begin)
+                again.append(request)
+        self._asked.ask_too(again, self._state.serial)
+        self._taken += again
+        self._left -= len(again)
 
     # -- open pieces --------------------------------------------------------------------------
 

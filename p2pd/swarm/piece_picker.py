@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from itertools import islice
-from typing import Collection, Container, Hashable, NamedTuple, Sequence
+from typing import Collection, Container, Hashable, Mapping, NamedTuple, Sequence
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import BLOCK_SIZE, Request
@@ -90,6 +90,19 @@ class PiecePicker:
         for piece in self._open.indices:
             opened |= masks.bit(piece)
         self._order.set_priorities(priorities, opened)
+
+    def set_deadlines(self, due: Mapping[int, float]) -> None:
+        """These pieces are due at these seconds, and no others: they come first, in that order.
+
+        Those that are unwanted or here are passed over. Raises IndexError outside the torrent.
+        """
+        for piece in due:
+            self._state.masks.bit(piece)
+        self._state.deadlines.set(due)
+
+    def hurry(self, now: float) -> None:
+        """Have what is about to be late asked of a second peer; to be called again and again."""
+        self._state.deadlines.hurry(now)
 
     def unwanted_open_pieces(self) -> list[int]:
         """Open pieces with priority 0 that are not complete: memory for :meth:`abandon_piece`."""
@@ -297,6 +310,7 @@ class PiecePicker:
         self.have.add(piece)
         self._order.had(piece)
         self._state.failed_before.discard(piece)
+        self._state.deadlines.done(piece)
         self._close(piece)
 
     def piece_failed(self, piece: int) -> None:
