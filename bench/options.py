@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.sizes import GIB, KIB, MIB, parse_size
 
 TRANSFERS = ("leech", "seed", "many-seeds", "many-leechers")
-WORKS = (*TRANSFERS, "recheck", "memory", "idle", "latency", "stall")
+WORKS = (*TRANSFERS, "recheck", "memory", "idle", "latency", "stall", "limited-swarm")
 ENGINES = ("p2pd", "libtorrent", "transmission", "aria2")
 
 

@@ -12,7 +12,7 @@ from bench.errors import BenchError, CannotMeasureError
 from bench.report import outcome_lines
 from bench.sizes import MIB
 from bench.workbench import Workbench
-from bench.works import idle, latency, recheck, stall, transfer
+from bench.works import idle, latency, limited_swarm, recheck, stall, transfer
 
 FAILURES = (BenchError, OSError, ValueError, LookupError)
 """What a run may end with: it then has no figure, and the suite goes on."""
@@ -26,6 +26,7 @@ def all_cases(bench: Workbench) -> list[Case]:
         "idle": idle.cases,
         "latency": latency.cases,
         "stall": stall.cases,
+        limited_swarm.WORK: limited_swarm.cases,
     }
     found: list[Case] = []
     for work in bench.options.works:
@@ -38,7 +39,8 @@ def room_needed(bench_size: int, works: tuple[str, ...]) -> int:
     large = 2 if {"memory", "recheck"} & set(works) else 0
     sources = 1 + large + (0.25 if "many-leechers" in works else 0)
     copies = 2 if {"memory", "many-leechers", "stall"} & set(works) else 1
-    return int((sources + sources / 4 + copies) * bench_size) + 256 * MIB
+    swarm = limited_swarm.ROOM if limited_swarm.WORK in works else 0
+    return int((sources + sources / 4 + copies) * bench_size) + swarm + 256 * MIB
 
 
 def run_case(case: Case, runs: int) -> Outcome:

@@ -10,7 +10,7 @@ from bench.content import Sources, Torrent
 from bench.engines.choice import ENGINES
 from bench.engines.engine import Engine
 from bench.engines.libtorrent import Libtorrent
-from bench.engines.p2pd import P2pd
+from bench.engines.p2pd import P2pd, limited
 from bench.flame_graph import recording
 from bench.options import Options
 from bench.processes import HOST
@@ -48,8 +48,20 @@ class Workbench:
             for number in range(count)
         ]
 
-    def _libtorrent(self, folder: Path, host: str = HOST) -> Libtorrent:
-        return Libtorrent(folder, host, self.options.hashing_threads)
+    def limited(self, name: str, count: int, folder: Path, upload: int) -> list[Engine]:
+        """Nodes of p2pd or libtorrent, each with an address, that send `upload` bytes a second."""
+        nodes: list[Engine] = []
+        for number in range(count):
+            own, host = folder / f"node-{number}", f"127.0.0.{number + 2}"
+            if name == Libtorrent.name:
+                nodes.append(self._libtorrent(own, host, upload))
+            else:
+                settings = limited(host, upload) | (self.options.settings or {})
+                nodes.append(P2pd(own, settings, watched=False))
+        return nodes
+
+    def _libtorrent(self, folder: Path, host: str = HOST, upload: int = 0) -> Libtorrent:
+        return Libtorrent(folder, host, self.options.hashing_threads, upload)
 
     def torrent_for(self, engine: str, size: int, piece: int) -> Torrent:
         """A torrent of the size, or of the share of it that the engine is given."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bench.content import Torrent
 from bench.errors import BenchError, CannotMeasureError
-from bench.processes import Child, free_port
+from bench.processes import HOST, Child, free_port
 
 
 class Status(NamedTuple):
@@ -25,6 +25,9 @@ class Engine(ABC):
     """An engine in a folder of its own, which keeps its state between `stop` and `start`."""
 
     name: str
+    host = HOST
+    """Where it listens, at `port`."""
+
     share = 1
     """It is given torrents of this fraction of the size: so that slow ones come to an end."""
 
@@ -51,9 +54,13 @@ class Engine(ABC):
     def status(self, torrent: Torrent) -> Status:
         """How far it is; asked often, so this is cheap."""
 
-    def connect(self, torrent: Torrent, port: int) -> None:
-        """Dial a peer on loopback now."""
+    def connect(self, torrent: Torrent, others: Sequence[Engine]) -> None:
+        """Dial these now."""
         raise CannotMeasureError(f"{self.name} cannot be told to dial")
+
+    def uploaded(self, torrent: Torrent) -> int:
+        """Bytes of blocks that it has sent, as it counts them."""
+        raise CannotMeasureError(f"{self.name} is not asked what it uploaded")
 
     def fill(self, torrents: Sequence[Torrent], folder: Path) -> None:
         """Have all these, their data in `folder`, complete after the next `start`."""

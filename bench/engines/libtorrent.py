@@ -19,14 +19,17 @@ START_SECONDS = 30.0
 
 
 class Libtorrent(Engine):
-    """A libtorrent session."""
+    """A libtorrent session; `upload` limits it, in bytes a second, and it then has its defaults."""
 
     name = "libtorrent"
 
-    def __init__(self, folder: Path, host: str = HOST, hashing_threads: int = 2) -> None:
+    def __init__(
+        self, folder: Path, host: str = HOST, hashing_threads: int = 2, upload: int = 0
+    ) -> None:
         super().__init__(folder)
-        self._host = host
+        self.host = host
         self._hashing_threads = hashing_threads
+        self._upload = upload
         self._node: LineChild | None = None
 
     @classmethod
@@ -37,7 +40,8 @@ class Libtorrent(Engine):
     def start(self) -> None:
         """Start the node; torrents that an earlier one saved are there again."""
         command = [sys.executable, "-P", str(NODE)]
-        command += [self._host, str(self.port), str(self.folder), str(self._hashing_threads)]
+        command += [self.host, str(self.port), str(self.folder)]
+        command += [str(self._hashing_threads), str(self._upload)]
         self._child = self._node = LineChild(self.name, command, self.folder, pipes=True)
         self._node.listen(START_SECONDS)
 
@@ -55,9 +59,14 @@ class Libtorrent(Engine):
         """How far it is."""
         return Status(**self._running.call("status", info_hash=torrent.info_hash))
 
-    def connect(self, torrent: Torrent, port: int) -> None:
+    def connect(self, torrent: Torrent, others: Sequence[Engine]) -> None:
         """Dial."""
-        self._running.call("connect", info_hash=torrent.info_hash, port=port)
+        peers = [(other.host, other.port) for other in others]
+        self._running.call("connect", info_hash=torrent.info_hash, peers=peers)
+
+    def uploaded(self, torrent: Torrent) -> int:
+        """Its count for the torrent."""
+        return int(self._running.call("uploaded", info_hash=torrent.info_hash)["bytes"])
 
     def fill(self, torrents: Sequence[Torrent], folder: Path) -> None:
         """Add all, let them be checked, and save their resume data, as a client does."""

@@ -15,6 +15,8 @@ from bench.engines.engine import Engine, Status
 from bench.errors import BenchError
 from bench.http_calls import HttpEndpoint
 from bench.processes import HOST, Child, free_port, wait_until
+from p2pd.service.config import PeersSection
+from p2pd.swarm.bandwidth.links import wire_cost
 
 LAUNCHER = Path(__file__).parents[1] / "inside" / "p2pd_launcher.py"
 START_SECONDS = 60.0
@@ -44,6 +46,18 @@ SETTINGS = {
 """Peers are those that are dialled; and as the other engines, it serves all of them at once."""
 
 
+def limited(host: str, upload: int) -> dict[str, str]:
+    """Settings of one of many nodes: an address to itself, a limit, and p2pd's own upload slots.
+
+    `upload` is bytes a second of the TCP stream, as other engines count; p2pd counts headers too.
+    """
+    return {
+        "peers.interface": host,
+        "peers.upload_slots": str(PeersSection().upload_slots),
+        "bandwidth.upload": str(round(upload * wire_cost(host) / 1000)),
+    }
+
+
 class P2pd(Engine):
     """A p2pd process."""
 
@@ -59,6 +73,7 @@ class P2pd(Engine):
     ) -> None:
         super().__init__(folder)
         self._settings = {**SETTINGS, **(settings or {})}
+        self.host = self._settings["peers.interface"]
         self.watched = watched or answers
         self._answers = answers
         self._figures = folder / "figures.json"
@@ -127,6 +142,16 @@ class P2pd(Engine):
             checking=checking,
             peers=told["peers_connected"],
         )
+
+    def connect(self, torrent: Torrent, others: Sequence[Engine]) -> None:
+        """One peer_add."""
+        addresses = [f"{other.host}:{other.port}" for other in others]
+        self._call("peer_add", ids=[torrent.info_hash], addresses=addresses)
+
+    def uploaded(self, torrent: Torrent) -> int:
+        """Its count for the torrent."""
+        answer = self._call("torrent_get", ids=[torrent.info_hash], fields=["uploaded_ever"])
+        return int(answer["torrents"][0]["uploaded_ever"])
 
     def fill(self, torrents: Sequence[Torrent], folder: Path) -> None:
         """Add all, let them be checked, and stop cleanly."""

@@ -1,8 +1,9 @@
-"""A libtorrent session: ``libtorrent_node.py HOST PORT FOLDER HASHING_THREADS``.
+"""A libtorrent session: ``libtorrent_node.py HOST PORT FOLDER HASHING_THREADS UPLOAD``.
 
 A command is a line of JSON on stdin and has one answer, a line on stdout. Torrents whose resume
 data is in FOLDER are there from the start. The settings are those that measured best on a machine
-with two cores.
+with two cores. UPLOAD limits it, in bytes a second without headers, to peers on loopback too; its
+buffers are then its own defaults, because large ones would only hold what waits. 0 is no limit.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import libtorrent as lt
 
-LOOPBACK = "127.0.0.1"
+ADDRESSES = ("0.0.0.0", "255.255.255.255")
 SAVE_SECONDS = 60.0
 
 LOOPBACK_ONLY: dict[str, Any] = {
@@ -64,18 +65,29 @@ TUNED: dict[str, Any] = {
 class Node:
     """The session; each public method is a command."""
 
-    def __init__(self, host: str, port: int, folder: Path, hashing_threads: int) -> None:
+    def __init__(
+        self, host: str, port: int, folder: Path, hashing_threads: int, upload: int
+    ) -> None:
         parameters = lt.session_params()
         settings: Any = lt.default_settings()
         settings["listen_interfaces"] = f"{host}:{port}"
         settings["outgoing_interfaces"] = host
         settings["hashing_threads"] = hashing_threads
-        parameters.settings = settings | LOOPBACK_ONLY | UNLIMITED | TUNED
+        settings["upload_rate_limit"] = upload
+        parameters.settings = settings | LOOPBACK_ONLY | UNLIMITED | ({} if upload else TUNED)
         self._session = lt.session(parameters)
+        if upload:
+            self._limit_local_peers()
         self._folder = folder
         self._handles: dict[str, Any] = {}
         for saved in folder.glob("*.resume"):
             self._session.async_add_torrent(lt.read_resume_data(saved.read_bytes()))
+
+    def _limit_local_peers(self) -> None:
+        """Have all peers in the class that limits are for; those of loopback have one of theirs."""
+        classes = lt.ip_filter()
+        classes.add_rule(*ADDRESSES, 1 << int(lt.session.global_peer_class_id))
+        self._session.set_peer_class_filter(classes)
 
     def add(self, torrent: str, folder: str) -> dict[str, Any]:
         """Add a torrent file, its data in or for `folder`."""
@@ -98,10 +110,15 @@ class Node:
             "peers": status.num_peers,
         }
 
-    def connect(self, info_hash: str, port: int) -> dict[str, Any]:
-        """Dial a peer."""
-        self._handles[info_hash].connect_peer((LOOPBACK, port))
+    def connect(self, info_hash: str, peers: list[tuple[str, int]]) -> dict[str, Any]:
+        """Dial peers."""
+        for host, port in peers:
+            self._handles[info_hash].connect_peer((host, port))
         return {}
+
+    def uploaded(self, info_hash: str) -> dict[str, Any]:
+        """Bytes of blocks that were sent."""
+        return {"bytes": self._handles[info_hash].status(0).total_payload_upload}
 
     def seeding(self) -> dict[str, Any]:
         """How many are complete."""
@@ -132,8 +149,8 @@ def _is_checking(status: Any) -> bool:
 
 def main() -> None:
     """Answer commands until there are no more."""
-    host, port, folder, hashing_threads = sys.argv[1:]
-    node = Node(host, int(port), Path(folder), int(hashing_threads))
+    host, port, folder, hashing_threads, upload = sys.argv[1:]
+    node = Node(host, int(port), Path(folder), int(hashing_threads), int(upload))
     print(json.dumps({"version": lt.__version__}), flush=True)
     for line in sys.stdin:
         arguments = json.loads(line)

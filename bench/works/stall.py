@@ -58,8 +58,8 @@ def measure_stall(bench: Workbench, leeched: Torrent, seeded: Torrent, checked: 
         wait_checked(leecher, seeded, limit)
         warm_pages(folder, 2 * leeched.size)
         meter, began = Meter(p2pd), time.monotonic()
-        seed.connect(leeched, p2pd.port)
-        leecher.connect(seeded, p2pd.port)
+        seed.connect(leeched, [p2pd])
+        leecher.connect(seeded, [p2pd])
         p2pd.add(checked, source)
         _wait_all([(p2pd, leeched), (leecher, seeded), (p2pd, checked)], limit)
         sample = {"seconds": time.monotonic() - began, **meter.sample(3 * leeched.size)}

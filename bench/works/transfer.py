@@ -141,7 +141,7 @@ class Swarm:
         for engine in self._others:
             told = engine.status(self._torrent)
             if not told.peers and (engine in self._seeds or not told.done):
-                engine.connect(self._torrent, self._measured.port)
+                engine.connect(self._torrent, [self._measured])
 
     def verify(self) -> None:
         """Compare every copy. Raises WrongBytesError."""
