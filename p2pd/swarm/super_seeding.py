@@ -11,6 +11,7 @@ and can be passed on. Refuses to know of connections; peers are any hashable key
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Collection, Hashable
 
 from p2pd.base.piece_set import PieceSet
@@ -23,7 +24,8 @@ FIRST_DELAY = 5.0
 """Seconds that a piece takes until one was measured."""
 
 OVERDUE = 4.0
-"""Times the usual delay after which a piece is not what keeps the uplink busy."""
+"""Times the usual delay after which a piece is not what keeps the uplink busy, and is shown to
+somebody else when nothing else is left to show."""
 
 LOST = 10.0
 LOST_SECONDS = 60.0
@@ -33,10 +35,11 @@ LOST_SECONDS = 60.0
 class _Shown:
     """What one peer has been shown. `to_pass_on`: pieces that nobody else was seen with yet."""
 
-    __slots__ = ("has", "in_flight", "mask", "pieces", "to_pass_on")
+    __slots__ = ("fetched", "has", "in_flight", "mask", "pieces", "to_pass_on")
 
     def __init__(self, has: PieceSet) -> None:
         self.has = has
+        self.fetched = 0
         self.pieces: set[int] = set()
         self.mask = 0
         self.in_flight: set[int] = set()
@@ -99,6 +102,7 @@ class SuperSeeding:
         shown = self._peers.get(peer)
         if shown is not None and piece in shown.in_flight:
             shown.in_flight.discard(piece)
+            shown.fetched += 1
             if self._availability.count(piece) <= 1:
                 shown.to_pass_on.add(piece)
                 self._to_pass_on[piece] = peer
@@ -118,7 +122,7 @@ class SuperSeeding:
         room = window - sum(since > overdue for _, since in self._under_way.values())
         chosen: list[tuple[Hashable, int]] = []
         while room > 0:
-            pair = self._next_pair()
+            pair = self._next_pair(overdue)
             if pair is None:
                 break
             peer, piece = pair
@@ -133,26 +137,33 @@ class SuperSeeding:
 
     # -- choosing -----------------------------------------------------------------------------
 
-    def _next_pair(self) -> tuple[Hashable, int] | None:
+    def _next_pair(self, overdue: float) -> tuple[Hashable, int] | None:
         """The peer with the least to do, and a piece for it that the fewest have."""
-        masks, availability = self._availability.masks, self._availability
-        under_way = 0
-        for piece in self._under_way:
+        masks = self._availability.masks
+        under_way = late = 0
+        for piece, (_, since) in self._under_way.items():
             under_way |= masks.bit(piece)
+            if since <= overdue:
+                late |= masks.bit(piece)
         missing = self._missing()
+        late &= missing
         missing ^= missing & under_way
-        for peer in self._least_laden_first():
+        for peer in self._least_laden_first(overdue):
             shown = self._peers[peer]
             # What it was shown before, it may have for the asking.
-            lacks = masks.everything ^ (masks.of(shown.has) | under_way | shown.mask)
-            candidates = missing & lacks or availability.rarest_of(lacks)
+            lacks = masks.everything ^ (masks.of(shown.has) | shown.mask)
+            candidates = missing & lacks or late & lacks
+            candidates = candidates or self._availability.rarest_of(lacks ^ (lacks & under_way))
             if candidates:
                 return peer, masks.any_of(candidates, self._rng)
         return None
 
-    def _least_laden_first(self) -> list[Hashable]:
-        """Ties are broken by chance."""
-        peers = list(self._peers)
+    def _least_laden_first(self, overdue: float) -> list[Hashable]:
+        """Ties are broken by chance. Who fetches gets more at a time, others one to begin with."""
+        fresh: Counter[Hashable] = Counter()
+        for peer, since in self._under_way.values():
+            fresh[peer] += since > overdue
+        peers = [peer for peer, shown in self._peers.items() if fresh[peer] <= shown.fetched]
         self._rng.shuffle(peers)
         peers.sort(key=self._load)
         return peers

@@ -97,7 +97,7 @@ def test_a_peer_that_does_not_fetch_holds_up_nothing_and_loses_its_piece() -> No
     assert first[0][0] != second[0][0]
     assert first[0][1] != second[0][1]
     again = crowd.policy.show(9, LOST_SECONDS + 1)
-    assert again == [(second[0][0], first[0][1])]
+    assert dict(again) == {second[0][0]: first[0][1], first[0][0]: second[0][1]}
 
 
 def test_what_somebody_has_is_shown_last_the_rarest_first() -> None:
@@ -106,7 +106,11 @@ def test_what_somebody_has_is_shown_last_the_rarest_first() -> None:
         crowd.join(name, 0, 1)
         crowd.policy.left(name)
     crowd.availability.got(2)
-    order = [crowd.policy.show(n, 0.0)[0][1] for n in range(1, 5)]
+    order = []
+    for _ in range(4):
+        ((_, piece),) = crowd.policy.show(1, 0.0)
+        crowd.got("new", piece)
+        order.append(piece)
     assert order[:2] == [3, 2]
     assert set(order[2:]) == {0, 1}
 
@@ -162,3 +166,21 @@ def test_whatever_peers_do_nothing_is_shown_that_the_peer_has(data: st.DataObjec
             for peer, piece in crowd.policy.show(data.draw(st.integers(0, 4)), now):
                 assert not crowd.peers[str(peer)].flags[piece]
                 assert piece in crowd.shown[str(peer)]
+
+
+def test_who_has_not_fetched_anything_is_shown_one_piece_and_then_more() -> None:
+    crowd = Crowd(20, "a")
+    ((_, first),) = crowd.policy.show(9, 0.0)
+    crowd.got("a", first, 1.0)
+    assert len(crowd.policy.show(9, 1.0)) == 2
+
+
+def test_when_nothing_else_is_left_what_is_late_is_shown_to_others() -> None:
+    crowd = Crowd(2, "silent")
+    ((_, held),) = crowd.policy.show(1, 0.0)
+    crowd.join("quick")
+    ((_, other),) = crowd.policy.show(2, 1.0)
+    assert crowd.policy.show(2, 2.0) == []
+    crowd.got("quick", other, 2.0)
+    assert crowd.policy.show(2, 3.0) == []
+    assert crowd.policy.show(2, 40.0)[0] == ("quick", held)
