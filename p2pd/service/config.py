@@ -11,7 +11,7 @@ from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError
 from p2pd.service.checks import Check, address, file, flag, folder, names, number, one_of, whole
-from p2pd.swarm.choking.seeding_modes import FASTEST_UPLOAD, SEEDING_MODES
+from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO, MODES
 
 PORT = whole(0, 65535)
@@ -57,10 +57,10 @@ class PeersSection:
         "Peers of all torrents that are given data at a time, shared by need; 0 is no limit.",
     )
     seed_choking: str = key(
-        FASTEST_UPLOAD,
+        ROUND_ROBIN,
         one_of(*SEEDING_MODES),
-        "Whom complete torrents give data: fastest_upload (who takes most), round_robin (everyone\n"
-        "in turns of a minute) or anti_leech (first who has just begun or is about to complete).",
+        "Whom complete torrents give data: round_robin (everyone in turns of a minute),\n"
+        "fastest_upload (who takes most), anti_leech (first who just began or is nearly complete).",
     )
     super_seeding: str = key(
         AUTO,

@@ -21,7 +21,7 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.speed_settings import SpeedSettings, TorrentLimits
 from p2pd.swarm.bans import Ban
-from p2pd.swarm.choking.seeding_modes import FASTEST_UPLOAD
+from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN
 from p2pd.swarm.reputation import Rating
 from p2pd.swarm.super_seeding import AUTO
 
@@ -343,7 +343,7 @@ class SessionSettings(SpeedSettings):
     """Regular ones of each torrent; 0: all torrents together have what the upload rate carries."""
     upload_slots_global: int = 0
     """Over all torrents; 0: no limit."""
-    seed_choking: str = FASTEST_UPLOAD
+    seed_choking: str = ROUND_ROBIN
     """Whom a complete torrent serves: one of swarm.choking.seeding_modes.SEEDING_MODES."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
 

@@ -76,7 +76,7 @@ class ChokeCandidate:
 
     __slots__ = (
         "connected_at", "download_rate", "interested", "key", "last_block_at", "owes", "progress",
-        "received", "unchoked", "upload_only", "upload_rate", "wanted",
+        "received", "unchoked", "upload_only", "upload_rate",
     )  # fmt: skip
 
     def __init__(self, peer: PeerSession, now: float) -> None:
@@ -84,7 +84,6 @@ class ChokeCandidate:
         asked = download.outstanding > 0 or download.window.snubbed
         self.key = peer
         self.interested = peer.peer_interested
-        self.wanted = peer.am_interested
         self.unchoked = not peer.am_choking
         self.upload_only = peer.upload_only
         self.connected_at = peer.connected_at

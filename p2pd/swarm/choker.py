@@ -16,11 +16,15 @@ from p2pd.swarm.choking.optimistic import (
     TrialPeer,
     optimistic_share,
 )
-from p2pd.swarm.choking.seeding_modes import FASTEST_UPLOAD, SEEDING_MODES
+from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.choking.seeding_peer import SeedingPeer
 from p2pd.swarm.choking.snubbing import OwingPeer, Snubbing
 from p2pd.swarm.choking.terms import Terms
 from p2pd.swarm.choking.tit_for_tat import TradePeer, has_earned, trade_rank
+
+BUSY = 0.6
+BEST_RATE_KEPT = 0.8
+"""An uplink is busy that sends this part of the most it sent lately; a round ago counts less."""
 
 
 class ChokerPeer(TradePeer, SeedingPeer, TrialPeer, OwingPeer, Protocol):
@@ -46,16 +50,18 @@ class Choker:
     `seeding_mode` is one of `SEEDING_MODES`.
     """
 
-    __slots__ = ("_optimistic", "_snubbing", "_terms", "seeding_mode", "slots")
+    __slots__ = (
+        "_best_rate", "_optimistic", "_snubbing", "_takers_now", "_terms", "seeding_mode", "slots",
+    )  # fmt: skip
 
-    def __init__(
-        self, rng: random.Random, slots: int = 4, seeding_mode: str = FASTEST_UPLOAD
-    ) -> None:
+    def __init__(self, rng: random.Random, slots: int = 4, seeding_mode: str = ROUND_ROBIN) -> None:
         self.slots = slots
         self.seeding_mode = seeding_mode
         self._optimistic = OptimisticSlots(rng)
         self._snubbing = Snubbing()
         self._terms = Terms()
+        self._best_rate = 0.0
+        self._takers_now: int | None = None
 
     @property
     def optimistic(self) -> frozenset[Hashable]:
@@ -79,7 +85,8 @@ class Choker:
                 ranked = _by_trade(willing, snubbing)
             served = {peer.key for peer in ranked[: max(0, regular)]}
             rest = [peer for peer in willing if peer.key not in served]
-            self._optimistic.turn(rest, slots - len(served), now)
+            takers = self._takers(slots, peers, seeding=seeding)
+            self._optimistic.turn(rest, slots - len(served), now, takers=takers)
             served.update(self._optimistic.holders)
         else:
             self._optimistic.end_all()
@@ -96,9 +103,22 @@ class Choker:
         waiting = [peer for peer in willing if not peer.unchoked]
         if not waiting or len(willing) - len(waiting) >= (self.slots if slots is None else slots):
             return None
-        key = self._optimistic.draw(waiting, now).key
-        self._terms.begin(key, now)
-        return key
+        drawn = self._optimistic.draw(waiting, now, takers=self._takers_now)
+        if drawn is None:
+            return None
+        self._terms.begin(drawn.key, now)
+        return drawn.key
+
+    def _takers(self, slots: int, peers: Sequence[ChokerPeer], *, seeding: bool) -> int | None:
+        """How many on trial may be such as took and gave nothing; None: any number.
+
+        While the uplink is busy, what they are sent is taken from those who give.
+        """
+        rate = sum(peer.upload_rate for peer in peers)
+        self._best_rate = max(rate, self._best_rate * BEST_RATE_KEPT)
+        busy = rate > 0 and rate >= BUSY * self._best_rate
+        self._takers_now = optimistic_share(slots) if busy and not seeding else None
+        return self._takers_now
 
     def _by_seeding(self, willing: list[ChokerPeer], now: float) -> list[ChokerPeer]:
         """All but those on trial, who are compared with the others when it is over."""

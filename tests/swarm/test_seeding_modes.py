@@ -27,7 +27,6 @@ class Peer:
     interested: bool = True
     download_rate: float = 0.0
     received: int = 0
-    wanted: bool = False
     owes: bool = False
     upload_only: bool = False
     last_block_at: float = 0.0

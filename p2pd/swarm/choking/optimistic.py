@@ -2,9 +2,10 @@
 with and better peers are found (BEP 3, choking).
 
 A trial lasts half a minute, then the next is drawn by lot. Newcomers are three times as likely. A
-peer that has what we want and gave us nothing for its last trials is the less likely, the more
-there were of them; so who only takes gets little this way. But nobody waits for ever: who has
-waited twice as long as it takes to serve all of them once goes first (with trials in vain, later).
+peer that gave us nothing for its last trials is the less likely, the more there were of them. Such
+peers, and those that never gave anything, may be kept to a part of the slots. But nobody waits for
+ever: who has waited twice as long as it takes to serve all of them once goes first (after trials in
+vain, later).
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ NEW_SECONDS = 60.0
 NEW_WEIGHT = 3.0
 MOST_FRUITLESS = 3
 """So many trials in vain count; it is four times less likely then."""
+
+FAIR_SECONDS = 10.0
+"""So long a trial has to be, to count: the others have a round of their own in that time."""
 
 PATIENCE = 2.0
 SHARE = 5
@@ -37,10 +41,6 @@ class TrialPeer(Protocol):
         """When it came."""
 
     @property
-    def wanted(self) -> bool:
-        """It has something that we want, so it could give."""
-
-    @property
     def received(self) -> int:
         """Bytes that it gave us so far."""
 
@@ -50,16 +50,35 @@ class TrialPeer(Protocol):
 
 
 class _Record:
-    """Of one peer: since when it waits, what its trials brought."""
+    """Of one peer: since when it waits, and what its trials brought."""
 
-    __slots__ = ("fruitless", "received", "since")
+    __slots__ = ("before", "fruitless", "since", "taker")
 
     def __init__(self, now: float) -> None:
         self.since = now
-        self.received = 0
+        self.before = 0
+        """What it had given when its last trial began."""
         self.fruitless = 0
+        self.taker = True
+
+    def look(self, received: int) -> None:
+        """It has given so much by now."""
+        if received > self.before:
+            self.fruitless = 0
+        self.taker = received == 0 or self.fruitless > 0
+
+    def began(self, received: int, now: float) -> None:
+        """Its trial begins."""
+        self.since, self.before = now, received
+
+    def ended(self, received: int, now: float) -> None:
+        """Its trial is over; one that was cut short too early says nothing."""
+        if received == self.before and now - self.since >= FAIR_SECONDS:
+            self.fruitless = min(MOST_FRUITLESS, self.fruitless + 1)
+        self.since = now
 
     def patience(self, now: float) -> float:
+        """How long it has waited, which counts less after trials in vain."""
         return (now - self.since) / (1 + self.fruitless)
 
 
@@ -78,48 +97,60 @@ class OptimisticSlots:
         self._rng = rng
         self._records: dict[Hashable, _Record] = {}
 
-    def turn(self, peers: Sequence[TrialPeer], count: int, now: float) -> None:
+    def turn(
+        self, peers: Sequence[TrialPeer], count: int, now: float, *, takers: int | None = None
+    ) -> None:
         """A round: `peers` have no regular slot, `count` of them may be on trial.
 
-        Who is in its trial stays, others are drawn for what is free.
+        Who is in its trial stays, others are drawn for what is free; at most `takers` of them are
+        such as gave nothing, ever or for their last trial.
         """
+        takers = count if takers is None else takers
         here = {peer.key: peer for peer in peers}
-        waiting = [peer for peer in peers if peer.key not in self.holders]
-        for peer in waiting:
-            record = self._records.setdefault(peer.key, _Record(now))
-            if peer.received > record.received:
-                record.fruitless = 0
-        holders = {key: since for key, since in self.holders.items() if key in here}
-        over = [key for key, since in holders.items() if now - since >= OPTIMISTIC_SECONDS]
-        free = count - len(holders)
-        for key in sorted(over, key=holders.__getitem__)[: max(0, len(waiting) - free)]:
-            del holders[key]
-            self._ended(here[key], now)
-        for key in [*holders][: max(0, len(holders) - count)]:
-            del holders[key]
-            self._ended(here[key], now)
-        self.holders = holders
+        for peer in peers:
+            self._records.setdefault(peer.key, _Record(now)).look(peer.received)
+        held = {key: at for key, at in self.holders.items() if key in here}
+        by_age = sorted(held, key=held.__getitem__)
+        over = [key for key in by_age if now - held[key] >= OPTIMISTIC_SECONDS]
+        ending = over[: max(0, len(peers) - count)]
+        taking = [key for key in by_age if self._records[key].taker and key not in ending]
+        ending += taking[: max(0, len(taking) - takers)]
+        stay = [key for key in by_age if key not in ending]
+        ending += stay[: max(0, len(stay) - count)]
+        for key in ending:
+            del held[key]
+            self._records[key].ended(here[key].received, now)
+        self.holders = held
         # Who had a slot until now comes after those who had none.
-        for group in ([p for p in waiting if not p.unchoked], list(here.values())):
-            left = [peer for peer in group if peer.key not in holders]
-            while left and len(holders) < count:
-                left.remove(self.draw(left, now))
+        for group in ([peer for peer in peers if not peer.unchoked], peers):
+            while len(self.holders) < count and self.draw(group, now, takers=takers) is not None:
+                pass
 
-    def draw(self, peers: Sequence[TrialPeer], now: float) -> TrialPeer:
-        """Let one of them in; the order they are given in does not matter, if they are sorted."""
+    def draw(
+        self, among: Sequence[TrialPeer], now: float, *, takers: int | None = None
+    ) -> TrialPeer | None:
+        """Let one more in, if any may come; the same whatever their order, if they are sorted."""
+        peers = [peer for peer in among if peer.key not in self.holders]
         records = [self._records.setdefault(peer.key, _Record(now)) for peer in peers]
+        for peer, record in zip(peers, records, strict=True):
+            record.look(peer.received)
+        if takers is not None and sum(self._records[key].taker for key in self.holders) >= takers:
+            peers = [peer for peer in peers if not self._records[peer.key].taker]
+            records = [record for record in records if not record.taker]
+        if not peers:
+            return None
         longest = max(range(len(peers)), key=lambda at: records[at].patience(now))
         if records[longest].patience(now) > PATIENCE * OPTIMISTIC_SECONDS * len(peers):
             chosen = longest
         else:
+            new = [now - peer.connected_at < NEW_SECONDS for peer in peers]
             weights = [
-                (NEW_WEIGHT if now - peer.connected_at < NEW_SECONDS else 1.0)
-                / (1 + record.fruitless)
-                for peer, record in zip(peers, records, strict=True)
+                (NEW_WEIGHT if is_new else 1.0) / (1 + record.fruitless)
+                for is_new, record in zip(new, records, strict=True)
             ]
             chosen = self._rng.choices(range(len(peers)), weights)[0]
-        peer, record = peers[chosen], records[chosen]
-        record.since, record.received = now, peer.received
+        peer = peers[chosen]
+        records[chosen].began(peer.received, now)
         self.holders[peer.key] = now
         return peer
 
@@ -134,11 +165,3 @@ class OptimisticSlots:
     def end_all(self) -> None:
         """There are no slots."""
         self.holders = {}
-
-    def _ended(self, peer: TrialPeer, now: float) -> None:
-        record = self._records.setdefault(peer.key, _Record(now))
-        record.since = now
-        if peer.received > record.received:
-            record.fruitless = 0
-        elif peer.wanted:
-            record.fruitless = min(MOST_FRUITLESS, record.fruitless + 1)

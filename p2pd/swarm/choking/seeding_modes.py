@@ -9,10 +9,12 @@ from p2pd.swarm.choking.fastest_upload import fastest_upload
 from p2pd.swarm.choking.round_robin import round_robin
 from p2pd.swarm.choking.seeding_peer import SeedingRank
 
-FASTEST_UPLOAD = "fastest_upload"
+ROUND_ROBIN = "round_robin"
+"""What is used unless another is chosen: of fastest_upload it is free riders that have most, for
+they take all the time."""
 
 SEEDING_MODES: Mapping[str, SeedingRank] = {
-    FASTEST_UPLOAD: fastest_upload,
-    "round_robin": round_robin,
+    "fastest_upload": fastest_upload,
+    ROUND_ROBIN: round_robin,
     "anti_leech": anti_leech,
 }
