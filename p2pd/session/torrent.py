@@ -260,10 +260,6 @@ class Torrent:
 
     # -- what pieces report (PiecesListener) ---------------------------------------------------
 
-    def wants_digests(self, piece: int) -> bool:
-        """Of pieces that failed before, to see who was to blame."""
-        return self.trust.smart_ban.remembers(piece)
-
     def piece_stored(
         self, piece: int, contributors: Collection[Hashable], digests: bytes
     ) -> None:

@@ -50,11 +50,21 @@ class Checked(NamedTuple):
 _RIGHT = Checked(True)
 
 
-class PiecesListener(Protocol):
-    """Who hears what became of pieces. Digests are those of swarm.smart_ban."""
+class Trust(Protocol):
+    """Who knows which peers are to be trusted."""
+
+    def on_parole(self, peer: Hashable) -> bool:
+        """Whether a peer may have spoiled a piece."""
 
     def wants_digests(self, piece: int) -> bool:
         """Whether it wants to hear of the blocks of a piece that is right."""
+
+
+class PiecesListener(Protocol):
+    """Who hears what became of pieces. Digests are those of swarm.smart_ban."""
+
+    @property
+    def trust(self) -> Trust: ...
 
     def piece_stored(
         self, piece: int, contributors: Collection[Hashable], digests: bytes
@@ -115,7 +125,14 @@ class TorrentPieces:
         """Up to `count` requests for this peer, within the memory budget."""
         room = self._budget.room_for(self.layout.piece_length)
         requests = self.picker.pick(
-            peer, pieces, count, may_open=room, only=only, prefer=prefer, slow=slow
+            peer,
+            pieces,
+            count,
+            may_open=room,
+            only=only,
+            prefer=prefer,
+            slow=slow,
+            on_parole=self._listener.trust.on_parole(peer),
         )
         opened = self._open
         for piece in {request.piece for request in requests}:
@@ -228,7 +245,7 @@ class TorrentPieces:
             batch = {piece: self._buffers.pop(piece) for piece in whole[first : first + together]}
             self._being_stored.update(batch)
             self._budget.backlog.add(sum(map(len, batch.values())))
-            wanted = frozenset(filter(self._listener.wants_digests, batch))
+            wanted = frozenset(filter(self._listener.trust.wants_digests, batch))
             job = self._disk.run("store", self._verify_and_write, batch, wanted)
             job.addCallbacks(
                 self._stored, self._not_stored, callbackArgs=(batch,), errbackArgs=(batch,)

@@ -73,6 +73,10 @@ class TorrentTrust:
             for name in names.values():
                 self.of(name).suspected(now)
 
+    def wants_digests(self, piece: int) -> bool:
+        """Of pieces that failed before, to see who was to blame."""
+        return self.smart_ban.remembers(piece)
+
     def timed_out(self, peer: PeerSession) -> None:
         """It did not send what it was asked for."""
         self.of(name_of(peer)).timed_out(self._owner.seconds())
@@ -91,6 +95,12 @@ class TorrentTrust:
         if len(self._reputations) > REMEMBERED:
             del self._reputations[next(iter(self._reputations))]
         return known
+
+    def on_parole(self, peer: Hashable) -> bool:
+        """Whether it is yet to be seen if a peer spoiled a piece that it shared with others."""
+        if not self.smart_ban or not isinstance(peer, PeerSession):
+            return False
+        return self.of(name_of(peer)).suspect
 
     def rating(self, peer: PeerSession) -> Rating:
         """What a connected peer is worth."""

@@ -6,6 +6,9 @@ peers were asked for; in the end game, blocks that any others were asked for. So
 pieces are finished before new ones are begun, and a piece comes from one peer where it can, which
 makes a failed hash somebody's fault. A slow peer joins what others work on before it may begin
 anything, and then takes what is common: nothing rare should wait for it.
+
+A piece that failed its hash is begun first, for it tells who lied. A peer that had a part in one
+is on parole: it gets pieces of its own, if there are any, so that the next to fail is its fault.
 """
 
 from __future__ import annotations
@@ -29,8 +32,8 @@ class Picking:
     """The state of one pick."""
 
     __slots__ = (
-        "_allowed", "_asked", "_flags", "_left", "_mask", "_may_open", "_passed_over", "_peer",
-        "_state", "_taken",
+        "_allowed", "_asked", "_flags", "_left", "_mask", "_may_open", "_on_parole", "_passed_over",
+        "_peer", "_state", "_taken",
     )  # fmt: skip
 
     def __init__(
@@ -42,11 +45,13 @@ class Picking:
         may_open: int,
         *,
         slow: bool,
+        on_parole: bool,
     ) -> None:
         self._state = state
         self._peer = peer
         self._asked: AskedBlocks = state.asked.of(peer)
         self._asked.set_slow(slow)
+        self._on_parole = on_parole
         self._flags = pieces.flags
         self._mask = state.masks.of(pieces)
         self._allowed: Container[int] | None = None
@@ -73,6 +78,10 @@ class Picking:
         tail = open_pieces.tails.get(self._peer)
         if tail is not None and self._left:
             self._go_on([tail])
+        if self._on_parole and self._left and self._may_open > 0:
+            self._begin(prefer)
+            if self._taken:
+                return self._taken
         if self._left and open_pieces.orphans:
             self._go_on(self._by_urgency(open_pieces.orphans.values()))
         if self._left and self._asked.slow:
@@ -193,7 +202,7 @@ class Picking:
     def _begin(self, prefer: Sequence[int]) -> None:
         failed = self._asked.failed & self._mask
         mask = self._mask ^ failed
-        for piece in prefer:
+        for piece in (*self._failed_pieces(), *prefer):
             if self._state.order.is_unbegun(piece, mask):
                 self._open(piece)
                 if not (self._left and self._may_open):
@@ -204,9 +213,16 @@ class Picking:
                 if not (self._left and self._may_open):
                     return
 
+    def _failed_pieces(self) -> Iterable[int]:
+        """Those that failed their hash, unless it is the order that counts."""
+        state = self._state
+        return () if state.order.sequential else sorted(state.failed_before)
+
     def _open(self, piece: int) -> None:
         self._may_open -= 1
-        self._take(self._state.open_piece(piece), adopt=not self._asked.slow)
+        partial = self._state.open_piece(piece)
+        partial.exclusive = partial.exclusive or self._on_parole
+        self._take(partial, adopt=self._on_parole or not self._asked.slow)
 
     # -- the end game -------------------------------------------------------------------------
 

@@ -156,17 +156,21 @@ class PiecePicker:
         only: Container[int] | None = None,
         prefer: Sequence[int] = (),
         slow: bool = False,
+        on_parole: bool = False,
     ) -> list[Request]:
         """Up to `count` blocks to ask `peer` for, which has `pieces`; they count as asked.
 
         At most `may_open` pieces are opened. `only`: nothing but these pieces (BEP 6, allowed
         fast). `prefer`: these before other new pieces (BEP 6, suggest). `slow`: it keeps us
         waiting, so it helps others finish and is the first to be replaced in the end game.
+        `on_parole`: it may have spoiled a piece, so it gets pieces of its own, if there are any.
         """
         if count <= 0 or not self._order.wanted:
             return []
         self._state.serial += 1
-        picking = Picking(self._state, peer, pieces, count, may_open, slow=slow)
+        picking = Picking(
+            self._state, peer, pieces, count, may_open, slow=slow, on_parole=on_parole
+        )
         if only is not None:
             picking.allow_only(only)
         return picking.run(prefer)

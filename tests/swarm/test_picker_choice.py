@@ -271,3 +271,29 @@ def test_a_peer_that_begins_another_piece_leaves_the_first_to_others() -> None:
     picker.pick("a", full, 1, only={5})
     picker.pick("a", full, 1, only={7})
     assert pieces_of(picker.pick("b", full, 3)) == [5]
+
+
+def test_a_piece_that_failed_is_begun_before_others() -> None:
+    picker = past_random_first(20)
+    picker.peer_joined(PieceSet.full(20))
+    for request in picker.pick("a", PieceSet(20, [17]), BLOCKS):
+        picker.block_received("a", *request)
+    picker.piece_failed(17)
+    assert {request.piece for request in picker.pick("b", PieceSet.full(20), BLOCKS)} == {17}
+
+
+def test_a_peer_on_parole_gets_a_piece_of_its_own_that_nobody_joins() -> None:
+    picker = past_random_first(6)
+    everything = PieceSet(6, [4, 5])
+    (shared,) = {request.piece for request in picker.pick("a", everything, 2)}
+    own = picker.pick("b", everything, 2, on_parole=True)
+    assert {request.piece for request in own} == {4, 5} - {shared}
+    joined = picker.pick("c", everything, 99)
+    assert {request.piece for request in joined} == {shared}
+
+
+def test_a_peer_on_parole_joins_others_when_there_is_nothing_else() -> None:
+    picker = past_random_first(5)
+    everything = PieceSet(5, [4])
+    picker.pick("a", everything, 2)
+    assert [request.piece for request in picker.pick("b", everything, 1, on_parole=True)] == [4]
