@@ -174,6 +174,7 @@ class TorrentExchange:
         self.active_at = self._owner.host.wall()
         self.moved = True
         self._owner.host.count_uploaded(size, now)
+        self.super_seeding.sent(now)
 
     def cannot_read(self, problem: BaseException | None) -> None:
         """Blocks that should be on disk are not: serving goes on only when the user says so."""

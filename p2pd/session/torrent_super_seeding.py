@@ -61,6 +61,7 @@ class TorrentSuperSeeding:
         self._content: TorrentContent | None = None
         self._rate = RollingRate(RATE_SECONDS)
         self._other_source = False
+        self._bytes_shown: dict[PeerSession, int] = {}
 
     # -- what happens -------------------------------------------------------------------------
 
@@ -94,8 +95,17 @@ class TorrentSuperSeeding:
 
     def left(self, peer: PeerSession) -> None:
         """A peer is gone."""
+        self._bytes_shown.pop(peer, None)
         if self._policy is not None and peer.shown is not None:
             self._policy.left(peer)
+
+    def sent(self, now: float) -> None:
+        """Payload went out: if that was the rest of a piece, there is room for the next.
+
+        Its arrival is told a round trip later; till then the uplink would stand idle.
+        """
+        if self._policy is not None:
+            self._go_on(now)
 
     def tick(self, now: float) -> None:
         """Once a second: show what was lost to others, and see whether it is over."""
@@ -136,8 +146,15 @@ class TorrentSuperSeeding:
         length = content.layout.piece_length
         per_second = self._rate.per_second(now)
         window = LEAST_SHOWN + int(per_second * SHOWN_SECONDS / length)
-        for peer, piece in policy.show(window, now):
+        served = sum(
+            peer.upload.total >= size
+            for peer, size in self._bytes_shown.items()
+            if policy.owes_news(peer)
+        )
+        for peer, piece in policy.show(window + min(window, served), now):
             assert isinstance(peer, PeerSession)
+            size = content.layout.piece_size(piece)
+            self._bytes_shown[peer] = self._bytes_shown.get(peer, 0) + size
             peer.send(Have(piece))
             peer.unchoke()
             peer.flush()
@@ -156,6 +173,7 @@ class TorrentSuperSeeding:
     def _end(self) -> None:
         """Tell everyone that we have everything, and choose by the usual rules whom to serve."""
         policy, content, self._policy = self._policy, self._content, None
+        self._bytes_shown.clear()
         if policy is None or content is None:
             return
         haves = b"".join([encode(Have(piece)) for piece in range(content.layout.piece_count)])

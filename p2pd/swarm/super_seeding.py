@@ -68,6 +68,11 @@ class SuperSeeding:
         """Those that see what they are shown alone."""
         return self._peers.keys()
 
+    def owes_news(self, peer: Hashable) -> bool:
+        """Whether the peer was shown something that it did not say it has."""
+        shown = self._peers.get(peer)
+        return shown is not None and bool(shown.in_flight)
+
     # -- what happens -------------------------------------------------------------------------
 
     def joined(self, peer: Hashable, has: PieceSet) -> set[int]:

@@ -20,7 +20,7 @@ def test_a_crowd_completes_soon_after_its_seed_could_have_sent_one_copy(seed: in
 
 
 def test_the_end_game_wastes_less_than_a_hundredth() -> None:
-    verdict = flash_crowd(Size(6, pieces=150, piece=32 * KIB))
+    verdict = flash_crowd(Size(6, pieces=250, piece=32 * KIB))
     assert figure(verdict, "bytes in vain to bytes wanted") < 0.01
 
 
