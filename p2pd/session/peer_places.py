@@ -4,7 +4,8 @@ The rule:
 
 * A peer that gave us something in the last five minutes keeps its place, or, while we seed, one
   that took something; and so does one in its first half minute, which had no chance yet.
-* Of the others the one that we prefer least may go: the farthest, and among equally far ones that
+* Of the others one with a poor rating (swarm/reputation.py) goes first, for any newcomer.
+* Then the one that we prefer least may go: the farthest, and among equally far ones that
   with the lowest canonical priority (BEP 40). It goes only for a newcomer that we prefer to it.
 * Where neither side wants anything of the other, the peer goes first, for any newcomer.
 
@@ -13,7 +14,7 @@ A newcomer of one torrent never takes the place of another torrent's peer.
 
 from __future__ import annotations
 
-from typing import Iterable
+from typing import Callable, Iterable
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.session.peer_session import PeerSession
@@ -43,10 +44,14 @@ class _Account:
 class PeerPlaces:
     """The accounts of one torrent's peers."""
 
-    __slots__ = ("_accounts", "_preferences")
+    __slots__ = ("_accounts", "_is_poor", "_preferences")
 
-    def __init__(self, preferences: Preferences) -> None:
+    def __init__(
+        self, preferences: Preferences, is_poor: Callable[[PeerSession], bool] = lambda _: False
+    ) -> None:
+        """`is_poor` tells whether a peer has a poor rating."""
         self._preferences = preferences
+        self._is_poor = is_poor
         self._accounts: dict[PeerSession, _Account] = {}
 
     def look(self, peers: Iterable[PeerSession], now: float, *, seeding: bool) -> None:
@@ -73,6 +78,9 @@ class PeerPlaces:
             for peer in idle:
                 if is_redundant(peer):
                     return peer
+        for peer in idle:
+            if self._is_poor(peer):
+                return peer
         least = max(idle, key=self._preference, default=None)
         if least is None or self._preference(least) <= self._preferences.of(newcomer):
             return None

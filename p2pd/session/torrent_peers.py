@@ -16,9 +16,11 @@ from p2pd.session.remembered_peers import RememberedPeers
 from p2pd.session.session_bans import name_of
 from p2pd.session.torrent_choking import TorrentChoking
 from p2pd.session.torrent_host import TorrentHost
+from p2pd.session.torrent_trust import TorrentTrust
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
+from p2pd.swarm.reputation import POOR, UNKNOWN
 
 CHOKE_ROUND = 10.0
 """Seconds between rounds of the choker (BEP 3)."""
@@ -29,6 +31,7 @@ class PeersOwner(Protocol):
 
     host: TorrentHost
     record: TorrentRecord
+    trust: TorrentTrust
 
     @property
     def private(self) -> bool:
@@ -48,7 +51,7 @@ class TorrentPeers:
         self._owner = owner
         self._choking = TorrentChoking(owner, choker)
         self._next_round = 0.0
-        self._places = PeerPlaces(owner.host.preferences)
+        self._places = PeerPlaces(owner.host.preferences, self._is_poor)
         self._remembered = RememberedPeers(owner, pool)
 
     # -- admission ----------------------------------------------------------------------------
@@ -129,8 +132,14 @@ class TorrentPeers:
         self._remembered.left(peer)
         moved = peer.upload.total if self._owner.is_complete() else peer.download.total
         rate = moved / max(now - peer.connected_at, 1.0)
-        useful = peer.download.total > 0 or moved > 0
+        score = self._owner.trust.rating(peer).score
+        useful = (peer.download.total > 0 or moved > 0) and score >= POOR
+        # Who is worth half as much as a stranger comes after those that are half as fast.
+        rate *= score / UNKNOWN
         self.pool.closed(address, now, useful=useful, rate=rate, seed=peer.upload_only)
+
+    def _is_poor(self, peer: PeerSession) -> bool:
+        return self._owner.trust.is_poor(peer)
 
     def banned(self, hosts: Container[str]) -> None:
         """Hosts are banned, or somebody there: hang up, and know no good of them any more."""

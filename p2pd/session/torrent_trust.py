@@ -13,7 +13,7 @@ from p2pd.session.session_bans import name_of
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.bans import PeerName
-from p2pd.swarm.reputation import Rating, Reputation
+from p2pd.swarm.reputation import POOR, Rating, Reputation
 from p2pd.swarm.smart_ban import SmartBan
 
 REMEMBERED = 1000
@@ -108,6 +108,11 @@ class TorrentTrust:
         return self.of(name_of(peer)).rating(
             now, rate=download.rate.per_second(now), delay=download.window.response_time
         )
+
+    def is_poor(self, peer: PeerSession) -> bool:
+        """Whether anybody else is preferred to it; costs little for who never did wrong."""
+        known = self._reputations.get((peer.address.host, peer.peer_id))
+        return known is not None and known.blemished and self.rating(peer).score < POOR
 
     def _ban(self, guilty: Collection[Hashable], what: str) -> None:
         for name in guilty:

@@ -83,6 +83,11 @@ class Reputation:
         return self._good > 0.0
 
     @property
+    def blemished(self) -> bool:
+        """Whether there is anything against it."""
+        return self._suspicions + self._timeouts + self._abuse > 0.0
+
+    @property
     def suspect(self) -> bool:
         """Whether it may have sent a bad block, and nobody knows yet."""
         return self._suspicions >= 0.5

@@ -73,6 +73,17 @@ def test_the_least_preferred_goes_and_only_for_a_preferred_one() -> None:
     assert give_way(found, [FakePeer(number) for number in middle], newcomer) is None
 
 
+def test_a_peer_with_a_poor_rating_goes_first_and_for_anyone() -> None:
+    preferences = Preferences(random.Random(1))
+    order = by_preference(preferences, 5)
+    peers: list[Any] = [FakePeer(number) for number in order]
+    poor = PeerPlaces(preferences, lambda peer: peer is peers[0])
+    newcomer = peers.pop().address
+    assert give_way(poor, peers, newcomer) is peers[0]
+    peers[0].connected_at = 0.0
+    assert give_way(poor, peers, newcomer) is None
+
+
 def test_near_peers_stay_before_far_ones() -> None:
     found, _ = places()
     near: Any = FakePeer(1)

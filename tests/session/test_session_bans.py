@@ -13,7 +13,7 @@ from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
-from p2pd.swarm.bans import Ban
+from p2pd.swarm.bans import Ban, PeerName
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 64 * 1024
@@ -195,3 +195,38 @@ def test_a_lifted_ban_lets_the_peer_in_again(
     assert node.bans.rows == {}
     seed(peer_with(network, "10.0.1.1", every_block()), node)
     network.run_until(lambda: torrent.record.completed_at)
+
+
+def test_what_a_peer_did_is_its_rating_and_a_silent_one_is_poor(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent
+) -> None:
+    silent = peer_with(network, "10.0.1.1", [])
+    seed(silent, node)
+    network.run(400)
+    good = peer_with(network, "10.0.1.2", every_block())
+    seed(good, node)
+    network.run_until(lambda: torrent.record.completed_at, limit=200)
+    now = torrent.seconds()
+    bad, best = (
+        torrent.trust.of(PeerName(peer.address.host, 0, peer.peer_id)).rating(now)
+        for peer in (silent, good)
+    )
+    assert "time-out" in bad.words
+    assert "6 good pieces" in best.words
+    assert bad.score < 50 < best.score
+
+
+def test_who_broke_the_protocol_is_rated_for_it_when_it_comes_back(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent
+) -> None:
+    for _ in range(2):
+        rude = peer_with(network, "10.0.1.1", [])
+        rude.dial(node.address)
+        rude.send(wire.Bitfield(bytes(999)))
+        network.run(1)
+    peer = peer_with(network, "10.0.1.1", [])
+    peer.dial(node.address)
+    network.run(1)
+    (connected,) = torrent.peers
+    assert "2 breaches of the protocol" in torrent.trust.rating(connected).words
+    assert torrent.trust.is_poor(connected)

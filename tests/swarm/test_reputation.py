@@ -58,6 +58,7 @@ def test_a_suspicion_that_is_cleared_is_as_if_it_had_never_been() -> None:
     known.cleared()
     known.cleared()
     assert not known.suspect
+    assert not known.blemished
     assert known.rating(0.0) == after("good_piece").rating(0.0)
 
 
