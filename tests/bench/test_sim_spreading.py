@@ -35,5 +35,5 @@ def test_a_seed_sends_little_more_than_a_copy_until_the_swarm_has_one() -> None:
 
 
 def test_peers_that_are_silent_hold_nobody_up() -> None:
-    verdict = stalling(Size(10, pieces=200, piece=32 * KIB))
+    verdict = stalling(Size(10, pieces=140, piece=32 * KIB))
     assert verdict.passed, verdict.text()
