@@ -19,7 +19,7 @@ START_SECONDS = 30.0
 
 
 class Libtorrent(Engine):
-    """A libtorrent session; `upload` limits it, in bytes a second, and it then has its defaults."""
+    """A libtorrent session; `upload` limits it, in bytes a second of the TCP streams."""
 
     name = "libtorrent"
 

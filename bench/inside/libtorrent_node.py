@@ -2,8 +2,8 @@
 
 A command is a line of JSON on stdin and has one answer, a line on stdout. Torrents whose resume
 data is in FOLDER are there from the start. The settings are those that measured best on a machine
-with two cores. UPLOAD limits it, in bytes a second without headers, to peers on loopback too; its
-buffers are then its own defaults, because large ones would only hold what waits. 0 is no limit.
+with two cores. UPLOAD limits it, in bytes a second without headers, to peers on loopback too; 0 is
+no limit.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ TUNED: dict[str, Any] = {
     "send_socket_buffer_size": 1 << 20,
     "recv_socket_buffer_size": 1 << 20,
 }
+LIMITED: dict[str, Any] = {"unchoke_slots_limit": 2}
+"""In place of TUNED where uploads are limited: 2, 3, 4, 5 and its default of 8 were tried."""
 
 
 class Node:
@@ -74,7 +76,7 @@ class Node:
         settings["outgoing_interfaces"] = host
         settings["hashing_threads"] = hashing_threads
         settings["upload_rate_limit"] = upload
-        parameters.settings = settings | LOOPBACK_ONLY | UNLIMITED | ({} if upload else TUNED)
+        parameters.settings = settings | LOOPBACK_ONLY | UNLIMITED | (LIMITED if upload else TUNED)
         self._session = lt.session(parameters)
         if upload:
             self._limit_local_peers()
