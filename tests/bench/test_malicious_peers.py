@@ -1,4 +1,4 @@
-"""Three of ten send bad blocks: all others complete, all of the three are banned and nobody else."""
+"""Three of ten send bad blocks: the others complete, the three are banned, and nobody else is."""
 
 from __future__ import annotations
 
