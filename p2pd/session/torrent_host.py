@@ -18,8 +18,8 @@ from p2pd.session.dialer import Dialer
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
-from p2pd.session.upload_slots import UploadSlots
 from p2pd.session.session_bans import SessionBans
+from p2pd.session.upload_slots import UploadSlots
 from p2pd.state.resume import TorrentStore
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
