@@ -112,12 +112,13 @@ class Choker:
     def _takers(self, slots: int, peers: Sequence[ChokerPeer], *, seeding: bool) -> int | None:
         """How many on trial may be such as took and gave nothing; None: any number.
 
-        While the uplink is busy, what they are sent is taken from those who give.
+        While the uplink is busy, what they are sent is taken from those who give, if any do.
         """
         rate = sum(peer.upload_rate for peer in peers)
         self._best_rate = max(rate, self._best_rate * BEST_RATE_KEPT)
         busy = rate > 0 and rate >= BUSY * self._best_rate
-        self._takers_now = optimistic_share(slots) if busy and not seeding else None
+        contested = busy and not seeding and any(map(has_earned, peers))
+        self._takers_now = optimistic_share(slots) if contested else None
         return self._takers_now
 
     def _by_seeding(self, willing: list[ChokerPeer], now: float) -> list[ChokerPeer]:
