@@ -36,6 +36,7 @@ test: $(VENV)/installed $(VENV)/test-tools
 
 check: $(VENV)/installed $(VENV)/check-tools docs
 	$(BIN)/ruff check --no-cache .
+	$(BIN)/ruff format --no-cache --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 

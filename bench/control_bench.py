@@ -272,9 +272,7 @@ def main(torrents: int = TORRENTS) -> None:
         torrent.exchange.payload_sent(16384, many.session.clock.seconds())
         torrent.host.activity.changed(torrent)
     many.pass_seconds(2)
-    measure_call(
-        many, "recently_active, 1 %", "torrent_get", fields=fields, ids="recently_active"
-    )
+    measure_call(many, "recently_active, 1 %", "torrent_get", fields=fields, ids="recently_active")
     last = some[-1]
     measure_call(many, "one by id", "torrent_get", fields=fields, ids=last.record.id)
     by_hash = last.info_hashes.hash_string

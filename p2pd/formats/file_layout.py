@@ -107,6 +107,7 @@ class FileLayout:
         """Up to where a lenient answer may go: v2-only pieces are zero-filled to their length."""
         size = self.piece_size(piece)
         return self.piece_length if self.aligned else size
+
     def holds(self, piece: int, begin: int, length: int) -> bool:
         """Whether these bytes lie within the padded size of a piece that there is. Never raises."""
         size = self.piece_length if self.aligned else self._sizes.get(piece, self.piece_length)

@@ -386,9 +386,7 @@ class SessionApi(Protocol):
     def bans(self) -> list[Ban]:
         """Those in force, the oldest first."""
 
-    def ban(
-        self, addresses: Sequence[PeerAddress], reason: str, seconds: float | None
-    ) -> None:
+    def ban(self, addresses: Sequence[PeerAddress], reason: str, seconds: float | None) -> None:
         """Ban whole hosts (port 0) or single peers there, and hang up.
 
         For so many seconds; 0: until it is lifted, None: as long as is usual.

@@ -12,9 +12,7 @@ from p2pd.swarm.reputation import Rating
 class PeerReport:
     """A peer for readers (api.PeerView)."""
 
-    def __init__(
-        self, peer: PeerSession, preferences: Preferences, trust: TorrentTrust
-    ) -> None:
+    def __init__(self, peer: PeerSession, preferences: Preferences, trust: TorrentTrust) -> None:
         self._peer = peer
         self._trust = trust
         self._preferences = preferences

@@ -76,9 +76,7 @@ class SessionBans:
         since, until = self._from_now(None)
         self.add(ban_of(name, reason, since=since, until=until, shared=shared))
 
-    def ban(
-        self, addresses: Iterable[PeerAddress], reason: str, seconds: float | None
-    ) -> None:
+    def ban(self, addresses: Iterable[PeerAddress], reason: str, seconds: float | None) -> None:
         """Somebody is not wanted; see api.SessionApi."""
         since, until = self._from_now(seconds)
         reason = reason[:REASON_LIMIT]

@@ -124,9 +124,7 @@ class SessionControl:
         """Those in force."""
         return self._session.bans.list()
 
-    def ban(
-        self, addresses: Sequence[PeerAddress], reason: str, seconds: float | None
-    ) -> None:
+    def ban(self, addresses: Sequence[PeerAddress], reason: str, seconds: float | None) -> None:
         """Ban hosts, or peers there."""
         self._session.bans.ban(addresses, reason, seconds)
 

@@ -260,9 +260,7 @@ class Torrent:
 
     # -- what pieces report (PiecesListener) ---------------------------------------------------
 
-    def piece_stored(
-        self, piece: int, contributors: Collection[Hashable], digests: bytes
-    ) -> None:
+    def piece_stored(self, piece: int, contributors: Collection[Hashable], digests: bytes) -> None:
         """A piece is verified and on disk; peers hear of it once per wake-up, not per piece."""
         assert self.content is not None
         self.content.stored(piece)
@@ -273,9 +271,7 @@ class Torrent:
             self.host.clock.callLater(0, self._announce_pieces)
         self._to_announce.append(piece)
 
-    def piece_failed(
-        self, piece: int, senders: Sequence[Hashable | None], digests: bytes
-    ) -> None:
+    def piece_failed(self, piece: int, senders: Sequence[Hashable | None], digests: bytes) -> None:
         """A piece came out wrong: it is asked for again, and who sent it is watched."""
         assert self.content is not None
         self.record.corrupt += self.content.layout.piece_size(piece)

@@ -66,14 +66,10 @@ class PiecesListener(Protocol):
     @property
     def trust(self) -> Trust: ...
 
-    def piece_stored(
-        self, piece: int, contributors: Collection[Hashable], digests: bytes
-    ) -> None:
+    def piece_stored(self, piece: int, contributors: Collection[Hashable], digests: bytes) -> None:
         """It is right and on disk; these peers sent its blocks."""
 
-    def piece_failed(
-        self, piece: int, senders: Sequence[Hashable | None], digests: bytes
-    ) -> None:
+    def piece_failed(self, piece: int, senders: Sequence[Hashable | None], digests: bytes) -> None:
         """Its hash is wrong; these peers sent its blocks, one after the other."""
 
     def storage_failed(self, problem: StorageError) -> None:

@@ -331,12 +331,7 @@ class TorrentReport:
             return (0, 0, 0)
         have, levels, known = content.have, content.selection.levels, self._sizes_of
         # Compared without making anything: lists of all torrents come by here three times a row.
-        if (
-            known is None
-            or known[1] != have.count
-            or known[2] != levels
-            or known[0] is not content
-        ):
+        if known is None or known[1] != have.count or known[2] != levels or known[0] is not content:
             valid = content.layout.bytes_had(have)
             wanted = content.selection.wanted_size()
             self._sizes = (wanted, content.selection.left(have), valid)

@@ -44,9 +44,7 @@ class TorrentTrust:
 
     # -- what they did -------------------------------------------------------------------------
 
-    def piece_passed(
-        self, piece: int, contributors: Collection[Hashable], digests: bytes
-    ) -> None:
+    def piece_passed(self, piece: int, contributors: Collection[Hashable], digests: bytes) -> None:
         """A piece is right: good for who sent it, and perhaps it tells who lied before."""
         now = self._owner.seconds()
         for peer in contributors:
@@ -59,9 +57,7 @@ class TorrentTrust:
                 self.of(name).cleared()
             self._ban(verdict.guilty, f"it sent bad blocks of piece {piece}")
 
-    def piece_failed(
-        self, piece: int, senders: Sequence[Hashable | None], digests: bytes
-    ) -> None:
+    def piece_failed(self, piece: int, senders: Sequence[Hashable | None], digests: bytes) -> None:
         """A piece is wrong: of several who sent it, it will be seen who lied."""
         names: dict[Hashable | None, PeerName] = {
             peer: name_of(peer) for peer in set(senders) if isinstance(peer, PeerSession)

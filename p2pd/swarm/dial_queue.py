@@ -16,6 +16,7 @@ SLACK = 64
 
 Key = TypeVar("Key", int, float)
 
+
 class DialQueue:
     """`rank` is asked for an address when it comes due: the lowest is taken first."""
 

@@ -285,9 +285,7 @@ class PeerPool:
         self._note_source(candidate, source)
         self._set_state(address, IDLE, now)
 
-    def _told_again(
-        self, address: PeerAddress, known: _Candidate, source: str, now: float
-    ) -> None:
+    def _told_again(self, address: PeerAddress, known: _Candidate, source: str, now: float) -> None:
         better = self._note_source(known, source)
         if source == "manual" and known.state == IDLE:
             known.failures = 0

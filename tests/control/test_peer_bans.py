@@ -24,9 +24,7 @@ def test_hosts_and_peers_are_banned(caller: Any, session: Any) -> None:
 
 def test_bans_are_lifted(caller: Any, session: Any) -> None:
     assert caller.call("peer_unban", addresses=["192.0.2.1", "[::1]:9"]).result == {"lifted": 2}
-    assert session.asked == [
-        ("lift_bans", (PeerAddress("192.0.2.1", 0), PeerAddress("::1", 9)))
-    ]
+    assert session.asked == [("lift_bans", (PeerAddress("192.0.2.1", 0), PeerAddress("::1", 9)))]
 
 
 def test_bans_are_listed(caller: Any) -> None:

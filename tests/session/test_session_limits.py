@@ -48,9 +48,7 @@ def change(node: SimNode, torrent: Torrent, **changes: Any) -> None:
     node.network.result(node.control.change(view, TorrentChanges(**changes)))
 
 
-def rates(
-    network: MemoryNetwork, seconds: float, what: str, *torrents: Torrent
-) -> list[float]:
+def rates(network: MemoryNetwork, seconds: float, what: str, *torrents: Torrent) -> list[float]:
     """Bytes per second on the wire of each, over some seconds from now."""
     before = [getattr(torrent.record, what) for torrent in torrents]
     network.run(seconds)

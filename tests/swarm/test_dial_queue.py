@@ -60,9 +60,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.queue.next_due(self.now) == expected
 
 
-QueueMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None
-)
+QueueMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestQueueMachine = QueueMachine.TestCase
 
 

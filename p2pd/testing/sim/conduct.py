@@ -38,9 +38,7 @@ SPOILED_OF = 16
 class Noise(SharedStorage):
     """Bad blocks: each of them, or one of so many."""
 
-    def __init__(
-        self, layout: FileLayout, content: Sequence[bytes], *, one_of: int = 1
-    ) -> None:
+    def __init__(self, layout: FileLayout, content: Sequence[bytes], *, one_of: int = 1) -> None:
         super().__init__(layout, content, cached=True)
         self.bad_blocks = 0
         self._one_of = one_of

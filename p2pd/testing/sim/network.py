@@ -196,5 +196,3 @@ class _Listening:
 
     async def close(self) -> None:
         self._place.listeners.pop(self._port, None)
-
-

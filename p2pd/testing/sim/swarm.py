@@ -57,9 +57,7 @@ class Swarm:
         self, specs: Sequence[NodeSpec], *, first_at: float = 0.0, spread: float = 0.0
     ) -> list[SwarmNode]:
         """Nodes that join at random times from `first_at` to `spread` seconds later."""
-        return [
-            self.add(spec, joins_at=first_at + spread * self.rng.random()) for spec in specs
-        ]
+        return [self.add(spec, joins_at=first_at + spread * self.rng.random()) for spec in specs]
 
     def run(self, limit: float, until: Callable[[], bool] | None = None) -> SwarmOutcome:
         """Let time pass until every honest leecher is done (or `until`), `limit` at most."""
@@ -138,9 +136,7 @@ class Swarm:
                 for piece in node.have():
                     counts[piece] += 1
         complete = sum(node.completed_at is not None for node in self.nodes)
-        return Sample(
-            self.clock.now, min(counts), sum(counts) / len(counts), complete, len(here)
-        )
+        return Sample(self.clock.now, min(counts), sum(counts) / len(counts), complete, len(here))
 
 
 def _seconds(node: SwarmNode) -> float | None:

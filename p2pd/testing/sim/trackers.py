@@ -40,9 +40,7 @@ class SimTracker:
             swarm.pop(here, None)
             return AnnounceAnswer(interval=self._interval)
         swarm[here] = request.left
-        others = [
-            peer for peer, left in swarm.items() if peer != here and (left or request.left)
-        ]
+        others = [peer for peer, left in swarm.items() if peer != here and (left or request.left)]
         count = min(len(others), request.numwant, self._most_peers)
         seeders = sum(not left for left in swarm.values())
         return AnnounceAnswer(
