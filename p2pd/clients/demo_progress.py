@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
 from p2pd.clients.demo_content import MIB
+from p2pd.clients.text import counted
 
 LINE_EVERY_PERCENT = 20
 
@@ -66,7 +67,7 @@ class BarDisplay:
             BarColumn(bar_width=None),
             DownloadColumn(binary_units=True),
             TextColumn("{task.fields[speed]:>12}"),
-            TextColumn("{task.fields[peers]} peers"),
+            TextColumn("{task.fields[peers]}"),
             console=console,
         )
 
@@ -83,13 +84,13 @@ class BarDisplay:
     def show(self, report: Report) -> None:
         """Move the leecher's bar."""
         if report.name not in self._tasks:
-            self._tasks[report.name] = self._progress.add_task(report.name, speed="", peers=0)
+            self._tasks[report.name] = self._progress.add_task(report.name, speed="", peers="")
         self._progress.update(
             self._tasks[report.name],
             completed=report.done,
             total=report.total,
             speed=report.speed,
-            peers=report.peers,
+            peers=counted(report.peers, "peer"),
         )
 
 
@@ -117,5 +118,5 @@ class LineDisplay:
         self._said[report.name] = step
         self.say(
             f"{report.name:>8} {report.percent:3d}% of {report.total / MIB:.0f} MiB,"
-            f" {report.speed}, {report.peers} peers"
+            f" {report.speed}, {counted(report.peers, 'peer')}"
         )

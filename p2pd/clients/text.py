@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
+from typing import Any
 
 SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 LONGEST = 100 * 24 * 3600
@@ -67,6 +68,11 @@ def ratio(value: float) -> str:
     return f"{value:.2f}" if value >= 0 else ""
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 peer``, ``2 peers``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def moment(unix_seconds: float) -> str:
     """A local date and time; ``never`` for 0."""
     if unix_seconds <= 0:
@@ -82,6 +88,18 @@ def status(torrent: dict[str, object]) -> str:
     number = torrent.get("status")
     known = isinstance(number, int) and 0 <= number < len(STATUS_WORDS)
     word = STATUS_WORDS[number] if known and isinstance(number, int) else "unknown"
-    if torrent.get("metadata_percent_complete", 1) != 1 and word == "downloading":
+    if not has_metadata(torrent) and word == "downloading":
         word = "getting metadata"
     return f"{word}, error" if torrent.get("error") else word
+
+
+def has_metadata(torrent: dict[str, object]) -> bool:
+    """Whether its size and its files are known."""
+    return torrent.get("metadata_percent_complete", 1) == 1
+
+
+def amount_done(torrent: dict[str, Any]) -> str:
+    """``50.0% of 1.5 GiB``, of what is wanted; nothing when the size is not known."""
+    if not has_metadata(torrent):
+        return ""
+    return f"{percent(torrent['percent_done'])} of {size(torrent['size_when_done'])}"

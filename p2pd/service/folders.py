@@ -47,6 +47,8 @@ def make_writable(folder: str, *, mode: int = 0o777) -> None:
             pass
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else str(problem)
+        if isinstance(problem, FileExistsError):
+            reason = "it is not a folder"
         raise ConfigError(f"{folder}: cannot be written: {reason}") from None
 
 

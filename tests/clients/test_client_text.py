@@ -37,6 +37,7 @@ def test_numbers() -> None:
     ]  # fmt: skip
     assert (text.rate(0.5), text.rate(2048)) == ("", "2.0 KiB/s")
     assert (text.ratio(-1), text.ratio(0.256)) == ("", "0.26")
+    assert [text.counted(n, "peer") for n in (0, 1, 2)] == ["0 peers", "1 peer", "2 peers"]
     assert (text.moment(0), text.moment(1e30)) == ("never", "unknown")
 
 

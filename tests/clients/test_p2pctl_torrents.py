@@ -39,6 +39,16 @@ def test_info_tells_facts_and_leaves_out_what_is_empty(p2pctl: Any) -> None:
     assert "Corrupt" not in output
 
 
+def test_a_magnet_link_has_no_size_before_its_metadata(p2pctl: Any, daemon: Any) -> None:
+    unknown = {"metadata_percent_complete": 0, "size_when_done": 0, "total_size": 0}
+    daemon.torrents[0].update(unknown)
+    info = p2pctl("info", "1").output
+    assert "getting metadata" in info
+    assert "Done" not in info
+    assert "Size" not in info
+    assert "0 B" not in p2pctl("list").output.splitlines()[1]
+
+
 def test_files(p2pctl: Any) -> None:
     lines = p2pctl("files", "1").output.splitlines()
     assert lines[-2].split()[:6] == ["0", "50.0%", "10", "B", "yes", "high"]
@@ -123,7 +133,7 @@ def test_watch(p2pctl: Any, daemon: Any, invocation: Any) -> None:
     }  # fmt: skip
     result = p2pctl("watch", "--times", "2")
     assert result.exit_code == 0
-    assert "1 of 3 torrents active, down 2.0 KiB/s, up idle" in result.output
+    assert result.output.endswith("1 of 3 torrents active, down 2.0 KiB/s, up idle\n")
     lines = p2pctl("watch", "--json", "--times", "2").output.splitlines()
     assert [len(json.loads(line)) for line in lines] == [3, 3]
 

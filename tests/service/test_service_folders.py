@@ -44,6 +44,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"file/x: cannot be written: Not a directory"):
         make_writable(str(tmp_path / "file" / "x"))
+    with pytest.raises(ConfigError, match=r"file: cannot be written: it is not a folder"):
+        make_writable(str(tmp_path / "file"))
     with pytest.raises(ConfigError, match="cannot be written"):
         make_writable("/proc/p2pd")
 

@@ -9,7 +9,7 @@ import click
 from p2pd.clients.cli.actions import pass_invocation
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words
 from p2pd.clients.cli.tables import ban_table
-from p2pd.clients.text import plain
+from p2pd.clients.text import counted, plain
 
 ADDRESSES = click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
 
@@ -29,7 +29,7 @@ def bans(invocation: Invocation) -> None:
         invocation.say("nobody is banned")
 
 
-@click.command()
+@click.command(short_help="Ban hosts, or single peers there, from every torrent.")
 @ADDRESSES
 @click.option("--reason", help="Why, to be listed with it.")
 @click.option(
@@ -65,5 +65,4 @@ def unban(invocation: Invocation, addresses: tuple[str, ...]) -> None:
     if invocation.as_json:
         invocation.tell(answer)
     else:
-        count = answer["lifted"]
-        invocation.say("1 ban lifted" if count == 1 else f"{count} bans lifted")
+        invocation.say(f"{counted(answer['lifted'], 'ban')} lifted")

@@ -6,7 +6,19 @@ from collections.abc import Iterable
 
 from p2pd.clients.api_client import JsonObject
 from p2pd.clients.columns import Columns
-from p2pd.clients.text import duration, moment, percent, plain, rate, ratio, size, status
+from p2pd.clients.text import (
+    amount_done,
+    counted,
+    duration,
+    has_metadata,
+    moment,
+    percent,
+    plain,
+    rate,
+    ratio,
+    size,
+    status,
+)
 
 LIST_FIELDS = [
     "error", "error_string", "eta", "hash_string", "id", "metadata_percent_complete", "name",
@@ -26,7 +38,7 @@ def torrent_table(torrents: Iterable[JsonObject]) -> Columns:
         table.add_row(
             str(torrent["id"]),
             percent(torrent["percent_done"]),
-            size(torrent["size_when_done"]),
+            size(torrent["size_when_done"]) if has_metadata(torrent) else "",
             status(torrent),
             rate(torrent["rate_download"]),
             rate(torrent["rate_upload"]),
@@ -124,13 +136,14 @@ def _state(torrent: JsonObject) -> list[tuple[str, str]]:
     sending, getting = torrent["peers_sending_to_us"], torrent["peers_getting_from_us"]
     peers = f"{torrent['peers_connected']} connected, {sending} sending, {getting} getting"
     checking = torrent["status"] == 2
+    known = has_metadata(torrent)
     return [
         ("State", status(torrent)),
         ("Error", torrent["error_string"]),
         ("Checked", percent(torrent["recheck_progress"]) if checking else ""),
-        ("Done", f"{percent(torrent['percent_done'])} of {size(torrent['size_when_done'])}"),
-        ("Size", size(torrent["total_size"])),
-        ("Have", size(torrent["have_valid"])),
+        ("Done", amount_done(torrent)),
+        ("Size", size(torrent["total_size"]) if known else ""),
+        ("Have", size(torrent["have_valid"]) if known else ""),
         ("Down", rate(torrent["rate_download"])),
         ("Up", rate(torrent["rate_upload"])),
         ("Time left", duration(torrent["eta"])),
@@ -145,7 +158,7 @@ def _history(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Ratio", ratio(torrent["upload_ratio"])),
         ("Corrupt", size(torrent["corrupt_ever"]) if torrent["corrupt_ever"] else ""),
         ("Added", moment(torrent["added_date"])),
-        ("Completed", moment(torrent["done_date"])),
+        ("Completed", moment(torrent["done_date"]) if torrent["done_date"] else ""),
         ("Last active", moment(torrent["activity_date"])),
         ("Downloading", duration(torrent["seconds_downloading"])),
         ("Seeding", duration(torrent["seconds_seeding"])),
@@ -156,7 +169,7 @@ def _tracker(tracker: JsonObject) -> str:
     if not tracker["has_announced"]:
         result = "not asked yet"
     elif tracker["last_announce_succeeded"]:
-        result = f"{tracker['last_announce_peer_count']} peers at {_last(tracker)}"
+        result = f"{counted(tracker['last_announce_peer_count'], 'peer')} at {_last(tracker)}"
     else:
         result = f"{tracker['last_announce_result']} at {_last(tracker)}"
     return plain(f"{tracker['announce']}: {result}", 2000)

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import JsonObject
 from p2pd.clients.cli.invocation import Invocation
-from p2pd.clients.text import duration, percent, plain, rate, size, status
+from p2pd.clients.text import amount_done, counted, duration, plain, rate, size, status
 
 POLL_SECONDS = 0.5
 STOPPED, CHECK_WAIT, CHECKING = range(3)
@@ -83,10 +83,10 @@ def facts_of(torrent: JsonObject) -> str:
     if is_done(torrent):
         return f"100% of {size(torrent['size_when_done'])}, done"
     facts = [
-        f"{percent(torrent['percent_done'])} of {size(torrent['size_when_done'])}",
+        amount_done(torrent),
         status(torrent),
         rate(torrent["rate_download"]),
-        f"{torrent['peers_connected']} peers",
+        counted(torrent["peers_connected"], "peer"),
         f"{left} left" if (left := duration(torrent["eta"])) else "",
     ]
     return ", ".join(filter(None, facts))

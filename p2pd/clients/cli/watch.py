@@ -51,6 +51,8 @@ def _table(invocation: Invocation, interval: float, times: int | None) -> None:
         for torrents, totals in _looks(invocation, interval, times):
             shown = busiest(torrents, max(1, console.height - FRAME_LINES))
             live.update(_picture(shown, totals, console.width), refresh=True)
+    if not console.is_terminal:
+        console.line()
 
 
 def busiest(torrents: list[JsonObject], count: int) -> list[JsonObject]:

@@ -34,7 +34,9 @@ def _host_or_peer(name: str, value: object) -> PeerAddress:
         raise refuse(f"{name} must be a string like 192.0.2.1, or 192.0.2.1:6881 for one peer")
     try:
         return PeerAddress(canonical_host(value), 0)
-    except FormatError:
+    except FormatError as error:
+        if ":" not in value:
+            raise refuse(f"{name}: {error}") from None
         return _address(name, value)
 
 
