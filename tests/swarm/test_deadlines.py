@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pd.base.piece_set import PieceSet
-from p2pd.base.requests import BLOCK_SIZE, Request
 from p2pd.swarm.deadlines import HURRY_SECONDS, Deadlines, window
 from p2pd.swarm.piece_picker import PiecePicker
+from tests.swarm.small_pickers import BLOCKS, make_picker, pieces_of
 
-BLOCKS = 4
-
-
-class Geometry:
-    piece_count = 20
-
-    def request_size(self, piece: int) -> int:
-        return BLOCKS * BLOCK_SIZE
-
-
-FULL = PieceSet.full(Geometry.piece_count)
+PIECES = 20
+FULL = PieceSet.full(PIECES)
 
 
 @pytest.fixture
 def picker() -> PiecePicker:
-    made = PiecePicker(Geometry(), rng=random.Random(1), have=PieceSet(Geometry.piece_count))
+    made = make_picker(PIECES)
     made.peer_joined(FULL)
     return made
-
-
-def pieces_of(requests: list[Request]) -> list[int]:
-    return list(dict.fromkeys(request.piece for request in requests))
 
 
 def test_a_window_is_due_one_piece_after_the_other() -> None:

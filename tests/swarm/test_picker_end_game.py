@@ -2,39 +2,9 @@
 
 from __future__ import annotations
 
-import random
-from typing import Iterable
-
 from p2pd.base.piece_set import PieceSet
-from p2pd.base.requests import BLOCK_SIZE, Request
 from p2pd.swarm.picking import DUPLICATES_AT_ONCE
-from p2pd.swarm.piece_picker import PiecePicker
-
-BLOCKS = 4
-
-
-class Geometry:
-    """Pieces of four blocks, the last of them short."""
-
-    def __init__(self, piece_count: int) -> None:
-        self.piece_count = piece_count
-
-    def request_size(self, piece: int) -> int:
-        whole = BLOCKS * BLOCK_SIZE
-        return whole - BLOCK_SIZE - 100 if piece == self.piece_count - 1 else whole
-
-
-def make_picker(piece_count: int, had: Iterable[int] = (), seed: int = 1) -> PiecePicker:
-    have = PieceSet(piece_count, list(had))
-    return PiecePicker(Geometry(piece_count), rng=random.Random(seed), have=have)
-
-
-def receive(picker: PiecePicker, peer: object, requests: Iterable[Request]) -> None:
-    for request in list(requests):
-        outcome = picker.block_received(peer, *request)
-        assert outcome.accepted
-        if outcome.piece_complete:
-            picker.piece_passed(request.piece)
+from tests.swarm.small_pickers import BLOCKS, make_picker
 
 
 def test_the_end_game_asks_again_and_says_whom_to_cancel() -> None:
