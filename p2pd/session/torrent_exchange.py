@@ -6,7 +6,7 @@ messages that concern the torrent as a whole are handed to its metadata and its 
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, Protocol, Sequence
+from typing import Any, Hashable, Iterable, Mapping, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -16,6 +16,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.base.rates import RollingRate
 from p2pd.base.requests import Request
 from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
+from p2pd.protocols.peerwire.messages import Cancel
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.peer_upload import REQUEST_QUEUE
 from p2pd.session.piece_buffers import PieceBuffers
@@ -217,6 +218,11 @@ class TorrentExchange:
         self.feed_starving()
         self._owner.host.connection_ended()
         self._owner.dialling.wake()
+
+    def cancel(self, peer: Hashable, request: Request) -> None:
+        """What was asked of a peer is not wanted any more: what comes of it is not its fault."""
+        if isinstance(peer, PeerSession) and not peer.closed:
+            peer.download.cancel(Cancel(*request))
 
     # -- feeding -------------------------------------------------------------------------------
 

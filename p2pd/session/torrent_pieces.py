@@ -75,6 +75,9 @@ class PiecesListener(Protocol):
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused; nothing of the piece was kept."""
 
+    def request_withdrawn(self, peer: Hashable, request: Request) -> None:
+        """What a peer was asked for is not wanted any more."""
+
 
 class TorrentPieces:
     """Picker, buffers, disk: what a torrent with metadata downloads with."""
@@ -226,7 +229,8 @@ class TorrentPieces:
         for piece in pieces:
             if piece not in self._being_stored:
                 self._buffers.pop(piece, None)
-                self.picker.abandon_piece(piece)
+                for peer, request in self.picker.abandon_piece(piece):
+                    self._listener.request_withdrawn(peer, request)
                 self._release(piece)
 
     def close(self) -> None:

@@ -104,6 +104,8 @@ def test_a_file_that_is_no_longer_wanted_is_left_in_the_middle(
     network.run(0.1)
     assert node.session.budget.used == 0
     assert peer.of_kind(wire.NotInterested)
+    asked = {tuple(request) for request in peer.of_kind(wire.Request)}
+    assert {tuple(cancel) for cancel in peer.of_kind(wire.Cancel)} == asked, "none is its fault"
 
 
 def test_sequential_asks_in_order(network: MemoryNetwork, node: SimNode) -> None:
