@@ -114,7 +114,7 @@ class SessionControl:
 
     def reannounce(self, torrent: TorrentView) -> None:
         """Ask its trackers for peers now."""
-        self._torrent(torrent).announcer.reannounce()
+        self._torrent(torrent).trackers.announcer.reannounce()
 
     def add_peers(self, torrent: TorrentView, addresses: Sequence[PeerAddress]) -> int:
         """Dial these now."""

@@ -2,7 +2,7 @@
 
     opened -> checking (if the record leaves doubt) -> running or paused -> closed
 
-The parts (opening, content, peers, dialling, exchange, metadata, piece layers, announcer) are
+The parts (opening, content, peers, dialling, exchange, metadata, piece layers, trackers) are
 objects of their own; this one starts and stops them, and tells one what happened in another.
 """
 
@@ -17,7 +17,6 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.requests import Request
-from p2pd.discovery.tracker_client.announcer import Totals
 from p2pd.formats.metainfo import Metainfo
 from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
 from p2pd.session.torrent_content import TorrentContent
@@ -29,6 +28,7 @@ from p2pd.session.torrent_layers import PieceLayerExchange
 from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_opening import TorrentOpening
 from p2pd.session.torrent_peers import TorrentPeers
+from p2pd.session.torrent_trackers import TorrentTrackers
 from p2pd.session.torrent_trust import TorrentTrust
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker
@@ -57,7 +57,7 @@ class Torrent:
         self.dialling = TorrentDialling(self)
         self.metadata = MetadataExchange(self, MetadataAssembly(hashes), None)
         self.layers: PieceLayerExchange | None = None
-        self.announcer = host.new_announcer(self, self.tracker_tiers, self.dialling.found)
+        self.trackers = TorrentTrackers(self, self.dialling.found)
         self._doubtful = False
         self.preparing = 0
         self.counters = TorrentCounters(record)
@@ -67,6 +67,11 @@ class Torrent:
     def content(self) -> TorrentContent | None:
         """What there is once the metadata is known."""
         return self.exchange.content
+
+    @property
+    def private(self) -> bool:
+        """Whether its tracker alone may tell of peers (BEP 27)."""
+        return self.content is not None and self.content.metainfo.private
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -87,24 +92,31 @@ class Torrent:
         if self._doubtful:
             await self.verify()
             return
-        self.preparing += 1
-        try:
-            if self.content is not None:
-                await self.host.disk.run("write", self.content.storage.prepare)
-        except P2pdError as problem:
-            self.fail(str(problem))
+        prepared = await self._prepare()
+        if not prepared or self.record.paused or self.running:
             return
-        finally:
-            self.preparing -= 1
-        if self.record.paused or self.running or self.opening.busy or self.host.closing:
+        if self.opening.busy or self.host.closing:
             return
         self.running = True
         self.record.clean = False
         self.started_at = self.host.wall()
         self.counters.begin(self.seconds(), complete=self.is_complete())
         self.host.activity.started(self)
-        self.announcer.start()
+        self.trackers.announcer.start()
         self.dialling.started()
+
+    async def _prepare(self) -> bool:
+        """Make the files that need no data; whether the disk lets us."""
+        self.preparing += 1
+        try:
+            if self.content is not None:
+                await self.host.disk.run("write", self.content.storage.prepare)
+        except P2pdError as problem:
+            self.fail(str(problem))
+            return False
+        finally:
+            self.preparing -= 1
+        return True
 
     async def stop(self) -> None:
         """Pause: hang up, tell the trackers, and record where we are."""
@@ -129,7 +141,7 @@ class Torrent:
         self.dialling.stopped()
         self.counters.end(self.seconds())
         self.host.activity.stopped(self)
-        stopped = self.announcer.stop()
+        stopped = self.trackers.announcer.stop()
         self.peers.disconnect_all("the torrent stopped")
         if self.content is not None:
             self.content.pieces.abandon_open()
@@ -228,9 +240,9 @@ class Torrent:
         if metainfo is None or content is None:
             return
         self.host.metadata_arrived(self, metainfo)
-        await self.host.store.save(self.record)
+        self._background(self.host.store.save(self.record))
         if self.running:
-            await self.host.disk.run("write", content.storage.prepare)
+            await self._prepare()
         for peer in self.peers:
             peer.metadata_arrived(content)
         if self.layers is not None:
@@ -304,7 +316,7 @@ class Torrent:
             self.host.activity.changed(self)
             self.log.info("{name}: complete", name=self.record.name)
             if content.have.is_full:
-                self.announcer.complete()
+                self.trackers.announcer.complete()
         for peer in self.peers:
             peer.download_finished()
         self._background(self.checkpoint())
@@ -322,38 +334,6 @@ class Torrent:
     def add_peers(self, addresses: Sequence[PeerAddress], source: str) -> int:
         """New addresses: how many nobody had told of."""
         return self.dialling.add_peers(addresses, source)
-
-    # -- announcing (AnnounceTorrent) ----------------------------------------------------------
-
-    @property
-    def private(self) -> bool:
-        """BEP 27."""
-        return self.content is not None and self.content.metainfo.private
-
-    @property
-    def tracker_tiers(self) -> tuple[tuple[str, ...], ...]:
-        """The trackers in use."""
-        return self.record.trackers
-
-    def add_trackers(self, tiers: Sequence[Sequence[str]]) -> None:
-        """Trackers of another copy of this torrent join ours, as tiers of their own."""
-        known = {url for tier in self.tracker_tiers for url in tier}
-        new = tuple(tuple(url for url in tier if url not in known) for tier in tiers)
-        self.set_trackers((*self.tracker_tiers, *(tier for tier in new if tier)))
-
-    def set_trackers(self, tiers: Sequence[Sequence[str]]) -> None:
-        """Use these trackers from now on."""
-        wanted = tuple(tuple(tier) for tier in tiers)
-        if wanted != self.tracker_tiers:
-            self.record.trackers = wanted
-            self.announcer.set_tiers(wanted)
-            self._background(self.host.store.save(self.record))
-
-    def totals(self) -> Totals:
-        """What the trackers are told."""
-        record = self.record
-        left = self.content.selection.left(self.content.have) if self.content else 1
-        return Totals(uploaded=record.uploaded, downloaded=record.downloaded, left=left)
 
     # -- time ----------------------------------------------------------------------------------
 

@@ -83,7 +83,7 @@ class TorrentAdding:
         try:
             here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
             if here is not None:
-                here.add_trackers(tiers)
+                here.trackers.add(tiers)
                 torrent = here
             else:
                 record.trackers = tiers

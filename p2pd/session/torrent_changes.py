@@ -29,7 +29,7 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
         torrent.exchange.super_seeding.changed()
     _set_limits(torrent, changes)
     if changes.tracker_tiers is not None:
-        torrent.set_trackers(changes.tracker_tiers)
+        torrent.trackers.replace(changes.tracker_tiers)
     if _file_lists(changes):
         _select_files(torrent, changes)
     torrent.edited_at = torrent.host.wall()

@@ -28,8 +28,6 @@ class OpeningOwner(PiecesListener, Protocol):
     dirty: bool
     running: bool
 
-    @property
-    def tracker_tiers(self) -> tuple[tuple[str, ...], ...]: ...
     def content_built(self, content: TorrentContent) -> None:
         """The parts that need metadata can be made."""
 
@@ -148,7 +146,7 @@ class TorrentOpening:
 
     def _parse(self, info_bytes: bytes) -> Metainfo:
         owner = self._owner
-        return parse_info(info_bytes, expected=owner.info_hashes, trackers=owner.tracker_tiers)
+        return parse_info(info_bytes, expected=owner.info_hashes, trackers=owner.record.trackers)
 
 
 def selected_levels(magnet: str, layout: FileLayout) -> bytes | None:

@@ -26,9 +26,13 @@ class TorrentRegistry:
         self.learn_hashes(torrent)
 
     def learn_hashes(self, torrent: Torrent) -> None:
-        """The torrent knows another info-hash of itself (a magnet's metadata came)."""
-        for wire_id in torrent.info_hashes.wire_ids:
-            self._by_wire_id.setdefault(wire_id, torrent)
+        """The torrent knows another info-hash of itself (a magnet's metadata came).
+
+        One that was removed meanwhile is not found by it: it could never be added again.
+        """
+        if self._by_id.get(torrent.record.id) is torrent:
+            for wire_id in torrent.info_hashes.wire_ids:
+                self._by_wire_id.setdefault(wire_id, torrent)
 
     def remove(self, torrent: Torrent, wall_time: float) -> None:
         """Take a torrent out, and remember its id for a while."""

@@ -310,12 +310,12 @@ class TorrentReport:
     @property
     def tracker_tiers(self) -> tuple[tuple[str, ...], ...]:
         """Tracker URLs by tier."""
-        return self.torrent.tracker_tiers
+        return self.torrent.trackers.tiers
 
     @property
     def tracker_states(self) -> Sequence[TrackerState]:
         """How each tracker is doing."""
-        return self.torrent.announcer.states()
+        return self.torrent.trackers.announcer.states()
 
     def _tracker_error(self) -> str:
         if not self.torrent.running:

@@ -91,13 +91,13 @@ def test_two_adds_at_once_are_one(node: SimNode) -> None:
 
 def test_a_duplicate_brings_its_trackers(node: SimNode) -> None:
     first = node.add(TORRENT)
-    assert first.tracker_tiers == (("http://t.example/a",),)
+    assert first.trackers.tiers == (("http://t.example/a",),)
     hash_ = HASHES.hash_string
     link = f"magnet:?xt=urn:btih:{hash_}&tr=http://u.example/a&tr=http://t.example/a"
     node.network.result(node.control.add(AddTorrent(magnet=link)))
-    assert first.tracker_tiers == (("http://t.example/a",), ("http://u.example/a",))
-    assert node.announcers[0].tiers == list(first.tracker_tiers)
-    assert node.store.rows[1].trackers == first.tracker_tiers
+    assert first.trackers.tiers == (("http://t.example/a",), ("http://u.example/a",))
+    assert node.announcers[0].tiers == list(first.trackers.tiers)
+    assert node.store.rows[1].trackers == first.trackers.tiers
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"de", b"<html>", TORRENT[:-1], TORRENT + b"x"])

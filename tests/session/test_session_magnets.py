@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from p2pd.base.errors import StateError, StorageError
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
@@ -19,6 +20,7 @@ from p2pd.protocols.peerwire.extensions.ut_metadata import (
 )
 from p2pd.session.peer_pieces import EARLY_LIMIT, PeerPieces
 from p2pd.session.torrent import Torrent
+from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 NAMES = {f"{i:04} {'x' * 60}": b"%04d" % i for i in range(400)}
@@ -186,6 +188,46 @@ def test_stopped_and_started_while_its_files_are_looked_at(
     network.run(1)
     assert torrent.content is not None
     assert torrent.running
+
+
+def test_one_that_is_removed_while_its_metadata_is_looked_at_can_be_added_again(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent
+) -> None:
+    peer = informed(network, "10.0.0.2", node)
+    peer.send(*map(data, range(COUNT)))
+    network.run_until(lambda: torrent.opening.busy)
+    network.result(node.session.remove(torrent, delete_data=True))
+    assert node.session.torrents.by_wire_id(HASH) is None
+    again = node.add(f"magnet:?xt=urn:btih:{HASH.hex()}")
+    assert again is not torrent
+    assert again.running
+
+
+def test_a_folder_that_cannot_be_made_is_said_when_the_metadata_is_here(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_storage: MemoryStorage) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(MemoryStorage, "prepare", refuse)
+    peer = informed(network, "10.0.0.2", node)
+    peer.send(*map(data, range(COUNT)))
+    network.run(1)
+    assert torrent.error == "the disk is full"
+    assert not torrent.running
+    monkeypatch.undo()
+    network.result(torrent.start())
+    assert torrent.running
+
+
+def test_a_database_that_refuses_does_not_stop_a_magnet(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent
+) -> None:
+    peer = informed(network, "10.0.0.2", node)
+    node.store.fault = StateError("the database is full")
+    peer.send(*map(data, range(COUNT)), wire.HaveAll(), wire.Unchoke())
+    network.run(1)
+    assert peer.of_kind(wire.Request), "it downloads"
 
 
 def test_metadata_that_cannot_be_used_is_said_in_words(network: MemoryNetwork) -> None:
