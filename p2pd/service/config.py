@@ -66,7 +66,8 @@ class PeersSection:
         AUTO,
         one_of(*MODES),
         "Show each peer single pieces until the peers have a copy among them (BEP 16): what added\n"
-        "torrents get; auto: new torrents that nobody else seeds, towards peers from outside.",
+        "torrents get; auto: new torrents that nobody else seeds, towards peers from outside and\n"
+        "those whose uploads are limited.",
     )
     ban_hours: int = key(
         168,

@@ -293,14 +293,14 @@ class PeerSession:
             self.flush()
 
     def has_new_pieces(self, pieces: Sequence[int], haves: bytes) -> None:
-        """We got pieces: tell the peer in these messages.
+        """We got pieces: tell the peer, with what is sent next, a second from now at the latest.
 
-        To one that has them all it is no news, only how far we are: that travels with the next
-        message, a second from now at the latest.
+        At once if it lacks one, or may be a seed that shows us more when it hears (BEP 16).
         """
         if not self.closed:
             self.send_bytes(haves)
-            if self.told.lacks_any_of(pieces):
+            no_more = not (self.told.is_full or self.download.outstanding)
+            if no_more or self.told.lacks_any_of(pieces):
                 self.flush()
 
     # -- what the sides ask -------------------------------------------------------------------

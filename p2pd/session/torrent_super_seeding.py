@@ -125,7 +125,7 @@ class TorrentSuperSeeding:
             return False
         if content.pieces.picker.distributed_copies() >= 1:
             return False
-        return mode == ON or (self._is_new(content) and not is_local(peer.address.host))
+        return mode == ON or (_is_scarce_to(peer) and self._is_new(content))
 
     def _is_new(self, content: TorrentContent) -> bool:
         """It was here from the start, has hardly been given away, and nobody else gives it."""
@@ -186,3 +186,8 @@ class TorrentSuperSeeding:
                 peer.extensions.became_upload_only()
                 peer.flush()
         self._owner.peers.rechoke(self._owner.host.clock.seconds())
+
+
+def _is_scarce_to(peer: PeerSession) -> bool:
+    """Whether what we can send it is less than it could take: it is far away, or limited."""
+    return peer.upload.meter is not None or not is_local(peer.address.host)

@@ -126,6 +126,16 @@ def test_from_whom_it_hides(network: MemoryNetwork, mode: str, host: str, hides:
     assert bool(peer.of_kind(wire.HaveAll)) != hides
 
 
+def test_from_near_peers_it_hides_where_uploads_are_limited(network: MemoryNetwork) -> None:
+    limited = {"speed_limit_up": 1000, "speed_limit_up_enabled": True}
+    seed = SimNode(network, "93.184.100.1", **limited)
+    seed.put(TORRENT, {"data": DATA})
+    assert peer_of(seed, f"{NEAR}1").of_kind(wire.HaveNone)
+    spared = SimNode(network, "93.184.100.2", limit_local_peers=False, **limited)
+    spared.put(TORRENT, {"data": DATA})
+    assert peer_of(spared, f"{NEAR}2").of_kind(wire.HaveAll)
+
+
 def test_a_torrent_that_was_downloaded_or_given_away_is_not_new(network: MemoryNetwork) -> None:
     seed, torrent = new_seed(network)
     torrent.record.downloaded = len(DATA)
@@ -151,8 +161,19 @@ def test_added_torrents_get_what_the_session_is_set_to(network: MemoryNetwork) -
     assert node.put(TORRENT, {"data": DATA}).record.super_seeding == "on"
 
 
-def test_a_crowd_takes_little_more_than_a_copy_from_its_seed(network: MemoryNetwork) -> None:
+def test_a_seed_hears_at_once_of_what_came_and_its_uplink_is_never_idle(
+    network: MemoryNetwork,
+) -> None:
     seed, given = new_seed(network)
+    leecher = SimNode(network, f"{FAR}1")
+    leecher.connect(leecher.add(TORRENT), seed.address)
+    network.run(0.8)
+    assert given.record.uploaded >= 6 * PIECE, "and not only with the news of each second"
+
+
+def test_a_crowd_takes_little_more_than_a_copy_from_its_seed(network: MemoryNetwork) -> None:
+    seed = SimNode(network, "93.184.100.1", speed_limit_up=500, speed_limit_up_enabled=True)
+    given = seed.put(TORRENT, {"data": DATA})
     nodes = [SimNode(network, f"{FAR}{number}") for number in range(1, 6)]
     taken = [node.add(TORRENT) for node in nodes]
     for node, torrent in zip(nodes, taken, strict=True):
