@@ -7,15 +7,16 @@ from typing import Any, Protocol
 from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.extensions.donthave import parse_donthave
-from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
+from p2pd.protocols.peerwire.extensions.registry import (
+    HANDSHAKE_ID,
+    ExtensionHandshake,
+    ExtensionRegistry,
+)
 from p2pd.protocols.peerwire.extensions.upload_only import encode_upload_only, parse_upload_only
 from p2pd.session.peer_download import PeerDownload
 
-HANDSHAKE_ID = 0
 LOCAL_IDS = {"ut_metadata": 2, "lt_donthave": 3, "upload_only": 4}
 """The ids under which peers send each extension to us."""
-
-_LOCAL_NAMES = {id_: name for name, id_ in LOCAL_IDS.items()}
 
 
 class ExtensionPeer(Protocol):
@@ -34,12 +35,12 @@ class ExtensionPeer(Protocol):
 class PeerExtensions:
     """What the peer speaks, by name."""
 
-    __slots__ = ("_peer", "metadata_size", "offered", "remote_ids", "version")
+    __slots__ = ("_peer", "_registry", "metadata_size", "offered", "version")
 
     def __init__(self, peer: ExtensionPeer, *, offered: bool) -> None:
         self._peer = peer
         self.offered = offered
-        self.remote_ids: dict[str, int] = {}
+        self._registry = ExtensionRegistry(LOCAL_IDS)
         self.version = ""
         self.metadata_size = 0
 
@@ -51,13 +52,13 @@ class PeerExtensions:
 
     def speaks(self, name: str) -> bool:
         """Whether the peer takes messages of this extension."""
-        return name in self.remote_ids
+        return self._registry.speaks(name)
 
     def send(self, name: str, payload: bytes) -> None:
         """Send a message of an extension that the peer speaks; else nothing is sent."""
-        remote_id = self.remote_ids.get(name)
-        if remote_id:
-            self._peer.send(wire.Extended(remote_id, payload))
+        message = self._registry.message(name, payload)
+        if message is not None:
+            self._peer.send(message)
 
     def became_upload_only(self) -> None:
         """Tell the peer that we will ask for nothing more (BEP 21)."""
@@ -68,7 +69,7 @@ class PeerExtensions:
         if id_ == HANDSHAKE_ID:
             self._greeted(ExtensionHandshake.parse(payload))
             return
-        name = _LOCAL_NAMES.get(id_)
+        name = self._registry.name_of(id_)
         if name == "lt_donthave":
             self._peer.lost_piece(parse_donthave(payload))
         elif name == "upload_only":
@@ -77,12 +78,7 @@ class PeerExtensions:
             self._peer.torrent.extended(self._peer, name, payload)
 
     def _greeted(self, theirs: ExtensionHandshake) -> None:
-        """BEP 10: a later handshake changes what it names; id 0 switches an extension off."""
-        for name, remote_id in theirs.messages.items():
-            if remote_id:
-                self.remote_ids[name] = remote_id
-            else:
-                self.remote_ids.pop(name, None)
+        self._registry.learn(theirs)
         self.version = theirs.version or self.version
         self.metadata_size = theirs.metadata_size or self.metadata_size
         if theirs.reqq:

@@ -10,6 +10,7 @@ import pytest
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
+from p2pd.protocols.peerwire.extensions.registry import MAX_EXTENSIONS, ExtensionHandshake
 from p2pd.session.torrent import Torrent
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
@@ -106,6 +107,22 @@ def test_a_peer_that_breaks_the_protocol_is_dropped(
     assert len(torrent.peers) == 0
     assert node.session.connections.total == 0
     assert not torrent.error
+    assert_downloads(network, node, torrent)
+
+
+def test_handshakes_that_name_ever_more_extensions_do_not_fill_the_memory(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent
+) -> None:
+    peer = peer_at(network, "10.0.0.2")
+    peer.dial(node.address)
+    names = [[f"{hello}-{n}" for n in range(MAX_EXTENSIONS)] for hello in range(5)]
+    for some in names:
+        told = ExtensionHandshake(messages=dict.fromkeys(some, 1))
+        peer.send(wire.Extended(0, told.encode()))
+    network.run(0.1)
+    (connected,) = torrent.peers
+    spoken = [name for some in names for name in some if connected.extensions.speaks(name)]
+    assert spoken == names[0]
     assert_downloads(network, node, torrent)
 
 
