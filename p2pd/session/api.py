@@ -66,16 +66,19 @@ class AddTorrentError(P2pdError):
 
 @dataclass(frozen=True, slots=True)
 class AddTorrent:
-    """What to add: exactly one of `torrent` (the file's bytes) and `magnet` (a link)."""
+    """What to add: exactly one of `torrent` (the file's bytes) and `magnet` (a link).
+
+    Where there is a setting for added torrents, None leaves it to that.
+    """
 
     torrent: bytes | None = None
     magnet: str | None = None
     download_dir: str | None = None
-    paused: bool = False
+    paused: bool | None = None
     labels: tuple[str, ...] = ()
-    sequential: bool = False
+    sequential: bool | None = None
     super_seeding: str | None = None
-    """One of swarm.super_seeding.MODES; None: the session's setting."""
+    """One of swarm.super_seeding.MODES."""
     peer_limit: int | None = None
     files_wanted: tuple[int, ...] | None = None
     files_unwanted: tuple[int, ...] | None = None

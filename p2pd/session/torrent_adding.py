@@ -96,16 +96,17 @@ class TorrentAdding:
     def _record(
         self, request: AddTorrent, folder: str, hashes: InfoHashes, name: str
     ) -> TorrentRecord:
+        settings, paused, sequential = self._session.settings, request.paused, request.sequential
         return TorrentRecord(
             hash_v1=hashes.v1,
             hash_v2=hashes.v2,
             name=name,
             download_dir=folder,
-            paused=request.paused or not self._session.settings.start_added_torrents,
+            paused=not settings.start_added_torrents if paused is None else paused,
             added_at=self._session.wall(),
             labels=request.labels,
-            sequential=request.sequential or self._session.settings.sequential_download,
-            super_seeding=request.super_seeding or self._session.settings.super_seeding,
+            sequential=settings.sequential_download if sequential is None else sequential,
+            super_seeding=request.super_seeding or settings.super_seeding,
             peer_limit=request.peer_limit,
         )
 

@@ -183,13 +183,11 @@ class TestAdd:
             priority_normal=(4,), priority_low=(5,),
         )  # fmt: skip
 
-    def test_the_settings_are_the_defaults(self, caller: Any, session: Any) -> None:
-        session.settings.start_added_torrents = False
-        session.settings.sequential_download = True
+    def test_what_is_left_out_is_for_the_settings_to_say(self, caller: Any, session: Any) -> None:
         caller.call("torrent_add", metainfo=encoded(b"x"))
         caller.call("torrent_add", metainfo=encoded(b"x"), paused=False, sequential_download=False)
         told = [(request.paused, request.sequential) for _, request in session.asked]
-        assert told == [(True, True), (False, False)]
+        assert told == [(None, None), (False, False)]
 
     def test_a_duplicate_is_a_success(self, caller: Any) -> None:
         answer = caller.call("torrent_add", metainfo=encoded(b"again"))

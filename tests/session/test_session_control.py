@@ -152,6 +152,13 @@ def test_settings_decide_what_the_caller_left_open(network: MemoryNetwork) -> No
     assert torrent.record.sequential
 
 
+def test_what_the_caller_says_goes_over_the_settings(network: MemoryNetwork) -> None:
+    node = SimNode(network, "10.0.0.1", start_added_torrents=False, sequential_download=True)
+    torrent = node.add(TORRENT, paused=False, sequential=False)
+    assert torrent.running
+    assert not torrent.record.sequential
+
+
 # -- finding -----------------------------------------------------------------------------------
 
 

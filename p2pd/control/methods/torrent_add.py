@@ -44,8 +44,8 @@ ADD_PARAMS = (
 )
 
 _SAME_NAME = (
-    "labels", "peer_limit", "super_seeding", "files_wanted", "files_unwanted",
-    "priority_high", "priority_normal", "priority_low",
+    "download_dir", "paused", "labels", "peer_limit", "super_seeding", "files_wanted",
+    "files_unwanted", "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
 _V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")
 _V2_HASH = re.compile(r"[0-9a-fA-F]{64}\Z")
@@ -65,7 +65,7 @@ class TorrentAdder:
         if (wanted["metainfo"] is None) == (wanted["filename"] is None):
             raise refuse("give either metainfo (a .torrent file in base64) or filename")
         _check_cookies(wanted["cookies"])
-        request = self._request(wanted, await self._content(wanted))
+        request = _request(wanted, await self._content(wanted))
         try:
             added = await self._api.add(request)
         except IndexError:
@@ -85,17 +85,14 @@ class TorrentAdder:
             return await self._source.fetch(filename, wanted["cookies"])
         return await self._source.read(absolute_path("filename", filename))
 
-    def _request(self, wanted: Mapping[str, Any], content: bytes | str) -> AddTorrent:
-        settings = self._api.settings
-        paused, sequential = wanted["paused"], wanted["sequential_download"]
-        return AddTorrent(
-            torrent=content if isinstance(content, bytes) else None,
-            magnet=content if isinstance(content, str) else None,
-            download_dir=wanted["download_dir"],
-            paused=not settings.start_added_torrents if paused is None else paused,
-            sequential=settings.sequential_download if sequential is None else sequential,
-            **{name: wanted[name] for name in _SAME_NAME},
-        )
+
+def _request(wanted: Mapping[str, Any], content: bytes | str) -> AddTorrent:
+    return AddTorrent(
+        torrent=content if isinstance(content, bytes) else None,
+        magnet=content if isinstance(content, str) else None,
+        sequential=wanted["sequential_download"],
+        **{name: wanted[name] for name in _SAME_NAME},
+    )
 
 
 def decode_metainfo(encoded: str) -> bytes:
