@@ -88,7 +88,7 @@ class SessionBans:
         for ban in bans:
             self.log.info("{who} is banned: {why}", who=described(ban), why=ban.reason)
             gone += self.in_force.add(ban)
-        self._keep(gone, [ban for ban in bans if ban not in gone])
+        self._keep(gone, [ban for ban in bans if ban in self.in_force])
         hosts = {ban.host for ban in bans}
         for torrent in self._owner.torrents:
             torrent.banned(hosts)

@@ -190,6 +190,8 @@ class TorrentExchange:
     def peer_ready(self, peer: PeerSession, our_host: str | None) -> None:
         """The peer told its extensions, and perhaps as whom it sees us."""
         self._owner.peers.introduced(peer, our_host)
+        if peer.closed:
+            return
         self._owner.metadata.peer_ready(peer)
         if self._owner.layers is not None:
             self._owner.layers.peer_ready(peer)

@@ -111,6 +111,9 @@ class TorrentPeers:
 
     def introduced(self, peer: PeerSession, our_host: str | None) -> None:
         """A peer told where it can be dialled, and as whom it sees us."""
+        if self.pool.is_banned(*name_of(peer)):
+            peer.drop("it is banned")
+            return
         if peer.listen_address is not None:
             self.pool.connected(peer.listen_address)
         if our_host is not None:

@@ -117,6 +117,9 @@ class Bans:
         for at_host in list(self._by_host.values()):
             yield from at_host
 
+    def __contains__(self, ban: object) -> bool:
+        return isinstance(ban, Ban) and ban in self._by_host.get(ban.host, ())
+
     def __len__(self) -> int:
         return self._count
 

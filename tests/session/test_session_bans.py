@@ -11,6 +11,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
+from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
 from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
 from p2pd.swarm.bans import Ban, PeerName
@@ -180,6 +181,32 @@ def test_behind_an_address_of_a_good_peer_only_the_liar_is_banned(
     again.dial(node.address)
     network.run(1)
     assert again.closed is not None
+
+
+def test_one_that_is_named_twice_is_banned_and_kept_all_the_same(
+    network: MemoryNetwork, node: SimNode
+) -> None:
+    node.control.ban([PeerAddress("10.0.1.1", 0)] * 2, "by hand", 0)
+    node.stop()
+    again = SimNode(network, "10.0.0.9", store=node.store, disk=node.disk, bans=node.bans)
+    assert banned(again) == ["10.0.1.1"]
+
+
+def test_a_peer_that_is_banned_by_its_port_gives_itself_away_when_it_tells_it(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent
+) -> None:
+    node.control.ban([PeerAddress("10.0.1.1", 7000)], "by hand", 0)
+    bad, good = (
+        ScriptedPeer(network, "10.0.1.1", INFO_HASH, peer_id=f"-TS0001-number  {port}".encode())
+        for port in (7000, 7001)
+    )
+    for peer, port in ((bad, 7000), (good, 7001)):
+        peer.dial(node.address)
+        peer.send(wire.Extended(0, ExtensionHandshake(port=port).encode()))
+        network.run(1)
+    assert bad.closed is not None
+    assert good.closed is None
+    assert len(torrent.peers) == 1
 
 
 def test_a_lifted_ban_lets_the_peer_in_again(
