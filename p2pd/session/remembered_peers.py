@@ -35,7 +35,7 @@ class RememberingTorrent(Protocol):
 class RememberedPeers:
     """Fills the pool from what is kept, and keeps what became of it."""
 
-    __slots__ = ("_good", "_next_save", "_pool", "_recalled", "_torrent")
+    __slots__ = ("_good", "_next_save", "_pool", "_recalled", "_rest_save", "_torrent")
 
     def __init__(self, torrent: RememberingTorrent, pool: PeerPool) -> None:
         self._torrent = torrent
@@ -43,6 +43,7 @@ class RememberedPeers:
         self._good = GoodPeers()
         self._recalled = False
         self._next_save: float | None = None
+        self._rest_save = float("-inf")
 
     async def recall(self, *, seeding: bool) -> int:
         """Make candidates of those that were good: how many are new ones."""
@@ -76,6 +77,12 @@ class RememberedPeers:
         elif now >= self._next_save:
             self._next_save = now + SAVE_SECONDS
             self.save(peers)
+
+    def nobody_left(self, now: float) -> None:
+        """The last peer left: save, for nobody may tick us for long; but not at every visit."""
+        if now >= self._rest_save and self._good.changed:
+            self._rest_save = now + SAVE_SECONDS
+            self.save()
 
     def save(self, peers: Iterable[PeerSession] = ()) -> None:
         """Keep those that we know and these that are connected, if there is anything new."""

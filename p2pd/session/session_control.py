@@ -145,11 +145,13 @@ class SessionControl:
         checked = checked_settings(changes)
         for name, value in checked.items():
             setattr(self._session.settings, name, value)
-            await self._save_setting(name, value)
+        # They hold from now on, also when the database refuses to keep them.
         self._session.settings_changed()
         if any(name.startswith("alt_speed_time") for name in checked):
             # The schedule may have turned it, now or before.
-            await self._save_setting("alt_speed_enabled", self.settings.alt_speed_enabled)
+            checked["alt_speed_enabled"] = self.settings.alt_speed_enabled
+        for name, value in checked.items():
+            await self._save_setting(name, value)
 
     def summary(self) -> SessionSummary:
         """What it is doing."""

@@ -123,11 +123,16 @@ class TorrentPeers:
         """A peer is gone."""
         self.connected.pop(peer, None)
         self._places.left(peer)
+        if peer.listen_address is not None:
+            self._judge(peer, peer.listen_address, now, misbehaved=misbehaved)
         if not self.connected:
             self._choking.nobody_left()
-        address = peer.listen_address
-        if address is None:
-            return
+            self._remembered.nobody_left(now)
+
+    def _judge(
+        self, peer: PeerSession, address: PeerAddress, now: float, *, misbehaved: bool
+    ) -> None:
+        """Whether to dial a peer again that left, and how soon."""
         if misbehaved:
             self._remembered.forget(address)
             self.pool.failed(address, now)

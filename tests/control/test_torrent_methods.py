@@ -258,6 +258,18 @@ class TestActions:
         assert caller.call("torrent_start_now", ids=2).result == {}
         assert session.asked == [("start", 2)]
 
+    @pytest.mark.parametrize("method", ["torrent_start", "torrent_set"])
+    def test_what_is_removed_meanwhile_is_left_alone(
+        self, caller: Any, session: Any, method: str
+    ) -> None:
+        async def act(torrent: Any, *_: Any) -> None:
+            session.asked.append(torrent.id)
+            session.all = session.all[:1]
+
+        session.start = session.change = act
+        assert caller.call(method).result == {}
+        assert session.asked == [1]
+
     def test_remove(self, caller: Any, session: Any) -> None:
         assert caller.call("torrent_remove", ids=[1]).result == {}
         assert caller.call("torrent_remove", ids=[2], delete_local_data=True).result == {}

@@ -89,6 +89,23 @@ def test_who_gave_us_the_torrent_is_kept_when_it_stops(
     assert 0 < peer.seconds < 5
 
 
+def test_they_are_kept_when_the_last_one_leaves_since_nobody_looks_after_that(
+    network: MemoryNetwork, contents: dict[str, bytes], memory: Memory
+) -> None:
+    data = make_torrent(contents)
+    seed = SimNode(network, "10.0.0.1")
+    seed.put(data, contents)
+    node = RememberingNode(network, "10.0.0.2", memory)
+    torrent = download(network, node, data, seed)
+    network.run(15)
+    assert not torrent.is_busy
+    assert seed.address in kept(memory)
+    assert memory.saves == 1
+    torrent.peers._remembered.forget(seed.address)
+    torrent.peers._remembered.nobody_left(torrent.seconds())
+    assert memory.saves == 1, "not at every visit"
+
+
 def test_good_peers_are_dialled_first_after_a_restart(
     network: MemoryNetwork, contents: dict[str, bytes], memory: Memory
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.base.errors import P2pdError
+from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.ids import InfoHashes
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.metainfo import parse_torrent
@@ -290,6 +290,20 @@ def test_a_bad_setting_is_refused_by_name(node: SimNode, name: str, value: objec
         )
     assert node.control.settings.peer_limit_per_torrent == before
     assert node.saved_settings == {}
+
+
+def test_settings_hold_that_the_database_refuses_to_keep(
+    network: MemoryNetwork, node: SimNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(name: str, value: object) -> None:
+        raise StateError("the database is full")
+
+    monkeypatch.setattr(node.control, "_save_setting", refuse)
+    limits = {"speed_limit_up": 50, "speed_limit_up_enabled": True}
+    with pytest.raises(StateError):
+        network.result(node.control.change_settings(limits))
+    assert node.control.settings.session_up == 50
+    assert node.control.summary().limit_up == 50_000
 
 
 def test_good_settings_are_used_and_kept(node: SimNode) -> None:

@@ -7,7 +7,7 @@ for torrents which somebody else just removed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from p2pd.control.schema import Check, list_of, refuse
 from p2pd.session.api import SessionApi, TorrentView
@@ -51,6 +51,12 @@ class Selection:
             matches = self._recent() if key == RECENTLY_ACTIVE else self._one(key)
             found.update((torrent.id, torrent) for torrent in matches)
         return list(found.values())
+
+    def one_by_one(self, wanted: Ids | None) -> Iterator[TorrentView]:
+        """The same, for who waits between them: what somebody removes meanwhile is left out."""
+        for torrent in self.torrents(wanted):
+            if self._api.find(torrent.id) is not None:
+                yield torrent
 
     def removed(self) -> list[int]:
         """The ids of the torrents removed lately."""

@@ -82,7 +82,7 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
     @takes(*SET_PARAMS, strict=True)
     async def jsonrpc_set(self, ids: Ids | None, **changes: Any) -> JsonObject:
         """Change torrents: files, priorities, labels, trackers, limits."""
-        await change_torrents(self._api, self._selection.torrents(ids), changes)
+        await change_torrents(self._api, self._selection.one_by_one(ids), changes)
         return {}
 
     @takes(_ALL_UNLESS_IDS)
@@ -116,13 +116,13 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
     @takes(Param("ids", ids), Param("delete_local_data", boolean, False))
     async def jsonrpc_remove(self, ids: Ids, delete_local_data: bool) -> JsonObject:
         """Remove torrents, and their data if asked to."""
-        for torrent in self._selection.torrents(ids):
+        for torrent in self._selection.one_by_one(ids):
             await self._api.remove(torrent, delete_data=delete_local_data)
         return {}
 
     async def _each(
         self, ids: Ids | None, act: Callable[[TorrentView], Awaitable[None]]
     ) -> JsonObject:
-        for torrent in self._selection.torrents(ids):
+        for torrent in self._selection.one_by_one(ids):
             await act(torrent)
         return {}
