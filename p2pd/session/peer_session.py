@@ -162,7 +162,8 @@ class PeerSession:
     def download_finished(self) -> None:
         """We have all that we want: say so, and part from peers that have it all too."""
         self.update_interest()
-        self.extensions.became_upload_only()
+        if self.shown is None:
+            self.extensions.became_upload_only()
         self.flush()
         self.part_if_both_done()
 

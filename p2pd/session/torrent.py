@@ -240,6 +240,8 @@ class Torrent:
         if metainfo is None or content is None:
             return
         self.host.metadata_arrived(self, metainfo)
+        if self.private:
+            self.dialling.became_private()
         self._background(self.host.store.save(self.record))
         if self.running:
             await self._prepare()

@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import Any, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.session.remembered_peers import BY_THE_TRACKER
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.session.torrent_peers import TorrentPeers
+from p2pd.state.resume import TorrentRecord
+
+TELL_OF_PRIVATE = frozenset({*BY_THE_TRACKER, "manual"})
+"""Sources that may tell of a private torrent's peers."""
 
 
 class DiallingOwner(Protocol):
     """The torrent that wants peers."""
 
     host: TorrentHost
+    record: TorrentRecord
     running: bool
     peers: TorrentPeers
+
+    @property
+    def private(self) -> bool:
+        """BEP 27."""
 
     def seconds(self) -> float:
         """Monotonic time."""
@@ -53,7 +63,12 @@ class TorrentDialling:
             self._host.dialer.wake(self)
 
     def add_peers(self, addresses: Sequence[PeerAddress], source: str) -> int:
-        """New addresses; they are dialled at once, as far as the limits allow."""
+        """New addresses; they are dialled at once, as far as the limits allow.
+
+        None for a private torrent, but from its tracker or from its user (BEP 27).
+        """
+        if self.owner.private and source not in TELL_OF_PRIVATE:
+            return 0
         now = self.owner.seconds()
         new = sum(self._peers.pool.add(address, source, now) for address in addresses)
         self.wake()
@@ -62,6 +77,10 @@ class TorrentDialling:
     def found(self, addresses: Sequence[PeerAddress], source: str) -> None:
         """A source has addresses (announcer.PeersFound)."""
         self.add_peers(addresses, source)
+
+    def became_private(self) -> None:
+        """The metadata says so: whom others told of before is not dialled."""
+        self._peers.pool.drop_untold(TELL_OF_PRIVATE)
 
     def next_dial(self, now: float) -> float | None:
         """When the first address may be dialled; None while the dialler has it in mind."""

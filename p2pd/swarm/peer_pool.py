@@ -201,6 +201,12 @@ class PeerPool:
             if self._bans.covers(*address):
                 self._remove(address)
 
+    def drop_untold(self, sources: frozenset[str]) -> None:
+        """Only of these we may know peers: whoever waits of whom none of them told is forgotten."""
+        for address, candidate in list(self._by_address.items()):
+            if candidate.state == IDLE and not self.sources_of(address) & sources:
+                self._remove(address)
+
     def mark_self(self, address: PeerAddress) -> None:
         """The address turned out to be our own."""
         self._selves[address] = None

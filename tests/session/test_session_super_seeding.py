@@ -8,6 +8,7 @@ import pytest
 
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
+from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
 from p2pd.session.api import TorrentChanges
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_super_seeding import ALONE_SECONDS
@@ -154,6 +155,18 @@ def test_switched_off_everyone_is_told_of_everything(network: MemoryNetwork) -> 
     assert set(haves(peer)) == set(range(PIECES))
     assert view.super_seeding == "off"
     assert seed.store.rows[torrent.record.id].super_seeding == "off"
+
+
+def test_a_change_of_files_does_not_give_it_away(network: MemoryNetwork) -> None:
+    seed, torrent = new_seed(network)
+    peer = peer_of(seed, f"{FAR}1")
+    peer.send(wire.Extended(0, ExtensionHandshake(messages={"upload_only": 5}).encode()))
+    network.run(0.1)
+    view = seed.control.find(torrent.record.id)
+    assert view is not None
+    network.result(seed.control.change(view, TorrentChanges(priority_high=(0,))))
+    network.run(0.1)
+    assert [message for message in peer.of_kind(wire.Extended) if message.id == 5] == []
 
 
 def test_added_torrents_get_what_the_session_is_set_to(network: MemoryNetwork) -> None:
