@@ -13,6 +13,8 @@ from __future__ import annotations
 import random
 from typing import Collection, Hashable, Protocol, Sequence
 
+from p2pd.swarm.choking.slot_peer import SlotPeer
+
 OPTIMISTIC_SECONDS = 30.0
 NEW_SECONDS = 60.0
 """For this long a connection is new."""
@@ -29,24 +31,12 @@ SHARE = 5
 """One slot of so many is optimistic, and one at least."""
 
 
-class TrialPeer(Protocol):
-    """What a trial needs to know of a peer; times in seconds."""
-
-    @property
-    def key(self) -> Hashable:
-        """What the holders are named by."""
-
-    @property
-    def connected_at(self) -> float:
-        """When it came."""
+class TrialPeer(SlotPeer, Protocol):
+    """What a trial needs to know of a peer."""
 
     @property
     def received(self) -> int:
         """Bytes that it gave us so far."""
-
-    @property
-    def unchoked(self) -> bool:
-        """It has a slot now."""
 
 
 class _Record:

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Callable, Hashable, Protocol
+from typing import Callable, Protocol
 
+from p2pd.swarm.choking.slot_peer import SlotPeer
 from p2pd.swarm.choking.terms import Terms
 
 GRACE_SECONDS = 20.0
 """A slot is not taken away before its peer could show what it takes."""
 
 
-class SeedingPeer(Protocol):
-    """Rates in bytes per second over the last 20 s, times in seconds."""
-
-    @property
-    def key(self) -> Hashable:
-        """What its terms are known by."""
-
-    @property
-    def upload_rate(self) -> float:
-        """What we send it."""
-
-    @property
-    def unchoked(self) -> bool:
-        """It has a slot now."""
-
-    @property
-    def connected_at(self) -> float:
-        """When it came."""
+class SeedingPeer(SlotPeer, Protocol):
+    """What a peer is to a seed."""
 
     @property
     def progress(self) -> float:

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from p2pd.swarm.choking.slot_peer import SlotPeer
+
 TRADE_SECONDS = 20
 """Rates are compared over this time."""
 
 
-class TradePeer(Protocol):
-    """Rates in bytes per second over the last 20 s, times in seconds."""
+class TradePeer(SlotPeer, Protocol):
+    """What a peer is to a leecher."""
 
     @property
     def download_rate(self) -> float:
         """What it sends us."""
-
-    @property
-    def upload_rate(self) -> float:
-        """What we send it."""
-
-    @property
-    def unchoked(self) -> bool:
-        """It has a slot now."""
-
-    @property
-    def connected_at(self) -> float:
-        """When it came."""
 
 
 def has_earned(peer: TradePeer) -> bool:
