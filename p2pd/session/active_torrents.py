@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Callable, Generic, Protocol, TypeVar
 
+from twisted.logger import Logger
+
 from p2pd.base.clock import DelayedCall
 from p2pd.base.schedule import Schedule
 
@@ -20,6 +22,9 @@ class TickedTorrent(Protocol):
 
     def tick(self, now: float) -> None:
         """Once a second while it is busy."""
+
+    def fail(self, sentence: str) -> None:
+        """Something went wrong with it: it is to stop, and say so."""
 
     @property
     def is_busy(self) -> bool:
@@ -34,6 +39,8 @@ T = TypeVar("T", bound=TickedTorrent)
 
 class ActiveTorrents(Generic[T]):
     """The torrents of a session by what they do. One that was not added is not known here."""
+
+    log = Logger()
 
     def __init__(self, timers: Schedule, wall: Callable[[], float]) -> None:
         self._timers = timers
@@ -101,7 +108,12 @@ class ActiveTorrents(Generic[T]):
     def tick(self, now: float) -> None:
         """Once a second."""
         for torrent in list(self._busy):
-            torrent.tick(now)
+            try:
+                torrent.tick(now)
+            except Exception as problem:
+                # It stops, and the others go on.
+                self.log.failure("a torrent cannot go on")
+                torrent.fail(f"internal error: {problem}")
             if torrent in self._busy and not torrent.is_busy:
                 self._rest(torrent, now)
 

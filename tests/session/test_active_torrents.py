@@ -117,6 +117,23 @@ def test_only_the_torrent_with_a_peer_is_ticked(
     assert ticked == []
 
 
+def test_a_torrent_that_raises_is_stopped_and_the_others_go_on(
+    network: MemoryNetwork, node: AnnouncingNode, ticked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_now: float) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    first, second = torrent_of(node, 1), torrent_of(node, 2)
+    first.dirty = second.dirty = True
+    node.session.activity.wake(first)
+    node.session.activity.wake(second)
+    monkeypatch.setattr(first.peers, "tick", broken)
+    network.run(2.5)
+    assert first.error == "internal error: nobody thought of this"
+    assert not first.running
+    assert ticked == [1, 2, 2]
+
+
 def test_a_torrent_at_rest_dials_again_when_an_address_is_due(
     network: MemoryNetwork, node: AnnouncingNode, ticked: list[int]
 ) -> None:
