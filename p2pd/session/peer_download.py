@@ -134,20 +134,23 @@ class PeerDownload:
     def refill(self, now: float) -> None:
         """Ask for more when the window has room and the peer lets us."""
         peer, pieces = self._peer, self._pieces
-        if pieces is None or peer.pieces is None or not peer.am_interested:
+        if not peer.am_interested or pieces is None:
             return
         only = None
         if peer.peer_choking:
             only = peer.fast.allowed
             if not only:
                 return
+        has = peer.pieces
+        if has is None:
+            return
         outstanding = pieces.outstanding(peer)
         count = self.window.refill(outstanding)
         if count <= 0:
             return
         requests = pieces.pick(
             peer,
-            peer.pieces,
+            has,
             count,
             only=only,
             prefer=peer.fast.suggested,

@@ -14,6 +14,8 @@ from p2pd.session.peer_landing import PeerLanding
 from p2pd.session.write_backlog import WriteBacklog
 from p2pd.transports.interfaces import PeerStream
 
+NEVER = float("inf")
+
 BACKLOG, LIMIT = 1, 2
 """Why a peer is not read from: for one of them, or for both."""
 
@@ -42,12 +44,13 @@ class InboxPeer(Protocol):
 class PeerInbox:
     """Listens to a peer's stream (transports.interfaces.StreamReceiver)."""
 
-    __slots__ = ("_backlog", "_held", "_peer", "landing")
+    __slots__ = ("_backlog", "_due", "_held", "_peer", "landing")
 
     def __init__(self, peer: InboxPeer, backlog: WriteBacklog) -> None:
         self._peer = peer
         self._backlog = backlog
         self._held = 0
+        self._due = 0.0
         self.landing = PeerLanding(peer, self._landed)
 
     def open(self) -> None:
@@ -65,9 +68,16 @@ class PeerInbox:
         if self._held:
             peer.wire.excuse_silence(now)
             peer.download.excuse_silence(now)
+        if now < self._due:
+            return
+        # Deadlines only ever move on, so this one need not be asked for again before it is due.
         deadline = peer.wire.next_deadline()
-        if deadline is not None and deadline <= now:
+        if deadline is None:
+            self._due = NEVER
+        elif deadline <= now:
             peer.handle(peer.wire.handle_timer(now), now)
+        else:
+            self._due = deadline
 
     # -- waiting -------------------------------------------------------------------------------
 

@@ -81,7 +81,8 @@ def _have(peer: PeerSession, message: wire.Have) -> None:
         peer.torrent.peer_told(peer, piece)
         if not peer.am_interested and peer.torrent.wants_piece(piece):
             peer.update_interest()
-        peer.part_if_both_done()
+        if peer.told.is_full:
+            peer.part_if_both_done()
 
 
 def _cancel(peer: PeerSession, message: wire.Cancel) -> None:

@@ -77,14 +77,18 @@ class PeerPieces:
     @property
     def is_full(self) -> bool:
         """Whether the peer has everything."""
-        return self.have is not None and self.have.is_full
+        have = self.have
+        return have is not None and have.count == have.size
 
     def lacks_any_of(self, pieces: Sequence[int]) -> bool:
         """Whether the peer, by what it said, lacks one of these pieces."""
         if self.have is None:
             return True
         flags = self.have.flags
-        return not all(flags[piece] for piece in pieces)
+        for piece in pieces:  # noqa: SIM110 - it is mostly one, and told to every peer
+            if not flags[piece]:
+                return True
+        return False
 
     def _got(self, content: TorrentContent, piece: int, size: int) -> int | None:
         if piece >= size:

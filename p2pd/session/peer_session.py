@@ -101,6 +101,7 @@ class PeerSession:
     def __init__(self, torrent: PeerTorrent, shaken: Handshaking) -> None:
         remote = shaken.remote
         self.torrent = torrent
+        self.seconds = torrent.seconds
         self.wire: PeerWire = shaken.wire
         self.stream: PeerStream = shaken.stream
         self.address: PeerAddress = shaken.address
@@ -110,7 +111,7 @@ class PeerSession:
         self.v2 = shaken.v2
         self.peer_id = remote.peer_id
         self.supports_fast = remote.supports_fast
-        self.connected_at = torrent.seconds()
+        self.connected_at = self.seconds()
         self.am_choking = True
         self.am_interested = False
         self.peer_choking = True
@@ -195,7 +196,8 @@ class PeerSession:
 
     def handle(self, events: Sequence[Event], now: float) -> None:
         """One wake-up's events: handle, account, refill, answer, in that order."""
-        for kind, run in groupby(events, type):
+        alone = len(events) == 1  # as most are: a have, a request, a block of a slow peer
+        for kind, run in ((type(events[0]), events),) if alone else groupby(events, type):
             try:
                 handle_run(self, kind, list(run))
             except FormatError as problem:
@@ -305,10 +307,6 @@ class PeerSession:
                 self.flush()
 
     # -- what the sides ask -------------------------------------------------------------------
-
-    def seconds(self) -> float:
-        """Monotonic time."""
-        return self.torrent.seconds()
 
     def spare_buffers(self) -> PieceBuffers:
         """Buffers to read into."""

@@ -168,7 +168,8 @@ class PeerUpload:
 
     def serve(self) -> None:
         """Read and send, as far as the socket takes it; called when requests or room came."""
-        self._take_back()
+        if self._lent is not None:
+            self._take_back()
         if not self.queue or self._closed:
             return
         ahead = self._ahead()

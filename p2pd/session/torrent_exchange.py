@@ -60,6 +60,7 @@ class TorrentExchange:
 
     def __init__(self, owner: ExchangeOwner) -> None:
         self.content: TorrentContent | None = None
+        self.seconds = owner.host.clock.seconds
         self.rate_download = RollingRate()
         self.rate_upload = RollingRate()
         self.active_at = 0.0
@@ -69,10 +70,6 @@ class TorrentExchange:
         self._starving: dict[PeerSession, None] = {}
 
     # -- what there is -------------------------------------------------------------------------
-
-    def seconds(self) -> float:
-        """Monotonic time."""
-        return self._owner.host.clock.seconds()
 
     def new_window(self) -> RequestWindow:
         """A request window for a new peer."""

@@ -185,7 +185,7 @@ class TorrentPieces:
 
     def outstanding(self, peer: Hashable) -> int:
         """How many requests wait at this peer."""
-        return len(self.picker.peer_requests(peer))
+        return self.picker.outstanding(peer)
 
     def peer_requests(self, peer: Hashable) -> Collection[Request]:
         """The requests that wait at this peer."""

@@ -46,8 +46,7 @@ class Availability:
 
     def got(self, piece: int) -> None:
         """A connected peer got a piece. Raises IndexError outside the torrent."""
-        self._add(self._masks.bit(piece))
-        self._masks.gained(piece)
+        self._add(self._masks.gained(piece))
 
     def lost(self, piece: int) -> None:
         """A connected peer lost a piece (BEP 54). Raises IndexError outside the torrent."""

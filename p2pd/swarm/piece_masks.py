@@ -81,11 +81,17 @@ class PieceMasks:
             return known.mask
         return self._make(pieces)
 
-    def gained(self, piece: int) -> None:
-        """Some set got this piece: its mask can be caught up instead of made anew."""
+    def gained(self, piece: int) -> int:
+        """Some set got this piece: its mask can be caught up instead of made anew.
+
+        Returns the mask of the piece. Raises IndexError outside the torrent.
+        """
+        if not 0 <= piece < self.size:
+            raise IndexError(piece)
         self._gained.append(piece)
         if len(self._gained) > GAINED_LIMIT:
             self.lost()
+        return 1 << (self.size - 1 - piece)
 
     def lost(self) -> None:
         """A piece was taken out of some set: equal counts no longer prove a mask right."""

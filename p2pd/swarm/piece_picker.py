@@ -248,6 +248,11 @@ class PiecePicker:
             self._open.orphan_tail(peer)
             self._put_back(request)
 
+    def outstanding(self, peer: Hashable) -> int:
+        """How many blocks are asked of `peer`."""
+        asked = self._asked.get(peer)
+        return 0 if asked is None else len(asked.requests)
+
     def peer_requests(self, peer: Hashable) -> Collection[Request]:
         """What is asked of `peer`, oldest first: a live view, copy it before failing requests."""
         asked = self._asked.get(peer)

@@ -10,7 +10,6 @@ two events, or three where the downlink is slow. Lost packets and slow start are
 from __future__ import annotations
 
 from collections import deque
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from p2pd.testing.sim.event_clock import EventClock
@@ -112,4 +111,4 @@ class Downlink:
 
 def joined(buffers: list[Buffer]) -> memoryview:
     """What arrives together, in one piece."""
-    return memoryview(buffers[0] if len(buffers) == 1 else b"".join(chain(buffers)))
+    return memoryview(buffers[0] if len(buffers) == 1 else b"".join(buffers))

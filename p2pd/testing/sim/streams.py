@@ -82,7 +82,7 @@ class SimStream:
         """Send; few bytes behind nothing else at once, others in turn."""
         if self.lost or self._closing:
             return
-        size = sum(map(len, buffers))
+        size = len(buffers[0]) if len(buffers) == 1 else sum(map(len, buffers))
         if not size:
             return
         if size <= SPARSE and not self._queued and self._flying + size <= self.window:
@@ -200,13 +200,15 @@ class SimStream:
         if self._paused:
             self._inbox.append((buffers, size))
             return
-        self.other.was_read(size)
+        other = self.other
+        other._flying -= size
+        if other._blocked:
+            other.has_room()
         self.receiver.stream_received(joined(buffers))
 
-    def was_read(self, size: int) -> None:
-        """The other end read so many bytes: there is room in the window again."""
-        self._flying -= size
-        if self._blocked and self._flying < self.window:
+    def has_room(self) -> None:
+        """The other end read something: if the window was full, it may not be any more."""
+        if self._flying < self.window:
             self._blocked = False
             if self._queued and not self.in_turn and not self.lost:
                 self.in_turn = True
