@@ -8,7 +8,7 @@ bitfield), BEP 6 (have all, have none, allowed fast, suggest, reject), BEP 21, B
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any, Protocol, Sequence
+from typing import Any, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -28,67 +28,14 @@ from p2pd.session.peer_inbox import PeerInbox
 from p2pd.session.peer_limits import PeerLimits
 from p2pd.session.peer_messages import handle_run
 from p2pd.session.peer_pieces import PeerPieces, announce_pieces
+from p2pd.session.peer_torrent import PeerTorrent
 from p2pd.session.peer_upload import PeerUpload
 from p2pd.session.piece_buffers import PieceBuffers
-from p2pd.session.rate_limits import PeerChains, RateLimits
 from p2pd.session.torrent_content import TorrentContent
-from p2pd.session.write_backlog import WriteBacklog
-from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import Buffer, PeerStream
 
 SEND_LIMIT = 8 * 1024 * 1024
 """Bytes that may wait for a peer that does not read before it is dropped."""
-
-
-class PeerTorrent(Protocol):
-    """What a peer session needs of its torrent."""
-
-    content: TorrentContent | None
-
-    def seconds(self) -> float: ...
-    def new_window(self) -> RequestWindow: ...
-    def write_backlog(self) -> WriteBacklog: ...
-    def rate_limits(self) -> RateLimits: ...
-    def chains(self, host: str) -> PeerChains:
-        """The speed limits for a peer at this IP address."""
-
-    def have(self) -> PieceSet | None:
-        """What we have; None while there is no metadata."""
-
-    def greet(self, peer: PeerSession) -> PieceSet | None:
-        """What we say to a new peer that we have: less, if it is shown one piece at a time."""
-
-    def peer_told(self, peer: PeerSession, piece: int | None) -> None:
-        """A peer said what it has, or that it has one piece more."""
-
-    def newcomers(self) -> int:
-        """Choked peers that may be living on the pieces we offered them (BEP 6)."""
-
-    def is_complete(self) -> bool: ...
-    def wants_any_of(self, pieces: PieceSet) -> bool: ...
-    def wants_piece(self, piece: int) -> bool: ...
-    def spare_buffers(self) -> PieceBuffers: ...
-    def read_blocks_now(
-        self, requests: Sequence[Request], buffer: memoryview
-    ) -> Sequence[Buffer] | None: ...
-    def read_blocks(self, requests: Sequence[Request]) -> Deferred[Sequence[Buffer]]: ...
-    def cannot_read(self, problem: BaseException | None) -> None: ...
-    def payload_received(self, size: int, now: float) -> None: ...
-    def payload_wasted(self, size: int) -> None: ...
-    def payload_sent(self, size: int, now: float) -> None: ...
-    def starved(self, peer: PeerSession) -> None: ...
-    def timed_out(self, peer: PeerSession) -> None: ...
-    def interest_changed(self, peer: PeerSession) -> None: ...
-    def peer_ready(self, peer: PeerSession, our_host: str | None) -> None:
-        """The extension handshake is through; it may tell as whom the peer sees us."""
-
-    def extended(self, peer: PeerSession, name: str, payload: bytes) -> None:
-        """A message of an extension that the torrent handles."""
-
-    def hash_message(self, peer: PeerSession, message: Any) -> None:
-        """A hash request, hashes or reject (BEP 52)."""
-
-    def peer_gone(self, peer: PeerSession, reason: str, *, misbehaved: bool) -> None: ...
 
 
 class PeerSession:
@@ -390,7 +337,7 @@ class PeerSession:
         content = self.torrent.content
         return content is not None and piece < content.layout.piece_count
 
-    # -- for readers (api.PeerView) and the choker ---------------------------------------------
+    # -- for readers ---------------------------------------------------------------------------
 
     @property
     def client(self) -> str:

@@ -56,7 +56,7 @@ class ExchangeOwner(Protocol):
 
 
 class TorrentExchange:
-    """The torrent, as its peer sessions see it (peer_session.PeerTorrent)."""
+    """The torrent, as its peer sessions see it (peer_torrent.PeerTorrent)."""
 
     def __init__(self, owner: ExchangeOwner) -> None:
         self.content: TorrentContent | None = None
