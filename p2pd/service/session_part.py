@@ -18,9 +18,10 @@ from p2pd.service.config import BandwidthSection, Config
 from p2pd.service.countries import Countries
 from p2pd.service.folders import Place
 from p2pd.service.http_port import cannot_listen
-from p2pd.session.api import SessionApi, SessionSettings, SessionStatistics
+from p2pd.session.api import SessionApi, SessionStatistics
 from p2pd.session.session import Session, SessionLimits, SessionParts
 from p2pd.session.session_control import SessionControl
+from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
 from p2pd.state.bans import BanStore
 from p2pd.state.database import Database

@@ -1,15 +1,15 @@
 """The facade that control may use: what a session shows, and what it can be asked to do.
 
-Nothing here does work. `TorrentView` and `PeerView` are what `Torrent` and `PeerSession` show to
-readers; `SessionApi` is what `Session` does for callers. Times are Unix seconds (wall clock),
-rates are bytes per second, sizes are bytes. Errors are P2pdError with a sentence for the user;
-`AddTorrentError` adds which kind of refusal it was.
+Nothing here does work. `TorrentView` and `PeerView` are what torrent_report.py and peer_report.py
+show to readers; `SessionApi` is what session_control.py does for callers. Times are Unix seconds
+(wall clock), rates are bytes per second, sizes are bytes. Errors are P2pdError with a sentence for
+the user; `AddTorrentError` adds which kind of refusal it was.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Iterable, Mapping, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
@@ -19,11 +19,10 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
-from p2pd.session.speed_settings import SpeedSettings, TorrentLimits
+from p2pd.session.session_settings import SessionSettings
+from p2pd.session.speed_settings import TorrentLimits
 from p2pd.swarm.bans import Ban
-from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN
 from p2pd.swarm.reputation import Rating
-from p2pd.swarm.super_seeding import AUTO
 
 
 class TorrentStatus(enum.IntEnum):
@@ -326,29 +325,6 @@ class FreeSpace:
     path: str
     free: int
     total: int
-
-
-@dataclass(slots=True)
-class SessionSettings(SpeedSettings):
-    """What clients may change at run time; kept in the state database, over the configuration.
-
-    `fixed` holds what only the configuration decides and clients may read (ports, switches).
-    """
-
-    download_dir: str
-    peer_limit_global: int
-    peer_limit_per_torrent: int
-    start_added_torrents: bool = True
-    sequential_download: bool = False
-    super_seeding: str = AUTO
-    """What added torrents get: one of swarm.super_seeding.MODES."""
-    upload_slots: int = 4
-    """Regular ones of each torrent; 0: all torrents together have what the upload rate carries."""
-    upload_slots_global: int = 0
-    """Over all torrents; 0: no limit."""
-    seed_choking: str = ROUND_ROBIN
-    """Whom a complete torrent serves: one of swarm.choking.seeding_modes.SEEDING_MODES."""
-    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 class SessionApi(Protocol):

@@ -12,7 +12,7 @@ from typing import Callable, Hashable, Iterable, Iterator, NamedTuple, Protocol
 
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.requests import BLOCK_SIZE
-from p2pd.session.api import SessionSettings
+from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import KB, TorrentLimits
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.bandwidth.alternative_speeds import DAY_MINUTES, ScheduledSwitch

@@ -22,13 +22,13 @@ from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, 
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo, parse_torrent, to_torrent
 from p2pd.session.active_torrents import ActiveTorrents
-from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.connections import Connections
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.session_bans import BanMemory, SessionBans
+from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
 from p2pd.session.upload_slots import UploadSlots

@@ -13,13 +13,13 @@ from p2pd.session.api import (
     AddTorrent,
     BlockCacheReport,
     FreeSpace,
-    SessionSettings,
     SessionStatistics,
     SessionSummary,
     TorrentChanges,
     TorrentView,
 )
 from p2pd.session.session import Session
+from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_adding import TorrentAdding

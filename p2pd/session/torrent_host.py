@@ -12,13 +12,13 @@ from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, 
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.active_torrents import ActiveTorrents
-from p2pd.session.api import SessionSettings
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.dialer import Dialer
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.session_bans import SessionBans
+from p2pd.session.session_settings import SessionSettings
 from p2pd.session.upload_slots import UploadSlots
 from p2pd.state.resume import TorrentStore
 from p2pd.storage.disk_queue import DiskQueue

@@ -24,12 +24,12 @@ from p2pd.session.api import (
     BlockCacheReport,
     FileView,
     FreeSpace,
-    SessionSettings,
     SessionStatistics,
     SessionSummary,
     TorrentStatus,
     TorrentTrouble,
 )
+from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.reputation import Rating

@@ -17,8 +17,7 @@ from p2pd.control.schema import (
     one_of,
     text,
 )
-from p2pd.session.api import SessionSettings
-from p2pd.session.speed_settings import SpeedSettings
+from p2pd.session.session_settings import SessionSettings
 from p2pd.swarm.super_seeding import MODES
 
 RPC_VERSION_SEMVER = "6.0.0"
@@ -45,21 +44,8 @@ class SessionFacts:
     session_id: str
 
 
-SPEED_SETTINGS = tuple(each.name for each in fields(SpeedSettings))
-
-SettingGetter = Callable[[SessionSettings], Any]
-
-SETTING_GETTERS: Mapping[str, SettingGetter] = {
-    "download_dir": lambda settings: settings.download_dir,
-    "peer_limit_global": lambda settings: settings.peer_limit_global,
-    "peer_limit_per_torrent": lambda settings: settings.peer_limit_per_torrent,
-    "seed_choking": lambda settings: settings.seed_choking,
-    "sequential_download": lambda settings: settings.sequential_download,
-    "start_added_torrents": lambda settings: settings.start_added_torrents,
-    "super_seeding": lambda settings: settings.super_seeding,
-    "upload_slots": lambda settings: settings.upload_slots,
-    "upload_slots_global": lambda settings: settings.upload_slots_global,
-    **{name: attrgetter(name) for name in SPEED_SETTINGS},
+SETTING_GETTERS: Mapping[str, Callable[[SessionSettings], Any]] = {
+    each.name: attrgetter(each.name) for each in fields(SessionSettings) if each.name != "fixed"
 }
 
 FACT_GETTERS: Mapping[str, Callable[[SessionFacts], Any]] = {

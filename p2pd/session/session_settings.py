@@ -1,0 +1,33 @@
+"""The settings of a session that clients may change (settings_rules.py says to what)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping
+
+from p2pd.session.speed_settings import SpeedSettings
+from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN
+from p2pd.swarm.super_seeding import AUTO
+
+
+@dataclass(slots=True)
+class SessionSettings(SpeedSettings):
+    """What clients may change at run time; kept in the state database, over the configuration.
+
+    `fixed` holds what only the configuration decides and clients may read (ports, switches).
+    """
+
+    download_dir: str
+    peer_limit_global: int
+    peer_limit_per_torrent: int
+    start_added_torrents: bool = True
+    sequential_download: bool = False
+    super_seeding: str = AUTO
+    """What added torrents get: one of swarm.super_seeding.MODES."""
+    upload_slots: int = 4
+    """Regular ones of each torrent; 0: all torrents together have what the upload rate carries."""
+    upload_slots_global: int = 0
+    """Over all torrents; 0: no limit."""
+    seed_choking: str = ROUND_ROBIN
+    """Whom a complete torrent serves: one of swarm.choking.seeding_modes.SEEDING_MODES."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
