@@ -143,13 +143,12 @@ def test_a_link_in_the_download_folder_is_not_followed(work, new_p2pd, new_libto
     treasure = work / "treasure"
     treasure.write_bytes(b"not to be touched")
     seed, node = new_libtorrent(), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     node.downloads.mkdir(exist_ok=True)
     (node.downloads / content.name).symlink_to(treasure)
     try:
         node.add(content.torrent)
-        node.connect(seed.host, seed.port)
+        node.dial(seed)
         node.call("torrent_verify", ids=[node.hash_string])
         node.wait_checked()
     except RpcError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from peers.payload import MIB, PIECE, assert_same, libtorrent_content, make_file, make_folder
+from peers.payload import MIB, PIECE, libtorrent_content, make_file, make_folder
 from peers.processes import wait_until
 
 SIZE = 6 * MIB + 99
@@ -31,10 +31,9 @@ def downloaded(work, new_p2pd, new_libtorrent):
     """A p2pd that has downloaded from a libtorrent seed, which is still there."""
     content = libtorrent_content(make_file(work / "original", SIZE), "v1")
     seed, node = new_libtorrent("seed"), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     node.add(content.torrent)
-    node.connect(seed.host, seed.port)
+    node.dial(seed)
     node.wait_seeding()
     return content, seed, node
 
@@ -48,7 +47,7 @@ def test_verify_finds_the_fault_and_the_swarm_repairs_it(downloaded, fault):
     node.call("torrent_verify", ids=[node.hash_string])
     node.wait_checked()
     node.call("torrent_start", ids=[node.hash_string])
-    node.connect(seed.host, seed.port)
+    node.dial(seed)
     # The repair may be over before anyone could see a byte missing: what was fetched stays counted.
     wait_until(
         lambda: node.torrent("downloaded_ever")["downloaded_ever"] > before,
@@ -56,8 +55,7 @@ def test_verify_finds_the_fault_and_the_swarm_repairs_it(downloaded, fault):
         "fault found and repaired",
         details=node.state,
     )
-    node.wait_seeding()
-    assert_same(content.path, copy)
+    node.wait_copy_of(content)
     node.check_healthy()
 
 
@@ -70,7 +68,7 @@ def test_a_leecher_gets_nothing_wrong_and_p2pd_says_what_is_wrong(
     FAULTS[fault](node.downloads / content.name)
     leecher = new_libtorrent("leecher")
     leecher.add(content.torrent)
-    leecher.connect(node.host, node.port)
+    leecher.dial(node)
     wait_until(
         lambda: node.torrent("error_string")["error_string"],
         15,
@@ -85,29 +83,25 @@ def test_a_leecher_gets_nothing_wrong_and_p2pd_says_what_is_wrong(
 def test_other_torrents_go_on_when_one_lost_its_data(work, downloaded, new_libtorrent):
     content, _, node = downloaded
     good = libtorrent_content(make_folder(work / "good"), "v1")
-    node.add(good.torrent, save=good.folder)
-    node.wait_seeding()
+    node.share(good)
     remove(node.downloads / content.name)
     node.call("torrent_verify")
     leecher = new_libtorrent("leecher")
     leecher.add(good.torrent)
-    leecher.connect(node.host, node.port)
-    leecher.wait_seeding()
-    assert_same(good.path, leecher.folder / good.name)
+    leecher.dial(node)
+    leecher.wait_copy_of(good)
     node.check_healthy()
 
 
 def test_existing_data_is_checked_and_only_the_rest_is_asked_for(work, new_p2pd, new_libtorrent):
     content = libtorrent_content(make_file(work / "original", SIZE), "v1")
     seed, node = new_libtorrent(), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     half = SIZE // 2
     node.downloads.mkdir(exist_ok=True)
     (node.downloads / content.name).write_bytes(content.path.read_bytes()[:half])
     node.add(content.torrent)
     wait_until(lambda: node.bytes_verified() > half - PIECE, 15, "check", details=node.state)
-    node.connect(seed.host, seed.port)
-    node.wait_seeding()
+    node.dial(seed)
+    node.wait_copy_of(content)
     assert seed.payload_uploaded <= SIZE - half + PIECE
-    assert_same(content.path, node.downloads / content.name)

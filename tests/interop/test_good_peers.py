@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from peers.payload import MIB, assert_same, libtorrent_content, make_file
+from peers.payload import MIB, libtorrent_content, make_file
 from peers.processes import wait_until
 
 
@@ -12,11 +12,10 @@ def test_a_download_finds_its_peer_again_after_a_restart(work, new_p2pd, new_lib
     content = libtorrent_content(make_file(work / "original", 24 * MIB), "v1")
     seed = new_libtorrent()
     node = new_p2pd(settings={"peers.geoip_database": str(work / "gone.mmdb")})
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     seed.limit_upload(6 * MIB)
     node.add(content.torrent)
-    node.connect(seed.host, seed.port)
+    node.dial(seed)
     wait_until(lambda: node.bytes_verified() > 4 * MIB, 30, "4 MiB", details=node.state)
     (peer,) = node.torrent("peers")["peers"]
     assert (peer["source"], peer["country"]) == ("manual", "")
@@ -31,8 +30,7 @@ def test_a_download_finds_its_peer_again_after_a_restart(work, new_p2pd, new_lib
     (peer,) = node.torrent("peers")["peers"]
     assert peer["source"] == "cache" or peer["is_incoming"]
     seed.limit_upload(0)
-    node.wait_seeding()
-    assert_same(content.path, node.downloads / content.name)
+    node.wait_copy_of(content)
     log = node.log_text()
     assert "gone.mmdb cannot be used, so countries are not known: No such file" in log
     assert "Traceback" not in log

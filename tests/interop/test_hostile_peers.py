@@ -11,7 +11,7 @@ import struct
 import time
 
 import pytest
-from peers.payload import MIB, PIECE, assert_same, libtorrent_content, make_file
+from peers.payload import MIB, PIECE, libtorrent_content, make_file
 from peers.processes import wait_until
 from peers.scripted import (
     BITFIELD,
@@ -33,6 +33,9 @@ EXTENSIONS = bytes([0, 0, 0, 0, 0, 16, 0, 0])
 
 HOSTILE_HOST = "127.0.0.66"
 """Not the honest seed's address: who sends corrupt data may be banned by address."""
+
+HEAD_START = 0.2
+"""Seconds that it is alone with p2pd; nothing outside tells when it has done its worst."""
 
 rng = random.Random(7)
 BEHAVIOURS = {}
@@ -322,8 +325,7 @@ def asks_for_hashes_that_are_not_there(wire, info_hash):
 def honest(work, new_libtorrent):
     content = libtorrent_content(make_file(work / "original", SIZE), "v1")
     seed = new_libtorrent()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     return content, seed
 
 
@@ -334,13 +336,12 @@ def test_p2pd_survives_a_peer_that(honest, new_p2pd, ended_after, name):
     hostile = ended_after(ScriptedPeer(script, host=HOSTILE_HOST))
     node = new_p2pd()
     node.add(content.torrent)
-    node.connect(hostile.host, hostile.port)
+    node.dial(hostile)
     wait_until(lambda: hostile.connections >= 1, 10, "connection", details=node.state)
-    hostile.dial(node.host, node.port)
-    time.sleep(0.2)
-    node.connect(seed.host, seed.port)
-    node.wait_seeding(45)
-    assert_same(content.path, node.downloads / content.name)
+    hostile.dial(node)
+    time.sleep(HEAD_START)
+    node.dial(seed)
+    node.wait_copy_of(content, 45)
     hostile.hang_up()
     node.check_healthy()
 
@@ -352,11 +353,10 @@ def test_all_of_them_at_once(honest, new_p2pd, ended_after):
     for script in BEHAVIOURS.values():
         spoken = functools.partial(script, info_hash=content.wire_ids[0])
         hostile = ended_after(ScriptedPeer(spoken, host=HOSTILE_HOST))
-        node.connect(hostile.host, hostile.port)
-        hostile.dial(node.host, node.port)
-    node.connect(seed.host, seed.port)
-    node.wait_seeding(60)
-    assert_same(content.path, node.downloads / content.name)
+        node.dial(hostile)
+        hostile.dial(node)
+    node.dial(seed)
+    node.wait_copy_of(content, 60)
     assert sorted(p.name for p in node.downloads.iterdir()) == [content.name]
     node.check_healthy()
 
@@ -367,8 +367,7 @@ def test_a_flood_of_connections_leaves_room_for_the_honest(honest, new_p2pd, end
     node.add(content.torrent)
     silent = ended_after(ScriptedPeer(drain, host=HOSTILE_HOST))
     for _ in range(300):
-        silent.dial(node.host, node.port)
-    node.connect(seed.host, seed.port)
-    node.wait_seeding(45)
-    assert_same(content.path, node.downloads / content.name)
+        silent.dial(node)
+    node.dial(seed)
+    node.wait_copy_of(content, 45)
     node.check_healthy()

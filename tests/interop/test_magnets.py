@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from peers.payload import (
-    assert_same,
     libtorrent_content,
     make_file,
     make_folder,
@@ -20,11 +19,9 @@ def test_p2pd_gets_metadata_from_a_peer_that_the_link_names(
 ):
     content = libtorrent_content(make_folder(work / "original"), version)
     seed, leecher = new_libtorrent(), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     leecher.add_magnet(f"{content.magnet}&x.pe={seed.host}:{seed.port}")
-    leecher.wait_seeding()
-    assert_same(content.path, leecher.downloads / content.name)
+    leecher.wait_copy_of(content)
     leecher.check_healthy()
 
 
@@ -37,8 +34,7 @@ def test_p2pd_gets_metadata_through_a_tracker(work, tracker, new_p2pd, new_libto
     seed.add(content.torrent, save=content.folder)
     seed.wait_announced()
     leecher.add_magnet(content.magnet)
-    leecher.wait_seeding()
-    assert_same(content.path, leecher.downloads / content.name)
+    leecher.wait_copy_of(content)
 
 
 def test_metadata_of_many_blocks(work, new_p2pd, new_libtorrent):
@@ -46,23 +42,19 @@ def test_metadata_of_many_blocks(work, new_p2pd, new_libtorrent):
     path = make_file(work / "original", 2_600 * 16_384 - 7)
     content = libtorrent_content(path, "v1", piece_length=16_384)
     seed, leecher = new_libtorrent(), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     leecher.add_magnet(f"{content.magnet}&x.pe={seed.host}:{seed.port}")
-    leecher.wait_seeding()
-    assert_same(content.path, leecher.downloads / content.name)
+    leecher.wait_copy_of(content)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_p2pd_serves_metadata_to_libtorrent(work, new_p2pd, new_libtorrent, version):
     content = libtorrent_content(make_folder(work / "original"), version)
     seed, leecher = new_p2pd(), new_libtorrent()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     leecher.add_magnet(content.magnet)
-    leecher.connect(seed.host, seed.port)
-    leecher.wait_seeding()
-    assert_same(content.path, leecher.folder / content.name)
+    leecher.dial(seed)
+    leecher.wait_copy_of(content)
     seed.check_healthy()
 
 
@@ -70,37 +62,31 @@ def test_p2pd_serves_metadata_to_libtorrent(work, new_p2pd, new_libtorrent, vers
 def test_p2pd_asks_peers_for_missing_piece_layers(work, new_p2pd, new_libtorrent, version):
     content = libtorrent_content(make_folder(work / "original"), version)
     seed, leecher = new_libtorrent(), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     leecher.add(without_piece_layers(content).torrent)
-    leecher.connect(seed.host, seed.port)
-    leecher.wait_seeding()
-    assert_same(content.path, leecher.downloads / content.name)
+    leecher.dial(seed)
+    leecher.wait_copy_of(content)
 
 
 def test_p2pd_passes_a_magnet_on_to_the_next(work, new_p2pd, new_libtorrent):
     """What p2pd got by a v2 magnet it seeds in full: metadata, piece layers and data."""
     content = libtorrent_content(make_folder(work / "original"), "v2")
     seed, between, last = new_libtorrent(), new_p2pd("between"), new_libtorrent("last")
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     between.add_magnet(content.magnet)
-    between.connect(seed.host, seed.port)
+    between.dial(seed)
     between.wait_seeding()
     seed.stop()
     last.add_magnet(content.magnet)
-    last.connect(between.host, between.port)
-    last.wait_seeding()
-    assert_same(content.path, last.folder / content.name)
+    last.dial(between)
+    last.wait_copy_of(content)
 
 
 def test_two_p2pd_daemons_by_magnet(work, new_p2pd):
     content = libtorrent_content(make_folder(work / "original"), "hybrid")
     seed, leecher = new_p2pd("seed"), new_p2pd("leecher")
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     leecher.add_magnet(f"{content.magnet}&x.pe={seed.host}:{seed.port}")
-    leecher.wait_seeding()
-    assert_same(content.path, leecher.downloads / content.name)
+    leecher.wait_copy_of(content)
     seed.check_healthy()
     leecher.check_healthy()

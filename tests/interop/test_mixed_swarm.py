@@ -5,7 +5,7 @@ Each peer has an address of loopback of its own: Transmission knows one peer per
 
 from __future__ import annotations
 
-from peers.payload import MIB, assert_same, libtorrent_content, make_folder, p2pd_content
+from peers.payload import MIB, libtorrent_content, make_folder, p2pd_content
 
 SEED_RATE = 6 * MIB
 
@@ -28,16 +28,8 @@ def test_everyone_finishes_from_a_libtorrent_seed(
     transmission.wait_announced()
     for leecher in (first, aria2, second, libtorrent):
         leecher.add(content.torrent)
-    for leecher, downloads in (
-        (first, first.downloads),
-        (second, second.downloads),
-        (libtorrent, libtorrent.folder),
-        (aria2, aria2.folder),
-        (transmission, transmission.folder),
-    ):
-        leecher.wait_seeding(90)
-        full = leecher in (first, second)
-        assert_same(folder, downloads / content.name, empty_files=full)
+    for leecher in (first, second, libtorrent, aria2, transmission):
+        leecher.wait_copy_of(content, 90)
     first.check_healthy()
     second.check_healthy()
 
@@ -57,14 +49,8 @@ def test_everyone_finishes_from_a_p2pd_seed(
     transmission.wait_announced()
     leecher.wait_announced()
     seed.add(content.torrent, save=content.folder)
-    for peer, downloads in (
-        (leecher, leecher.downloads),
-        (libtorrent, libtorrent.folder),
-        (aria2, aria2.folder),
-        (transmission, transmission.folder),
-    ):
-        peer.wait_seeding(90)
-        assert_same(folder, downloads / content.name, empty_files=peer is leecher)
+    for peer in (leecher, libtorrent, aria2, transmission):
+        peer.wait_copy_of(content, 90)
     seed.check_healthy()
     leecher.check_healthy()
 
@@ -82,8 +68,7 @@ def test_a_hybrid_reaches_peers_that_know_v1_v2_and_both(work, tracker, new_p2pd
     for peer, link in zip(peers[1:], [*one_hash_each(content), content.magnet], strict=True):
         peer.add_magnet(link)
     for peer in peers:
-        peer.wait_seeding(60)
-        assert_same(folder, getattr(peer, "downloads", peer.folder) / content.name)
+        peer.wait_copy_of(content)
     for peer in peers[:3]:
         peer.check_healthy()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from peers.payload import assert_same, libtorrent_content, make_file
+from peers.payload import libtorrent_content, make_file
 from peers.processes import free_port
 
 SIZE = 4_000_003
@@ -24,29 +24,24 @@ def test_libtorrent_finds_libtorrent(work, announce_url, new_libtorrent, version
     seed.add(content.torrent, save=content.folder)
     seed.wait_announced()
     leecher.add(content.torrent)
-    leecher.wait_seeding()
-    assert_same(path, leecher.folder / content.name)
+    leecher.wait_copy_of(content)
 
 
 def test_aria2_finds_transmission(work, announce_url, new_transmission, new_aria2):
     path = make_file(work / "original", SIZE)
     content = libtorrent_content(path, "v1", trackers=[announce_url])
     seed, leecher = new_transmission(), new_aria2()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     seed.wait_announced()
     leecher.add(content.torrent)
-    leecher.wait_seeding()
-    assert_same(path, leecher.folder / content.name)
+    leecher.wait_copy_of(content)
 
 
 def test_p2pd_finds_p2pd(work, announce_url, new_p2pd):
     path = make_file(work / "original", SIZE)
     content = libtorrent_content(path, "hybrid", trackers=[announce_url])
     seed, leecher = new_p2pd("seed"), new_p2pd("leecher")
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     seed.wait_announced()
     leecher.add(content.torrent)
-    leecher.wait_seeding()
-    assert_same(path, leecher.downloads / content.name)
+    leecher.wait_copy_of(content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from peers.payload import MIB, PIECE, assert_same, libtorrent_content, make_file, make_folder
+from peers.payload import MIB, PIECE, libtorrent_content, make_file, make_folder
 from peers.processes import wait_until
 from peers.scripted import CountingSeed
 
@@ -34,7 +34,7 @@ def test_no_verified_piece_is_asked_for_twice(counting, new_p2pd):
     content, seed = counting
     node = new_p2pd()
     node.add(content.torrent)
-    node.connect(seed.host, seed.port)
+    node.dial(seed)
     for share in (0.3, 0.6):
         verified = wait_share(node, share)
         assert len(verified) > share * 0.9 * seed.piece_count
@@ -42,12 +42,11 @@ def test_no_verified_piece_is_asked_for_twice(counting, new_p2pd):
         asked_before = len(seed.requests)
         node.start()
         node.wait_checked()
-        node.connect(seed.host, seed.port)
+        node.dial(seed)
         wait_share(node, min(share + 0.2, 1))
         again = {piece for piece, _, _ in seed.requests[asked_before:]} & verified
         assert not again, f"asked again for {len(again)} of {len(verified)} verified pieces"
-    node.wait_seeding()
-    assert_same(content.path, node.downloads / content.name)
+    node.wait_copy_of(content)
     node.check_healthy()
 
 
@@ -57,27 +56,24 @@ def test_most_of_what_was_sent_survives(counting, new_p2pd):
     node = new_p2pd()
     node.add(content.torrent)
     for share in (0.2, 0.5, 0.8):
-        node.connect(seed.host, seed.port)
+        node.dial(seed)
         wait_share(node, share)
         node.kill()
         node.start()
         node.wait_checked()
-    node.connect(seed.host, seed.port)
-    node.wait_seeding()
-    sent = sum(length for _, _, length in seed.requests)
-    assert sent < SIZE * 1.5
-    assert_same(content.path, node.downloads / content.name)
+    node.dial(seed)
+    node.wait_copy_of(content)
+    assert sum(length for _, _, length in seed.requests) < SIZE * 1.5
 
 
 @pytest.mark.parametrize("version", ["v2", "hybrid"])
 def test_a_libtorrent_seed_sends_only_what_was_missing(work, new_p2pd, new_libtorrent, version):
     content = libtorrent_content(make_folder(work / "original", extra=8 * MIB), version)
     seed, node = new_libtorrent(), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     seed.limit_upload(RATE)
     node.add(content.torrent)
-    node.connect(seed.host, seed.port)
+    node.dial(seed)
     wait_share(node, 0.5)
     verified = node.bytes_verified()
     node.kill()
@@ -86,11 +82,10 @@ def test_a_libtorrent_seed_sends_only_what_was_missing(work, new_p2pd, new_libto
     node.start()
     node.wait_checked()
     assert node.bytes_verified() >= verified
-    node.connect(seed.host, seed.port)
-    node.wait_seeding()
+    node.dial(seed)
+    node.wait_copy_of(content)
     sent = seed.payload_uploaded - sent_before
     assert sent <= content.size - verified + PIECE * 8
-    assert_same(content.path, node.downloads / content.name)
 
 
 def test_a_kill_while_the_magnet_waits_for_metadata(work, new_p2pd, new_libtorrent):
@@ -100,23 +95,19 @@ def test_a_kill_while_the_magnet_waits_for_metadata(work, new_p2pd, new_libtorre
     node.kill()
     node.start()
     seed = new_libtorrent()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
-    node.connect(seed.host, seed.port)
-    node.wait_seeding()
-    assert_same(content.path, node.downloads / content.name)
+    seed.share(content)
+    node.dial(seed)
+    node.wait_copy_of(content)
 
 
 def test_a_kill_while_seeding(work, new_p2pd, new_libtorrent):
     content = libtorrent_content(make_folder(work / "original"), "hybrid")
     node = new_p2pd()
-    node.add(content.torrent, save=content.folder)
-    node.wait_seeding()
+    node.share(content)
     node.kill()
     node.start()
     node.wait_seeding()
     leecher = new_libtorrent()
     leecher.add(content.torrent)
-    leecher.connect(node.host, node.port)
-    leecher.wait_seeding()
-    assert_same(content.path, leecher.folder / content.name)
+    leecher.dial(node)
+    leecher.wait_copy_of(content)

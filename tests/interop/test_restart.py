@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from peers.payload import MIB, assert_same, libtorrent_content, make_file, make_folder
+from peers.payload import MIB, libtorrent_content, make_file, make_folder
 from peers.processes import wait_until
 
 
@@ -23,8 +23,8 @@ def flip_unseen(path):
 def test_a_seed_stops_cleanly_and_goes_on_without_a_check(work, new_p2pd, new_libtorrent):
     content = libtorrent_content(make_file(work / "original", 6 * MIB), "v1")
     node = new_p2pd()
-    added = node.add(content.torrent, save=content.folder)
-    node.wait_seeding()
+    node.share(content)
+    id_before = node.torrent("id")
     began = time.monotonic()
     assert node.terminate() == 0
     assert time.monotonic() - began < 10
@@ -32,24 +32,22 @@ def test_a_seed_stops_cleanly_and_goes_on_without_a_check(work, new_p2pd, new_li
     node.start()
     node.wait_seeding(5)
     assert node.bytes_verified() == content.size
-    assert node.torrent("id")["id"] == added["id"]
+    assert node.torrent("id") == id_before
     flip_unseen(content.path)
     leecher = new_libtorrent()
     leecher.add(content.torrent)
-    leecher.connect(node.host, node.port)
-    leecher.wait_seeding()
-    assert_same(content.path, leecher.folder / content.name)
+    leecher.dial(node)
+    leecher.wait_copy_of(content)
     assert "Traceback" not in node.log_text()
 
 
 def test_a_download_goes_on_where_it_stopped(work, new_p2pd, new_libtorrent):
     content = libtorrent_content(make_folder(work / "original", extra=8 * MIB), "hybrid")
     seed, node = new_libtorrent(), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     seed.limit_upload(6 * MIB)
     node.add(content.torrent)
-    node.connect(seed.host, seed.port)
+    node.dial(seed)
     wait_until(lambda: node.bytes_verified() > 4 * MIB, 30, "4 MiB", details=node.state)
     assert node.terminate() == 0
     seed.limit_upload(1024)  # so that what is there did not come again
@@ -57,19 +55,17 @@ def test_a_download_goes_on_where_it_stopped(work, new_p2pd, new_libtorrent):
     wait_until(lambda: node.bytes_verified() > 4 * MIB, 5, "what it had", details=node.state)
     assert not node.is_checking()
     seed.limit_upload(0)
-    node.connect(seed.host, seed.port)
-    node.wait_seeding()
-    assert_same(content.path, node.downloads / content.name)
+    node.dial(seed)
+    node.wait_copy_of(content)
     assert "Traceback" not in node.log_text()
 
 
 def test_a_file_that_changed_while_it_was_stopped_is_checked(work, new_p2pd, new_libtorrent):
     content = libtorrent_content(make_file(work / "original", 6 * MIB), "v1")
     seed, node = new_libtorrent(), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     node.add(content.torrent)
-    node.connect(seed.host, seed.port)
+    node.dial(seed)
     node.wait_seeding()
     assert node.terminate() == 0
     copy = node.downloads / content.name
@@ -79,16 +75,14 @@ def test_a_file_that_changed_while_it_was_stopped_is_checked(work, new_p2pd, new
     node.start()
     wait_until(lambda: node.torrent("left_until_done")["left_until_done"] > 0, 15, "bad piece")
     node.wait_checked()
-    node.connect(seed.host, seed.port)
-    node.wait_seeding()
-    assert_same(content.path, copy)
+    node.dial(seed)
+    node.wait_copy_of(content)
 
 
 def test_a_removed_torrent_stays_removed(work, new_p2pd):
     content = libtorrent_content(make_file(work / "original", MIB), "v1")
     node = new_p2pd()
-    node.add(content.torrent, save=content.folder)
-    node.wait_seeding()
+    node.share(content)
     node.call("torrent_remove", ids=[node.hash_string], delete_local_data=False)
     node.kill()
     node.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from peers.payload import MIB, assert_same, libtorrent_content, make_file
+from peers.payload import MIB, libtorrent_content, make_file
 from peers.processes import wait_until
 
 SIZE = 12 * MIB
@@ -25,11 +25,10 @@ def test_downloads_from_two_libtorrents_keep_to_the_limit(work, new_p2pd, new_li
     seeds = [new_libtorrent(f"seed {host}", host=host) for host in ("127.0.0.2", "127.0.0.3")]
     leecher = new_p2pd(settings={"bandwidth.download": str(LIMIT)})
     for seed in seeds:
-        seed.add(content.torrent, save=content.folder)
-        seed.wait_seeding()
+        seed.share(content)
     leecher.add(content.torrent)
     for seed in seeds:
-        leecher.connect(seed.host, seed.port)
+        leecher.dial(seed)
     rate = measured(lambda: leecher.torrent("downloaded_ever")["downloaded_ever"])
     assert 0.8 * LIMIT * 1000 < rate < 1.1 * LIMIT * 1000
     shares = [peer["bytes_to_client"] for peer in leecher.torrent("peers")["peers"]]
@@ -37,8 +36,7 @@ def test_downloads_from_two_libtorrents_keep_to_the_limit(work, new_p2pd, new_li
     assert max(shares) < 1.5 * min(shares)
     assert leecher.call("session_stats")["download_limit_in_force"] == LIMIT * 1000
     leecher.call("session_set", speed_limit_down_enabled=False)
-    leecher.wait_seeding(20)
-    assert_same(content.path, leecher.downloads / content.name)
+    leecher.wait_copy_of(content, 20)
     leecher.check_healthy()
 
 
@@ -47,12 +45,11 @@ def test_uploads_to_two_libtorrents_keep_to_the_limit(work, new_p2pd, new_libtor
     seed = new_p2pd()
     hosts = ("127.0.0.2", "127.0.0.3")
     leechers = [new_libtorrent(f"leecher {host}", host=host) for host in hosts]
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     seed.call("torrent_set", ids=[seed.hash_string], upload_limit=LIMIT, upload_limited=True)
     for leecher in leechers:
         leecher.add(content.torrent)
-        seed.connect(leecher.host, leecher.port)
+        seed.dial(leecher)
     rate = measured(lambda: seed.torrent("uploaded_ever")["uploaded_ever"])
     assert 0.8 * LIMIT * 1000 < rate < 1.1 * LIMIT * 1000
     shares = [peer["bytes_to_peer"] for peer in seed.torrent("peers")["peers"]]
@@ -60,8 +57,7 @@ def test_uploads_to_two_libtorrents_keep_to_the_limit(work, new_p2pd, new_libtor
     assert max(shares) < 1.5 * min(shares)
     seed.call("torrent_set", ids=[seed.hash_string], upload_limited=False)
     for leecher in leechers:
-        leecher.wait_seeding(20)
-        assert_same(content.path, leecher.folder / content.name)
+        leecher.wait_copy_of(content, 20)
     seed.check_healthy()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peers.payload import MIB, assert_same, make_file, p2pd_content
+from peers.payload import MIB, make_file, p2pd_content
 
 SIZE = 24 * MIB
 RATE = 6 * MIB
@@ -22,14 +22,8 @@ def test_all_kinds_of_leechers_spread_what_a_super_seed_shows_them(
     transmission.wait_announced()
     leecher.wait_announced()
     seed.add(content.torrent, save=content.folder, super_seeding="on")
-    for peer, downloads in (
-        (leecher, leecher.downloads),
-        (libtorrent, libtorrent.folder),
-        (aria2, aria2.folder),
-        (transmission, transmission.folder),
-    ):
-        peer.wait_seeding(50)
-        assert_same(content.path, downloads / content.name)
+    for peer in (leecher, libtorrent, aria2, transmission):
+        peer.wait_copy_of(content, 50)
     row = seed.torrent("uploaded_ever", "super_seeding")
     assert row["super_seeding"] == "on"
     assert row["uploaded_ever"] < 1.5 * SIZE

@@ -26,7 +26,8 @@ from p2pd.tracker.http import make_tracker_site
 from p2pd.tracker.stores.memory import MemorySwarmStore
 
 HASH = bytes(range(0, 200, 10))
-PATIENCE = 20
+PATIENCE = 10
+"""Seconds a test may take: less than the first time-out of an announce that is not answered."""
 
 
 class Loop:
@@ -182,8 +183,8 @@ def test_a_connection_that_drips_is_cut_when_the_time_is_up(loop: Loop) -> None:
     async def work() -> None:
         with pytest.raises(TrackerError, match="no answer within"):
             await hasty.announce(f"http://127.0.0.1:{port}/announce", request(1))
-        await loop.sleep(0.2)
-        assert drip.gone
+        while not drip.gone:
+            await loop.sleep(0.02)
 
     loop.run(work)
 
@@ -232,19 +233,14 @@ def test_the_dead_hold_nothing_up(loop: Loop) -> None:
         port=lambda: 7003,
     )
 
-    async def work() -> float:
+    async def work() -> None:
         await loop.transports.announce(good, request(7001))
         announcer.start()
-        began = time.monotonic()
-        while not found and time.monotonic() < began + 5:
+        while not found:
             await loop.sleep(0.02)
-        found_after = time.monotonic() - began
-        began = time.monotonic()
         await announcer.stop()
-        assert time.monotonic() - began < 5.5
-        return found_after
 
-    assert loop.run(work) < 1
+    loop.run(work)
     assert found == [PeerAddress("127.0.0.1", 7001)]
     states = {state.url: state for state in announcer.states()}
     assert "not supported" in states["wss://127.0.0.1/announce"].last_announce_result

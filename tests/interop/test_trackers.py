@@ -6,7 +6,7 @@ import http.server
 import threading
 
 import pytest
-from peers.payload import assert_same, libtorrent_content, make_file
+from peers.payload import libtorrent_content, make_file
 from peers.processes import free_port, wait_until
 
 SIZE = 4_000_003
@@ -27,8 +27,7 @@ def test_p2pd_finds_the_seed(work, tracker, new_p2pd, new_libtorrent, protocol, 
     seed.add(content.torrent, save=content.folder)
     seed.wait_announced()
     leecher.add(content.torrent)
-    leecher.wait_seeding()
-    assert_same(content.path, leecher.downloads / content.name)
+    leecher.wait_copy_of(content)
     leecher.check_healthy()
 
 
@@ -37,12 +36,10 @@ def test_p2pd_finds_the_seed(work, tracker, new_p2pd, new_libtorrent, protocol, 
 def test_the_leecher_finds_p2pd(work, tracker, new_p2pd, new_libtorrent, protocol, version):
     content = make(work, tracker, version, protocol)
     seed, leecher = new_p2pd(), new_libtorrent()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     seed.wait_announced()
     leecher.add(content.torrent)
-    leecher.wait_seeding()
-    assert_same(content.path, leecher.folder / content.name)
+    leecher.wait_copy_of(content)
     seed.check_healthy()
 
 
@@ -92,8 +89,7 @@ def test_bad_trackers_hold_nothing_up(work, tracker, bad_tracker, new_p2pd, new_
     seed.wait_announced()
     content = libtorrent_content(path, "v1", trackers=[*bad, *dead, tracker.http_url])
     leecher.add(content.torrent)
-    leecher.wait_seeding(15)
-    assert_same(content.path, leecher.downloads / content.name)
+    leecher.wait_copy_of(content, 15)
 
     def complaints():
         stats = leecher.torrent("tracker_stats")["tracker_stats"]
@@ -110,8 +106,7 @@ def test_bad_trackers_hold_nothing_up(work, tracker, bad_tracker, new_p2pd, new_
 def test_a_stopped_announce_is_sent_on_exit(work, tracker, new_p2pd):
     content = make(work, tracker, "v1", "http")
     node = new_p2pd()
-    node.add(content.torrent, save=content.folder)
-    node.wait_seeding()
+    node.share(content)
     wait_until(lambda: tracker.seeds(content.wire_ids[0]) == 1, 15, "seed at the tracker")
     assert node.terminate() == 0
     assert tracker.seeds(content.wire_ids[0]) == 0

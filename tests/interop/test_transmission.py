@@ -6,10 +6,8 @@ v1: 3.00 refuses the empty keys in the file tree of v2 and hybrid torrents, whoe
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from peers.payload import assert_same, libtorrent_content, make_file, make_folder, p2pd_content
+from peers.payload import libtorrent_content, make_file, make_folder, p2pd_content
 from peers.processes import wait_until
 
 
@@ -19,12 +17,10 @@ def test_p2pd_downloads_from_transmission(work, tracker, new_p2pd, new_transmiss
     content = libtorrent_content(folder, "v1", trackers=[tracker.url(protocol)])
     tracker.serve(content.wire_ids)
     seed, leecher = new_transmission(), new_p2pd()
-    seed.add(content.torrent, save=content.folder)
-    seed.wait_seeding()
+    seed.share(content)
     seed.wait_announced()
     leecher.add(content.torrent)
-    leecher.wait_seeding()
-    assert_same(folder, leecher.downloads / content.name)
+    leecher.wait_copy_of(content)
     leecher.check_healthy()
 
 
@@ -36,8 +32,7 @@ def test_transmission_downloads_from_p2pd(work, tracker, new_p2pd, new_transmiss
     leecher.add(content.torrent)
     leecher.wait_announced()
     seed.add(content.torrent, save=content.folder)
-    leecher.wait_seeding()
-    assert_same(folder, leecher.folder / content.name, empty_files=False)
+    leecher.wait_copy_of(content)
     seed.check_healthy()
 
 
@@ -53,10 +48,9 @@ def test_transmission_gets_metadata_from_p2pd(work, tracker, new_p2pd, new_trans
 
     def dialled_and_complete():
         """With metadata it hangs up to start anew, and then cannot dial by itself."""
-        seed.connect(leecher.host, leecher.port)
-        time.sleep(1)
+        seed.dial(leecher)
         return leecher.is_seed()
 
-    wait_until(dialled_and_complete, 45, "complete transmission", details=leecher.state)
-    assert_same(path, leecher.folder / content.name)
+    wait_until(dialled_and_complete, 45, "copy", details=leecher.state, every=1.0)
+    leecher.wait_copy_of(content)
     seed.check_healthy()

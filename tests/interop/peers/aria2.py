@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from peers.http_calls import HttpEndpoint
+from peers.peer import Peer
 from peers.processes import ChildProcess, free_port, wait_until
 
 BINARY = "aria2c"
@@ -18,11 +19,14 @@ def available() -> bool:
     return shutil.which(BINARY) is not None
 
 
-class Aria2Node:
-    """An aria2c with one torrent."""
+class Aria2Node(Peer):
+    """An aria2c."""
+
+    name = "aria2c"
+    makes_empty_files = False
 
     def __init__(self, folder: Path, *, host: str = "127.0.0.1") -> None:
-        self.folder = folder
+        self.downloads = folder
         self.host, self.port = host, free_port(host)
         self._rpc = HttpEndpoint("127.0.0.1", free_port())
         self._id = ""
@@ -51,7 +55,7 @@ class Aria2Node:
             "--summary-interval=0",
             "--console-log-level=notice",
             "--disable-ipv6=true",
-            f"--dir={self.folder}",
+            f"--dir={self.downloads}",
         ]
 
     def call(self, method: str, *parameters: object) -> Any:
@@ -60,7 +64,7 @@ class Aria2Node:
 
     def add(self, torrent: Path, *, save: Path | None = None) -> None:
         encoded = base64.b64encode(torrent.read_bytes()).decode()
-        self._id = self.call("addTorrent", encoded, [], {"dir": str(save or self.folder)})
+        self._id = self.call("addTorrent", encoded, [], {"dir": str(save or self.downloads)})
 
     def _status(self) -> dict[str, Any]:
         status: dict[str, Any] = self.call("tellStatus", self._id)
@@ -74,9 +78,6 @@ class Aria2Node:
             return False
         complete = status["completedLength"] == status["totalLength"] != "0"
         return complete and status.get("seeder") == "true"
-
-    def wait_seeding(self, seconds: float = 60) -> None:
-        wait_until(self.is_seed, seconds, "complete aria2c", details=self.state)
 
     def state(self) -> str:
         try:

@@ -10,6 +10,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from peers.peer import Peer
 from peers.processes import free_port, wait_until
 
 
@@ -17,8 +18,10 @@ def available() -> bool:
     return importlib.util.find_spec("libtorrent") is not None
 
 
-class LibtorrentNode:
-    """A libtorrent session with one torrent, plain TCP only, on an address of loopback."""
+class LibtorrentNode(Peer):
+    """A libtorrent session, plain TCP only."""
+
+    name = "libtorrent"
 
     def __init__(
         self, folder: Path, *, host: str = "127.0.0.1", port: int | None = None, **settings: Any
@@ -26,7 +29,7 @@ class LibtorrentNode:
         import libtorrent
 
         self._lt = libtorrent
-        self.folder = folder
+        self.downloads = folder
         self.host, self.port = host, port or free_port(host)
         folder.mkdir(parents=True, exist_ok=True)
         parameters = libtorrent.session_params()
@@ -39,7 +42,6 @@ class LibtorrentNode:
         self.handle: Any = None
 
     def add(self, torrent: Path, *, save: Path | None = None) -> None:
-        """Add a torrent file; data that is in `save` already is checked."""
         parameters = self._lt.add_torrent_params()
         parameters.ti = self._lt.torrent_info(str(torrent))
         self._add(parameters, save)
@@ -49,12 +51,12 @@ class LibtorrentNode:
 
     def _add(self, parameters: Any, save: Path | None) -> None:
         flags = self._lt.torrent_flags
-        parameters.save_path = str(save or self.folder)
+        parameters.save_path = str(save or self.downloads)
         parameters.flags &= ~(flags.auto_managed | flags.paused)
         self.handle = self._session.add_torrent(parameters)
 
-    def connect(self, host: str, port: int) -> None:
-        self.handle.connect_peer((host, port))
+    def dial(self, other: Any) -> None:
+        self.handle.connect_peer((other.host, other.port))
 
     @property
     def status(self) -> Any:
@@ -80,10 +82,6 @@ class LibtorrentNode:
     def is_seed(self) -> bool:
         status = self.status
         return bool(status.is_seeding) and "checking" not in str(status.state)
-
-    def wait_seeding(self, seconds: float = 60) -> None:
-        """Until every piece is verified and it seeds."""
-        wait_until(self.is_seed, seconds, "complete libtorrent", details=self.state)
 
     def wait_announced(self, seconds: float = 20) -> None:
         """Until a tracker has answered it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from peers.http_calls import HttpEndpoint
+from peers.peer import Peer
 from peers.processes import ChildProcess, free_port, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -33,11 +34,13 @@ def daemon_environment() -> dict[str, str]:
     return {"PYTHONPATH": str(REPOSITORY) + (os.pathsep + path if path else "")}
 
 
-class P2pdNode:
+class P2pdNode(Peer):
     """One p2pd daemon; `start`, `kill` and `start` again keep its state folder and ports.
 
     What speaks of "the torrent" means the one added last.
     """
+
+    name = "p2pd"
 
     def __init__(
         self,
@@ -103,7 +106,6 @@ class P2pdNode:
         return self._rpc.json_rpc("/rpc", method, params, headers)
 
     def add(self, torrent: Path, *, save: Path | None = None, **more: Any) -> dict[str, Any]:
-        """Add a torrent file; data that is in `save` already is checked."""
         encoded = base64.b64encode(torrent.read_bytes()).decode()
         return self._add(save, metainfo=encoded, **more)
 
@@ -118,9 +120,10 @@ class P2pdNode:
         self.hash_string = torrent["hash_string"]
         return torrent
 
-    def connect(self, host: str, port: int) -> None:
+    def dial(self, other: Any) -> None:
         """Have the torrent dial a peer now."""
-        self.call("peer_add", ids=[self.hash_string], addresses=[f"{host}:{port}"])
+        addresses = [f"{other.host}:{other.port}"]
+        self.call("peer_add", ids=[self.hash_string], addresses=addresses)
 
     def torrent(self, *fields: str) -> dict[str, Any]:
         """Fields of the torrent."""
@@ -155,10 +158,6 @@ class P2pdNode:
         complete = torrent["left_until_done"] == 0 and torrent["metadata_percent_complete"] == 1
         return bool(complete and torrent["status"] == STATUS_SEEDING)
 
-    def wait_seeding(self, seconds: float = 60) -> None:
-        """Until every wanted piece is verified and it seeds."""
-        wait_until(self.is_seed, seconds, "complete p2pd", details=self.state)
-
     def wait_announced(self, seconds: float = 20) -> None:
         def announced() -> bool:
             stats = self.torrent("tracker_stats")["tracker_stats"]
@@ -175,7 +174,6 @@ class P2pdNode:
         )
 
     def state(self) -> str:
-        """What it says of itself, for the message of a failed test."""
         fields = ["status", "percent_done", "left_until_done", "have_valid", "corrupt_ever"]
         fields += ["error_string", "peers", "tracker_stats", "metadata_percent_complete"]
         try:

@@ -72,6 +72,11 @@ def make_folder(folder: Path, *, name: str = "many files", seed: int = 1, extra:
     return root
 
 
+def make_odd_file(folder: Path) -> Path:
+    """A file that ends within a block."""
+    return make_file(folder, 5 * MIB + 4321)
+
+
 def libtorrent_content(
     path: Path, version: str, *, trackers: Sequence[str] = (), piece_length: int = PIECE
 ) -> Content:

@@ -26,7 +26,12 @@ _given_ports: set[int] = set()
 
 
 def wait_until(
-    question: Callable[[], T], seconds: float, what: str, *, details: Callable[[], str] = str
+    question: Callable[[], T],
+    seconds: float,
+    what: str,
+    *,
+    details: Callable[[], str] = str,
+    every: float = POLL_SECONDS,
 ) -> T:
     """Poll `question` until its answer is true, and return the answer.
 
@@ -42,7 +47,7 @@ def wait_until(
             trouble = error
         if time.monotonic() > deadline:
             raise TimeoutError(f"no {what} after {seconds:g} s ({trouble or ''}) {details()}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from peers.processes import free_port
 
@@ -100,10 +101,12 @@ class ScriptedPeer:
             while True:
                 self._start(self._run, self._listener.accept()[0])
 
-    def dial(self, host: str, port: int) -> None:
+    def dial(self, other: Any) -> None:
         """Connect to the peer under test and run the script there too."""
         with contextlib.suppress(OSError):  # to turn it away is the other side's right
-            sock = socket.create_connection((host, port), 5, source_address=(self.host, 0))
+            sock = socket.create_connection(
+                (other.host, other.port), 5, source_address=(self.host, 0)
+            )
             sock.settimeout(None)
             self._start(self._run, sock)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from peers.http_calls import HttpEndpoint, RpcError
+from peers.peer import Peer
 from peers.processes import ChildProcess, free_port, wait_until
 
 BINARY = "transmission-daemon"
@@ -22,11 +23,14 @@ def available() -> bool:
     return shutil.which(BINARY) is not None
 
 
-class TransmissionNode:
-    """A transmission-daemon with one torrent."""
+class TransmissionNode(Peer):
+    """A transmission-daemon."""
+
+    name = "transmission"
+    makes_empty_files = False
 
     def __init__(self, folder: Path, *, host: str = "127.0.0.1") -> None:
-        self.folder = folder
+        self.downloads = folder
         self.host, self.port = host, free_port(host)
         self._rpc = HttpEndpoint("127.0.0.1", free_port())
         self._session_id = ""
@@ -57,14 +61,14 @@ class TransmissionNode:
         self.call(
             "torrent-add",
             metainfo=base64.b64encode(torrent.read_bytes()).decode(),
-            **{"download-dir": str(save or self.folder), "paused": False},
+            **{"download-dir": str(save or self.downloads), "paused": False},
         )
 
     def add_magnet(self, magnet: str, *, save: Path | None = None) -> None:
         self.call(
             "torrent-add",
             filename=magnet,
-            **{"download-dir": str(save or self.folder), "paused": False},
+            **{"download-dir": str(save or self.downloads), "paused": False},
         )
 
     def _torrent(self) -> dict[str, Any]:
@@ -77,9 +81,6 @@ class TransmissionNode:
         torrent = self._torrent()
         complete = torrent["leftUntilDone"] == 0 and torrent["metadataPercentComplete"] == 1
         return bool(complete and torrent["status"] == 6)
-
-    def wait_seeding(self, seconds: float = 60) -> None:
-        wait_until(self.is_seed, seconds, "complete transmission", details=self.state)
 
     def wait_metadata(self, seconds: float = 30) -> None:
         """Until a magnet has its metadata."""
