@@ -21,9 +21,11 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
     return {
         "activity_date": 1_700_000_000, "added_date": 1_700_000_000, "comment": "words",
         "corrupt_ever": 0, "creator": "someone", "date_created": 0, "done_date": 0,
+        "download_limit": 100, "download_limit_in_force": -1, "download_limited": False,
         "download_dir": "/downloads", "downloaded_ever": 5_000_000, "error": 0,
         "error_string": "", "eta": 65, "file_count": 2, "hash_string": f"{number:02x}ab" * 10,
-        "have_valid": 5_000_000, "id": number, "info_hash_v1": f"{number:02x}ab" * 10,
+        "have_valid": 5_000_000, "honors_session_limits": True, "id": number,
+        "info_hash_v1": f"{number:02x}ab" * 10,
         "info_hash_v2": f"{number:02x}cd" * 16, "is_private": True, "labels": ["linux"],
         "left_until_done": 5_000_000, "magnet_link": "magnet:?xt=x",
         "metadata_percent_complete": 1, "name": name, "peer_limit": 50, "peers_connected": 3,
@@ -32,6 +34,7 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
         "rate_download": 1_500_000, "rate_upload": 0, "recheck_progress": 0.0,
         "seconds_downloading": 3700, "seconds_seeding": 0, "sequential_download": False,
         "size_when_done": 10_000_000, "status": 4, "total_size": 10_000_000,
+        "upload_limit": 100, "upload_limit_in_force": -1, "upload_limited": False,
         "upload_ratio": 1.5, "uploaded_ever": 7_000_000,
         "tracker_stats": [
             {"announce": "http://t.test/announce", "has_announced": True,

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from peers.p2pd_node import daemon_environment
@@ -53,6 +54,29 @@ def test_a_folder_goes_from_one_daemon_to_another(work, new_p2pd, kind):
     assert not (leecher.downloads / folder.name).exists()
     seed.check_healthy()
     leecher.check_healthy()
+
+
+def test_limits_are_set_and_shown(work, new_p2pd):
+    node = new_p2pd()
+    torrent = work / "made.torrent"
+    p2pctl(node, "create", "--output", torrent, make_folder(work / "original"))
+    p2pctl(node, "add", "--paused", "--label", "slow", torrent)
+    p2pctl(node, "limit", "--down", "2MB", "--up", 700)
+    p2pctl(node, "limit", 1, "--up", "500", "--honor-session")
+    p2pctl(node, "limit", "--label", "slow", "--down", 300)
+    p2pctl(node, "limit", "--each-peer", "--down", "512KiB")
+    assert "lowest: down 300 kB/s, up 500 kB/s" in p2pctl(node, "limits", 1)
+    # The schedule begins in half a day: what is said besides holds until then.
+    hours = [f"{(time.localtime().tm_hour + later) % 24:02}:00" for later in (12, 13)]
+    times = ["--from", hours[0], "--to", hours[1], "--days", "all"]
+    assert "are on" in p2pctl(node, "alt-speeds", "on", "--down", 200, *times)
+    told = json.loads(p2pctl(node, "limits", "--json"))
+    assert told["speed_limit_down"] == 2000
+    assert told["peer_speed_limit_down"] == 524
+    assert told["alt_speed_enabled"]
+    assert "lowest: down 200 kB/s, up 50 kB/s" in p2pctl(node, "limits", 1)
+    assert "are off" in p2pctl(node, "alt-speeds", "off", "--no-schedule")
+    assert "not a label" in p2pctl(node, "limit", "--label", "a,b", "--up", 1, status=1)
 
 
 def test_without_a_daemon_the_status_is_3(new_p2pd):

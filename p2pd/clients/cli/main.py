@@ -13,6 +13,7 @@ from p2pd.clients.cli.add import add
 from p2pd.clients.cli.bans import ban, bans, unban
 from p2pd.clients.cli.create import create
 from p2pd.clients.cli.invocation import program_options
+from p2pd.clients.cli.limits import alt_speeds, limit, limits
 from p2pd.clients.cli.show import files, info, list_torrents, peers
 from p2pd.clients.cli.watch import watch
 from p2pd.clients.text import plain
@@ -32,8 +33,8 @@ def cli() -> None:
 
 
 for command in (
-    add, ban, bans, create, files, info, list_torrents, peers, remove, start, stop, unban, verify,
-    watch,
+    add, alt_speeds, ban, bans, create, files, info, limit, limits, list_torrents, peers, remove,
+    start, stop, unban, verify, watch,
 ):  # fmt: skip
     cli.add_command(command)
 

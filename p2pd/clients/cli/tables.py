@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from p2pd.clients.api_client import JsonObject
+from p2pd.clients.cli.speeds import KB, NO_LIMIT, limit_in_both_units
 from p2pd.clients.columns import Columns
 from p2pd.clients.text import (
     amount_done,
@@ -146,6 +147,8 @@ def _state(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Have", size(torrent["have_valid"]) if known else ""),
         ("Down", rate(torrent["rate_download"])),
         ("Up", rate(torrent["rate_upload"])),
+        ("Down at most", _in_force(torrent["download_limit_in_force"])),
+        ("Up at most", _in_force(torrent["upload_limit_in_force"])),
         ("Time left", duration(torrent["eta"])),
         ("Peers", peers),
     ]
@@ -163,6 +166,10 @@ def _history(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Downloading", duration(torrent["seconds_downloading"])),
         ("Seeding", duration(torrent["seconds_seeding"])),
     ]
+
+
+def _in_force(limit: int) -> str:
+    return "" if limit == NO_LIMIT else limit_in_both_units(limit // KB)
 
 
 def _tracker(tracker: JsonObject) -> str:
