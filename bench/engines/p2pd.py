@@ -16,7 +16,7 @@ from bench.errors import BenchError
 from bench.http_calls import HttpEndpoint
 from bench.processes import HOST, Child, free_port, wait_until
 from p2pd.service.config import PeersSection
-from p2pd.swarm.bandwidth.links import wire_cost
+from p2pd.swarm.bandwidth.wire_cost import wire_cost
 
 LAUNCHER = Path(__file__).parents[1] / "inside" / "p2pd_launcher.py"
 START_SECONDS = 60.0

@@ -1,14 +1,24 @@
-"""Peer addresses, and their compact form (BEP 23 for IPv4, BEP 7 for IPv6)."""
+"""Peer addresses, which are local, and their compact form (BEP 23 for IPv4, BEP 7 for IPv6)."""
 
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Iterable, NamedTuple
 
 from p2pd.base.errors import FormatError
 
 COMPACT_V4_SIZE = 6
 COMPACT_V6_SIZE = 18
+
+LOCAL_NETWORKS = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8",
+         "fc00::/7", "fe80::/10", "::1/128"),
+    )
+)  # fmt: skip
+"""Private, link-local and loopback addresses (RFC 1918, 3927, 4193, 4291)."""
 
 
 class PeerAddress(NamedTuple):
@@ -38,6 +48,13 @@ def canonical_host(host: str) -> str:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(address)
+
+
+@lru_cache(maxsize=4096)
+def is_local(host: str) -> bool:
+    """Whether an IP address is on the local network, or on this machine."""
+    address = ipaddress.ip_address(host)
+    return any(address in network for network in LOCAL_NETWORKS)
 
 
 def split_host_port(text: str) -> tuple[str, int]:

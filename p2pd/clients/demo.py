@@ -35,7 +35,6 @@ class Demo:
     """The daemons and the content, and the steps from one to the other in `run`."""
 
     def __init__(self, folder: Path, size: int, display: Display) -> None:
-        self._folder = folder
         self._size = size
         self._display = display
         self._original = folder / "original" / "p2pd demo"

@@ -273,7 +273,8 @@ class TorrentView(Protocol):
     def tracker_states(self) -> Sequence[TrackerState]: ...
 
     def files(self) -> list[FileView]: ...
-    def availability(self) -> list[int]: ...
+    def availability(self) -> list[int]:
+        """How many connected peers have each piece; -1 where we have it ourselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +347,7 @@ class SessionApi(Protocol):
         """
 
     def removed_since(self, wall_time: float) -> list[int]:
-        """Ids of the torrents removed since then (a bounded memory of about an hour)."""
+        """Ids of the torrents removed since then (of a bounded number of them)."""
 
     async def add(self, request: AddTorrent) -> AddedTorrent:
         """Add a torrent, or find it there. Raises AddTorrentError."""

@@ -29,7 +29,7 @@ class DialTorrent(Protocol):
 
 
 class Dialer:
-    """Starts connection attempts; `connections` says how many are open or half open in all."""
+    """Starts connection attempts, as far as `may_connect` says that there is room for one more."""
 
     def __init__(
         self,
@@ -62,7 +62,14 @@ class Dialer:
 
     def resume(self) -> None:
         """Dial as far as the limits allow; to be called now and then, since they may have moved."""
-        self._dial_next()
+        while self._waiting and self.half_open < self._half_open_limit and self._may_connect():
+            torrent, _ = self._waiting.popitem(last=False)
+            if not torrent.wants_peers:
+                continue
+            found = torrent.candidates(1)
+            if found:
+                self._waiting[torrent] = None
+                self._dial(torrent, found[0])
 
     def forget(self, torrent: DialTorrent) -> None:
         """The torrent stopped: its attempts are given up."""
@@ -78,16 +85,6 @@ class Dialer:
         for attempt in attempts.values():
             attempt.cancel()
 
-    def _dial_next(self) -> None:
-        while self._waiting and self.half_open < self._half_open_limit and self._may_connect():
-            torrent, _ = self._waiting.popitem(last=False)
-            if not torrent.wants_peers:
-                continue
-            found = torrent.candidates(1)
-            if found:
-                self._waiting[torrent] = None
-                self._dial(torrent, found[0])
-
     def _dial(self, torrent: DialTorrent, address: PeerAddress) -> None:
         key = (id(torrent), address)
         torrent.dial_started(address)
@@ -95,12 +92,12 @@ class Dialer:
         def connected(stream: PeerStream) -> StreamReceiver:
             self._attempts.pop(key, None)
             receiver = self._connected(torrent, address, stream)
-            self._dial_next()
+            self.resume()
             return receiver
 
         def failed(reason: str) -> None:
             self._attempts.pop(key, None)
             torrent.dial_failed(address, reason)
-            self._dial_next()
+            self.resume()
 
         self._attempts[key] = self._transport.dial(address, connected, failed, CONNECT_SECONDS)

@@ -40,10 +40,6 @@ class FileSelection:
         """Whether the visible file `index` is wanted."""
         return self.levels[index] < 4
 
-    def all_wanted(self) -> bool:
-        """Whether no file was switched off."""
-        return max(self.levels, default=0) < 4
-
     def piece_priorities(self) -> bytearray:
         """One priority a piece, 0 (unwanted) to 7: the highest of the files that it holds."""
         priorities = bytearray(self._layout.piece_count)
@@ -65,10 +61,6 @@ class FileSelection:
         """Bytes of the wanted files."""
         files = self._layout.files
         return sum(files[p].length for i, p in enumerate(self.visible) if self.levels[i] < 4)
-
-    def wanted_files(self) -> list[int]:
-        """Positions in the layout of the wanted files."""
-        return [p for i, p in enumerate(self.visible) if self.levels[i] < 4]
 
     def views(self, have: PieceSet) -> list[FileView]:
         """Every visible file with its progress."""

@@ -12,9 +12,9 @@ from p2pd.session.metered_reads import MeteredPeer, MeteredReads
 from p2pd.session.peer_inbox import PeerInbox
 from p2pd.session.peer_upload import PeerUpload
 from p2pd.session.rate_limits import PeerChains, RateLimits
-from p2pd.swarm.bandwidth.links import wire_cost
 from p2pd.swarm.bandwidth.meter import Meter
 from p2pd.swarm.bandwidth.token_bucket import TokenBucket
+from p2pd.swarm.bandwidth.wire_cost import wire_cost
 from p2pd.transports.interfaces import PeerStream
 
 

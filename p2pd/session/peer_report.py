@@ -66,7 +66,7 @@ class PeerReport:
 
     @property
     def flag_string(self) -> str:
-        """One letter a fact, as Transmission shows them: D d U u K ? O I E T."""
+        """One letter a fact, as Transmission shows them: D d U u K ? O E I."""
         flags = ""
         if self.am_interested:
             flags += "d" if self.peer_choking else "D"

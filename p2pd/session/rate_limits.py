@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import Callable, Hashable, Iterable, Iterator, NamedTuple, Protocol
 
+from p2pd.base.addresses import is_local
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.requests import BLOCK_SIZE
 from p2pd.session.session_settings import SessionSettings
@@ -17,7 +18,6 @@ from p2pd.session.speed_settings import KB, TorrentLimits
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.bandwidth.alternative_speeds import DAY_MINUTES, ScheduledSwitch
 from p2pd.swarm.bandwidth.limit_tree import LimitTree
-from p2pd.swarm.bandwidth.links import is_local
 from p2pd.swarm.bandwidth.token_bucket import TokenBucket
 
 SESSION = ("session", "")

@@ -8,8 +8,8 @@ from typing import Iterator
 from p2pd.base.ids import InfoHashes
 from p2pd.session.torrent import Torrent
 
-REMOVED_SECONDS = 3600.0
 REMOVED_LIMIT = 10_000
+"""Removed torrents whose ids are remembered, the latest."""
 
 
 class TorrentRegistry:
@@ -43,7 +43,7 @@ class TorrentRegistry:
         self._removed.append((wall_time, torrent.record.id))
 
     def removed_since(self, wall_time: float) -> list[int]:
-        """Ids of torrents removed since then, within the last hour."""
+        """Ids of torrents removed since then, as far as they are remembered."""
         return [id_ for when, id_ in self._removed if when >= wall_time]
 
     def by_id(self, id_: int) -> Torrent | None:

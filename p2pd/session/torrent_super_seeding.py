@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from p2pd.base.addresses import is_local
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.rates import RollingRate
 from p2pd.protocols.peerwire.messages import Have, encode
@@ -17,7 +18,6 @@ from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.session.torrent_peers import TorrentPeers
 from p2pd.state.resume import TorrentRecord
-from p2pd.swarm.bandwidth.links import is_local
 from p2pd.swarm.super_seeding import OFF, ON, SuperSeeding
 
 LEAST_SHOWN = 2

@@ -62,10 +62,11 @@ _SAVED = [name for name in _COLUMNS if name != "id"]
 _FLAGS = (
     "paused", "sequential", "clean", "download_limited", "upload_limited", "honors_session_limits",
 )  # fmt: skip
-_PROGRESS = [
+PROGRESS = [
     "pieces", "uploaded", "downloaded", "corrupt", "seconds_downloading", "seconds_seeding",
     "completed_at",
 ]  # fmt: skip
+"""What changes while a torrent runs."""
 
 
 class TorrentStore:
@@ -88,7 +89,7 @@ class TorrentStore:
 
     def save_progress(self, record: TorrentRecord) -> Deferred[None]:
         """Write what changes while it runs."""
-        return self._database.run(_update, record.id, _PROGRESS, _values(record, _PROGRESS))
+        return self._database.run(_update, record.id, PROGRESS, _values(record, PROGRESS))
 
     def remove(self, id_: int) -> Deferred[None]:
         """Forget a torrent."""

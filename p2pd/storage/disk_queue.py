@@ -29,7 +29,7 @@ from twisted.python.failure import Failure
 T = TypeVar("T")
 
 LOOK_SECONDS = 0.003
-"""Between two looks for finished writes: at 1 GB/s a dozen pieces of 256 KiB come at once."""
+"""Between two looks for stored pieces: at 1 GB/s a dozen of 256 KiB come at once."""
 
 STORED_TOGETHER = 4
 """Jobs of one turn that one thread does: more of them keep more threads busy."""

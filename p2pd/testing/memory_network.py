@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, Sequence
 
 from twisted.internet.task import Clock
@@ -28,7 +27,6 @@ class MemoryStream:
         self.sent = 0
         self._network = network
         self._address = address
-        self._outbox: deque[bytes] = deque()
         self._pending = 0
         self._closing = False
         self._open = True

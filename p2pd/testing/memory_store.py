@@ -8,7 +8,7 @@ from typing import Sequence
 from twisted.internet.defer import Deferred, succeed
 
 from p2pd.base.errors import StateError
-from p2pd.state.resume import TorrentRecord
+from p2pd.state.resume import PROGRESS, TorrentRecord
 from p2pd.swarm.bans import Ban
 
 
@@ -45,7 +45,7 @@ class MemoryStore:
         self._check()
         row = self.rows.get(record.id)
         if row is not None:
-            for name in ("pieces", "uploaded", "downloaded", "corrupt", "completed_at"):
+            for name in PROGRESS:
                 setattr(row, name, getattr(record, name))
 
     async def remove(self, id_: int) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from p2pd.base.addresses import (
     PeerAddress,
     canonical_host,
+    is_local,
     pack_compact,
     parse_address,
     split_host_port,
@@ -86,3 +87,13 @@ def test_the_text_of_an_address_reads_the_same(address: PeerAddress) -> None:
 def test_any_bytes_give_usable_addresses(data: bytes, ipv6: bool) -> None:
     for address in unpack_compact(data, ipv6=ipv6):
         assert parse_address(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("10.1.2.3", True), ("172.31.0.1", True), ("172.32.0.1", False), ("192.168.1.1", True),
+     ("169.254.9.9", True), ("127.0.0.1", True), ("8.8.8.8", False), ("100.64.0.1", False),
+     ("::1", True), ("fd00::1", True), ("fe80::1", True), ("2001:db8::1", False)],
+)  # fmt: skip
+def test_local_addresses(host: str, local: bool) -> None:
+    assert is_local(host) is local

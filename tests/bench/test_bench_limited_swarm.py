@@ -30,7 +30,7 @@ from bench.works.limited_swarm import (
     completion,
 )
 from p2pd.service.config import PeersSection
-from p2pd.swarm.bandwidth.links import wire_cost
+from p2pd.swarm.bandwidth.wire_cost import wire_cost
 
 TORRENT = Torrent(Path("x.torrent"), "00" * 20, Path("x"), LARGEST, 1 << 18, "")
 

@@ -170,7 +170,7 @@ class FakeTorrent:
         return list(self.file_views)
 
     def availability(self) -> list[int]:
-        return [1] * (self.layout.piece_count if self.layout else 0)
+        return [-1 if had else 1 for had in self.pieces.flags] if self.pieces else []
 
 
 class FakeSession:

@@ -14,7 +14,7 @@ from p2pd.session.api import TorrentChanges
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.torrent import Torrent
-from p2pd.swarm.bandwidth.links import wire_cost
+from p2pd.swarm.bandwidth.wire_cost import wire_cost
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
 COST = wire_cost("10.0.0.1")

@@ -13,7 +13,6 @@ from p2pd.swarm.bandwidth.alternative_speeds import (
     ScheduledSwitch,
     is_scheduled,
 )
-from p2pd.swarm.bandwidth.links import is_local, wire_cost
 
 MONDAY, SATURDAY, SUNDAY = 2, 64, 1
 
@@ -77,18 +76,3 @@ def test_the_schedule_turns_the_switch_only_when_it_changes_its_mind() -> None:
     assert turn(at(1, 17)) is False
     switch.forget()
     assert turn(at(1, 17, 1)) is False
-
-
-@pytest.mark.parametrize(
-    ("host", "local"),
-    [("10.1.2.3", True), ("172.31.0.1", True), ("172.32.0.1", False), ("192.168.1.1", True),
-     ("169.254.9.9", True), ("127.0.0.1", True), ("8.8.8.8", False), ("100.64.0.1", False),
-     ("::1", True), ("fd00::1", True), ("fe80::1", True), ("2001:db8::1", False)],
-)  # fmt: skip
-def test_local_addresses(host: str, local: bool) -> None:
-    assert is_local(host) is local
-
-
-def test_packet_headers_cost() -> None:
-    assert wire_cost("8.8.8.8") == pytest.approx(1500 / 1448)
-    assert wire_cost("2001:db8::1") == pytest.approx(1500 / 1428)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from p2pd.swarm.bandwidth.limit_tree import LimitTree
 from p2pd.swarm.bandwidth.meter import Meter
 from p2pd.swarm.bandwidth.token_bucket import TokenBucket
+from p2pd.swarm.bandwidth.wire_cost import wire_cost
 
 BLOCK = 16 * 1024
 LATE = 0.02
@@ -378,3 +379,8 @@ def test_whatever_happens_nobody_is_forgotten(data: st.DataObject) -> None:
     if shares:
         assert max(shares) - min(shares) <= 2 * BLOCK
         assert sum(shares) == pytest.approx(2_000_000, rel=0.05, abs=2 * BLOCK)
+
+
+def test_packet_headers_cost() -> None:
+    assert wire_cost("8.8.8.8") == pytest.approx(1500 / 1448)
+    assert wire_cost("2001:db8::1") == pytest.approx(1500 / 1428)

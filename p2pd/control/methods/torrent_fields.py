@@ -83,13 +83,6 @@ def _pieces(torrent: TorrentView, now: float) -> str:
     return base64.b64encode(torrent.pieces.to_bitfield()).decode("ascii")
 
 
-def _availability(torrent: TorrentView, now: float) -> list[int]:
-    peers = torrent.availability()
-    if torrent.pieces is None or len(torrent.pieces.flags) != len(peers):
-        return peers
-    return [-1 if had else count for had, count in zip(torrent.pieces.flags, peers, strict=True)]
-
-
 def _primary_mime_type(torrent: TorrentView, now: float) -> str:
     """The media type that most of the bytes have, by the files' names."""
     sizes: Counter[str] = Counter()
@@ -125,7 +118,7 @@ def _hash_getter(version: str) -> Getter:
 TORRENT_FIELDS: Mapping[str, Getter] = {
     "activity_date": lambda torrent, now: int(torrent.active_at),
     "added_date": lambda torrent, now: int(torrent.added_at),
-    "availability": _availability,
+    "availability": lambda torrent, now: torrent.availability(),
     "bytes_completed": lambda torrent, now: [file.completed for file in torrent.files()],
     "comment": _of_metainfo("comment", ""),
     "corrupt_ever": lambda torrent, now: torrent.corrupt,

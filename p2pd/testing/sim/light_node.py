@@ -64,7 +64,7 @@ class Candidate:
 
     __slots__ = (
         "connected_at", "download_rate", "interested", "key", "last_block_at", "owes",
-        "progress", "received", "snubbed", "unchoked", "upload_only", "upload_rate", "wanted",
+        "progress", "received", "unchoked", "upload_only", "upload_rate",
     )  # fmt: skip
 
     def __init__(self, peer: LightPeer, now: float) -> None:
@@ -72,11 +72,9 @@ class Candidate:
         self.interested = peer.peer_interested
         self.download_rate = peer.download.per_second(now)
         self.upload_rate = peer.upload.per_second(now)
-        self.snubbed = peer.window.snubbed
         self.connected_at = peer.connected_at
         self.upload_only = peer.pieces.is_full
         self.unchoked = not peer.am_choking
-        self.wanted = peer.am_interested
         self.received = peer.download.total
         self.progress = peer.pieces.count / peer.pieces.size
         self.owes = peer.am_interested and not peer.peer_choking
