@@ -46,7 +46,7 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
         "file_stats": [{"wanted": True, "priority": 1}, {"wanted": False, "priority": 0}],
         "peers": [
             {"address": "2001:db8::1", "port": 6881, "progress": 0.5, "rate_to_client": 2048,
-             "rate_to_peer": 0, "flag_str": "DE", "transport": "tcp",
+             "rate_to_peer": 0, "flag_str": "DE", "is_snubbed": False, "transport": "tcp",
              "rating": 61, "client_name": "Evil\x1b[31m 1.0"},
         ],
     } | other  # fmt: skip

@@ -60,7 +60,11 @@ def test_peers(p2pctl: Any, daemon: Any) -> None:
     output = p2pctl("peers", "1").output
     assert "[2001:db8::1]:6881" in output
     assert "2.0 KiB/s" in output
+    assert " DE " in output
     assert "\x1b" not in output
+    daemon.torrents[0]["peers"][0]["is_snubbed"] = True
+    assert " DES " in p2pctl("peers", "1").output
+    assert "S  it snubs us" in p2pctl("peers", "--help").output
     daemon.torrents[0]["peers"] = []
     assert "no peers" in p2pctl("peers", "1").output
 

@@ -10,7 +10,6 @@ import pytest
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
-from p2pd.protocols.peerwire.extensions.registry import MAX_EXTENSIONS, ExtensionHandshake
 from p2pd.session.torrent import Torrent
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
@@ -107,22 +106,6 @@ def test_a_peer_that_breaks_the_protocol_is_dropped(
     assert len(torrent.peers) == 0
     assert node.session.connections.total == 0
     assert not torrent.error
-    assert_downloads(network, node, torrent)
-
-
-def test_handshakes_that_name_ever_more_extensions_do_not_fill_the_memory(
-    network: MemoryNetwork, node: SimNode, torrent: Torrent
-) -> None:
-    peer = peer_at(network, "10.0.0.2")
-    peer.dial(node.address)
-    names = [[f"{hello}-{n}" for n in range(MAX_EXTENSIONS)] for hello in range(5)]
-    for some in names:
-        told = ExtensionHandshake(messages=dict.fromkeys(some, 1))
-        peer.send(wire.Extended(0, told.encode()))
-    network.run(0.1)
-    (connected,) = torrent.peers
-    spoken = [name for some in names for name in some if connected.extensions.speaks(name)]
-    assert spoken == names[0]
     assert_downloads(network, node, torrent)
 
 
@@ -270,6 +253,13 @@ def test_the_blocks_of_a_peer_that_does_not_answer_go_to_another(
     assert {(r.piece, r.begin) for r in asked} <= served
 
 
+def snubs(node: SimNode, torrent: Torrent) -> bool:
+    """Whether control is shown that the only peer snubs us."""
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    return view.peers[0].snubbed
+
+
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_peer_that_stalled_is_asked_again(
     network: MemoryNetwork, node: SimNode, torrent: Torrent, fast: bool
@@ -277,9 +267,14 @@ def test_a_peer_that_stalled_is_asked_again(
     """The only seed loses our requests; after the time-out it is tried again, by one request."""
     peer = peer_at(network, "10.0.0.2", fast=fast)
     seed_to(peer, node)
+    assert not snubs(node, torrent)
     network.run(31)
     cancelled = len(peer.of_kind(wire.Cancel))
     assert len(peer.of_kind(wire.Request)) == cancelled + 1
+    assert snubs(node, torrent)
+    peer.send(block(peer.of_kind(wire.Request)[-1]))
+    network.run(0.1)
+    assert not snubs(node, torrent)
     serve(peer)
     peer.send(block(peer.of_kind(wire.Request)[-1]))
     network.run_until(lambda: torrent.record.completed_at, limit=100)

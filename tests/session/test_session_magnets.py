@@ -13,7 +13,7 @@ from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.protocols.peerwire.extensions import ut_metadata
-from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
+from p2pd.protocols.peerwire.extensions.registry import MAX_EXTENSIONS, ExtensionHandshake
 from p2pd.protocols.peerwire.extensions.ut_metadata import (
     MetadataData,
     MetadataReject,
@@ -310,3 +310,18 @@ def test_random_extension_payloads_never_break_a_session(
     assert torrent.running
     give_all(informed(network, "10.0.0.3", node))
     network.run_until(lambda: torrent.content is not None, limit=200)
+
+
+def test_handshakes_that_name_ever_more_extensions_do_not_fill_the_memory(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent
+) -> None:
+    peer = ScriptedPeer(network, "10.0.0.2", HASH)
+    peer.dial(node.address)
+    names = [[f"{hello}-{n}" for n in range(MAX_EXTENSIONS)] for hello in range(5)]
+    for some in names:
+        told = ExtensionHandshake(messages=dict.fromkeys(some, 1))
+        peer.send(wire.Extended(0, told.encode()))
+    network.run(0.1)
+    (connected,) = torrent.peers
+    spoken = [name for some in names for name in some if connected.extensions.speaks(name)]
+    assert spoken == names[0]

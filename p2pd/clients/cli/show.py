@@ -80,7 +80,17 @@ def files(invocation: Invocation, word: str) -> None:
 @api_options
 @pass_invocation
 def peers(invocation: Invocation, word: str) -> None:
-    """List the connected peers of a torrent."""
+    """List the connected peers of a torrent.
+
+    \b
+    Flags:  D  it sends to us          d  we want something, it chokes us
+            U  we send to it           u  it wants something, we choke it
+            K  it would send to us, we want nothing
+            ?  we would send to it, it wants nothing
+            O  it is served by way of trial
+            S  it snubs us: it lets us ask, and sends nothing
+            E  encrypted               I  it came to us
+    """
     rows = _one(invocation, word, ["peers"])["peers"]
     if invocation.as_json:
         invocation.tell(rows)

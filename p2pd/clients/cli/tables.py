@@ -27,6 +27,9 @@ LIST_FIELDS = [
     "total_size", "upload_ratio",
 ]  # fmt: skip
 
+SNUBBED = "S"
+"""Not in `flag_str`: Transmission's clients have no such letter."""
+
 PRIORITY_WORDS = {-1: "low", 0: "normal", 1: "high"}
 
 
@@ -78,7 +81,7 @@ def peer_table(peers: Iterable[JsonObject]) -> Columns:
             rate(peer["rate_to_client"]),
             rate(peer["rate_to_peer"]),
             str(peer["rating"]),
-            plain(peer["flag_str"]),
+            plain(peer["flag_str"]) + SNUBBED * bool(peer["is_snubbed"]),
             plain(peer["transport"]),
             plain(peer["client_name"], 60),
         )
