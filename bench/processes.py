@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -19,13 +18,9 @@ from typing import IO, TypeVar
 from bench.errors import BenchError
 
 HOST = "127.0.0.1"
-PORTS = range(20000, 31000)
-"""Below what systems give to outgoing connections, one of which could take a port in between."""
-
 LOG_LINES = 12
 T = TypeVar("T")
 
-_given_ports: set[int] = set()
 _running: list[Child] = []
 
 
@@ -148,22 +143,6 @@ def wait_until(
         if time.monotonic() > deadline:
             raise BenchError(f"no {what} within {seconds:.0f} s{problem}{child.last_words()}")
         time.sleep(pause)
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens at now, and another one at each call."""
-    for _ in range(500):
-        port = random.choice(PORTS)
-        if port in _given_ports:
-            continue
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-        _given_ports.add(port)
-        return port
-    raise BenchError(f"no free port on {HOST}")
 
 
 def is_listening(port: int) -> bool:

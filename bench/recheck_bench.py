@@ -67,12 +67,7 @@ def measure(content: Path, version: Version, piece: int) -> str:
         ceiling = max(ceiling, hashing_rate(layout.total_length, piece))
         began, cpu_began = time.perf_counter(), time.process_time()
         right = check_pieces(
-            storage,
-            verifier,
-            range(layout.piece_count),
-            size=layout.piece_count,
-            piece_size=layout.piece_size,
-            workers=lambda: CORES,
+            storage, verifier, layout, range(layout.piece_count), workers=lambda: CORES
         )
         best = max(best, layout.total_length / (time.perf_counter() - began))
         cpu = min(cpu, (time.process_time() - cpu_began) / layout.total_length * 2**30)

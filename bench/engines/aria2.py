@@ -11,7 +11,8 @@ from bench.content import Torrent
 from bench.engines.engine import Engine, Status
 from bench.errors import BenchError
 from bench.http_calls import HttpEndpoint
-from bench.processes import Child, free_port, wait_until
+from bench.processes import Child, wait_until
+from p2pd.clients.free_port import free_port
 
 BINARY = "aria2c"
 START_SECONDS = 30.0

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from bench.content import Torrent
 from bench.errors import BenchError, CannotMeasureError
-from bench.processes import HOST, Child, free_port
+from bench.processes import HOST, Child
+from p2pd.clients.free_port import free_port
 
 
 class Status(NamedTuple):

@@ -14,7 +14,8 @@ from bench.content import Torrent
 from bench.engines.engine import Engine, Status
 from bench.errors import BenchError
 from bench.http_calls import HttpEndpoint
-from bench.processes import HOST, Child, free_port, wait_until
+from bench.processes import HOST, Child, wait_until
+from p2pd.clients.free_port import free_port
 from p2pd.service.config import PeersSection
 from p2pd.swarm.bandwidth.wire_cost import wire_cost
 

@@ -13,7 +13,8 @@ from typing import Any
 from bench.content import Torrent
 from bench.engines.engine import Engine, Status
 from bench.http_calls import HttpEndpoint
-from bench.processes import HOST, Child, free_port, is_listening, wait_until
+from bench.processes import HOST, Child, is_listening, wait_until
+from p2pd.clients.free_port import free_port
 from p2pd.formats import bencode
 
 BINARY = "transmission-daemon"

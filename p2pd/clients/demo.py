@@ -20,8 +20,9 @@ from rich.console import Console
 
 from p2pd.base.errors import P2pdError
 from p2pd.clients.demo_content import MIB, differences, file_sums, make_content
-from p2pd.clients.demo_daemon import DemoDaemon, DemoError, free_port
+from p2pd.clients.demo_daemon import DemoDaemon, DemoError
 from p2pd.clients.demo_progress import Display, display_on
+from p2pd.clients.free_port import free_port
 from p2pd.formats.creator import CreationOptions
 from p2pd.storage.torrent_creator import create_torrent
 

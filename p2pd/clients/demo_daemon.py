@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import random
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +13,7 @@ from typing import Any
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import ApiClient, ApiError, CannotConnectError, HttpTransport
 from p2pd.clients.demo_progress import Report
+from p2pd.clients.free_port import free_port
 
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
@@ -22,11 +21,6 @@ STOP_SECONDS = 12.0
 SEEDING = 6
 LOCAL_ERROR = 3
 LOG_LINES = 15
-
-PORTS = range(20000, 32000)
-"""Below the ports that systems give to outgoing connections, which could take one in between."""
-
-_given_ports: set[int] = set()
 
 SETTINGS = {
     "discovery.dht": "false",
@@ -164,19 +158,3 @@ class DemoDaemon:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens at now, and another one at each call."""
-    for _ in range(500):
-        port = random.choice(PORTS)
-        if port in _given_ports:
-            continue
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-        _given_ports.add(port)
-        return port
-    raise DemoError("no free port on 127.0.0.1")

@@ -78,9 +78,8 @@ class CheckJob:
         return check_pieces(
             self.storage,
             self.verifier,
+            self.layout,
             self.pieces,
-            size=self.layout.piece_count,
-            piece_size=self.layout.piece_size,
             workers=workers,
             progress=count,
             stop=lambda: self.stopped,

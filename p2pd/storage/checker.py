@@ -15,6 +15,7 @@ from typing import Callable, Sequence
 
 from p2pd.base.errors import StorageError
 from p2pd.base.piece_set import PieceSet
+from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 
@@ -31,15 +32,14 @@ REPORT_BYTES = 1024 * 1024
 def check_pieces(
     storage: Storage,
     verifier: PieceVerifier,
+    layout: FileLayout,
     pieces: Sequence[int],
     *,
-    size: int,
-    piece_size: Callable[[int], int],
     workers: Callable[[], int] = lambda: 2,
     progress: Callable[[int, int], None] = lambda done, total: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> PieceSet:
-    """Which of `pieces` (of a torrent of `size` pieces) are right on disk.
+    """Which of `pieces` are right on disk.
 
     Blocks. `workers()` is how many threads may hash, the calling one included; it is asked before
     every run, and threads begin or end accordingly. `progress(done, total)` counts bytes and is
@@ -49,7 +49,7 @@ def check_pieces(
     # What is at the files' paths now counts, not what was there when they were first opened.
     storage.close()
     storage.file_states()
-    return _Check(storage, verifier, pieces, size, piece_size, workers, progress, stop).run()
+    return _Check(storage, verifier, layout, pieces, workers, progress, stop).run()
 
 
 class _Check:
@@ -59,23 +59,22 @@ class _Check:
         self,
         storage: Storage,
         verifier: PieceVerifier,
+        layout: FileLayout,
         pieces: Sequence[int],
-        size: int,
-        piece_size: Callable[[int], int],
         workers: Callable[[], int],
         progress: Callable[[int, int], None],
         stop: Callable[[], bool],
     ) -> None:
         self.storage = storage
         self.verifier = verifier
-        self.piece_size = piece_size
+        self.piece_size = layout.piece_size
         self._workers = workers
         self._progress = progress
         self._stop = stop
-        self._right = PieceSet(size)
+        self._right = PieceSet(layout.piece_count)
         self._lock = threading.Lock()
         self._work = iter(pieces)
-        self._total = sum(map(piece_size, pieces))
+        self._total = sum(map(layout.piece_size, pieces))
         self._left = self._total
         self._done = 0
         self._active = 1

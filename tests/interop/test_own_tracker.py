@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from peers.payload import libtorrent_content, make_file
-from peers.processes import free_port
+
+from p2pd.clients.free_port import free_port
 
 SIZE = 4_000_003
 

@@ -11,7 +11,8 @@ import time
 import pytest
 from peers.p2pd_node import daemon_environment
 from peers.payload import assert_same, make_folder
-from peers.processes import free_port
+
+from p2pd.clients.free_port import free_port
 
 
 def p2pctl(node, *arguments, status=0):

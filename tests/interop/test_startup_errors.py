@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 from peers.p2pd_node import daemon_command, daemon_environment
-from peers.processes import free_port
+
+from p2pd.clients.free_port import free_port
 
 
 @pytest.fixture

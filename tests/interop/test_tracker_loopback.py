@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from peers.processes import free_port
 from twisted.internet.defer import Deferred
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.ssl import KeyPair
@@ -19,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.ids import InfoHashes
+from p2pd.clients.free_port import free_port
 from p2pd.discovery.tracker_client.announcer import Announcer, Totals
 from p2pd.discovery.tracker_client.transports import TrackerTransports
 from p2pd.protocols.tracker.announce import AnnounceRequest, TrackerError

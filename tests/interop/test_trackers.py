@@ -7,7 +7,9 @@ import threading
 
 import pytest
 from peers.payload import libtorrent_content, make_file
-from peers.processes import free_port, wait_until
+from peers.processes import wait_until
+
+from p2pd.clients.free_port import free_port
 
 SIZE = 4_000_003
 

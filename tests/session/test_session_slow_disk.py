@@ -132,6 +132,15 @@ def seed_to(node: SimNode, host: str) -> ScriptedPeer:
     return peer
 
 
+def stuck(node: SimNode, disk: SlowDisk, *hosts: str) -> tuple[Torrent, list[ScriptedPeer]]:
+    """A download from seeds of which no piece gets to the disk, so that none is read from."""
+    torrent = node.add(TORRENT)
+    disk.held.add("store")
+    seeds = [seed_to(node, host) for host in hosts]
+    node.network.run(1)
+    return torrent, seeds
+
+
 def leech_of(node: SimNode, host: str = "10.0.0.2", *, fast: bool = True) -> ScriptedPeer:
     """A peer that is unchoked and may ask."""
     peer = ScriptedPeer(node.network, host, INFO_HASH, fast=fast)
@@ -145,6 +154,11 @@ def leech_of(node: SimNode, host: str = "10.0.0.2", *, fast: bool = True) -> Scr
 def session_of(torrent: Torrent) -> PeerSession:
     (peer,) = torrent.peers
     return peer
+
+
+def in_memory(node: SimNode) -> tuple[int, int]:
+    """Bytes that wait to be written, and all that the budget has lent."""
+    return node.session.budget.backlog.size, node.session.budget.used
 
 
 def holds_all(node: SimNode, torrent: Torrent) -> bool:
@@ -185,10 +199,7 @@ def test_a_disk_that_stands_still_is_not_held_against_the_peers(
     network: MemoryNetwork, node: SimNode, disk: SlowDisk, pauses: Pauses
 ) -> None:
     """Longer than requests, and silence, are waited for."""
-    torrent = node.add(TORRENT)
-    disk.held.add("store")
-    seed = seed_to(node, "10.0.1.1")
-    network.run(1)
+    torrent, (seed,) = stuck(node, disk, "10.0.1.1")
     assert len(pauses.now) == 1
     came, asked = torrent.record.downloaded, len(seed.of_kind(wire.Request))
     network.run(400)
@@ -206,10 +217,7 @@ def test_a_disk_that_stands_still_is_not_held_against_the_peers(
 def test_a_peer_that_goes_while_it_is_paused_leaves_nothing_behind(
     network: MemoryNetwork, node: SimNode, disk: SlowDisk, pauses: Pauses
 ) -> None:
-    torrent = node.add(TORRENT)
-    disk.held.add("store")
-    goes, stays = seed_to(node, "10.0.1.1"), seed_to(node, "10.0.1.2")
-    network.run(1)
+    torrent, (goes, stays) = stuck(node, disk, "10.0.1.1", "10.0.1.2")
     assert len(pauses.now) == 2
     goes.hang_up()
     network.run(1)
@@ -219,23 +227,20 @@ def test_a_peer_that_goes_while_it_is_paused_leaves_nothing_behind(
     assert stays.closed is None
     assert holds_all(node, torrent)
     network.run(5)
-    assert (node.session.budget.backlog.size, node.session.budget.used) == (0, 0)
+    assert in_memory(node) == (0, 0)
 
 
 def test_a_stop_while_peers_are_paused_ends_when_the_disk_is_done(
     network: MemoryNetwork, node: SimNode, disk: SlowDisk, pauses: Pauses
 ) -> None:
-    torrent = node.add(TORRENT)
-    disk.held.add("store")
-    seed = seed_to(node, "10.0.1.1")
-    network.run(1)
+    torrent, (seed,) = stuck(node, disk, "10.0.1.1")
     stopped = Deferred.fromCoroutine(torrent.stop())
     network.run(1)
     assert seed.closed is not None
     assert not stopped.called, "pieces are still on their way to the disk"
     disk.release()
     network.result(stopped)
-    assert (node.session.budget.backlog.size, node.session.budget.used) == (0, 0)
+    assert in_memory(node) == (0, 0)
     network.result(torrent.start())
     seed_to(node, "10.0.1.2")
     network.run_until(lambda: torrent.record.completed_at)
@@ -245,17 +250,14 @@ def test_a_stop_while_peers_are_paused_ends_when_the_disk_is_done(
 def test_writes_that_fail_while_peers_are_paused_are_said_in_words(
     network: MemoryNetwork, node: SimNode, disk: SlowDisk, pauses: Pauses
 ) -> None:
-    torrent = node.add(TORRENT)
-    disk.held.add("store")
-    seed = seed_to(node, "10.0.1.1")
-    network.run(1)
+    torrent, (seed,) = stuck(node, disk, "10.0.1.1")
     assert pauses.now
     node.storage(torrent).fault = StorageError("no space left on the disk")
     disk.release()
     network.run(2)
     assert torrent.error == "no space left on the disk"
     assert seed.closed is not None
-    assert (node.session.budget.backlog.size, node.session.budget.used) == (0, 0)
+    assert in_memory(node) == (0, 0)
 
 
 # -- peers that do not read, reads that finish late ----------------------------------------------

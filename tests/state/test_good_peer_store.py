@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
-import tempfile
-from importlib import resources
-from pathlib import Path
-
-from twisted.internet import reactor
-from twisted.trial.unittest import TestCase
-
 from p2pd.base.addresses import PeerAddress
-from p2pd.state.database import Database
 from p2pd.state.good_peers import GoodPeerStore
 from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.swarm.good_peers import GoodPeer
+from tests.state.database_tests import DatabaseTestCase, make_old_database
 
 ONE = GoodPeer(PeerAddress("10.0.0.1", 6881), 1.5, 2**40, 7, 60.25)
 TWO = GoodPeer(PeerAddress("2001:db8::1", 51413), 2.5, 0, 2**50, 1.0)
 
 
-class GoodPeerTests(TestCase):
-    """Each with a database in a folder of its own."""
-
-    def setUp(self) -> None:
-        self.folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.database = self.opened()
-
-    def opened(self) -> Database:
-        database = Database(reactor, self.folder)
-        database.open()
-        self.addCleanup(database.close)
-        return database
-
+class GoodPeerTests(DatabaseTestCase):
     async def added(self) -> int:
         record = TorrentRecord(hash_v1=b"1" * 20, hash_v2=None, name="t", download_dir="/d")
         await TorrentStore(self.database).add(record)
@@ -45,8 +23,7 @@ class GoodPeerTests(TestCase):
         store = GoodPeerStore(self.database)
         await store.save(first, [ONE, TWO])
         await store.save(second, [TWO])
-        self.database.close()
-        store = GoodPeerStore(self.opened())
+        store = GoodPeerStore(self.reopened())
         assert sorted(await store.load(first)) == [ONE, TWO]
         assert await store.load(second) == [TWO]
         assert await store.load(third) == []
@@ -83,25 +60,16 @@ class GoodPeerTests(TestCase):
         id_ = await self.added()
         before = await TorrentStore(self.database).load_all()
         self.database.close()
-        make_version_1(Path(self.folder), id_)
-        self.database = self.opened()
-        store = GoodPeerStore(self.database)
+        with make_old_database(self.folder, schemas=1) as connection:
+            connection.execute(
+                "INSERT INTO torrents VALUES (?, ?, NULL, NULL, NULL, 't', '/d', 0, 0, 0, NULL,"
+                " NULL, '[]', '[]', 0, NULL, NULL, 0, 0, 0, 0, 0, 0)",
+                [id_, b"1" * 20],
+            )
+        store = GoodPeerStore(self.reopened())
         (record,) = await TorrentStore(self.database).load_all()
         assert record == before[0]
         await store.save(id_, [ONE])
         assert await store.load(id_) == [ONE]
         await TorrentStore(self.database).remove(id_)
         assert await store.load(id_) == []
-
-
-def make_version_1(folder: Path, id_: int) -> None:
-    """The database as the first version left it, with the same torrent."""
-    (folder / "state.db").unlink()
-    script = resources.files("p2pd.state.schemas").joinpath("0001_initial.sql").read_text("utf-8")
-    with sqlite3.connect(folder / "state.db") as connection:
-        connection.executescript(f"BEGIN; {script} PRAGMA user_version=1; COMMIT;")
-        connection.execute(
-            "INSERT INTO torrents VALUES (?, ?, NULL, NULL, NULL, 't', '/d', 0, 0, 0, NULL, NULL,"
-            " '[]', '[]', 0, NULL, NULL, 0, 0, 0, 0, 0, 0)",
-            [id_, b"1" * 20],
-        )

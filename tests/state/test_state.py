@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import stat
-import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet import reactor
-from twisted.trial.unittest import TestCase
 
 from p2pd.base.errors import StateError
 from p2pd.state.database import Database, upgrade
 from p2pd.state.resume import TorrentRecord, TorrentStore, _load_all
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
+from tests.state.database_tests import DatabaseTestCase
 
 
 def record(**changes: Any) -> TorrentRecord:
@@ -29,25 +27,7 @@ def record(**changes: Any) -> TorrentRecord:
     return made
 
 
-class StateTests(TestCase):
-    """Each with a database in a folder of its own, on its own thread."""
-
-    def setUp(self) -> None:
-        self.folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.database = self.opened()
-
-    def opened(self) -> Database:
-        database = Database(reactor, self.folder)
-        database.open()
-        self.addCleanup(database.close)
-        return database
-
-    def reopened(self) -> Database:
-        self.database.close()
-        self.database = self.opened()
-        return self.database
-
+class StateTests(DatabaseTestCase):
     async def test_a_record_comes_back_as_it_was(self) -> None:
         saved = record(
             hash_v2=b"2" * 32,

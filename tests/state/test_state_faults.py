@@ -5,32 +5,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import tempfile
-import time
+import threading
 from importlib import resources
 from pathlib import Path
 
 import pytest
 from twisted.internet import reactor
-from twisted.trial.unittest import TestCase
 
 from p2pd.base.errors import StateError
 from p2pd.state import database as database_module
 from p2pd.state.database import Database, upgrade
 from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.state.settings import SettingsStore
+from tests.state.database_tests import DatabaseTestCase
 
 
-class RunningTests(TestCase):
-    """With the database's own thread."""
-
-    def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.database = Database(reactor, folder.name)
-        self.database.open()
-        self.addCleanup(self.database.close)
-
+class RunningTests(DatabaseTestCase):
     async def test_a_refusal_is_told_in_words_and_the_next_job_is_done(self) -> None:
         settings = SettingsStore(self.database)
         await settings.save("a", 1)
@@ -49,15 +39,16 @@ class RunningTests(TestCase):
         assert await TorrentStore(self.database).load_all() == []
 
     async def test_closing_finishes_what_is_queued(self) -> None:
-        def slow(cursor: sqlite3.Cursor, name: str) -> None:
-            time.sleep(0.001)
+        queued = threading.Event()
+
+        def insert(cursor: sqlite3.Cursor, name: str) -> None:
+            queued.wait()
             cursor.execute("INSERT INTO settings VALUES (?, '1')", [name])
 
         for number in range(30):
-            self.database.run(slow, str(number)).addErrback(lambda failure: None)
-        self.database.close()
-        self.database.open()
-        assert len(await SettingsStore(self.database).load()) == 30
+            self.database.run(insert, str(number)).addErrback(lambda failure: None)
+        queued.set()
+        assert len(await SettingsStore(self.reopened()).load()) == 30
 
     async def test_the_journal_is_written_ahead_and_private(self) -> None:
         await SettingsStore(self.database).save("a", 1)

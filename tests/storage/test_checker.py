@@ -74,9 +74,8 @@ class Torrent:
         return check_pieces(
             storage or self.storage,
             self.verifier,
+            self.layout,
             self.every,
-            size=self.layout.piece_count,
-            piece_size=self.layout.piece_size,
             **options,
         )
 

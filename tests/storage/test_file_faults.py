@@ -281,11 +281,7 @@ def test_a_check_looks_at_what_is_there_now(tmp_path: Path) -> None:
         storage.read(piece, 0, 1)
     os.rename(tmp_path / "top/a", tmp_path / "kept elsewhere")
     right = check_pieces(
-        storage,
-        PieceVerifier(metainfo, layout),
-        range(layout.piece_count),
-        size=layout.piece_count,
-        piece_size=layout.piece_size,
+        storage, PieceVerifier(metainfo, layout), layout, range(layout.piece_count)
     )
     assert list(right) == [3, 4]
     write(storage, data, 0)

@@ -87,9 +87,8 @@ def test_a_check_finds_the_pieces_that_changed(tmp_path: Path, version: str) -> 
     right = check_pieces(
         storage,
         verifier,
+        layout,
         range(layout.piece_count),
-        size=layout.piece_count,
-        piece_size=layout.piece_size,
         progress=lambda done, total: told.append((done, total)),
     )
     gone = {file.path[-1]: file for file in layout.files}["b"]
@@ -102,14 +101,7 @@ def test_a_check_finds_the_pieces_that_changed(tmp_path: Path, version: str) -> 
 def test_a_stopped_check_ends_early(tmp_path: Path) -> None:
     metainfo, layout, storage = made(tmp_path, "v1")
     verifier = PieceVerifier(metainfo, layout)  # type: ignore[arg-type]
-    right = check_pieces(
-        storage,
-        verifier,
-        range(layout.piece_count),
-        size=layout.piece_count,
-        piece_size=layout.piece_size,
-        stop=lambda: True,
-    )
+    right = check_pieces(storage, verifier, layout, range(layout.piece_count), stop=lambda: True)
     assert right.count == 0
 
 

@@ -10,8 +10,9 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from p2pd.clients.free_port import free_port
 from peers.peer import Peer
-from peers.processes import free_port, wait_until
+from peers.processes import wait_until
 
 
 def available() -> bool:

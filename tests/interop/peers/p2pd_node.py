@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from p2pd.clients.free_port import free_port
 from peers.http_calls import HttpEndpoint
 from peers.peer import Peer
-from peers.processes import ChildProcess, free_port, wait_until
+from peers.processes import ChildProcess, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 START_SECONDS = 20

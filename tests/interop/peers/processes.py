@@ -1,4 +1,4 @@
-"""Child processes, free ports and polling for the interop tests.
+"""Child processes and polling for the interop tests.
 
 Every process is started by `ChildProcess` in a session of its own and ended by its own pid; nothing
 that the tests did not start is ever touched. Waiting is polling with a deadline.
@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,8 +19,6 @@ from typing import TypeVar
 T = TypeVar("T")
 
 POLL_SECONDS = 0.03
-_PORTS = range(20000, 31000)
-_given_ports: set[int] = set()
 
 
 def wait_until(
@@ -48,26 +44,6 @@ def wait_until(
         if time.monotonic() > deadline:
             raise TimeoutError(f"no {what} after {seconds:g} s ({trouble or ''}) {details()}")
         time.sleep(every)
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port free for TCP and UDP, below the ephemeral range, never handed out twice in a run."""
-    for _ in range(500):
-        port = random.choice(_PORTS)
-        if port not in _given_ports and _can_bind(host, port):
-            _given_ports.add(port)
-            return port
-    raise RuntimeError("no free port")
-
-
-def _can_bind(host: str, port: int) -> bool:
-    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
-                probe.bind((host, port))
-            except OSError:
-                return False
-    return True
 
 
 _LIBC = ctypes.CDLL(None)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from peers.processes import free_port
+from p2pd.clients.free_port import free_port
 
 PROTOCOL = b"\x13BitTorrent protocol"
 CHOKE, UNCHOKE, INTERESTED, HAVE, BITFIELD, REQUEST, BLOCK_DATA, EXTENDED = 0, 1, 2, 4, 5, 6, 7, 20

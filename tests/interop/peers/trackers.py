@@ -11,7 +11,8 @@ import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 
-from peers.processes import ChildProcess, free_port, wait_until
+from p2pd.clients.free_port import free_port
+from peers.processes import ChildProcess, wait_until
 
 BINARY = "opentracker"
 

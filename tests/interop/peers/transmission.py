@@ -12,9 +12,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from p2pd.clients.free_port import free_port
 from peers.http_calls import HttpEndpoint, RpcError
 from peers.peer import Peer
-from peers.processes import ChildProcess, free_port, wait_until
+from peers.processes import ChildProcess, wait_until
 
 BINARY = "transmission-daemon"
 
