@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import contextmanager
 from typing import Iterator, Sequence
 
 from p2pd.base.errors import StorageError
@@ -14,7 +15,7 @@ from p2pd.storage.block_cache import BlockCache, CachedBlocks
 from p2pd.storage.file_handles import LOOK_SECONDS, FileHandles
 from p2pd.storage.folder_walk import open_folder, storage_error
 from p2pd.storage.interfaces import FileState
-from p2pd.storage.open_files import OpenFiles
+from p2pd.storage.open_files import OpenFile, OpenFiles
 
 NOT_OURS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """Nothing is there, or it lies behind a link: nothing that we could have made."""
@@ -123,21 +124,14 @@ class FileStorage:
             self._handles.put_back(file)
 
     def _read(self, index: int, offset: int, buffer: memoryview) -> None:
-        file = self._handles.to_read(index)
-        try:
+        with self._used(index, self._handles.to_read(index)) as fd:
             while buffer:
-                size = os.preadv(file.fd, [buffer], offset)
+                size = os.preadv(fd, [buffer], offset)
                 if not size:
                     shown = self._handles.shown(index)
                     raise StorageError(f"{shown}: the file is shorter than it should be")
                 buffer = buffer[size:]
                 offset += size
-        except StorageError:
-            raise
-        except OSError as problem:
-            raise storage_error(self._handles.shown(index), problem) from None
-        finally:
-            self._handles.put_back(file)
 
     def with_data(self, pieces: Sequence[int]) -> list[int]:
         """Those of the pieces of which any real file holds something."""
@@ -204,21 +198,14 @@ class FileStorage:
             at += length
 
     def _write(self, index: int, offset: int, data: memoryview) -> None:
-        file = self._handles.to_write(index)
-        try:
+        with self._used(index, self._handles.to_write(index)) as fd:
             while data:
-                written = os.pwrite(file.fd, data, offset)
+                written = os.pwrite(fd, data, offset)
                 if not written:
                     shown = self._handles.shown(index)
                     raise StorageError(f"{shown}: the disk takes no more bytes")
                 data = data[written:]
                 offset += written
-        except StorageError:
-            raise
-        except OSError as problem:
-            raise storage_error(self._handles.shown(index), problem) from None
-        finally:
-            self._handles.put_back(file)
         self._handles.written(index, offset)
 
     def sync(self) -> None:
@@ -244,6 +231,18 @@ class FileStorage:
         finally:
             self._handles.put_back(file)
         return None
+
+    @contextmanager
+    def _used(self, index: int, file: OpenFile) -> Iterator[int]:
+        """The descriptor of a file, put back in the end; raises StorageError for its trouble."""
+        try:
+            yield file.fd
+        except StorageError:
+            raise
+        except OSError as problem:
+            raise storage_error(self._handles.shown(index), problem) from None
+        finally:
+            self._handles.put_back(file)
 
     # -- the files themselves ------------------------------------------------------------------
 
