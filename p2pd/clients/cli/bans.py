@@ -21,12 +21,7 @@ def bans(invocation: Invocation) -> None:
     """List who is banned, why, and until when."""
     with in_words():
         rows = invocation.client.call("peer_banned")["bans"]
-    if invocation.as_json:
-        invocation.tell(rows)
-    elif rows:
-        invocation.show(ban_table(rows))
-    else:
-        invocation.say("nobody is banned")
+    invocation.show_rows(rows, ban_table, "nobody is banned")
 
 
 @click.command(short_help="Ban hosts, or single peers there, from every torrent.")

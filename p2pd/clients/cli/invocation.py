@@ -21,6 +21,7 @@ from p2pd.clients.api_client import (
     ApiClient,
     CannotConnectError,
     HttpTransport,
+    JsonObject,
     Transport,
 )
 from p2pd.clients.columns import Columns
@@ -77,6 +78,17 @@ class Invocation:
         width = self.console.width if self.console.is_terminal else None
         for text, alarming in table.lines(width):
             click.secho(text, fg="red" if alarming else None)
+
+    def show_rows(
+        self, rows: list[JsonObject], table: Callable[[list[JsonObject]], Columns], nothing: str
+    ) -> None:
+        """Rows as a table, or the sentence that there are none; as they are with --json."""
+        if self.as_json:
+            self.tell(rows)
+        elif rows:
+            self.show(table(rows))
+        else:
+            self.say(nothing)
 
     def say(self, sentence: str) -> None:
         """A line for people; nothing with --json."""

@@ -33,12 +33,7 @@ def list_torrents(invocation: Invocation) -> None:
     """List the torrents."""
     with in_words():
         torrents = invocation.client.torrents(LIST_FIELDS)
-    if invocation.as_json:
-        invocation.tell(torrents)
-    elif torrents:
-        invocation.show(torrent_table(torrents))
-    else:
-        invocation.say("there are no torrents: add one with p2pctl add")
+    invocation.show_rows(torrents, torrent_table, "there are no torrents: add one with p2pctl add")
 
 
 @click.command()
@@ -67,12 +62,8 @@ def files(invocation: Invocation, word: str) -> None:
             zip(torrent["files"], torrent["file_stats"], strict=True)
         )
     ]
-    if invocation.as_json:
-        invocation.tell(rows)
-    elif rows:
-        invocation.show(file_table(rows))
-    else:
-        invocation.say("the files are not known yet: the metadata is still to come")
+    nothing = "the files are not known yet: the metadata is still to come"
+    invocation.show_rows(rows, file_table, nothing)
 
 
 @click.command()
@@ -92,12 +83,7 @@ def peers(invocation: Invocation, word: str) -> None:
             E  encrypted               I  it came to us
     """
     rows = _one(invocation, word, ["peers"])["peers"]
-    if invocation.as_json:
-        invocation.tell(rows)
-    elif rows:
-        invocation.show(peer_table(rows))
-    else:
-        invocation.say("no peers are connected")
+    invocation.show_rows(rows, peer_table, "no peers are connected")
 
 
 def _one(invocation: Invocation, word: str, fields: list[str]) -> JsonObject:
