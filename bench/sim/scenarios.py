@@ -51,7 +51,7 @@ def flash_crowd(size: Size, most_real: float | None = None) -> Verdict:
     return Verdict(
         f"flash crowd of {size.nodes}",
         f"{size.pieces} pieces of {size.piece // KIB} KiB, one seed, all uplinks equal",
-        time_figures(outcome, size, most=1.15),
+        time_figures(outcome, size, most=1.15, vain=0.01),
         {f"{size.nodes} leechers": outcome},
         most_real=most_real,
     )
@@ -211,15 +211,20 @@ def _swarm(
     return swarm, seed
 
 
-def time_figures(outcome: SwarmOutcome, size: Size, most: float | None = None) -> list[Figure]:
-    """How long it took, to the fluid bound; the mean is to be `most` of it."""
+def time_figures(
+    outcome: SwarmOutcome, size: Size, most: float | None = None, vain: float | None = None
+) -> list[Figure]:
+    """How long it took, to the fluid bound; the mean is to be `most` of it.
+
+    At most the share `vain` of the bytes may come in vain.
+    """
     bound, times = _bound(outcome, size), outcome.times()
     seeds = sum(node.uploaded for node in outcome.nodes if node.seed)
     return [
         Figure("mean completion to the bound", outcome.mean_time() / bound, most=most),
         Figure("last completion to the bound", (times or [float("inf")])[-1] / bound),
         Figure("copies sent by the seed", seeds / outcome.size),
-        Figure("bytes in vain to bytes wanted", outcome.wasted_share()),
+        Figure("bytes in vain to bytes wanted", outcome.wasted_share(), most=vain),
     ]
 
 

@@ -155,6 +155,8 @@ class PeerDownload:
             only=only,
             prefer=peer.fast.suggested,
             slow=self.window.snubbed,
+            pace=self.window,
+            now=now,
         )
         if requests:
             peer.send_bytes(encode_requests(requests))

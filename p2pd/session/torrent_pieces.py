@@ -30,6 +30,7 @@ from p2pd.session.memory_budget import MemoryBudget
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
+from p2pd.swarm.asked_blocks import Pace
 from p2pd.swarm.piece_picker import BlockOutcome, PiecePicker
 from p2pd.swarm.smart_ban import block_digests
 
@@ -120,6 +121,8 @@ class TorrentPieces:
         only: Container[int] | None = None,
         prefer: Sequence[int] = (),
         slow: bool = False,
+        pace: Pace | None = None,
+        now: float = 0.0,
     ) -> list[Request]:
         """Up to `count` requests for this peer, within the memory budget."""
         room = self._budget.room_for(self.layout.piece_length)
@@ -132,6 +135,8 @@ class TorrentPieces:
             prefer=prefer,
             slow=slow,
             on_parole=self._listener.trust.on_parole(peer),
+            pace=pace,
+            now=now,
         )
         opened = self._open
         for piece in {request.piece for request in requests}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Collection, Hashable, cast
+from typing import Collection, Hashable, Protocol, cast
 
 from p2pd.base.requests import Request
 
@@ -10,10 +10,20 @@ LATE_LIMIT = 1024
 """Given up requests that are remembered: a block that arrives late is still a block."""
 
 
+class Pace(Protocol):
+    """How soon a peer answers, as far as can be told; `now` is seconds of any clock."""
+
+    def answer_takes(self, ahead: int, now: float) -> float:
+        """Seconds to the answer of a request behind so many others; infinite: nobody knows."""
+
+    def answers_within(self, seconds: float, now: float) -> int:
+        """How many of the requests that wait at it should be answered within so many seconds."""
+
+
 class AskedBlocks:
     """The requests at one peer, oldest first, each with the number of the pick that made it."""
 
-    __slots__ = ("_backlog", "failed", "late", "requests", "slow")
+    __slots__ = ("_backlog", "failed", "late", "pace", "requests", "slow")
 
     def __init__(self) -> None:
         self.requests: dict[tuple[int, int, int], int] = {}
@@ -21,6 +31,7 @@ class AskedBlocks:
         self.failed = 0
         """The mask of pieces of which it did not deliver what was asked: others should try."""
         self.slow = False
+        self.pace: Pace | None = None
         self._backlog: list[tuple[int, int, int]] | None = None
 
     def ask(self, requests: list[Request], serial: int) -> None:

@@ -2,7 +2,7 @@
 
 In this order: what somebody waits for (see :mod:`deadlines`); the piece it has begun; pieces that
 somebody left unfinished; a new piece, whole if it is quick; pieces that others work on; what slow
-peers were asked for; in the end game, blocks that any others were asked for. So
+peers were asked for; in the end game, blocks that others would send much later. So
 pieces are finished before new ones are begun, and a piece comes from one peer where it can, which
 makes a failed hash somebody's fault. A slow peer joins what others work on before it may begin
 anything, and then takes what is common: nothing rare should wait for it.
@@ -13,11 +13,12 @@ is on parole: it gets pieces of its own, if there are any, so that the next to f
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Container, Hashable, Iterable, Sequence
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import Request
-from p2pd.swarm.asked_blocks import AskedBlocks
+from p2pd.swarm.asked_blocks import AskedBlocks, Pace
 from p2pd.swarm.partial_piece import PartialPiece
 from p2pd.swarm.picker_state import PickerState
 
@@ -27,13 +28,21 @@ ASKED_AT_MOST = 3
 DUPLICATES_AT_ONCE = 32
 """Requests a peer may have for the end game to ask it for more: what arrives twice is waste."""
 
+TIMES_LATER = 2.0
+SECONDS_LATER = 1.0
+"""A block is asked of a second peer if the first should take so many times as long as that one, and
+so many seconds more: what comes at about the same time, no cancel can stop."""
+
+ON_THEIR_WAY = 2
+"""Blocks that a peer which sends at all has given to its socket: no cancel stops them either."""
+
 
 class Picking:
     """The state of one pick."""
 
     __slots__ = (
-        "_allowed", "_asked", "_flags", "_left", "_mask", "_may_open", "_on_parole", "_passed_over",
-        "_peer", "_state", "_taken",
+        "_allowed", "_asked", "_flags", "_left", "_mask", "_may_open", "_now", "_on_parole",
+        "_passed_over", "_peer", "_state", "_taken",
     )  # fmt: skip
 
     def __init__(
@@ -58,7 +67,13 @@ class Picking:
         self._left = count
         self._may_open = may_open
         self._passed_over = False
+        self._now = 0.0
         self._taken: list[Request] = []
+
+    def know_pace(self, pace: Pace | None, now: float) -> None:
+        """How soon the peer answers, if that is known."""
+        self._asked.pace = pace
+        self._now = now
 
     def allow_only(self, only: Container[int]) -> None:
         """Keep to these pieces: those that a choking peer serves (BEP 6)."""
@@ -229,9 +244,10 @@ class Picking:
     def _duplicate(self) -> None:
         """Ask for what others were asked for: the last in the queue of the slowest first.
 
-        That is for the end game, when all there is is asked for. Before, and while pieces are still
-        to come into the swarm, only the slow are relieved: what is asked of peers that deliver
-        comes in time, and asking twice would take away from what others could have.
+        That is for the end game, when all there is is asked for, and then for what would come much
+        later. Before, and while pieces are still to come into the swarm, only the slow are
+        relieved: what is asked of peers that deliver comes in time, and asking twice would take
+        away from what others could have.
         """
         state = self._state
         only_slow = state.more_will_come() or not state.everything_is_asked()
@@ -239,14 +255,29 @@ class Picking:
         if room <= 0:
             return
         for other in state.asked.slowest_first(self._asked, only_slow=only_slow):
-            requests = self._share_backlog(other, room)
+            requests = self._share_backlog(other, room, self._much_later(other))
             self._asked.ask_too(requests, state.serial)
             self._taken += requests
             room -= len(requests)
             if room <= 0:
                 return
 
-    def _share_backlog(self, other: AskedBlocks, room: int) -> list[Request]:
+    def _much_later(self, other: AskedBlocks) -> Container[tuple[int, int, int]]:
+        """What another peer is asked for and would send much later than this one."""
+        ours, theirs = self._asked.pace, other.pace
+        if other.slow or ours is None or theirs is None:
+            return other.requests
+        soon = ours.answer_takes(len(self._asked.requests), self._now)
+        if soon == float("inf"):
+            return ()
+        in_time = theirs.answers_within(TIMES_LATER * soon + SECONDS_LATER, self._now)
+        if in_time:
+            in_time += ON_THEIR_WAY
+        return set(islice(reversed(other.requests), max(0, len(other.requests) - in_time)))
+
+    def _share_backlog(
+        self, other: AskedBlocks, room: int, later: Container[tuple[int, int, int]]
+    ) -> list[Request]:
         backlog, limit = other.backlog, ASKED_AT_MOST if other.slow else ASKED_AT_MOST - 1
         open_pieces = self._state.open_pieces
         shared: list[Request] = []
@@ -255,6 +286,9 @@ class Picking:
             request = backlog.pop()
             if request not in other.requests:
                 continue
+            if request not in later:
+                kept.append(request)
+                break
             piece, begin, _ = request
             askers = open_pieces[piece].asked_of(begin)
             if askers < limit and self._may_share(request):

@@ -14,6 +14,7 @@ from typing import Collection, Container, Hashable, Mapping, NamedTuple, Sequenc
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import BLOCK_SIZE, Request
+from p2pd.swarm.asked_blocks import Pace
 from p2pd.swarm.availability import Availability
 from p2pd.swarm.partial_piece import BLOCK_SHIFT, FREE, RECEIVED, UNTOLD, PartialPiece
 from p2pd.swarm.picker_state import PickerState, PieceGeometry
@@ -157,6 +158,8 @@ class PiecePicker:
         prefer: Sequence[int] = (),
         slow: bool = False,
         on_parole: bool = False,
+        pace: Pace | None = None,
+        now: float = 0.0,
     ) -> list[Request]:
         """Up to `count` blocks to ask `peer` for, which has `pieces`; they count as asked.
 
@@ -164,6 +167,8 @@ class PiecePicker:
         fast). `prefer`: these before other new pieces (BEP 6, suggest). `slow`: it keeps us
         waiting, so it helps others finish and is the first to be replaced in the end game.
         `on_parole`: it may have spoiled a piece, so it gets pieces of its own, if there are any.
+        `pace`: how soon it answers at `now`; in the end game nothing is asked twice of peers whose
+        pace is known that would come about as soon anyhow.
         """
         if count <= 0 or not self._order.wanted:
             return []
@@ -171,6 +176,7 @@ class PiecePicker:
         picking = Picking(
             self._state, peer, pieces, count, may_open, slow=slow, on_parole=on_parole
         )
+        picking.know_pace(pace, now)
         if only is not None:
             picking.allow_only(only)
         return picking.run(prefer)

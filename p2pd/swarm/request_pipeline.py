@@ -148,6 +148,38 @@ class RequestWindow:
         room = target - outstanding
         return room if room > 0 and room >= target // 8 else 0
 
+    def answer_takes(self, ahead: int, now: float) -> float:
+        """Seconds to the answer of a request behind so many others; infinite: nobody knows.
+
+        A peer that has been silent for longer than a block should take is taken to need as long
+        again.
+        """
+        if self.snubbed or self.response_time is None:
+            return float("inf")
+        each = self._block_seconds(self.response_time)
+        return max(each, self._silence(now)) + ahead * each
+
+    def answers_within(self, seconds: float, now: float) -> int:
+        """How many of the requests that wait should be answered within so many seconds."""
+        silence = self._silence(now)
+        if self.snubbed or silence > seconds:
+            return 0
+        if self.response_time is None:
+            return self._waiting  # there was no time to answer yet
+        each = self._block_seconds(self.response_time)
+        left = seconds - max(each, silence)
+        if left < 0:
+            return 0
+        return self._waiting if each * self._waiting <= left else 1 + int(left / each)
+
+    def _block_seconds(self, response_time: float) -> float:
+        """What each block of many takes; at first as long as it takes to come."""
+        return BLOCK_SIZE / self._rate if self._rate else response_time
+
+    def _silence(self, now: float) -> float:
+        """For how long it has not sent what it was asked for."""
+        return now - max(self._idle_since, self._sent[0][0]) if self._sent else 0.0
+
     @property
     def timeout(self) -> float:
         """Seconds to wait for an answer."""

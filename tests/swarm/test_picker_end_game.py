@@ -131,3 +131,57 @@ def test_what_a_slow_peer_was_asked_for_is_asked_of_others_before_the_end_game()
     assert held not in rest
     assert {request.piece for request in rest} == {1}
     assert picker.pick("honest", honest, 99) == [held]
+
+
+class Steady:
+    """Answers each request in so many seconds."""
+
+    def __init__(self, each: float) -> None:
+        self.each = each
+
+    def answer_takes(self, ahead: int, now: float) -> float:
+        return (ahead + 1) * self.each
+
+    def answers_within(self, seconds: float, now: float) -> int:
+        return 99 if seconds == float("inf") else int(seconds / self.each)
+
+
+def picked_beside(theirs: float, ours: float, *, slow: bool = False) -> list[int]:
+    """Of the blocks 0 to 7 that a peer has begun, which are asked of an idle one too."""
+    picker = make_picker(2)
+    full = PieceSet.full(2)
+    picker.peer_joined(full)
+    asked = picker.pick("a", full, 99, pace=Steady(theirs), slow=slow)
+    again = picker.pick("b", full, 99, pace=Steady(ours))
+    return sorted(asked.index(request) for request in again)
+
+
+def test_what_comes_as_soon_anyhow_is_not_asked_twice() -> None:
+    assert picked_beside(theirs=0.2, ours=0.2) == []
+    assert picked_beside(theirs=0.2, ours=0.01) == []
+
+
+def test_what_would_come_much_later_is_asked_of_a_quicker_peer() -> None:
+    # Within 1.2 s comes one, and two more are out of its hands.
+    assert picked_beside(theirs=1.0, ours=0.1) == [3, 4, 5, 6]
+    assert picked_beside(theirs=5.0, ours=0.1) == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_who_is_as_slow_does_not_help() -> None:
+    assert picked_beside(theirs=1.0, ours=1.0) == [5, 6]
+    assert picked_beside(theirs=1.0, ours=float("inf")) == []
+
+
+def test_slow_peers_are_relieved_whatever_their_pace_was() -> None:
+    assert picked_beside(theirs=0.01, ours=0.2, slow=True) == list(range(7))
+
+
+def test_what_is_soon_enough_now_may_be_asked_twice_later() -> None:
+    picker = make_picker(1)
+    full = PieceSet.full(1)
+    picker.peer_joined(full)
+    pace = Steady(0.2)
+    asked = picker.pick("a", full, 99, pace=pace)
+    assert picker.pick("b", full, 99, pace=Steady(0.2)) == []
+    pace.each = 60.0
+    assert picker.pick("b", full, 99, pace=Steady(0.2)) == asked[::-1]

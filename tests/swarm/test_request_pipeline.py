@@ -254,3 +254,47 @@ def test_a_limited_rate_bounds_what_is_asked() -> None:
     window.set_rate_limit(None)
     assert window.most == 500
     assert window.target() == 1
+
+
+def window_at(rate: float, waiting: int = 10) -> RequestWindow:
+    """A peer that has sent at that rate for some seconds, and is asked for more at 100.0."""
+    window = RequestWindow()
+    for second in range(90, 101):
+        window.on_request_sent(1, second - 0.25)
+        window.on_blocks(1, int(rate), float(second))
+    window.on_request_sent(waiting, 100.0)
+    return window
+
+
+def test_answers_are_expected_at_the_rate_that_was_measured() -> None:
+    window = window_at(4 * BLOCK_SIZE)
+    each = BLOCK_SIZE / window.rate
+    assert window.answer_takes(0, 100.0) == pytest.approx(each)
+    assert window.answer_takes(3, 100.0) == pytest.approx(4 * each)
+    assert window.answers_within(2.1 * each, 100.0) == 2
+    assert window.answers_within(0.5 * each, 100.0) == 0
+    assert window.answers_within(100.0, 100.0) == 10
+
+
+def test_a_peer_that_is_silent_is_expected_to_need_as_long_again() -> None:
+    window = window_at(4 * BLOCK_SIZE)
+    assert window.answer_takes(0, 103.0) == pytest.approx(3.0)
+    assert window.answers_within(2.5, 103.0) == 0
+    assert window.answers_within(3.5, 103.0) == 1 + int(0.5 * window.rate / BLOCK_SIZE)
+
+
+def test_of_a_peer_that_never_answered_nothing_is_known_but_how_long_it_takes() -> None:
+    window = RequestWindow()
+    assert window.answer_takes(0, 5.0) == float("inf")
+    window.on_request_sent(4, 5.0)
+    assert window.answers_within(1.0, 5.5) == 4
+    assert window.answers_within(1.0, 6.5) == 0
+    window.on_blocks(1, BLOCK_SIZE, 7.0)
+    assert window.answer_takes(0, 7.0) == pytest.approx(2.0)
+
+
+def test_nothing_is_expected_of_a_peer_that_timed_out() -> None:
+    window = window_at(4 * BLOCK_SIZE)
+    assert window.timed_out(100.0, 200.0)
+    assert window.answer_takes(0, 200.0) == float("inf")
+    assert window.answers_within(99.0, 200.0) == 0

@@ -200,9 +200,12 @@ class LightNode:
         count = peer.window.refill(outstanding)
         if count <= 0:
             return
-        requests = self.picker.pick(peer, peer.pieces, count, slow=peer.window.snubbed)
+        window, now = peer.window, self._clock.now
+        requests = self.picker.pick(
+            peer, peer.pieces, count, slow=window.snubbed, pace=window, now=now
+        )
         if requests:
-            peer.window.on_request_sent(len(requests), self._clock.now)
+            window.on_request_sent(len(requests), now)
             peer.other_side.node.asked(peer.other_side, requests)
         elif not outstanding:
             self.update_interest(peer)
