@@ -12,6 +12,7 @@ from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.dialer import Dialer
 from p2pd.session.session import SessionLimits
+from p2pd.session.torrent import Torrent
 from p2pd.testing import MemoryNetwork, MemoryTransport, ScriptedPeer, SimNode, make_torrent
 from p2pd.transports.interfaces import Connected, Failed
 
@@ -220,15 +221,22 @@ def test_slots_are_given_and_taken(network: MemoryNetwork) -> None:
     assert sum(not peer.am_choking for peer in torrent.peers) == 2
 
 
+def seed_and_leech(
+    network: MemoryNetwork, data: dict[str, bytes], *, fast: bool = True
+) -> tuple[Torrent, ScriptedPeer]:
+    """A torrent that is complete, and a peer that wants it and was unchoked."""
+    node = SimNode(network, "10.0.0.1")
+    torrent = node.put(make_torrent(data, piece_length=PIECE), data)
+    peer = ScriptedPeer(network, "10.0.0.2", torrent.info_hashes.wire_ids[0], fast=fast)
+    peer.dial(node.address)
+    peer.send(*([wire.HaveNone()] if fast else []), wire.Interested())
+    network.run(1)
+    return torrent, peer
+
+
 def test_uploads_answer_rejects_and_cancels_by_name(network: MemoryNetwork) -> None:
     data = {"data": random.Random(1).randbytes(400_000)}
-    made = make_torrent(data, piece_length=PIECE)
-    node = SimNode(network, "10.0.0.1")
-    torrent = node.put(made, data)
-    peer = ScriptedPeer(network, "10.0.0.2", torrent.info_hashes.wire_ids[0])
-    peer.dial(node.address)
-    peer.send(wire.HaveNone(), wire.Interested())
-    network.run(1)
+    torrent, peer = seed_and_leech(network, data)
     requests = [wire.Request(piece, 0, PIECE) for piece in range(10)]
     peer.send(*requests, wire.Cancel(*requests[9]))
     network.run(1)
@@ -241,13 +249,7 @@ def test_uploads_answer_rejects_and_cancels_by_name(network: MemoryNetwork) -> N
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_queue_of_requests_has_an_end(network: MemoryNetwork, fast: bool) -> None:
     data = {"data": bytes(300 * PIECE)}
-    made = make_torrent(data, piece_length=PIECE)
-    node = SimNode(network, "10.0.0.1")
-    torrent = node.put(made, data)
-    peer = ScriptedPeer(network, "10.0.0.2", torrent.info_hashes.wire_ids[0], fast=fast)
-    peer.dial(node.address)
-    peer.send(wire.Interested())
-    network.run(1)
+    _, peer = seed_and_leech(network, data, fast=fast)
     peer.send(*(wire.Request(i // 10, i % 10 * 1000, 999) for i in range(2500)))
     network.run(1)
     if fast:
@@ -259,13 +261,7 @@ def test_a_queue_of_requests_has_an_end(network: MemoryNetwork, fast: bool) -> N
 
 def test_a_choke_refuses_what_waits(network: MemoryNetwork) -> None:
     data = {"data": bytes(300 * PIECE)}
-    made = make_torrent(data, piece_length=PIECE)
-    node = SimNode(network, "10.0.0.1")
-    torrent = node.put(made, data)
-    peer = ScriptedPeer(network, "10.0.0.2", torrent.info_hashes.wire_ids[0])
-    peer.dial(node.address)
-    peer.send(wire.HaveNone(), wire.Interested())
-    network.run(1)
+    torrent, peer = seed_and_leech(network, data)
     (session_peer,) = torrent.peers
     allowed = {event.piece for event in peer.of_kind(wire.AllowedFast)}
     assert allowed

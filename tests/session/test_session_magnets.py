@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from typing import Any
 
 import pytest
 
@@ -99,25 +100,17 @@ def test_metadata_is_asked_for_and_believed(
     assert torrent.metadata.progress == 1
 
 
-def test_a_reject_of_what_another_was_asked_takes_nothing_away(
-    network: MemoryNetwork, node: SimNode, torrent: Torrent
+REJECTS = [MetadataReject(number) for number in range(COUNT)]
+UNASKED = [MetadataData(0, len(INFO), bytes(ut_metadata.PIECE_SIZE))]
+
+
+@pytest.mark.parametrize("lies", [REJECTS, UNASKED], ids=["rejects", "data nobody asked for"])
+def test_what_another_was_asked_cannot_be_answered_for_it(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent, lies: Any
 ) -> None:
     honest = informed(network, "10.0.0.2", node)
     liar = informed(network, "10.0.0.3", node)
-    liar.send(*(wire.Extended(2, MetadataReject(i).encode()) for i in range(COUNT)))
-    network.run(0.1)
-    honest.send(*map(data, range(COUNT)))
-    network.run(0.1)
-    assert torrent.content is not None
-
-
-def test_data_that_nobody_asked_for_takes_nothing_away(
-    network: MemoryNetwork, node: SimNode, torrent: Torrent
-) -> None:
-    honest = informed(network, "10.0.0.2", node)
-    liar = informed(network, "10.0.0.3", node)
-    part = bytes(ut_metadata.PIECE_SIZE)
-    liar.send(wire.Extended(2, MetadataData(0, len(INFO), part).encode()))
+    liar.send(*(wire.Extended(2, lie.encode()) for lie in lies))
     network.run(0.1)
     honest.send(*map(data, range(COUNT)))
     network.run(0.1)
