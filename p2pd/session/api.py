@@ -19,7 +19,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.session_settings import AS_SESSION, SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.reputation import Rating
@@ -78,6 +78,8 @@ class AddTorrent:
     sequential: bool | None = None
     super_seeding: str | None = None
     """One of swarm.super_seeding.MODES."""
+    seed_choking: str = AS_SESSION
+    """One of session_settings.TORRENT_SEEDING_MODES."""
     peer_limit: int | None = None
     files_wanted: tuple[int, ...] | None = None
     files_unwanted: tuple[int, ...] | None = None
@@ -105,6 +107,7 @@ class TorrentChanges:
     priority_low: tuple[int, ...] | None = None
     sequential: bool | None = None
     super_seeding: str | None = None
+    seed_choking: str | None = None
     peer_limit: int | None = None
     labels: tuple[str, ...] | None = None
     download_limit: int | None = None
@@ -257,6 +260,8 @@ class TorrentView(Protocol):
     def sequential(self) -> bool: ...
     @property
     def super_seeding(self) -> str: ...
+    @property
+    def seed_choking(self) -> str: ...
     @property
     def labels(self) -> tuple[str, ...]: ...
     @property

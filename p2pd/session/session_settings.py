@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from p2pd.session.speed_settings import SpeedSettings
-from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN
+from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO
+
+AS_SESSION = "session"
+"""What a torrent has that leaves it to the session whom to serve."""
+
+TORRENT_SEEDING_MODES = (AS_SESSION, *SEEDING_MODES)
 
 
 @dataclass(slots=True)
@@ -29,5 +34,5 @@ class SessionSettings(SpeedSettings):
     upload_slots_global: int = 0
     """Over all torrents; 0: no limit."""
     seed_choking: str = ROUND_ROBIN
-    """Whom a complete torrent serves: one of swarm.choking.seeding_modes.SEEDING_MODES."""
+    """Whom a complete torrent serves that has no rule of its own: one of SEEDING_MODES."""
     fixed: Mapping[str, Any] = field(default_factory=dict)

@@ -107,6 +107,7 @@ class TorrentAdding:
             labels=request.labels,
             sequential=settings.sequential_download if sequential is None else sequential,
             super_seeding=request.super_seeding or settings.super_seeding,
+            seed_choking=request.seed_choking,
             peer_limit=request.peer_limit,
         )
 

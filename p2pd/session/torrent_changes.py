@@ -27,6 +27,9 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
     if changes.super_seeding is not None:
         record.super_seeding = changes.super_seeding
         torrent.exchange.super_seeding.changed()
+    if changes.seed_choking is not None:
+        record.seed_choking = changes.seed_choking
+        torrent.peers.rechoke_soon()
     _set_limits(torrent, changes)
     if changes.tracker_tiers is not None:
         torrent.trackers.replace(changes.tracker_tiers)

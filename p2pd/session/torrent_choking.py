@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Protocol, Sequence
 
 from p2pd.session.peer_session import PeerSession
+from p2pd.session.session_settings import AS_SESSION
 from p2pd.session.torrent_host import TorrentHost
+from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.choking.tit_for_tat import TRADE_SECONDS
 
@@ -14,6 +16,7 @@ class ChokingOwner(Protocol):
     """The torrent whose slots they are."""
 
     host: TorrentHost
+    record: TorrentRecord
 
     def is_complete(self) -> bool:
         """Whether every wanted piece is here."""
@@ -33,7 +36,7 @@ class TorrentChoking:
         if any(peer.interested for peer in candidates):
             served = [peer.upload_rate for peer in candidates if peer.unchoked]
             slots.report(self, served, now)
-        self._choker.seeding_mode = self._owner.host.settings.seed_choking
+        self._choker.seeding_mode = self._seeding_mode()
         chosen = self._choker.decide(
             candidates,
             seeding=self._owner.is_complete(),
@@ -61,6 +64,10 @@ class TorrentChoking:
         if isinstance(served, PeerSession):
             served.optimistic = True
             served.unchoke()
+
+    def _seeding_mode(self) -> str:
+        own = self._owner.record.seed_choking
+        return self._owner.host.settings.seed_choking if own == AS_SESSION else own
 
     def nobody_left(self) -> None:
         """All peers are gone: other torrents may have the slots."""

@@ -142,6 +142,11 @@ class TorrentReport:
         return self.torrent.record.super_seeding
 
     @property
+    def seed_choking(self) -> str:
+        """Whom it serves when it is complete: by the session's rule, or one of its own."""
+        return self.torrent.record.seed_choking
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The user's labels."""
         return tuple(self.torrent.record.labels)

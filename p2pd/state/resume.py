@@ -39,6 +39,8 @@ class TorrentRecord:
     sequential: bool = False
     super_seeding: str = "auto"
     """Or "on", or "off"."""
+    seed_choking: str = "session"
+    """Whom it serves when it is complete: as the session does, or by a rule of its own."""
     peer_limit: int | None = None
     download_limit: int = 100
     """In kB/s (1000 bytes), as `upload_limit`; each counts while its `limited` is set."""

@@ -81,6 +81,25 @@ def test_actions(p2pctl: Any, daemon: Any, command: str, method: str) -> None:
     assert "3 Music" in result.output
 
 
+def test_how_torrents_seed_and_get_their_pieces_is_set(p2pctl: Any, daemon: Any) -> None:
+    result = p2pctl("set", "Music", "1", "--seed-choking", "anti_leech", "--super-seeding", "off")
+    assert result.output == "3 Music: set\n1 Big Film ]0;ownedgpj.exe: set\n"
+    assert p2pctl("set", "Music", "--rarest-first").exit_code == 0
+    assert daemon.asked("torrent_set") == [
+        {"ids": [3, 1], "seed_choking": "anti_leech", "super_seeding": "off"},
+        {"ids": [3], "sequential_download": False},
+    ]
+    for wrong in ([], ["--seed-choking", "most"], ["--super-seeding", "yes"]):
+        assert p2pctl("set", "Music", *wrong).exit_code == 2
+    assert p2pctl("set", "nowhere", "--sequential").exit_code == 1
+    assert "Seeding mode" not in p2pctl("info", "Music").output
+    daemon.torrents[2] |= {"seed_choking": "anti_leech", "sequential_download": True}
+    output = " ".join(p2pctl("info", "Music").output.split())
+    assert "Order in sequence Super-seeding auto Seeding mode anti leech" in output
+    told = json.loads(p2pctl("set", "Music", "--sequential", "--json").output)
+    assert told["torrents"][0]["sequential_download"] is True
+
+
 def test_remove(p2pctl: Any, daemon: Any) -> None:
     assert p2pctl("remove", "3").exit_code == 0
     assert p2pctl("remove", "3", "--delete-data").exit_code == 0

@@ -175,12 +175,13 @@ class TestAdd:
             "torrent_add", metainfo=encoded(b"x") + "\n", download_dir="/d", paused=1,
             labels=[" a ", "b", "a"], sequential_download=True, peer_limit=7, files_wanted=[0],
             files_unwanted=[1, 2], priority_high=[3], priority_normal=[4], priority_low=[5],
-            bandwidth_priority=1,
+            bandwidth_priority=1, seed_choking="fastest_upload", super_seeding="on",
         )  # fmt: skip
         assert session.asked[0][1] == AddTorrent(
             torrent=b"x", download_dir="/d", paused=True, labels=("a", "b"), sequential=True,
             peer_limit=7, files_wanted=(0,), files_unwanted=(1, 2), priority_high=(3,),
-            priority_normal=(4,), priority_low=(5,),
+            priority_normal=(4,), priority_low=(5,), seed_choking="fastest_upload",
+            super_seeding="on",
         )  # fmt: skip
 
     def test_what_is_left_out_is_for_the_settings_to_say(self, caller: Any, session: Any) -> None:
@@ -295,6 +296,14 @@ class TestSet:
             tracker_tiers=tiers,
         )  # fmt: skip
         assert session.asked == [("change", 1, changes)]
+
+    def test_how_it_seeds(self, caller: Any, session: Any) -> None:
+        changes = {"seed_choking": "anti_leech", "super_seeding": "off"}
+        assert caller.call("torrent_set", ids=[1], **changes).result == {}
+        assert session.asked == [("change", 1, TorrentChanges(**changes))]
+        code, sentence = caller.call("torrent_set", ids=[1], seed_choking="most").error
+        assert code == -32602
+        assert "one of: session, fastest_upload, round_robin, anti_leech" in sentence
 
     def test_limits(self, caller: Any, session: Any) -> None:
         changes = {"download_limit": 0, "upload_limited": True, "honors_session_limits": False}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from typing import Callable
 
 import pytest
 
+from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.peerwire import messages as wire
+from p2pd.protocols.peerwire.connection import Event
+from p2pd.session.api import TorrentChanges
 from p2pd.session.torrent import Torrent
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
@@ -28,6 +32,16 @@ def dial(network: MemoryNetwork, node: SimNode, torrent: Torrent, count: int) ->
         peer.dial(node.address)
         peer.send(wire.HaveNone(), wire.Interested())
     return peers
+
+
+def take_slowly(peer: ScriptedPeer, seconds: float) -> Callable[[Event], None]:
+    """What has a peer ask for a block so many seconds after it may, and after each that came."""
+
+    def answer(event: Event) -> None:
+        if isinstance(event, (wire.Unchoke, wire.Block)):
+            peer.network.clock.callLater(seconds, peer.send, wire.Request(0, 0, PIECE))
+
+    return answer
 
 
 def served(torrent: Torrent) -> int:
@@ -111,6 +125,36 @@ def test_everyone_is_served_in_every_seeding_mode(network: MemoryNetwork, mode: 
         network.run(10)
         had |= {peer.address for peer in torrent.peers if not peer.am_choking}
     assert len(had) == 6
+
+
+def holders(network: MemoryNetwork, torrent: Torrent, rounds: int = 30) -> set[PeerAddress]:
+    """Who has a regular slot in any of so many rounds."""
+    had = set()
+    for _ in range(rounds):
+        network.run(10)
+        had |= {p.address for p in torrent.peers if not p.am_choking and not p.optimistic}
+    return had
+
+
+def test_a_torrent_may_have_a_seeding_mode_of_its_own(network: MemoryNetwork) -> None:
+    node = SimNode(network, "10.0.0.1", upload_slots=1)
+    own, other = seeding(node, 2)
+    for torrent in (own, other):
+        for peer in dial(network, node, torrent, 4):
+            greedy = peer.address.host.endswith(".1")
+            peer.answer = take_slowly(peer, 5.0 if greedy else 50.0)
+    assert (len(holders(network, own)), len(holders(network, other))) == (4, 4)
+    view = node.control.find(own.record.id)
+    assert view is not None
+    assert view.seed_choking == "session"
+    network.result(node.control.change(view, TorrentChanges(seed_choking="fastest_upload")))
+    assert node.store.rows[own.record.id].seed_choking == view.seed_choking == "fastest_upload"
+    network.run(60)
+    assert (len(holders(network, own, 10)), len(holders(network, other))) == (1, 4)
+    network.result(node.control.change_settings({"seed_choking": "fastest_upload"}))
+    network.result(node.control.change(view, TorrentChanges(seed_choking="round_robin")))
+    network.run(60)
+    assert (len(holders(network, own)), len(holders(network, other, 10))) == (4, 1)
 
 
 def test_peers_on_trial_are_marked(network: MemoryNetwork) -> None:

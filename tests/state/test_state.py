@@ -40,6 +40,8 @@ class StateTests(DatabaseTestCase):
             trackers=(("http://a", "http://b"), ("udp://c",)),
             labels=("x", "y"),
             sequential=True,
+            super_seeding="off",
+            seed_choking="anti_leech",
             peer_limit=7,
             download_limit=0,
             download_limited=True,
@@ -157,3 +159,22 @@ def test_torrents_of_the_first_schema_have_no_limits(tmp_path: Path) -> None:
         upgrade(connection)
         (found,) = _load_all(connection.cursor())
     assert found == TorrentRecord(hash_v1=None, hash_v2=None, name="a", download_dir="/d", id=1)
+
+
+def test_torrents_of_schema_5_seed_as_the_session_does(tmp_path: Path) -> None:
+    schemas = resources.files("p2pd.state.schemas")
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        for entry in sorted(schemas.iterdir(), key=lambda entry: entry.name):
+            if entry.name[:4].isdigit() and entry.name < "0006":
+                connection.executescript(entry.read_text("utf-8"))
+        connection.execute(
+            "INSERT INTO torrents (name, download_dir, paused, added_at, completed_at, trackers, "
+            "labels, sequential, clean, uploaded, downloaded, corrupt, seconds_downloading, "
+            "seconds_seeding, super_seeding, upload_limited) "
+            "VALUES ('a', '/d', 0, 0, 0, '[]', '[]', 0, 0, 0, 0, 0, 0, 0, 'on', 1)"
+        )
+        connection.execute("PRAGMA user_version=5")
+        upgrade(connection)
+        (found,) = _load_all(connection.cursor())
+    assert found.seed_choking == "session"
+    assert (found.super_seeding, found.upload_limited) == ("on", True)

@@ -11,6 +11,7 @@ from p2pd import __version__
 from p2pd.clients.cli.actions import remove, start, stop, verify
 from p2pd.clients.cli.add import add
 from p2pd.clients.cli.bans import ban, bans, unban
+from p2pd.clients.cli.change import set_torrents
 from p2pd.clients.cli.create import create
 from p2pd.clients.cli.invocation import program_options
 from p2pd.clients.cli.limits import alt_speeds, limit, limits
@@ -34,7 +35,7 @@ def cli() -> None:
 
 for command in (
     add, alt_speeds, ban, bans, create, files, info, limit, limits, list_torrents, peers, remove,
-    start, stop, unban, verify, watch,
+    set_torrents, start, stop, unban, verify, watch,
 ):  # fmt: skip
     cli.add_command(command)
 

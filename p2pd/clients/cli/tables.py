@@ -139,7 +139,7 @@ def _identity(torrent: JsonObject) -> list[tuple[str, str]]:
 def _state(torrent: JsonObject) -> list[tuple[str, str]]:
     sending, getting = torrent["peers_sending_to_us"], torrent["peers_getting_from_us"]
     peers = f"{torrent['peers_connected']} connected, {sending} sending, {getting} getting"
-    checking = torrent["status"] == 2
+    checking, mode = torrent["status"] == 2, torrent["seed_choking"]
     known = has_metadata(torrent)
     return [
         ("State", status(torrent)),
@@ -153,6 +153,9 @@ def _state(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Down at most", _in_force(torrent["download_limit_in_force"])),
         ("Up at most", _in_force(torrent["upload_limit_in_force"])),
         ("Time left", duration(torrent["eta"])),
+        ("Order", "in sequence" if torrent["sequential_download"] else ""),
+        ("Super-seeding", torrent["super_seeding"]),
+        ("Seeding mode", "" if mode == "session" else mode.replace("_", " ")),
         ("Peers", peers),
     ]
 

@@ -24,6 +24,7 @@ from p2pd.control.schema import (
 )
 from p2pd.control.torrent_source import MAX_TORRENT, TorrentSource
 from p2pd.session.api import AddedTorrent, AddTorrent, SessionApi
+from p2pd.session.session_settings import AS_SESSION, TORRENT_SEEDING_MODES
 from p2pd.swarm.super_seeding import MODES
 
 ADD_PARAMS = (
@@ -35,6 +36,7 @@ ADD_PARAMS = (
     Param("labels", labels, ()),
     Param("sequential_download", boolean, None),
     Param("super_seeding", one_of(*MODES), None),
+    Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), AS_SESSION),
     Param("peer_limit", integer(0, 65535), None),
     Param("files_wanted", FILE_INDICES, None),
     Param("files_unwanted", FILE_INDICES, None),
@@ -44,8 +46,8 @@ ADD_PARAMS = (
 )
 
 _SAME_NAME = (
-    "download_dir", "paused", "labels", "peer_limit", "super_seeding", "files_wanted",
-    "files_unwanted", "priority_high", "priority_normal", "priority_low",
+    "download_dir", "paused", "labels", "peer_limit", "seed_choking", "super_seeding",
+    "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
 _V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")
 _V2_HASH = re.compile(r"[0-9a-fA-F]{64}\Z")

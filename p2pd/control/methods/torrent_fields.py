@@ -175,6 +175,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "recheck_progress": lambda torrent, now: torrent.recheck_progress,
     "seconds_downloading": lambda torrent, now: torrent.seconds_downloading,
     "seconds_seeding": lambda torrent, now: torrent.seconds_seeding,
+    "seed_choking": lambda torrent, now: torrent.seed_choking,
     "sequential_download": lambda torrent, now: torrent.sequential,
     "size_when_done": lambda torrent, now: torrent.size_when_done,
     "start_date": lambda torrent, now: int(torrent.started_at),

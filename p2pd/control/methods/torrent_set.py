@@ -20,6 +20,7 @@ from p2pd.control.schema import (
     text,
 )
 from p2pd.session.api import SessionApi, TorrentChanges, TorrentView
+from p2pd.session.session_settings import TORRENT_SEEDING_MODES
 from p2pd.swarm.super_seeding import MODES
 
 MAX_TRACKERS = 500
@@ -79,13 +80,14 @@ SET_PARAMS = (
     Param("peer_limit", integer(0, 65535), None),
     Param("sequential_download", boolean, None),
     Param("super_seeding", one_of(*MODES), None),
+    Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), None),
     Param("tracker_list", tracker_list, None),
     Param("tracker_add", list_of(tracker_url, MAX_TRACKERS), None),
 )
 
 _SAME_NAME = (
     "download_limit", "download_limited", "honors_session_limits", "labels", "peer_limit",
-    "super_seeding", "upload_limit", "upload_limited",
+    "seed_choking", "super_seeding", "upload_limit", "upload_limited",
 )  # fmt: skip
 _FILE_PARAMS = (
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low"

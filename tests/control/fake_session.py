@@ -1,0 +1,264 @@
+"""A session that only remembers what it was asked, and torrents that only show what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import P2pdError
+from p2pd.base.ids import InfoHashes
+from p2pd.base.piece_set import PieceSet
+from p2pd.session.api import (
+    AddedTorrent,
+    AddProblem,
+    AddTorrent,
+    AddTorrentError,
+    BlockCacheReport,
+    FileView,
+    FreeSpace,
+    SessionStatistics,
+    SessionSummary,
+    TorrentStatus,
+    TorrentTrouble,
+)
+from p2pd.session.session_settings import SessionSettings
+from p2pd.session.speed_settings import TorrentLimits
+from p2pd.swarm.bans import Ban
+from p2pd.swarm.reputation import Rating
+
+NOW = 1_700_000_000.0
+PEER = PeerAddress("192.0.2.7", 6881)
+
+
+@dataclass
+class FakeMetainfo:
+    comment: str | None = "a comment"
+    created_by: str | None = None
+    creation_date: int | None = 1234
+    private: bool = True
+    web_seeds: tuple[str, ...] = ("http://seed.test/",)
+
+
+@dataclass
+class FakeLayout:
+    piece_count: int = 4
+    piece_length: int = 16384
+
+
+@dataclass
+class FakePeer:
+    address: PeerAddress = PEER
+    client: str = "Transmission 4.1.0"
+    peer_id: bytes = b"-TR4100-abcdefghijkl"
+    source: str = "lsd"
+    incoming: bool = False
+    encrypted: bool = True
+    transport_name: str = "tcp"
+    am_choking: bool = False
+    am_interested: bool = True
+    peer_choking: bool = False
+    peer_interested: bool = True
+    snubbed: bool = False
+    country: str = "DE"
+    optimistic: bool = False
+    progress: float = 0.5
+    rate_to_client: float = 1000.7
+    rate_to_peer: float = 0.0
+    downloaded: int = 5
+    uploaded: int = 6
+    requests_outstanding: int = 3
+    flag_string: str = "DE"
+    rating: Rating = field(default_factory=lambda: Rating(70, "2 good pieces"))
+
+
+@dataclass
+class FakeTracker:
+    id: int = 3
+    tier: int = 1
+    url: str = "http://tracker.test/announce"
+    scrape_url: str = "http://tracker.test/scrape"
+    host: str = "tracker.test:80"
+    sitename: str = "tracker"
+    announcing: bool = True
+    last_announce_at: float = NOW - 5
+    last_announce_succeeded: bool = True
+    last_announce_timed_out: bool = False
+    last_announce_result: str = "Success"
+    last_announce_peer_count: int = 9
+    next_announce_at: float = NOW + 100
+    scraping: bool = False
+    last_scrape_at: float = 0.0
+    last_scrape_succeeded: bool = False
+    last_scrape_timed_out: bool = False
+    last_scrape_result: str = ""
+    next_scrape_at: float = 0.0
+    seeders: int = 2
+    leechers: int = 3
+    downloads: int = -1
+    is_backup: bool = False
+
+
+@dataclass
+class FakeTorrent:
+    id: int = 1
+    name: str = "some torrent"
+    metainfo: FakeMetainfo | None = field(default_factory=FakeMetainfo)
+    layout: FakeLayout | None = field(default_factory=FakeLayout)
+    magnet_link: str = "magnet:?xt=urn:btih:00"
+    download_dir: str = "/downloads"
+    status: TorrentStatus = TorrentStatus.DOWNLOADING
+    trouble: TorrentTrouble = TorrentTrouble.NONE
+    error_string: str = ""
+    added_at: float = NOW - 1000.5
+    completed_at: float = 0.0
+    started_at: float = NOW - 900
+    active_at: float = NOW - 10
+    edited_at: float = 0.0
+    pieces: PieceSet | None = field(default_factory=lambda: PieceSet(4, [0, 2]))
+    total_size: int = 65536
+    size_when_done: int = 65536
+    left_until_done: int = 32768
+    have_valid: int = 32768
+    have_unchecked: int = 0
+    desired_available: int = 16384
+    percent_done: float = 0.5
+    percent_complete: float = 0.5
+    metadata_percent_complete: float = 1.0
+    recheck_progress: float = 0.0
+    downloaded: int = 32768
+    uploaded: int = 16384
+    corrupt: int = 0
+    rate_download: float = 1000.7
+    rate_upload: float = 3.2
+    eta: int = 33
+    seconds_downloading: int = 900
+    seconds_seeding: int = 0
+    sequential: bool = False
+    super_seeding: str = "auto"
+    seed_choking: str = "session"
+    labels: tuple[str, ...] = ("linux",)
+    peer_limit: int = 50
+    limits: TorrentLimits = field(
+        default_factory=lambda: TorrentLimits(100, False, 30, True, True, None, 20_000)
+    )
+    peers: tuple[FakePeer, ...] = (FakePeer(),)
+    peers_known: dict[str, int] = field(default_factory=lambda: {"tracker": 3})
+    tracker_tiers: tuple[tuple[str, ...], ...] = (("http://tracker.test/announce",),)
+    tracker_states: tuple[FakeTracker, ...] = (FakeTracker(),)
+    file_views: tuple[FileView, ...] = (
+        FileView(0, "some torrent/film.mkv", 60000, 30000, True, 0, 0, 4),
+        FileView(1, "some torrent/read.me", 5536, 0, False, -1, 3, 4),
+    )
+
+    @property
+    def info_hashes(self) -> InfoHashes:
+        return InfoHashes(v1=bytes([self.id]) * 20)
+
+    @property
+    def hash_string(self) -> str:
+        return self.info_hashes.hash_string
+
+    def files(self) -> list[FileView]:
+        return list(self.file_views)
+
+    def availability(self) -> list[int]:
+        return [-1 if had else 1 for had in self.pieces.flags] if self.pieces else []
+
+
+class FakeSession:
+    """Remembers what it was asked in `asked`."""
+
+    version = "9.9"
+
+    def __init__(self) -> None:
+        self.all = [FakeTorrent(1), FakeTorrent(2, name="other")]
+        self.asked: list[Any] = []
+        self.fails_with: Exception | None = None
+        self.settings = SessionSettings("/downloads", 200, 50, fixed={"peer_port": 6881})
+
+    def torrents(self) -> list[FakeTorrent]:
+        return self.all
+
+    def find(self, key: int | str) -> FakeTorrent | None:
+        for torrent in self.all:
+            if key == torrent.id or (isinstance(key, str) and key.lower() == torrent.hash_string):
+                return torrent
+        return None
+
+    def changed_since(self, wall_time: float) -> list[FakeTorrent]:
+        return [torrent for torrent in self.all if torrent.active_at >= wall_time]
+
+    def removed_since(self, wall_time: float) -> list[int]:
+        return [77] if wall_time <= NOW - 60 else []
+
+    async def add(self, request: AddTorrent) -> AddedTorrent:
+        self._note("add", request)
+        if request.torrent == b"corrupt":
+            raise AddTorrentError(AddProblem.CORRUPT, "the pieces are no string")
+        return AddedTorrent(self.all[0], duplicate=request.torrent == b"again")
+
+    async def remove(self, torrent: FakeTorrent, *, delete_data: bool) -> None:
+        self._note("remove", torrent.id, delete_data)
+
+    async def start(self, torrent: FakeTorrent) -> None:
+        self._note("start", torrent.id)
+
+    async def stop(self, torrent: FakeTorrent) -> None:
+        self._note("stop", torrent.id)
+
+    async def verify(self, torrent: FakeTorrent) -> None:
+        self._note("verify", torrent.id)
+
+    def reannounce(self, torrent: FakeTorrent) -> None:
+        self._note("reannounce", torrent.id)
+
+    async def change(self, torrent: FakeTorrent, changes: Any) -> None:
+        self._note("change", torrent.id, changes)
+
+    def add_peers(self, torrent: FakeTorrent, addresses: Any) -> int:
+        self._note("add_peers", torrent.id, tuple(addresses))
+        return len(addresses)
+
+    def bans(self) -> list[Ban]:
+        return [
+            Ban("192.0.2.1", 0, b"", "it lied", 1000.5, None),
+            Ban("::1", 6881, b"\xff", "by hand", 2000.0, 3000.9),
+        ]
+
+    def ban(self, addresses: Any, reason: str, seconds: float | None) -> None:
+        self._note("ban", tuple(addresses), reason, seconds)
+
+    def lift_bans(self, addresses: Any) -> int:
+        self._note("lift_bans", tuple(addresses))
+        return len(addresses)
+
+    async def change_settings(self, changes: Any) -> None:
+        self._note("change_settings", dict(changes))
+
+    def summary(self) -> SessionSummary:
+        return SessionSummary(
+            torrents=2,
+            active=1,
+            paused=1,
+            rate_download=10.9,
+            rate_upload=5.5,
+            this_run=SessionStatistics(1, 2),
+            all_runs=SessionStatistics(3, 4),
+            block_cache=BlockCacheReport(at_once=50, hits=40, misses=30, used=20, limit=10),
+            write_backlog=77,
+            limit_up=20_000,
+        )
+
+    async def free_space(self, path: str) -> FreeSpace:
+        if path != "/downloads":
+            raise P2pdError(f"{path} is not there")
+        return FreeSpace(path, 10, 20)
+
+    def close(self) -> None:
+        self._note("close")
+
+    def _note(self, *what: Any) -> None:
+        self.asked.append(what)
+        if self.fails_with is not None:
+            raise self.fails_with
