@@ -51,7 +51,7 @@ class TorrentPeers:
         self._owner = owner
         self._choking = TorrentChoking(owner, choker)
         self._next_round = 0.0
-        self._places = PeerPlaces(owner.host.preferences, self._is_poor)
+        self._places = PeerPlaces(owner.host.preferences, owner.trust.is_poor)
         self._remembered = RememberedPeers(owner, pool)
 
     # -- admission ----------------------------------------------------------------------------
@@ -145,9 +145,6 @@ class TorrentPeers:
         # Who is worth half as much as a stranger comes after those that are half as fast.
         rate *= score / UNKNOWN
         self.pool.closed(address, now, useful=useful, rate=rate, seed=peer.upload_only)
-
-    def _is_poor(self, peer: PeerSession) -> bool:
-        return self._owner.trust.is_poor(peer)
 
     def banned(self, hosts: Container[str]) -> None:
         """Hosts are banned, or somebody there: hang up, and know no good of them any more."""

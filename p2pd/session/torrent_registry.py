@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import takewhile
 from typing import Iterator
 
 from p2pd.base.ids import InfoHashes
@@ -43,8 +44,9 @@ class TorrentRegistry:
         self._removed.append((wall_time, torrent.record.id))
 
     def removed_since(self, wall_time: float) -> list[int]:
-        """Ids of torrents removed since then, as far as they are remembered."""
-        return [id_ for when, id_ in self._removed if when >= wall_time]
+        """Ids of torrents removed since then, as far as they are remembered; costs only these."""
+        latest = takewhile(lambda removed: removed[0] >= wall_time, reversed(self._removed))
+        return [id_ for _, id_ in latest][::-1]
 
     def by_id(self, id_: int) -> Torrent | None:
         """The torrent with this id."""

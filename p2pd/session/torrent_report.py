@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Sequence
+from typing import Sequence
 
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
@@ -306,11 +306,6 @@ class TorrentReport:
             PeerReport(peer, self.torrent.host.preferences, self.torrent.trust)
             for peer in self.torrent.peers
         ]
-
-    @property
-    def peers_known(self) -> Mapping[str, int]:
-        """How many addresses each source gave."""
-        return self.torrent.peers.pool.source_counts()
 
     @property
     def tracker_tiers(self) -> tuple[tuple[str, ...], ...]:

@@ -263,7 +263,7 @@ def test_peers_are_added_once(node: SimNode) -> None:
     addresses = [PeerAddress("10.0.0.8", 5), PeerAddress("10.0.0.9", 5), PeerAddress("10.0.0.8", 5)]
     assert node.control.add_peers(view, addresses) == 2
     assert node.control.add_peers(view, [*addresses, PeerAddress("224.0.0.1", 5)]) == 0
-    assert view.peers_known == {"manual": 2}
+    assert view.torrent.peers.pool.source_counts() == {"manual": 2}
     node.control.reannounce(view)
     assert node.announcers[0].events == ["started", "reannounced"]
 
