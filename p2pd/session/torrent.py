@@ -47,7 +47,6 @@ class Torrent:
         self.running = False
         self.error = ""
         self.started_at = 0.0
-        self.edited_at = 0.0
         self.dirty = False
         self.opening = TorrentOpening(self)
         self.exchange = TorrentExchange(self)

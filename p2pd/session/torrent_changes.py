@@ -35,7 +35,7 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
         torrent.trackers.replace(changes.tracker_tiers)
     if _file_lists(changes):
         _select_files(torrent, changes)
-    torrent.edited_at = torrent.host.wall()
+    record.edited_at = torrent.host.wall()
     torrent.host.activity.changed(torrent)
 
 

@@ -63,7 +63,6 @@ class TorrentExchange:
         self.seconds = owner.host.clock.seconds
         self.rate_download = RollingRate()
         self.rate_upload = RollingRate()
-        self.active_at = 0.0
         self.moved = False
         self._owner = owner
         self.super_seeding = TorrentSuperSeeding(owner)
@@ -157,7 +156,7 @@ class TorrentExchange:
         """Wanted payload came."""
         self.rate_download.add(size, now)
         self._owner.record.downloaded += size
-        self.active_at = self._owner.host.wall()
+        self._owner.record.active_at = self._owner.host.wall()
         self.moved = True
         self._owner.host.count_downloaded(size, now)
 
@@ -169,7 +168,7 @@ class TorrentExchange:
         """Payload went out."""
         self.rate_upload.add(size, now)
         self._owner.record.uploaded += size
-        self.active_at = self._owner.host.wall()
+        self._owner.record.active_at = self._owner.host.wall()
         self.moved = True
         self._owner.host.count_uploaded(size, now)
         self.super_seeding.sent(now)

@@ -124,12 +124,12 @@ class TorrentReport:
     @property
     def active_at(self) -> float:
         """Unix seconds of the last payload."""
-        return self.torrent.exchange.active_at
+        return self.torrent.record.active_at
 
     @property
     def edited_at(self) -> float:
         """Unix seconds of the last change by a client."""
-        return self.torrent.edited_at
+        return self.torrent.record.edited_at
 
     @property
     def sequential(self) -> bool:

@@ -30,6 +30,10 @@ class TorrentRecord:
     paused: bool = False
     added_at: float = 0.0
     completed_at: float = 0.0
+    active_at: float = 0.0
+    """When payload moved last."""
+    edited_at: float = 0.0
+    """When a client changed something last."""
     pieces: bytes | None = None
     """Bitfield of what is verified and on disk; None while nothing was ever recorded."""
     priorities: bytes | None = None
@@ -66,7 +70,7 @@ _FLAGS = (
 )  # fmt: skip
 PROGRESS = [
     "pieces", "uploaded", "downloaded", "corrupt", "seconds_downloading", "seconds_seeding",
-    "completed_at",
+    "completed_at", "active_at",
 ]  # fmt: skip
 """What changes while a torrent runs."""
 

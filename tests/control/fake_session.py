@@ -143,7 +143,6 @@ class FakeTorrent:
         default_factory=lambda: TorrentLimits(100, False, 30, True, True, None, 20_000)
     )
     peers: tuple[FakePeer, ...] = (FakePeer(),)
-    peers_known: dict[str, int] = field(default_factory=lambda: {"tracker": 3})
     tracker_tiers: tuple[tuple[str, ...], ...] = (("http://tracker.test/announce",),)
     tracker_states: tuple[FakeTracker, ...] = (FakeTracker(),)
     file_views: tuple[FileView, ...] = (

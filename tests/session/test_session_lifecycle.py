@@ -158,6 +158,9 @@ def test_a_clean_restart_checks_nothing(
     network: MemoryNetwork, node: SimNode, seed: SimNode
 ) -> None:
     torrent = half_done(network, node, seed)
+    before = node.control.find(torrent.record.id)
+    assert before is not None
+    network.result(node.control.change(before, TorrentChanges(labels=("x",))))
     node.stop()
     assert node.session.activity.running == 0
     record = node.store.rows[torrent.record.id]
@@ -167,6 +170,10 @@ def test_a_clean_restart_checks_nothing(
     again, resumed = restarted(network, node)
     assert have(resumed).count == count
     assert resumed.running
+    after = again.control.find(torrent.record.id)
+    assert after is not None
+    dates = [(view.active_at, view.edited_at) for view in (before, after)]
+    assert dates[0] == dates[1] > (0, 0)
     assert not node.store.rows[torrent.record.id].clean
     again.connect(resumed, seed.address)
     network.run_until(lambda: resumed.record.completed_at, limit=200)
