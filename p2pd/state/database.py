@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
-from importlib import resources
 from typing import Any, Callable, NoReturn, TypeVar
+from urllib.parse import quote
 
 from twisted.enterprise import adbapi
 from twisted.internet.defer import Deferred
@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IReactorCore
 from twisted.python.failure import Failure
 
 from p2pd.base.errors import StateError
+from p2pd.state.upgrades import check_version, upgrade
 
 T = TypeVar("T")
 
@@ -52,11 +53,16 @@ class Database:
                 f"the state folder {self._state_dir} cannot be used: {problem.strerror}"
             ) from None
         try:
+            with closing(sqlite3.connect(self._uri("ro"), uri=True)) as connection:
+                check_version(connection)
             with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
                 upgrade(connection)
         except sqlite3.DatabaseError as problem:
             raise StateError(f"the state database {self.path} cannot be read: {problem}") from None
+
+    def _uri(self, mode: str) -> str:
+        return f"file:{quote(self.path)}?mode={mode}"
 
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run `job(cursor, *args)` in a transaction, on the database's thread.
@@ -94,23 +100,3 @@ class Database:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
-
-
-def upgrade(connection: sqlite3.Connection) -> None:
-    """Apply the schemas that the file does not have yet. Raises StateError for a newer file."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    scripts = sorted(
-        (entry for entry in resources.files("p2pd.state.schemas").iterdir()
-         if entry.name.endswith(".sql")),
-        key=lambda entry: entry.name,
-    )  # fmt: skip
-    if version > len(scripts):
-        raise StateError(
-            f"the state database is of version {version}, written by a newer p2pd; "
-            f"this one knows {len(scripts)}"
-        )
-    for number, script in enumerate(scripts[version:], version + 1):
-        with closing(connection.cursor()) as cursor:
-            cursor.executescript(
-                f"BEGIN; {script.read_text('utf-8')} PRAGMA user_version={number}; COMMIT;"
-            )

@@ -13,10 +13,11 @@ import pytest
 from twisted.internet import reactor
 
 from p2pd.base.errors import StateError
-from p2pd.state.database import Database, upgrade
+from p2pd.state.database import Database
 from p2pd.state.resume import TorrentRecord, TorrentStore, _load_all
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
+from p2pd.state.upgrades import upgrade
 from tests.state.database_tests import DatabaseTestCase
 
 

@@ -14,9 +14,10 @@ from twisted.internet import reactor
 
 from p2pd.base.errors import StateError
 from p2pd.state import database as database_module
-from p2pd.state.database import Database, upgrade
+from p2pd.state.database import Database
 from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.state.settings import SettingsStore
+from p2pd.state.upgrades import upgrade
 from tests.state.database_tests import DatabaseTestCase
 
 
