@@ -10,7 +10,12 @@ import pytest
 
 from p2pd.control.errors import RpcCode
 from p2pd.control.methods.peer_fields import peer_row
-from p2pd.control.methods.session_fields import FACT_GETTERS, SETTABLE, SETTING_GETTERS
+from p2pd.control.methods.session_fields import (
+    FACT_GETTERS,
+    FREE_SPACE_FIELD,
+    SETTABLE,
+    SETTING_GETTERS,
+)
 from p2pd.control.methods.torrent_add import ADD_PARAMS
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.control.methods.torrent_set import SET_PARAMS
@@ -46,9 +51,22 @@ def test_every_field_and_param_is_in_the_reference(words: set[str], fake_torrent
     assert names - words == set()
 
 
-def test_every_code_is_in_the_reference() -> None:
-    text = REFERENCE.read_text()
-    assert all(re.search(rf"^{int(code)} ", text, re.MULTILINE) for code in RpcCode)
+def test_the_reference_names_no_field_that_is_not_there() -> None:
+    parts = re.split(r"\n``(\w+)``\n~+\n", REFERENCE.read_text())
+    tables = {
+        method: set(re.findall(r"^``(\w+)``  ", text, re.MULTILINE))
+        for method, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
+    assert tables["torrent_get"] == set(TORRENT_FIELDS)
+    assert tables["torrent_add"] <= {param.name for param in ADD_PARAMS}
+    assert tables["session_get"] == {*FACT_GETTERS, *SETTING_GETTERS, FREE_SPACE_FIELD}
+
+
+def test_the_codes_are_those_of_the_reference() -> None:
+    table = re.search(r"\nCode .*?\n\n", REFERENCE.read_text(), re.DOTALL)
+    assert table
+    codes = {int(code) for code in re.findall(r"^(-?\d+)  ", table[0], re.MULTILINE)}
+    assert codes == set(map(int, RpcCode))
 
 
 def test_the_reference_parses() -> None:
