@@ -12,7 +12,7 @@ from typing import Any
 from txjsonrpc_ng.jsonrpclib import Fault
 
 from p2pd.base.errors import P2pdError
-from p2pd.session.api import AddProblem, AddTorrentError
+from p2pd.session.torrent_requests import AddProblem, AddTorrentError
 
 
 class RpcCode(enum.IntEnum):

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Mapping, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
-from p2pd.session.session_settings import AS_SESSION, SessionSettings
+from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
+from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.reputation import Rating
 
@@ -46,77 +46,12 @@ class TorrentTrouble(enum.IntEnum):
     LOCAL = 3
 
 
-class AddProblem(enum.Enum):
-    """Why a torrent was not added."""
-
-    UNRECOGNIZED = "unrecognized"
-    CORRUPT = "corrupt"
-    PATH = "path"
-    SYSTEM = "system"
-
-
-class AddTorrentError(P2pdError):
-    """A torrent that cannot be added: the sentence says why, `problem` which kind it is."""
-
-    def __init__(self, problem: AddProblem, sentence: str) -> None:
-        super().__init__(sentence)
-        self.problem = problem
-
-
-@dataclass(frozen=True, slots=True)
-class AddTorrent:
-    """What to add: exactly one of `torrent` (the file's bytes) and `magnet` (a link).
-
-    Where there is a setting for added torrents, None leaves it to that.
-    """
-
-    torrent: bytes | None = None
-    magnet: str | None = None
-    download_dir: str | None = None
-    paused: bool | None = None
-    labels: tuple[str, ...] = ()
-    sequential: bool | None = None
-    super_seeding: str | None = None
-    """One of swarm.super_seeding.MODES."""
-    seed_choking: str = AS_SESSION
-    """One of session_settings.TORRENT_SEEDING_MODES."""
-    peer_limit: int | None = None
-    files_wanted: tuple[int, ...] | None = None
-    files_unwanted: tuple[int, ...] | None = None
-    priority_high: tuple[int, ...] = ()
-    priority_low: tuple[int, ...] = ()
-    priority_normal: tuple[int, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class AddedTorrent:
     """The torrent that was added, or that was there already."""
 
     torrent: TorrentView
     duplicate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TorrentChanges:
-    """What to change on a torrent; None leaves a thing as it is. File indices are into `files`."""
-
-    files_wanted: tuple[int, ...] | None = None
-    files_unwanted: tuple[int, ...] | None = None
-    priority_high: tuple[int, ...] | None = None
-    priority_normal: tuple[int, ...] | None = None
-    priority_low: tuple[int, ...] | None = None
-    sequential: bool | None = None
-    super_seeding: str | None = None
-    seed_choking: str | None = None
-    peer_limit: int | None = None
-    labels: tuple[str, ...] | None = None
-    download_limit: int | None = None
-    """In kB/s, as `upload_limit`; each counts while its `limited` is set."""
-    download_limited: bool | None = None
-    upload_limit: int | None = None
-    upload_limited: bool | None = None
-    honors_session_limits: bool | None = None
-    tracker_tiers: tuple[tuple[str, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

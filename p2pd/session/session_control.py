@@ -10,12 +10,10 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.session.api import (
     AddedTorrent,
-    AddTorrent,
     BlockCacheReport,
     FreeSpace,
     SessionStatistics,
     SessionSummary,
-    TorrentChanges,
     TorrentView,
 )
 from p2pd.session.session import Session
@@ -25,6 +23,7 @@ from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_adding import TorrentAdding
 from p2pd.session.torrent_changes import apply_changes
 from p2pd.session.torrent_report import TorrentReport
+from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.storage.block_cache import BlockCache
 from p2pd.swarm.bans import Ban
 

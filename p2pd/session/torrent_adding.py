@@ -12,10 +12,10 @@ from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.magnet import Magnet, parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_torrent
-from p2pd.session.api import AddProblem, AddTorrent, AddTorrentError
 from p2pd.session.file_selection import FileSelection
 from p2pd.session.session import Session
 from p2pd.session.torrent import Torrent
+from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError
 from p2pd.state.resume import TorrentRecord
 
 MAX_TORRENT_SIZE = 64 * 1024 * 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Iterable
 
 from p2pd.base.errors import P2pdError
-from p2pd.session.api import TorrentChanges
 from p2pd.session.torrent import Torrent
+from p2pd.session.torrent_requests import TorrentChanges
 
 
 def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:

@@ -11,9 +11,6 @@ from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.session.api import (
     AddedTorrent,
-    AddProblem,
-    AddTorrent,
-    AddTorrentError,
     BlockCacheReport,
     FileView,
     FreeSpace,
@@ -24,6 +21,7 @@ from p2pd.session.api import (
 )
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
+from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.reputation import Rating
 

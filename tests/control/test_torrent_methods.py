@@ -10,7 +10,8 @@ import pytest
 from p2pd.base.addresses import PeerAddress
 from p2pd.control.answers import SPELL
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
-from p2pd.session.api import AddTorrent, TorrentChanges, TorrentStatus
+from p2pd.session.api import TorrentStatus
+from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
 
 NOW = 1_700_000_000.0
 

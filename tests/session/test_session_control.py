@@ -13,18 +13,12 @@ from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.ids import InfoHashes
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.metainfo import parse_torrent
-from p2pd.session.api import (
-    AddProblem,
-    AddTorrent,
-    AddTorrentError,
-    TorrentChanges,
-    TorrentStatus,
-    TorrentTrouble,
-)
+from p2pd.session.api import TorrentStatus, TorrentTrouble
 from p2pd.session.settings_rules import checked_settings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
 from p2pd.session.torrent_report import TorrentReport
+from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError, TorrentChanges
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
 PIECE = 32 * 1024

@@ -11,8 +11,9 @@ from p2pd.base.errors import StateError, StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
-from p2pd.session.api import AddTorrent, TorrentChanges, TorrentStatus
+from p2pd.session.api import TorrentStatus
 from p2pd.session.torrent import Torrent
+from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 32 * 1024

@@ -8,9 +8,10 @@ import pytest
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.protocols.peerwire import messages as wire
-from p2pd.session.api import TorrentChanges, TorrentStatus
+from p2pd.session.api import TorrentStatus
 from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
+from p2pd.session.torrent_requests import TorrentChanges
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 32 * 1024

@@ -19,8 +19,9 @@ from p2pd.control.schema import (
     one_of,
     text,
 )
-from p2pd.session.api import SessionApi, TorrentChanges, TorrentView
+from p2pd.session.api import SessionApi, TorrentView
 from p2pd.session.session_settings import TORRENT_SEEDING_MODES
+from p2pd.session.torrent_requests import TorrentChanges
 from p2pd.swarm.super_seeding import MODES
 
 MAX_TRACKERS = 500

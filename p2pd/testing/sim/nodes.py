@@ -11,11 +11,12 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from p2pd.base.addresses import PeerAddress
 from p2pd.discovery.tracker_client.announcer import Announcer
 from p2pd.formats.file_layout import FileLayout
-from p2pd.session.api import AddTorrent, SessionStatistics
+from p2pd.session.api import SessionStatistics
 from p2pd.session.session import Session, SessionLimits, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
+from p2pd.session.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing.memory_store import MemoryStore
 from p2pd.testing.sim.conduct import CLAIMS_ALL, SPOILED_OF, Conduct, Noise, StallingStream

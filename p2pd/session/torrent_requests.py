@@ -1,0 +1,74 @@
+"""What callers ask of torrents: to add one, to change one, and why one is not added."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from p2pd.base.errors import P2pdError
+from p2pd.session.session_settings import AS_SESSION
+
+
+class AddProblem(enum.Enum):
+    """Why a torrent was not added."""
+
+    UNRECOGNIZED = "unrecognized"
+    CORRUPT = "corrupt"
+    PATH = "path"
+    SYSTEM = "system"
+
+
+class AddTorrentError(P2pdError):
+    """A torrent that cannot be added: the sentence says why, `problem` which kind it is."""
+
+    def __init__(self, problem: AddProblem, sentence: str) -> None:
+        super().__init__(sentence)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class AddTorrent:
+    """What to add: exactly one of `torrent` (the file's bytes) and `magnet` (a link).
+
+    Where there is a setting for added torrents, None leaves it to that.
+    """
+
+    torrent: bytes | None = None
+    magnet: str | None = None
+    download_dir: str | None = None
+    paused: bool | None = None
+    labels: tuple[str, ...] = ()
+    sequential: bool | None = None
+    super_seeding: str | None = None
+    """One of swarm.super_seeding.MODES."""
+    seed_choking: str = AS_SESSION
+    """One of session_settings.TORRENT_SEEDING_MODES."""
+    peer_limit: int | None = None
+    files_wanted: tuple[int, ...] | None = None
+    files_unwanted: tuple[int, ...] | None = None
+    priority_high: tuple[int, ...] = ()
+    priority_low: tuple[int, ...] = ()
+    priority_normal: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentChanges:
+    """What to change on a torrent; None leaves a thing as it is. File indices are into `files`."""
+
+    files_wanted: tuple[int, ...] | None = None
+    files_unwanted: tuple[int, ...] | None = None
+    priority_high: tuple[int, ...] | None = None
+    priority_normal: tuple[int, ...] | None = None
+    priority_low: tuple[int, ...] | None = None
+    sequential: bool | None = None
+    super_seeding: str | None = None
+    seed_choking: str | None = None
+    peer_limit: int | None = None
+    labels: tuple[str, ...] | None = None
+    download_limit: int | None = None
+    """In kB/s, as `upload_limit`; each counts while its `limited` is set."""
+    download_limited: bool | None = None
+    upload_limit: int | None = None
+    upload_limited: bool | None = None
+    honors_session_limits: bool | None = None
+    tracker_tiers: tuple[tuple[str, ...], ...] | None = None
