@@ -9,6 +9,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
+from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.api import (
     AddedTorrent,
     BlockCacheReport,
@@ -70,31 +71,23 @@ class FakePeer:
     rating: Rating = field(default_factory=lambda: Rating(70, "2 good pieces"))
 
 
-@dataclass
-class FakeTracker:
-    id: int = 3
-    tier: int = 1
-    url: str = "http://tracker.test/announce"
-    scrape_url: str = "http://tracker.test/scrape"
-    host: str = "tracker.test:80"
-    sitename: str = "tracker"
-    announcing: bool = True
-    last_announce_at: float = NOW - 5
-    last_announce_succeeded: bool = True
-    last_announce_timed_out: bool = False
-    last_announce_result: str = "Success"
-    last_announce_peer_count: int = 9
-    next_announce_at: float = NOW + 100
-    scraping: bool = False
-    last_scrape_at: float = 0.0
-    last_scrape_succeeded: bool = False
-    last_scrape_timed_out: bool = False
-    last_scrape_result: str = ""
-    next_scrape_at: float = 0.0
-    seeders: int = 2
-    leechers: int = 3
-    downloads: int = -1
-    is_backup: bool = False
+TRACKER = TrackerState(
+    id=3,
+    tier=1,
+    url="http://tracker.test/announce",
+    scrape_url="http://tracker.test/scrape",
+    host="tracker.test:80",
+    sitename="tracker",
+    announcing=True,
+    last_announce_at=NOW - 5,
+    last_announce_succeeded=True,
+    last_announce_result="Success",
+    last_announce_peer_count=9,
+    next_announce_at=NOW + 100,
+    seeders=2,
+    leechers=3,
+    is_backup=False,
+)
 
 
 @dataclass
@@ -142,7 +135,7 @@ class FakeTorrent:
     )
     peers: tuple[FakePeer, ...] = (FakePeer(),)
     tracker_tiers: tuple[tuple[str, ...], ...] = (("http://tracker.test/announce",),)
-    tracker_states: tuple[FakeTracker, ...] = (FakeTracker(),)
+    tracker_states: tuple[TrackerState, ...] = (TRACKER,)
     file_views: tuple[FileView, ...] = (
         FileView(0, "some torrent/film.mkv", 60000, 30000, True, 0, 0, 4),
         FileView(1, "some torrent/read.me", 5536, 0, False, -1, 3, 4),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import tempfile
-from importlib import resources
-from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
@@ -33,16 +30,3 @@ class DatabaseTestCase(TestCase):
         database.open()
         self.addCleanup(database.close)
         return database
-
-
-def make_old_database(folder: str, schemas: int) -> sqlite3.Connection:
-    """A new database as an older version left it, which had so many schemas."""
-    path = Path(folder) / "state.db"
-    path.unlink(missing_ok=True)
-    connection = sqlite3.connect(path)
-    scripts = resources.files("p2pd.state.schemas").iterdir()
-    texts = {script.name: script for script in scripts if script.name.endswith(".sql")}
-    for number, name in enumerate(sorted(texts)[:schemas], 1):
-        text = texts[name].read_text("utf-8")
-        connection.executescript(f"BEGIN; {text} PRAGMA user_version={number}; COMMIT;")
-    return connection

@@ -1,10 +1,10 @@
-"""Bans outlive the process; an older database gets their table."""
+"""Bans outlive the process."""
 
 from __future__ import annotations
 
 from p2pd.state.bans import BanStore
 from p2pd.swarm.bans import Ban
-from tests.state.database_tests import DatabaseTestCase, make_old_database
+from tests.state.database_tests import DatabaseTestCase
 
 HOST = Ban("192.0.2.1", 0, b"", "it sent bad blocks: 3 of piece 7", 1.5, 100.25)
 PEER = Ban("2001:db8::1", 6881, b"-XX0001-\x00\xff..........", "by hand", 2.5, None)
@@ -23,11 +23,3 @@ class BanTests(DatabaseTestCase):
         assert await store.load() == [again]
         await store.change([again, PEER], [])
         assert await store.load() == []
-
-    async def test_a_database_from_before_bans_gets_their_table(self) -> None:
-        self.database.close()
-        make_old_database(self.folder, schemas=4).close()
-        store = BanStore(self.reopened())
-        assert await store.load() == []
-        await store.change([], [HOST])
-        assert await store.load() == [HOST]

@@ -1,4 +1,4 @@
-"""Good peers outlive the process and go with their torrent; an older database gets their table."""
+"""Good peers outlive the process and go with their torrent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.state.good_peers import GoodPeerStore
 from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.swarm.good_peers import GoodPeer
-from tests.state.database_tests import DatabaseTestCase, make_old_database
+from tests.state.database_tests import DatabaseTestCase
 
 ONE = GoodPeer(PeerAddress("10.0.0.1", 6881), 1.5, 2**40, 7, 60.25)
 TWO = GoodPeer(PeerAddress("2001:db8::1", 51413), 2.5, 0, 2**50, 1.0)
@@ -54,22 +54,4 @@ class GoodPeerTests(DatabaseTestCase):
         await TorrentStore(self.database).remove(id_)
         assert await store.load(id_) == []
         await store.save(id_, [ONE])
-        assert await store.load(id_) == []
-
-    async def test_a_database_of_version_1_is_brought_up_to_date(self) -> None:
-        id_ = await self.added()
-        before = await TorrentStore(self.database).load_all()
-        self.database.close()
-        with make_old_database(self.folder, schemas=1) as connection:
-            connection.execute(
-                "INSERT INTO torrents VALUES (?, ?, NULL, NULL, NULL, 't', '/d', 0, 0, 0, NULL,"
-                " NULL, '[]', '[]', 0, NULL, NULL, 0, 0, 0, 0, 0, 0)",
-                [id_, b"1" * 20],
-            )
-        store = GoodPeerStore(self.reopened())
-        (record,) = await TorrentStore(self.database).load_all()
-        assert record == before[0]
-        await store.save(id_, [ONE])
-        assert await store.load(id_) == [ONE]
-        await TorrentStore(self.database).remove(id_)
         assert await store.load(id_) == []
