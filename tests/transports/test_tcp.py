@@ -139,6 +139,7 @@ class TcpTests(TestCase):
         await here.lost
         theirs.resume()
         await there.full
+        assert not there.lost.called
         await there.lost
 
     async def test_reads_are_scattered_over_the_places_that_are_offered(self) -> None:
