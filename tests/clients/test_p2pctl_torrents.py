@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ def test_list(p2pctl: Any) -> None:
     assert "1.4 MiB/s" in second
     assert "Big Film" in result.output
     assert not any(character in result.output for character in HOSTILE)
+
+
+def test_help_has_a_whole_sentence_for_every_command(p2pctl: Any) -> None:
+    _, commands = p2pctl("--help").output.split("Commands:\n")
+    for line, after in pairwise([*commands.splitlines(), "  x"]):
+        if not after.startswith("    "):
+            assert line.endswith("."), line
+    assert "..." not in commands
 
 
 def test_list_without_torrents(p2pctl: Any, daemon: Any) -> None:

@@ -24,7 +24,7 @@ _REMOTE = re.compile(r"(?:magnet:|https?://)", re.IGNORECASE)
 _HASH = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
 
 
-@click.command(short_help="Add torrents: files, URLs, magnet links, info-hashes.")
+@click.command()
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option("--wait", is_flag=True, help="Show the progress; return when all is downloaded.")
 @click.option(

@@ -24,7 +24,7 @@ def bans(invocation: Invocation) -> None:
     invocation.show_rows(rows, ban_table, "nobody is banned")
 
 
-@click.command(short_help="Ban hosts, or single peers there, from every torrent.")
+@click.command()
 @ADDRESSES
 @click.option("--reason", help="Why, to be listed with it.")
 @click.option(

@@ -20,7 +20,23 @@ from p2pd.clients.cli.watch import watch
 from p2pd.clients.text import plain
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """Its help has a whole sentence for every command, on two lines if need be."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The part of the help that lists the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, self.commands[name].get_short_help_str(limit=300))
+                    for name in self.commands
+                ]
+            )
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, "-V", "--version", prog_name="p2pctl")
 @program_options
 def cli() -> None:
