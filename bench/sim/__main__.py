@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Iterator, Sequence
 
 from bench.sim.plots import draw
-from bench.sim.programme import PROGRAMME
+from bench.sim.programme import PROGRAMME, SLOW
 from bench.sim.verdict import Verdict
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder: Path = options.out
     folder.mkdir(parents=True, exist_ok=True)
     verdicts, plots = [], []
-    for verdict in _run_all(options.only or list(PROGRAMME), options.seed, options.jobs):
+    for verdict in _run_all(_chosen(options), options.seed, options.jobs):
         print(verdict.text(), flush=True)
         verdicts.append(verdict)
         plots.append(draw(verdict, folder))
@@ -40,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if missed else 0
 
 
+def _chosen(options: argparse.Namespace) -> list[str]:
+    if options.only:
+        return list(options.only)
+    return [name for name in PROGRAMME if options.all or name not in SLOW]
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.sim", description=__doc__)
     parser.add_argument(
@@ -48,6 +54,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[],
         metavar="NAME,...",
         help=f"which of: {', '.join(PROGRAMME)}",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help=f"the slow ones too: {', '.join(sorted(SLOW))}"
     )
     parser.add_argument("--seed", type=int, default=0, help="of everything left to chance")
     parser.add_argument("--jobs", type=int, default=1, help="how many to run at one time")
@@ -68,12 +77,12 @@ def _run(name: str, seed: int) -> Verdict:
     # Nothing of a swarm is garbage before it is over; looking for it all the time costs a quarter.
     gc.collect()
     gc.disable()
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     try:
         verdict = PROGRAMME[name](seed)
     finally:
         gc.enable()
-    verdict.took(time.perf_counter() - began)
+    verdict.took(time.perf_counter() - began, time.process_time() - cpu_began)
     return verdict
 
 

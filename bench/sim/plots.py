@@ -7,13 +7,27 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 from bench.sim.verdict import Verdict
 from p2pd.testing.sim.conduct import Conduct
-from p2pd.testing.sim.outcome import SwarmOutcome
+from p2pd.testing.sim.outcome import NodeOutcome, SwarmOutcome
 
-INCHES = (13, 3.6)
+INCHES = (13, 4.2)
+
+SETTINGS = {
+    "svg.hashsalt": "p2pd",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": "medium",
+    "legend.fontsize": "small",
+    "legend.framealpha": 0.85,
+}
+
+SEED, LEECHERS = "seed", "leechers"
+
+MARKERS = {SEED: ("*", 10), LEECHERS: (".", 6)}
+"""Their forms and sizes in points; other conducts are crosses."""
 
 
 def draw(verdict: Verdict, folder: Path) -> Path | None:
@@ -23,50 +37,83 @@ def draw(verdict: Verdict, folder: Path) -> Path | None:
     except ImportError:
         return None
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "p2pd"
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 3, figsize=INCHES, layout="constrained")
-    figure.suptitle(verdict.name)
-    for name, outcome in verdict.outcomes.items():
-        _completion(panels[0], name, outcome)
-        _contribution(panels[1], name, outcome)
-        _availability(panels[2], name, outcome)
-    for panel in panels:
-        panel.grid(alpha=0.3)
-        if panel.get_legend_handles_labels()[0]:
-            panel.legend(fontsize="small")
-    path = folder / f"{re.sub('[^a-z0-9]+', '-', verdict.name.lower()).strip('-')}.svg"
-    figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
+    with matplotlib.rc_context(SETTINGS):
+        figure, panels = pyplot.subplots(1, 3, figsize=INCHES, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.15)
+        figure.suptitle(f"{verdict.name}\n{verdict.about}", fontsize="medium")
+        several = len(verdict.outcomes) > 1
+        for number, (name, outcome) in enumerate(verdict.outcomes.items()):
+            prefix, color = f"{name}: " if several else "", f"C{number}"
+            _completion(panels[0], prefix, outcome, color)
+            _contribution(panels[1], prefix, outcome, color)
+            _availability(panels[2], prefix, outcome, color)
+        if verdict.bound is not None:
+            panels[0].axvline(verdict.bound, color="0.4", linestyle=":", label="fluid bound")
+        _finish(panels)
+        path = folder / f"{re.sub('[^a-z0-9]+', '-', verdict.name.lower()).strip('-')}.svg"
+        figure.savefig(path, metadata={"Date": None})
+        pyplot.close(figure)
     return path
 
 
-def _completion(panel: Any, name: str, outcome: SwarmOutcome) -> None:
+def _finish(panels: Sequence[Any]) -> None:
+    """What the axes are, and where they begin."""
+    completion, contribution, availability = panels
+    completion.set(title="Completion", xlabel="time since joining (s)", ylabel="leechers done (%)")
+    contribution.set(
+        title="Upload contribution", xlabel="nodes, the most generous first",
+        ylabel="sent (copies of the torrent)",
+    )  # fmt: skip
+    availability.set(
+        title="Piece availability", xlabel="time (s)", ylabel="honest nodes that have a piece"
+    )
+    for panel in panels:
+        panel.set_xlim(left=0)
+        panel.set_ylim(bottom=0, top=1.03 * panel.get_ylim()[1])
+        panel.grid(alpha=0.3)
+        if panel.get_legend_handles_labels()[0]:
+            panel.legend()
+    completion.set_ylim(0, 103)
+    for axis in (contribution.xaxis, availability.yaxis):
+        axis.get_major_locator().set_params(integer=True)
+
+
+def _completion(panel: Any, prefix: str, outcome: SwarmOutcome, color: str) -> None:
     """The share of leechers that were done, over time."""
-    for conduct in (Conduct.HONEST, Conduct.FREE_RIDER):
+    for conduct, line in ((Conduct.HONEST, "-"), (Conduct.FREE_RIDER, "--")):
         count, times = len(outcome.leechers(conduct)), outcome.times(conduct)
         if count:
-            shares = [done / count for done in range(len(times) + 1)]
-            label = name if conduct is Conduct.HONEST else f"{name}, {conduct.value}s"
-            panel.step([0.0, *times], shares, where="post", label=label)
-    panel.set(xlabel="seconds since it joined", ylabel="share complete", ylim=(0, 1.02))
+            shares = [100 * done / count for done in range(len(times) + 1)]
+            label = prefix + (LEECHERS if conduct is Conduct.HONEST else f"{conduct.value}s")
+            panel.step([0.0, *times], shares, where="post", label=label, color=color, ls=line)
 
 
-def _contribution(panel: Any, name: str, outcome: SwarmOutcome) -> None:
-    """Copies that each node sent, most first; seeds marked."""
+def _contribution(panel: Any, prefix: str, outcome: SwarmOutcome, color: str) -> None:
+    """Copies that each node sent, most first; what is not an honest leecher is marked."""
     nodes = sorted(outcome.nodes, key=lambda node: -node.uploaded)
-    copies = [node.uploaded / outcome.size for node in nodes]
-    panel.plot(range(1, len(nodes) + 1), copies, marker=".", linestyle="none", label=name)
-    seeds = [place for place, node in enumerate(nodes, 1) if node.seed]
-    panel.plot(seeds, [copies[place - 1] for place in seeds], marker="x", linestyle="none")
-    panel.set(xlabel="nodes, by what they sent (x: had all from the start)", ylabel="copies sent")
+    places: dict[str, list[tuple[int, float]]] = {}
+    for place, node in enumerate(nodes, 1):
+        places.setdefault(_kind(node), []).append((place, node.uploaded / outcome.size))
+    for kind, points in sorted(places.items()):
+        marker, size = MARKERS.get(kind, ("x", 6))
+        panel.plot(
+            *zip(*points, strict=True), marker=marker, ms=size, ls="none", color=color,
+            label=prefix + kind,
+        )  # fmt: skip
 
 
-def _availability(panel: Any, name: str, outcome: SwarmOutcome) -> None:
+def _kind(node: NodeOutcome) -> str:
+    if node.conduct is not Conduct.HONEST:
+        return f"{node.conduct.value}s"
+    return SEED if node.seed else LEECHERS
+
+
+def _availability(panel: Any, prefix: str, outcome: SwarmOutcome, color: str) -> None:
     """Copies of the rarest piece, and of a piece on the average, over time."""
     at = [sample.at for sample in outcome.samples]
-    (line,) = panel.plot(at, [sample.average for sample in outcome.samples], label=name)
+    average = [sample.average for sample in outcome.samples]
     rarest = [sample.rarest for sample in outcome.samples]
-    panel.plot(at, rarest, linestyle="--", color=line.get_color(), label=f"{name}, rarest")
-    panel.set(xlabel="seconds", ylabel="nodes that have a piece")
+    panel.plot(at, average, color=color, label=f"{prefix}average piece")
+    panel.plot(at, rarest, color=color, ls="--", label=f"{prefix}rarest piece")

@@ -44,16 +44,17 @@ class Size:
         return Link(up=self.up, down=8 * self.up, delay=0.025)
 
 
-def flash_crowd(size: Size, most_real: float | None = None) -> Verdict:
-    """One seed and leechers that all come at once. `most_real`: seconds to simulate it in."""
-    swarm, _ = _swarm(size)
+def flash_crowd(size: Size, most: float = 1.15, most_cpu: float | None = None) -> Verdict:
+    """One seed and leechers that all come at once. `most_cpu`: seconds of a core."""
+    swarm, _ = make_swarm(size)
     outcome = swarm.run(size.limit)
     return Verdict(
         f"flash crowd of {size.nodes}",
         f"{size.pieces} pieces of {size.piece // KIB} KiB, one seed, all uplinks equal",
-        time_figures(outcome, size, most=1.15, vain=0.01),
+        time_figures(outcome, size, most, vain=0.01),
         {f"{size.nodes} leechers": outcome},
-        most_real=most_real,
+        bound=bound(outcome, size),
+        most_cpu=most_cpu,
     )
 
 
@@ -64,8 +65,8 @@ def free_riders(size: Size, share: float = 0.2, arrivals: float = 500.0) -> Verd
     it all to themselves. Those that come in the last third, when that ends, do not count.
     """
     riders = max(1, round(size.nodes * share))
-    swarm, _ = _swarm(replace(size, nodes=size.nodes - riders), riders=riders, spread=arrivals)
-    _leave_when_done(swarm)
+    swarm, _ = make_swarm(replace(size, nodes=size.nodes - riders), riders=riders, spread=arrivals)
+    leave_when_done(swarm)
     outcome = swarm.run(size.limit, swarm.everybody_done)
     mean, riders_mean = (
         _mean_of_early(outcome, conduct, arrivals * 2 / 3)
@@ -88,7 +89,7 @@ def seed_leaves(
     size: Size, copies: float = 1.05, prepare: Callable[[Torrent], None] | None = None
 ) -> Verdict:
     """The only seed leaves when it has sent little more than one copy."""
-    swarm, seed = _swarm(size, prepare=prepare)
+    swarm, seed = make_swarm(size, prepare=prepare)
     _leave_after(swarm, seed, copies)
     outcome = swarm.run(size.limit)
     done = len(outcome.times())
@@ -106,7 +107,7 @@ def seed_leaves(
 
 def super_seeding(size: Size, prepare: Callable[[Torrent], None] | None = None) -> Verdict:
     """What the seed sends until the swarm has a copy. `prepare` may change how it seeds."""
-    swarm, seed = _swarm(size, prepare=prepare)
+    swarm, seed = make_swarm(size, prepare=prepare)
     leechers = [node for node in swarm.nodes if node is not seed]
 
     def one_copy() -> bool:
@@ -125,7 +126,7 @@ def super_seeding(size: Size, prepare: Callable[[Torrent], None] | None = None) 
 def malicious(size: Size, share: float = 0.3, conduct: Conduct = Conduct.SPOILER) -> Verdict:
     """Some say they have everything, and send bad blocks."""
     bad = max(1, round(size.nodes * share))
-    swarm, _ = _swarm(replace(size, nodes=size.nodes - bad), bad=bad, conduct=conduct)
+    swarm, _ = make_swarm(replace(size, nodes=size.nodes - bad), bad=bad, conduct=conduct)
     outcome = swarm.run(size.limit)
     others = [node for node in outcome.nodes if node.conduct is conduct]
     completed = len(outcome.times()) / len(outcome.leechers())
@@ -149,8 +150,8 @@ def stalling(size: Size, share: float = 0.5) -> Verdict:
     """Some say they have everything, and are silent after the first block."""
     silent = round(size.nodes * share)
     few = replace(size, nodes=size.nodes - silent)
-    without = _swarm(few)[0].run(size.limit)
-    outcome = _swarm(few, bad=silent, conduct=Conduct.STALLER)[0].run(size.limit)
+    without = make_swarm(few)[0].run(size.limit)
+    outcome = make_swarm(few, bad=silent, conduct=Conduct.STALLER)[0].run(size.limit)
     ratio = _mean_or_limit(outcome, size) / without.mean_time()
     return Verdict(
         f"{silent} of {size.nodes} stall",
@@ -188,7 +189,7 @@ def rough(size: Size) -> Verdict:
     )
 
 
-def _swarm(
+def make_swarm(
     size: Size,
     *,
     riders: int = 0,
@@ -218,17 +219,18 @@ def time_figures(
 
     At most the share `vain` of the bytes may come in vain.
     """
-    bound, times = _bound(outcome, size), outcome.times()
+    fluid, times = bound(outcome, size), outcome.times()
     seeds = sum(node.uploaded for node in outcome.nodes if node.seed)
     return [
-        Figure("mean completion to the bound", outcome.mean_time() / bound, most=most),
-        Figure("last completion to the bound", (times or [float("inf")])[-1] / bound),
+        Figure("mean completion to the bound", outcome.mean_time() / fluid, most=most),
+        Figure("last completion to the bound", (times or [float("inf")])[-1] / fluid),
         Figure("copies sent by the seed", seeds / outcome.size),
         Figure("bytes in vain to bytes wanted", outcome.wasted_share(), most=vain),
     ]
 
 
-def _bound(outcome: SwarmOutcome, size: Size) -> float:
+def bound(outcome: SwarmOutcome, size: Size) -> float:
+    """Seconds that leechers need at least, see SwarmOutcome.bound."""
     return outcome.bound(size.up, size.seed_up * size.up)
 
 
@@ -245,8 +247,8 @@ def _mean_of_early(outcome: SwarmOutcome, conduct: Conduct, before: float) -> fl
     return sum(times) / max(1, len(times))
 
 
-def _leave_when_done(swarm: Swarm) -> None:
-    """Those that have completed leave within a second."""
+def leave_when_done(swarm: Swarm) -> None:
+    """Leechers that have completed leave within a second."""
 
     def look() -> None:
         for node in swarm.nodes:

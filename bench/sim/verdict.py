@@ -41,20 +41,29 @@ class Figure:
 
 @dataclass(slots=True)
 class Verdict:
-    """One scenario's. `outcomes` are the swarms it ran, by what they are called in plots."""
+    """One scenario's. `outcomes` are the swarms it ran, by what they are called in plots.
+
+    `bound` is how long leechers take at least, in virtual seconds, if that can be said.
+    """
 
     name: str
     about: str
     figures: list[Figure] = field(default_factory=list)
     outcomes: Mapping[str, SwarmOutcome] = field(default_factory=dict)
-    most_real: float | None = None
+    bound: float | None = None
+    most_cpu: float | None = None
     real_seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
-    def took(self, seconds: float) -> None:
-        """So long it took to simulate, which may be a figure with a target."""
-        self.real_seconds = seconds
-        if self.most_real is not None:
-            self.figures.append(Figure("real time", seconds, "s", most=self.most_real))
+    def took(self, seconds: float, cpu: float) -> None:
+        """So long it took to simulate, and so long a core was busy with that.
+
+        The latter may have a target: it is the real time where nothing else runs, and says the same
+        where something does.
+        """
+        self.real_seconds, self.cpu_seconds = seconds, cpu
+        if self.most_cpu is not None:
+            self.figures.append(Figure("time of one core", cpu, "s", most=self.most_cpu))
 
     @property
     def passed(self) -> bool:
@@ -65,4 +74,5 @@ class Verdict:
         """For people."""
         head = f"{'ok    ' if self.passed else 'MISSED'} {self.name}: {self.about}"
         lines = [f"         {figure.line()}" for figure in self.figures]
-        return "\n".join([head, *lines, f"         ({self.real_seconds:.1f} s of real time)"])
+        took = f"({self.real_seconds:.1f} s of real time, {self.cpu_seconds:.1f} s of a core)"
+        return "\n".join([head, *lines, f"         {took}"])

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.sim.__main__ import main
-from bench.sim.crowds import light_crowd
+from bench.sim.crowds import arrivals, leaving_crowd, light_crowd
 from bench.sim.plots import draw
-from bench.sim.programme import PROGRAMME
+from bench.sim.programme import PROGRAMME, SLOW
 from bench.sim.scenarios import (
     KIB,
     Size,
@@ -84,6 +84,29 @@ def test_the_lighter_model_has_the_same_figures() -> None:
     assert 1.0 <= figure(verdict, "mean completion to the bound") < 3.0
 
 
+def test_a_crowd_whose_leechers_leave_when_they_are_done_completes() -> None:
+    verdict = leaving_crowd(SMALL)
+    assert figure(verdict, "share that completes") == 1.0
+    assert figure(verdict, "mean completion to the bound") >= 1.0
+
+
+def test_those_that_stay_are_faster_than_the_bound_of_those_that_leave() -> None:
+    verdict = arrivals(Size(20, pieces=16, piece=32 * KIB), spread=60.0)
+    left = figure(verdict, "mean, when they leave, to the bound")
+    assert figure(verdict, "mean, when they stay, to the same") < left
+    assert verdict.bound is not None
+    assert 0 < verdict.bound < 8.0
+
+
+def test_a_scenario_that_takes_too_long_misses_its_target() -> None:
+    verdict = Verdict("long", "about", most_cpu=60.0)
+    verdict.took(seconds=100.0, cpu=59.0)
+    assert verdict.passed
+    slower = Verdict("longer", "about", most_cpu=60.0)
+    slower.took(seconds=61.0, cpu=61.0)
+    assert not slower.passed
+
+
 @pytest.mark.parametrize(
     ("figure", "passed"),
     [
@@ -108,6 +131,7 @@ def test_an_unknown_scenario_is_named(capsys: pytest.CaptureFixture[str], tmp_pa
 def test_a_run_leaves_a_report_and_fails_when_a_target_is_missed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bench.sim.__main__.draw", lambda verdict, folder: None)
     sound = Verdict("sound", "about", [Figure("x", 1.0, most=2.0)])
     monkeypatch.setitem(PROGRAMME, "sound", lambda seed: sound)
     sad = Verdict("sad", "about", [Figure("x", 3.0, most=2.0)])
@@ -121,8 +145,33 @@ def test_a_run_leaves_a_report_and_fails_when_a_target_is_missed(
     assert "sad" in (tmp_path / "index.html").read_text()
 
 
-def test_a_plot_is_drawn(tmp_path: Path) -> None:
+def test_slow_scenarios_run_when_all_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(PROGRAMME) > SLOW
+    ran: list[int] = []
+
+    def note(seed: int) -> Verdict:
+        ran.append(seed)
+        return Verdict("noted", "about", [Figure("x", 1.0, most=2.0)])
+
+    monkeypatch.setattr("bench.sim.__main__.PROGRAMME", {"flash-10": note, "flash-200": note})
+    monkeypatch.setattr("bench.sim.__main__.draw", lambda verdict, folder: None)
+    assert main(["--seed", "1", "--out", str(tmp_path)]) == 0
+    assert main(["--seed", "2", "--all", "--out", str(tmp_path)]) == 0
+    assert main(["--seed", "3", "--only", "flash-200", "--out", str(tmp_path)]) == 0
+    assert ran == [1, 2, 2, 3]
+
+
+def test_plots_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = draw(light_crowd(Size(10, pieces=8, piece=16 * KIB)), tmp_path)
     assert path is not None
     assert path.read_text().startswith("<?xml")
+
+
+def test_swarms_in_which_nobody_completed_are_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    few = Size(2, pieces=8, piece=16 * KIB, limit=3.0)
+    assert draw(malicious(few), tmp_path) is not None
+    assert draw(Verdict("nothing", "ran"), tmp_path) is not None
