@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.base.errors import P2pdError, StorageError
+from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.requests import Request
 from p2pd.formats.metainfo import Metainfo
@@ -58,6 +58,7 @@ class Torrent:
         self.layers: PieceLayerExchange | None = None
         self.trackers = TorrentTrackers(self, self.dialling.found)
         self._doubtful = False
+        self._sync_failed = False
         self.preparing = 0
         self.counters = TorrentCounters(record)
         self._to_announce: list[int] = []
@@ -159,6 +160,7 @@ class Torrent:
             await self.halt()
             self.error = ""
             self.host.activity.changed(self)
+            self._sync_failed = False
             checked = await self.opening.verify(content)
         finally:
             self.opening.busy = False
@@ -185,9 +187,11 @@ class Torrent:
             await self.host.store.save(self.record)
             return
         try:
-            self.record.file_states = await self.host.disk.run("write", content.sync_and_look)
-            self.record.pieces = content.have.to_bitfield()
-            self.record.clean = not self._doubtful
+            states = await self.host.disk.run("write", content.sync_and_look)
+            if not self._sync_failed:
+                self.record.file_states = states
+                self.record.pieces = content.have.to_bitfield()
+                self.record.clean = not self._doubtful
         except StorageError as problem:
             # What was recorded before is still true; the next start looks at the rest again.
             self.log.error("{name}: {problem}", name=self.record.name, problem=str(problem))
@@ -214,11 +218,16 @@ class Torrent:
             except StorageError as problem:
                 # The kernel may have dropped what it could not write, and the next sync would
                 # succeed all the same: only hashing tells what is really there.
-                self._doubtful = True
+                self._doubtful = self._sync_failed = True
                 self.fail(str(problem))
                 return
-            self.record.pieces = bitfield
-        await self.host.store.save_progress(self.record)
+            if not self._sync_failed:
+                self.record.pieces = bitfield
+        try:
+            await self.host.store.save_progress(self.record)
+        except StateError:
+            self.dirty = True  # the next time, then
+            raise
 
     # -- content -------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Callable
 
 from p2pd.base.errors import StorageError
 from p2pd.formats.file_layout import FileLayout
-from p2pd.storage.folder_walk import open_file, storage_error
+from p2pd.storage.folder_walk import open_file, storage_error, sync_names
 from p2pd.storage.open_files import OpenFile, OpenFiles
 from p2pd.storage.prompt_reads import prompt_flags
 
@@ -49,6 +49,8 @@ class FileHandles:
         self._now = now
         self._lock = threading.Lock()
         self._unsynced: set[int] = set()
+        self._new: set[int] = set()
+        """Files whose names may not be on the disk itself yet."""
         self._least_sizes: dict[int, int] = {}
         """Files known to be there, and the bytes that each must have at least."""
         self.put_back = open_files.put_back
@@ -123,6 +125,20 @@ class FileHandles:
             indices, self._unsynced = self._unsynced, set()
         return sorted(indices)
 
+    def sync_names(self) -> None:
+        """Bring the names of new files to the disk itself. Raises StorageError."""
+        with self._lock:
+            new, self._new = self._new, set()
+        if not new:
+            return
+        paths = [self._files[index].path for index in new]
+        try:
+            sync_names(self.root, [path[:depth] for path in paths for depth in range(len(path))])
+        except OSError as problem:
+            with self._lock:
+                self._new |= new
+            raise storage_error(self.root, problem) from None
+
     def expect(self, present: set[int]) -> None:
         """These files are there, whatever was known before."""
         with self._lock:
@@ -133,6 +149,7 @@ class FileHandles:
         self.close()
         with self._lock:
             self._unsynced.clear()
+            self._new.clear()
             self._least_sizes.clear()
 
     def close(self) -> None:
@@ -163,8 +180,12 @@ class FileHandles:
                 raise self._lost("was removed", index) from None
             raise
         try:
-            if os.fstat(fd).st_size < (least or 0):
+            size = os.fstat(fd).st_size
+            if size < (least or 0):
                 raise self._lost("became shorter", index)
+            if not size:
+                with self._lock:
+                    self._new.add(index)
             self._least_sizes[index] = self._allocate(fd, file.length)
         except StorageError:
             os.close(fd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from contextlib import contextmanager
 from typing import Iterator, Sequence
 
@@ -40,6 +41,7 @@ class FileStorage:
         """`cache`, shared by all torrents, keeps what `read_many` had to wait for."""
         self.root = root
         self.layout = layout
+        self._syncing = threading.Lock()
         self._cached = CachedBlocks(cache or BlockCache(0), layout, self.read_into)
         self._handles = FileHandles(
             root, layout, open_files, preallocation=preallocation, look_every=look_every
@@ -209,14 +211,17 @@ class FileStorage:
         self._handles.written(index, offset)
 
     def sync(self) -> None:
-        """fdatasync every file written since the last time.
+        """fdatasync every file written since the last time, then the folders of new ones.
 
         Every file is tried; the first problem is raised. A file that is gone is tried no more.
         """
-        indices = self._handles.take_unsynced()
-        problems = [problem for index in indices if (problem := self._sync_file(index))]
-        if problems:
-            raise problems[0]
+        # One at a time: who comes second may have nothing left to sync, but relies on the first.
+        with self._syncing:
+            indices = self._handles.take_unsynced()
+            problems = [problem for index in indices if (problem := self._sync_file(index))]
+            if problems:
+                raise problems[0]
+            self._handles.sync_names()
 
     def _sync_file(self, index: int) -> StorageError | None:
         try:

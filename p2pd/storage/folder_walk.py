@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import stat
-from typing import Sequence
+from typing import Iterable, Sequence
 
 from p2pd.base.errors import StorageError
 
@@ -50,6 +50,33 @@ def open_folder(root: str, parts: Sequence[str], *, create: bool) -> int:
         os.close(current)
         raise
     return current
+
+
+def sync_names(root: str, folders: Iterable[tuple[str, ...]]) -> None:
+    """Bring the names in these folders below `root` to the disk itself, and `root`'s own.
+
+    A file that was synced is lost all the same when its name is not. Raises OSError.
+    """
+    for parts in sorted(set(folders)):
+        _sync_folder(open_folder(root, parts, create=False))
+    above = os.path.dirname(os.path.abspath(root))
+    while True:
+        with contextlib.suppress(PermissionError):  # then it was not us who made what is in it
+            _sync_folder(os.open(above, _DIRECTORY))
+        if above == os.path.dirname(above):
+            return
+        above = os.path.dirname(above)
+
+
+def _sync_folder(fd: int) -> None:
+    try:
+        os.fsync(fd)
+    except OSError as problem:
+        # Some file systems have nothing to sync of a folder.
+        if problem.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS):
+            raise
+    finally:
+        os.close(fd)
 
 
 def open_file(

@@ -11,12 +11,13 @@ from p2pd.storage.interfaces import FileState
 
 
 class MemoryStorage:
-    """See interfaces.Storage. `fault`, when set, is raised by every write."""
+    """See interfaces.Storage. When set, writes raise `fault` and syncs `sync_fault`."""
 
     def __init__(self, layout: FileLayout) -> None:
         self.layout = layout
         self.pieces: dict[int, bytes] = {}
         self.fault: StorageError | None = None
+        self.sync_fault: StorageError | None = None
         self.synced = 0
 
     def prepare(self) -> None:
@@ -58,6 +59,8 @@ class MemoryStorage:
 
     def sync(self) -> None:
         """Count the call."""
+        if self.sync_fault is not None:
+            raise self.sync_fault
         self.synced += 1
 
     def file_states(self) -> list[FileState | None]:

@@ -233,6 +233,48 @@ def test_a_full_disk_stops_the_torrent_with_a_sentence_and_start_goes_on(
     network.run_until(lambda: torrent.record.completed_at, limit=200)
 
 
+def test_what_may_not_be_on_the_disk_is_not_recorded_and_hashed_again(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    """After a sync that failed, a later one succeeds even if the kernel dropped the data."""
+    torrent = half_done(network, node, seed)
+    network.result(torrent.checkpoint())
+    recorded = node.store.rows[torrent.record.id].pieces
+    node.storage(torrent).sync_fault = StorageError("input/output error")
+    network.run_until(lambda: torrent.error, limit=20)
+    assert torrent.error == "input/output error"
+    node.storage(torrent).sync_fault = None
+    lost = next(p for p in sorted(node.storage(torrent).pieces) if not has(recorded, p))
+    network.run(20)
+    assert node.store.rows[torrent.record.id].pieces == recorded
+    del node.storage(torrent).pieces[lost]
+    node.stop()
+    row = node.store.rows[torrent.record.id]
+    assert (row.pieces, row.clean) == (recorded, False)
+    _, resumed = restarted(network, node)
+    assert not have(resumed).flags[lost]
+
+
+def has(bitfield: bytes | None, piece: int) -> bool:
+    return bitfield is not None and bool(bitfield[piece // 8] & 0x80 >> piece % 8)
+
+
+def test_a_record_that_the_database_refused_is_tried_again(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    torrent = half_done(network, node, seed)
+    network.run_until(lambda: torrent.record.completed_at, limit=200)
+    torrent.dirty = True
+    node.store.fault = StateError("the database is locked")
+    network.run(25)
+    assert torrent.dirty
+    assert torrent.is_busy
+    node.store.fault = None
+    network.run(12)
+    assert not torrent.dirty
+    assert node.store.rows[torrent.record.id].pieces == have(torrent).to_bitfield()
+
+
 def test_a_database_that_refuses_does_not_stop_the_download(
     network: MemoryNetwork, node: SimNode, seed: SimNode
 ) -> None:

@@ -159,6 +159,65 @@ def test_a_failed_sync_is_tried_again_and_forgets_no_other_file(
     assert synced == [str(tmp_path / "top/a"), str(tmp_path / "top/b")]
 
 
+def test_the_names_of_new_files_are_synced_once_from_the_bottom_to_the_top(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, data = storage_at(tmp_path)
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
+    for piece in range(4):
+        write(storage, data, piece)
+    storage.sync()
+    assert synced[:2] == [str(tmp_path), str(tmp_path / "top")]
+    assert synced[2:] == [str(folder) for folder in tmp_path.parents]
+    write(storage, data, 1)
+    storage.sync()
+    assert len(synced) == 2 + len(tmp_path.parents), "nothing new was made since"
+
+
+def test_a_folder_that_cannot_be_synced_fails_the_sync_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, data = storage_at(tmp_path)
+    write(storage, data, 0)
+
+    def broken(fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        for _ in range(2):
+            with pytest.raises(StorageError, match="Input/output error"):
+                storage.sync()
+    storage.sync()
+
+
+def test_a_second_sync_waits_for_the_first(
+    stored: tuple[FileStorage, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has nothing left to do for, the first one may not have done yet."""
+    storage, data = stored
+    write(storage, data, 0)
+    syncing, go_on = threading.Event(), threading.Event()
+
+    def slow(fd: int) -> None:
+        syncing.set()
+        assert go_on.wait(10)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    first = threading.Thread(target=storage.sync)
+    second = threading.Thread(target=storage.sync)
+    first.start()
+    assert syncing.wait(10)
+    second.start()
+    second.join(0.05)
+    assert second.is_alive()
+    go_on.set()
+    first.join(10)
+    second.join(10)
+    assert not second.is_alive()
+
+
 def watch_syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     synced: list[str] = []
     monkeypatch.setattr(
