@@ -12,7 +12,7 @@ from typing import Any
 from txjsonrpc_ng.jsonrpclib import Fault
 
 from p2pd.base.errors import P2pdError
-from p2pd.session.torrent_requests import AddProblem, AddTorrentError
+from p2pd.session.torrent_requests import AddProblem, AddTorrentError, PieceIndexError
 
 
 class RpcCode(enum.IntEnum):
@@ -81,4 +81,6 @@ def rpc_error_of(error: P2pdError) -> RpcError:
     """The API's error for one that the session raised on purpose."""
     if isinstance(error, AddTorrentError):
         return RpcError(ADD_CODES[error.problem], str(error))
+    if isinstance(error, PieceIndexError):
+        return RpcError(RpcCode.PIECE_INDEX_OUT_OF_RANGE, str(error))
     return RpcError(RpcCode.SYSTEM_ERROR, str(error))

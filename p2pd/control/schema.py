@@ -58,6 +58,19 @@ def integer(least: int, most: int) -> Check:
     return check
 
 
+def number(least: float, most: float) -> Check:
+    """A number within bounds, whole or not."""
+
+    def check(name: str, value: object) -> float:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise refuse(f"{name} must be a number")
+        if not least <= value <= most:
+            raise refuse(f"{name} must be between {least:g} and {most:g}")
+        return float(value)
+
+    return check
+
+
 def text(most: int = MAX_TEXT) -> Check:
     """A string of at most `most` characters that has a UTF-8 form and no NUL."""
 

@@ -214,6 +214,9 @@ class TorrentView(Protocol):
     def availability(self) -> list[int]:
         """How many connected peers have each piece; -1 where we have it ourselves."""
 
+    def deadlines(self) -> list[tuple[int, float]]:
+        """Wanted pieces that are due and not here, and the seconds left, the soonest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionStatistics:

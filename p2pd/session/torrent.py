@@ -379,6 +379,7 @@ class Torrent:
         self.metadata.tick(now, list(self.peers))
         if self.layers is not None:
             self.layers.tick(now, list(self.peers))
+        self.exchange.hurry(now)
         self.exchange.feed_starving()
         self.dialling.wake()
 

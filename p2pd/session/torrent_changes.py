@@ -6,15 +6,17 @@ from typing import Iterable
 
 from p2pd.base.errors import P2pdError
 from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import TorrentChanges
+from p2pd.session.torrent_requests import PieceIndexError, TorrentChanges
 
 
 def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
     """Change the torrent and its record, which the caller saves.
 
-    Raises IndexError for a file index out of range, P2pdError when there are no files yet.
+    Raises IndexError for a file index out of range, PieceIndexError for that of a piece, P2pdError
+    when there are no files yet.
     """
     _check_indices(torrent, changes)
+    _check_deadlines(torrent, changes)
     record = torrent.record
     if changes.peer_limit is not None:
         record.peer_limit = changes.peer_limit
@@ -35,6 +37,8 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
         torrent.trackers.replace(changes.tracker_tiers)
     if _file_lists(changes):
         _select_files(torrent, changes)
+    if changes.deadlines is not None:
+        torrent.exchange.set_deadlines(changes.deadlines)
     record.edited_at = torrent.host.wall()
     torrent.host.activity.changed(torrent)
 
@@ -73,6 +77,16 @@ def _check_indices(torrent: Torrent, changes: TorrentChanges) -> None:
         for index in indices:
             if not 0 <= index < count:
                 raise IndexError(index)
+
+
+def _check_deadlines(torrent: Torrent, changes: TorrentChanges) -> None:
+    if not changes.deadlines:
+        return
+    if torrent.content is None:
+        raise P2pdError("the torrent has no metadata yet, so its pieces are not known")
+    count = torrent.content.layout.piece_count
+    if any(window.first_piece + window.piece_count > count for window in changes.deadlines):
+        raise PieceIndexError(f"{torrent.record.name} has {count} pieces")
 
 
 def _select_files(torrent: Torrent, changes: TorrentChanges) -> None:

@@ -32,6 +32,7 @@ from p2pd.session.torrent_super_seeding import TorrentSuperSeeding
 from p2pd.session.torrent_trust import TorrentTrust
 from p2pd.session.write_backlog import WriteBacklog
 from p2pd.state.resume import TorrentRecord
+from p2pd.swarm.deadlines import DeadlineWindow, due_in
 from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import Buffer
 
@@ -233,6 +234,19 @@ class TorrentExchange:
         """What was asked of a peer in vain, others may be asked."""
         self._owner.trust.timed_out(peer)
         self.feed_starving()
+
+    def set_deadlines(self, windows: Iterable[DeadlineWindow]) -> None:
+        """These pieces come first from now on, and no others do; none ends it."""
+        if self.content is not None:
+            picker, now = self.content.pieces.picker, self.seconds()
+            picker.set_deadlines(due_in(windows, now))
+            picker.hurry(now)
+            self.feed_all()
+
+    def hurry(self, now: float) -> None:
+        """Once a second: what is about to be late is to be asked of a second peer."""
+        if self.content is not None and self.content.missing_wanted:
+            self.content.pieces.picker.hurry(now)
 
     def feed_starving(self) -> None:
         """Something changed: those that found nothing to ask may look again."""

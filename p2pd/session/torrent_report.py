@@ -299,6 +299,14 @@ class TorrentReport:
             for piece in range(content.layout.piece_count)
         ]
 
+    def deadlines(self) -> list[tuple[int, float]]:
+        """Wanted pieces that are due and not here, and the seconds left, the soonest first."""
+        content = self.torrent.content
+        if content is None:
+            return []
+        found = content.pieces.picker.deadlines(self.torrent.seconds())
+        return [(piece, seconds) for piece, seconds in found if content.wants(piece)]
+
     @property
     def peers(self) -> Sequence[PeerReport]:
         """The connected peers."""

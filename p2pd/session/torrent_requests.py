@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from p2pd.base.errors import P2pdError
 from p2pd.session.session_settings import AS_SESSION
+from p2pd.swarm.deadlines import DeadlineWindow
 
 
 class AddProblem(enum.Enum):
@@ -24,6 +25,10 @@ class AddTorrentError(P2pdError):
     def __init__(self, problem: AddProblem, sentence: str) -> None:
         super().__init__(sentence)
         self.problem = problem
+
+
+class PieceIndexError(P2pdError):
+    """A torrent has no such piece; the sentence says how many it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +77,4 @@ class TorrentChanges:
     upload_limited: bool | None = None
     honors_session_limits: bool | None = None
     tracker_tiers: tuple[tuple[str, ...], ...] | None = None
+    deadlines: tuple[DeadlineWindow, ...] | None = None

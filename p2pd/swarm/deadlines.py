@@ -7,10 +7,28 @@ time is seconds of any clock.
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Iterable, Mapping, NamedTuple
 
 HURRY_SECONDS = 4.0
 """A piece that is due within this time and still on its way is asked of a second peer."""
+
+
+class DeadlineWindow(NamedTuple):
+    """Pieces in a row; the first is due in `seconds`, the others one by one after it."""
+
+    first_piece: int
+    piece_count: int = 1
+    seconds: float = 0.0
+    pieces_per_second: float = 1.0
+
+
+def due_in(windows: Iterable[DeadlineWindow], now: float) -> dict[int, float]:
+    """When the pieces of all windows are due; one that is in several at the soonest."""
+    due: dict[int, float] = {}
+    for first, count, seconds, per_second in windows:
+        for piece, at in window(first, count, now + seconds, per_second).items():
+            due[piece] = min(at, due.get(piece, at))
+    return due
 
 
 def window(first: int, count: int, now: float, per_second: float) -> dict[int, float]:
@@ -38,6 +56,10 @@ class Deadlines:
         self._due = dict(due)
         self.order = sorted(self._due, key=lambda piece: (self._due[piece], piece))
         self.urgent = [piece for piece in self.urgent if piece in self._due]
+
+    def left(self, now: float) -> list[tuple[int, float]]:
+        """The due pieces and the seconds that are left of each, the soonest first."""
+        return [(piece, self._due[piece] - now) for piece in self.order]
 
     def hurry(self, now: float) -> None:
         """See what is about to be late."""

@@ -101,6 +101,10 @@ class PiecePicker:
             self._state.masks.bit(piece)
         self._state.deadlines.set(due)
 
+    def deadlines(self, now: float) -> list[tuple[int, float]]:
+        """The pieces that are due and not here, with the seconds left, the soonest first."""
+        return self._state.deadlines.left(now)
+
     def hurry(self, now: float) -> None:
         """Have what is about to be late asked of a second peer; to be called again and again."""
         self._state.deadlines.hurry(now)

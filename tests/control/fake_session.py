@@ -152,6 +152,9 @@ class FakeTorrent:
     def files(self) -> list[FileView]:
         return list(self.file_views)
 
+    def deadlines(self) -> list[tuple[int, float]]:
+        return [(3, 1.23456), (1, -5.0)]
+
     def availability(self) -> list[int]:
         return [-1 if had else 1 for had in self.pieces.flags] if self.pieces else []
 

@@ -11,7 +11,8 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.control.answers import SPELL
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.session.api import TorrentStatus
-from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
+from p2pd.session.torrent_requests import AddTorrent, PieceIndexError, TorrentChanges
+from p2pd.swarm.deadlines import DeadlineWindow
 
 NOW = 1_700_000_000.0
 
@@ -39,6 +40,7 @@ class TestGet:
             "max_connected_peers": 50, "download_limit": 100, "download_limited": False,
             "upload_limit": 30, "upload_limited": True, "honors_session_limits": True,
             "download_limit_in_force": -1, "upload_limit_in_force": 20_000,
+            "piece_deadlines": [[3, 1.235], [1, -5.0]], "seed_choking": "session",
         }  # fmt: skip
         assert {name: row[name] for name in expected} == expected
         assert row["files"][1] == {
@@ -311,6 +313,38 @@ class TestSet:
         assert caller.call("torrent_set", ids=[1], **changes).result == {}
         assert session.asked == [("change", 1, TorrentChanges(**changes))]
         assert caller.call("torrent_set", ids=[1], download_limit=-1).error[0] == -32602
+
+    def test_deadlines(self, caller: Any, session: Any) -> None:
+        film = {"first_piece": 3, "piece_count": 20, "seconds": 2.5, "pieces_per_second": 4}
+        caller.call("torrent_set", ids=[1], piece_deadlines=[film, {"first_piece": 0}])
+        caller.call("torrent_set", ids=[1], piece_deadlines=[])
+        windows = (DeadlineWindow(3, 20, 2.5, 4.0), DeadlineWindow(0, 1, 0.0, 1.0))
+        assert [changes.deadlines for _, _, changes in session.asked] == [windows, ()]
+        session.fails_with = PieceIndexError("some torrent has 4 pieces")
+        code, sentence = caller.call("torrent_set", piece_deadlines=[film]).error
+        assert (code, sentence) == (7, "some torrent has 4 pieces")
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {}, {"piece_count": 1}, {"first_piece": -1}, {"first_piece": 0.5},
+            {"first_piece": 0, "piece_count": 0}, {"first_piece": 0, "seconds": -1},
+            {"first_piece": 0, "seconds": True}, {"first_piece": 0, "pieces_per_second": 0},
+            {"first_piece": 0, "pieces_per_second": 10**400}, {"first_piece": 0, "at": 1}, 3,
+            {"first_piece": 0, "piece_count": 1001},
+        ],
+    )  # fmt: skip
+    def test_deadlines_that_make_no_sense(self, caller: Any, session: Any, wrong: Any) -> None:
+        code, sentence = caller.call("torrent_set", piece_deadlines=[wrong]).error
+        assert code == -32602
+        assert sentence
+        assert session.asked == []
+
+    def test_only_so_many_pieces_can_be_due(self, caller: Any, session: Any) -> None:
+        windows = [{"first_piece": 0, "piece_count": 501}] * 2
+        error = caller.call("torrent_set", piece_deadlines=windows).error
+        assert error == (-32602, "piece_deadlines holds more than 1000 pieces")
+        assert caller.call("torrent_set", piece_deadlines=windows[:1] * 101).error[0] == -32602
 
     def test_an_empty_list_is_all_files(self, caller: Any, session: Any) -> None:
         caller.call("torrent_set", ids=[1], files_unwanted=[])

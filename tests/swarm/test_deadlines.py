@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pd.base.piece_set import PieceSet
-from p2pd.swarm.deadlines import HURRY_SECONDS, Deadlines, window
+from p2pd.swarm.deadlines import (
+    HURRY_SECONDS,
+    Deadlines,
+    DeadlineWindow,
+    due_in,
+    window,
+)
 from p2pd.swarm.piece_picker import PiecePicker
 from tests.swarm.small_pickers import BLOCKS, make_picker, pieces_of
 
@@ -26,6 +32,20 @@ def test_a_window_is_due_one_piece_after_the_other() -> None:
     assert window(7, 3, 100.0, 0.5) == {7: 100.0, 8: 102.0, 9: 104.0}
     with pytest.raises(ValueError, match="0 pieces per second"):
         window(0, 1, 0.0, 0)
+
+
+def test_windows_may_lie_over_each_other_and_the_sooner_counts() -> None:
+    film, index = DeadlineWindow(2, 3, 10.0, 2.0), DeadlineWindow(4)
+    assert due_in([film, index], 100.0) == {2: 110.0, 3: 110.5, 4: 100.0}
+    assert due_in([index, film], 100.0) == due_in([film, index], 100.0)
+    assert due_in([], 100.0) == {}
+
+
+def test_what_is_due_is_told_until_it_is_here(picker: PiecePicker) -> None:
+    picker.set_deadlines({9: 30.0, 4: 10.0})
+    assert picker.deadlines(12.0) == [(4, -2.0), (9, 18.0)]
+    picker.piece_passed(4)
+    assert picker.deadlines(12.0) == [(9, 18.0)]
 
 
 def test_due_pieces_come_first_the_soonest_before_the_others(picker: PiecePicker) -> None:

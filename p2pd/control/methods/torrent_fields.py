@@ -1,7 +1,7 @@
 """What torrent_get tells: one getter for every field that has a meaning (rpc-spec, 3.3).
 
 A getter takes a torrent and the wall clock's time in Unix seconds. Names and shapes are
-Transmission's 4.1; `info_hash_v1` and `info_hash_v2` are p2pd's own.
+Transmission's 4.1; what is p2pd's own is marked so in docs/api.rst.
 """
 
 from __future__ import annotations
@@ -166,6 +166,9 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "percent_complete": lambda torrent, now: torrent.percent_complete,
     "percent_done": lambda torrent, now: torrent.percent_done,
     "piece_count": lambda torrent, now: torrent.layout.piece_count if torrent.layout else 0,
+    "piece_deadlines": lambda torrent, now: [
+        [piece, round(seconds, 3)] for piece, seconds in torrent.deadlines()
+    ],
     "piece_size": lambda torrent, now: torrent.layout.piece_length if torrent.layout else 0,
     "pieces": _pieces,
     "primary_mime_type": _primary_mime_type,

@@ -1,4 +1,7 @@
-"""torrent_set: change files, priorities, labels, trackers and limits (rpc-spec, 3.2)."""
+"""torrent_set: change files, priorities, labels, trackers and limits (rpc-spec, 3.2).
+
+`piece_deadlines`, `seed_choking` and `super_seeding` are p2pd's own.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,28 @@ from p2pd.control.schema import (
     FILE_INDICES,
     SPEED,
     Param,
+    bind,
     boolean,
     integer,
+    json_object,
     labels,
     list_of,
+    number,
     one_of,
+    refuse,
     text,
 )
 from p2pd.session.api import SessionApi, TorrentView
 from p2pd.session.session_settings import TORRENT_SEEDING_MODES
 from p2pd.session.torrent_requests import TorrentChanges
+from p2pd.swarm.deadlines import DeadlineWindow
 from p2pd.swarm.super_seeding import MODES
 
 MAX_TRACKERS = 500
 MAX_TRACKER_URL = 2048
+MAX_WINDOWS = 100
+MAX_DUE = 1000
+"""Pieces that can be due at one time: those further off come soon enough in their order."""
 TRACKER_SCHEMES = ("http", "https", "udp", "ws", "wss")
 
 Tiers = tuple[tuple[str, ...], ...]
@@ -65,6 +76,29 @@ def _checked(tiers: Iterable[Iterable[str]]) -> Tiers:
     return checked
 
 
+_WINDOW = (
+    Param("first_piece", integer(0, 2**31 - 1)),
+    Param("piece_count", integer(1, MAX_DUE), 1),
+    Param("seconds", number(0, 24 * 3600), 0.0),
+    Param("pieces_per_second", number(0.001, 1e6), 1.0),
+)
+
+
+def _window(name: str, value: object) -> DeadlineWindow:
+    given = json_object(name, value)
+    if unknown := sorted(given.keys() - {param.name for param in _WINDOW}):
+        raise refuse(f"{name} cannot have {', '.join(unknown)[:300]}")
+    return DeadlineWindow(**bind(given, _WINDOW))
+
+
+def piece_deadlines(name: str, value: object) -> tuple[DeadlineWindow, ...]:
+    """Windows of pieces that are due, not too many in all."""
+    windows: tuple[DeadlineWindow, ...] = list_of(_window, MAX_WINDOWS)(name, value)
+    if sum(window.piece_count for window in windows) > MAX_DUE:
+        raise refuse(f"{name} holds more than {MAX_DUE} pieces")
+    return windows
+
+
 SET_PARAMS = (
     Param("ids", ids, None),
     Param("files_wanted", FILE_INDICES, None),
@@ -82,6 +116,7 @@ SET_PARAMS = (
     Param("sequential_download", boolean, None),
     Param("super_seeding", one_of(*MODES), None),
     Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), None),
+    Param("piece_deadlines", piece_deadlines, None),
     Param("tracker_list", tracker_list, None),
     Param("tracker_add", list_of(tracker_url, MAX_TRACKERS), None),
 )
@@ -113,6 +148,7 @@ def _changes_for(torrent: TorrentView, changes: Mapping[str, Any]) -> TorrentCha
     return TorrentChanges(
         **given,
         sequential=changes["sequential_download"],
+        deadlines=changes["piece_deadlines"],
         tracker_tiers=_tiers(torrent, changes["tracker_list"], changes["tracker_add"]),
     )
 
