@@ -6,7 +6,6 @@ holds up none elsewhere. The cores are shared out among the checks that get on.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -20,7 +19,7 @@ from twisted.python.failure import Failure
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.checker import check_pieces
-from p2pd.storage.disk_queue import STORING_NICENESS, DiskQueue
+from p2pd.storage.disk_queue import DiskQueue, give_way
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 
@@ -189,9 +188,9 @@ class CheckQueue:
 
     def _run(self, job: CheckJob, number: int) -> None:
         outcome: PieceSet | Failure
-        # No more urgent than the threads that store pieces (those that it starts inherit it): while
-        # one of them had to wait for a core, with the interpreter lock, so had the reactor.
-        os.nice(STORING_NICENESS)
+        # No more urgent than the threads that store pieces: while one of them had to wait for a
+        # core, with the interpreter lock, so had the reactor.
+        give_way()
         try:
             outcome = job.run(lambda: self.share(job), self._now)
         except BaseException:

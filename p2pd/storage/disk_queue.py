@@ -51,15 +51,25 @@ _Jobs = SimpleQueue[tuple[Sequence[_Job], bool] | None]
 """Jobs for one thread, and whether somebody waits for them."""
 
 
-def _be_second_on(core: int) -> None:
-    """This thread alone, on Linux: run on one core, when nothing more urgent wants it.
+def give_way() -> None:
+    """This thread alone, on Linux, and those that it starts: run when nothing more urgent does.
+
+    Where that is forbidden (a seccomp filter, as of containers and services) it does its work all
+    the same.
+    """
+    with suppress(OSError):
+        os.nice(STORING_NICENESS)
+
+
+def _give_way_on(core: int) -> None:
+    """The same, on one core.
 
     A kernel likes to wake a thread where it was woken from. That is where the reactor is at work,
     or the other thread that stores, while a core beside it stands idle: in a virtual machine,
     where an idle core is taken for one that the host has given to others, most of the time.
     """
-    os.nice(STORING_NICENESS)
-    with suppress(OSError):  # the cores that may be used have just become fewer
+    give_way()
+    with suppress(OSError):  # forbidden, or the cores that may be used have just become fewer
         os.sched_setaffinity(0, {core})
 
 
@@ -161,7 +171,7 @@ class DiskQueue:
 
     def _work(self, queue: _Jobs, core: int | None) -> None:
         if core is not None:
-            _be_second_on(core)
+            _give_way_on(core)
         while (taken := queue.get()) is not None:
             jobs, urgent = taken
             done = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -334,3 +335,14 @@ def test_checks_are_no_more_urgent_than_storing() -> None:
     checks.run(checks.ask(storage))
     ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     assert found == {min(ours + STORING_NICENESS, 19)}
+
+
+def test_a_check_ends_where_its_threads_may_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(increment: int) -> int:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "nice", refused)
+    checks = Checks()
+    job = checks.ask(Slow(slow=False))
+    checks.run(job)
+    assert all_right(checks.results[job])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from queue import Queue
@@ -119,6 +120,24 @@ def test_each_storing_thread_has_a_core_of_its_own() -> None:
     assert [len(found) for found in got] == [1] * together.parties
     assert len(set.union(*got)) == together.parties
     assert os.sched_getaffinity(0) == usable, "the reactor's thread may run anywhere"
+
+
+def test_storing_goes_on_where_threads_may_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a seccomp filter: the system calls are refused."""
+
+    def refused(*arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "nice", refused)
+    monkeypatch.setattr(os, "sched_setaffinity", refused)
+    reactor = FakeReactor()
+    queue = DiskQueue(reactor, 1)
+    got: list[str] = []
+    queue.run("store", lambda: "stored").addCallback(got.append)
+    reactor.advance(0)
+    queue.stop()
+    reactor.turn()
+    assert got == ["stored"]
 
 
 def test_stopping_finishes_what_is_queued_and_refuses_more() -> None:
