@@ -17,7 +17,7 @@ from p2pd.service.ending import end_failed, end_well_on_sigterm
 from p2pd.service.folders import FolderLock, Place, download_folder, make_writable, state_folder
 from p2pd.service.logging import log_file, log_observer
 from p2pd.service.node import Node, NodePart
-from p2pd.service.notify import notify
+from p2pd.service.notify import ServiceManager
 from p2pd.service.options import Options, refuse
 
 __all__ = ["Options", "makeService", "make_service"]
@@ -63,12 +63,15 @@ def _make_node(
     config: Config, place: Place, reactor: Any, compose: Compose, observer: ILogObserver | None
 ) -> Node:
     _refuse_unbuilt(config)
+    manager = ServiceManager(reactor)
     node = Node(
         compose(config, place, reactor),
         reactor,
-        ready=lambda: notify("READY=1"),
+        starting=manager.starting,
+        ready=manager.ready,
         failed=lambda sentence: end_failed(reactor, sentence),
-        stopping=lambda: notify("STOPPING=1"),
+        stopping=manager.stopping,
+        stopped=manager.stopped,
         observer=observer,
     )
     node.prepare()

@@ -46,7 +46,8 @@ class NodePart(Protocol):
 class Node(MultiService):
     """All parts, in the order in which they start.
 
-    `ready` is called once when everything runs, `failed` with a sentence when a part cannot start.
+    `starting` is called with the name of each part, `ready` once, when everything runs, with what
+    the parts say of themselves, `failed` with a sentence when a part cannot start.
     """
 
     log = Logger()
@@ -56,18 +57,22 @@ class Node(MultiService):
         parts: Sequence[NodePart],
         clock: Clock,
         *,
-        ready: Callable[[], object] = lambda: None,
+        starting: Callable[[str], object] = lambda name: None,
+        ready: Callable[[str], object] = lambda lines: None,
         failed: Callable[[str], object] = lambda sentence: None,
         stopping: Callable[[], object] = lambda: None,
+        stopped: Callable[[], object] = lambda: None,
         observer: ILogObserver | None = None,
     ) -> None:
         super().__init__()
         self.setName("p2pd")
         self._parts = tuple(parts)
         self._clock = clock
+        self._say_starting = starting
         self._ready = ready
         self._failed = failed
         self._stopping = stopping
+        self._stopped = stopped
         self._observer = observer
         self._starting: Deferred[None] | None = None
 
@@ -95,10 +100,12 @@ class Node(MultiService):
 
     async def _start(self) -> None:
         for part in self._parts:
+            self._say_starting(part.name)
             await part.start()
-        for line in filter(None, (part.describe() for part in self._parts)):
+        lines = [line for line in (part.describe() for part in self._parts) if line]
+        for line in lines:
             self.log.info("{line}", line=line)
-        self._ready()
+        self._ready("; ".join(lines))
 
     def _start_failed(self, failure: Failure) -> None:
         if failure.check(CancelledError):
@@ -127,6 +134,7 @@ class Node(MultiService):
                 self._log_failure(Failure(), part)
         await super().stopService()
         self.log.info("stopped")
+        self._stopped()
 
     def _log_failure(self, failure: Failure, part: NodePart) -> None:
         self.log.failure("{name} did not stop cleanly", failure, name=part.name)

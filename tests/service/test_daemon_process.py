@@ -41,6 +41,14 @@ def notifications(path: Path) -> Iterator[socket.socket]:
         yield receiver
 
 
+def heard(manager: socket.socket, line: str) -> list[str]:
+    """Everything that was said, up to the message with this line."""
+    said: list[str] = []
+    while line not in said:
+        said += manager.recv(4096).decode().splitlines()
+    return said
+
+
 def test_twistd_lists_it() -> None:
     shown = subprocess.run(
         [*TWISTD, "--help"], env=environment(), capture_output=True, text=True, check=True
@@ -61,10 +69,11 @@ def test_it_says_when_it_is_ready_and_stops_when_told(command: list[str], tmp_pa
             text=True,
         )
         try:
-            assert manager.recv(100) == b"READY=1"
+            said = heard(manager, "READY=1")
+            assert said[-1].startswith("STATUS=peers at port ")
             daemon.send_signal(signal.SIGTERM)
             shown, _ = daemon.communicate(timeout=10)
-            assert manager.recv(100) == b"STOPPING=1"
+            heard(manager, "STOPPING=1")
         finally:
             daemon.kill()
     assert daemon.returncode == 0, shown
@@ -88,9 +97,9 @@ def test_in_the_background_it_runs_too(tmp_path: Path) -> None:
             timeout=20,
         )
         assert started.returncode == 0, started.stderr
-        assert manager.recv(100) == b"READY=1"
+        heard(manager, "READY=1")
         os.kill(int(pid_file.read_text()), signal.SIGTERM)
-        assert manager.recv(100) == b"STOPPING=1"
+        heard(manager, "STOPPING=1")
     deadline = time.monotonic() + 10
     while pid_file.exists() and time.monotonic() < deadline:
         time.sleep(0.05)

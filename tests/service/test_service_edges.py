@@ -1,10 +1,9 @@
-"""Where the daemon meets its surroundings: HTTP ports, the service manager, the log."""
+"""Where the daemon meets its surroundings: HTTP ports, the log."""
 
 from __future__ import annotations
 
 import io
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from twisted.logger import Logger, LogLevel, LogPublisher
 from p2pd.base.errors import ConfigError
 from p2pd.service.http_port import HttpPort
 from p2pd.service.logging import log_observer
-from p2pd.service.notify import notify
 from p2pd.service.site_part import SitePart
 
 
@@ -55,22 +53,6 @@ def test_callers_wait_until_the_site_is_there() -> None:
     port.let_go()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port.port), timeout=1)
-
-
-def test_the_service_manager_hears_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-        receiver.bind(address)
-        monkeypatch.setenv("NOTIFY_SOCKET", address)
-        assert notify("READY=1")
-        assert receiver.recv(100) == b"READY=1"
-    assert not notify("STOPPING=1")
-
-
-@pytest.mark.parametrize("name", ["", "relative", "@p2pd-nobody-listens-here"])
-def test_no_service_manager_is_no_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", name)
-    assert not notify("READY=1")
 
 
 def lines_at(level: str) -> list[str]:

@@ -50,7 +50,7 @@ class World:
         return Node(
             [Part(name, self.diary, **answers) for name, answers in parts.items()],
             self.clock,
-            ready=lambda: self.diary.append("ready"),
+            ready=lambda lines: self.diary.append(f"ready {lines}".strip()),
             failed=lambda sentence: self.diary.append(f"failed: {sentence}"),
             stopping=lambda: self.diary.append("stopping"),
         )
