@@ -16,11 +16,12 @@ LOCK_NAME = "lock"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a daemon lives: its folders, and the control API's token (None: no login)."""
+    """Where a daemon lives: its folders; the control API's token (None: no login) and its file."""
 
     state_dir: str
     download_dir: str
     token: str | None
+    token_file: str = ""
 
 
 def state_folder(config: Config, environment: Mapping[str, str] = os.environ) -> str:

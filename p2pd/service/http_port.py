@@ -35,12 +35,17 @@ def cannot_listen(what: str, interface: str, port: int, problem: OSError) -> Con
 
 
 class HttpPort:
-    """One listening socket. `what` names it for people, with its configuration key."""
+    """One listening socket. `what` names it for people, with its configuration key.
 
-    def __init__(self, what: str, interface: str, port: int) -> None:
+    `handed` is one that listens already, and is taken instead of one of our own.
+    """
+
+    def __init__(
+        self, what: str, interface: str, port: int, handed: socket.socket | None = None
+    ) -> None:
         self._what = what
-        self._wanted = (interface, port)
-        self._socket: socket.socket | None = None
+        self._wanted = (interface, port) if handed is None else handed.getsockname()[:2]
+        self._socket = handed
         self._listening: IListeningPort | None = None
         self.port = port
 
@@ -48,7 +53,7 @@ class HttpPort:
         """Bind and listen. Raises ConfigError."""
         interface, port = self._wanted
         try:
-            self._socket = _listening_socket(interface, port)
+            self._socket = self._socket or _listening_socket(interface, port)
         except OSError as problem:
             raise cannot_listen(self._what, interface, port, problem) from None
         self.port = self._socket.getsockname()[1]

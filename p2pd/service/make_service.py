@@ -12,7 +12,7 @@ from twisted.logger import ILogObserver
 
 from p2pd.base.errors import ConfigError, P2pdError
 from p2pd.service.config import Config
-from p2pd.service.control_token import load_token
+from p2pd.service.control_token import given_token_path, load_token, read_given_token, token_path
 from p2pd.service.ending import end_failed, end_well_on_sigterm
 from p2pd.service.folders import FolderLock, Place, download_folder, make_writable, state_folder
 from p2pd.service.logging import log_file, log_observer
@@ -56,7 +56,12 @@ def _take_place(config: Config, lock: FolderLock) -> Place:
     make_writable(state, mode=0o700)
     lock.take()
     make_writable(downloads)
-    return Place(state, downloads, load_token(state) if config.control.auth else None)
+    if not config.control.auth:
+        return Place(state, downloads, None)
+    given = given_token_path()
+    if given is not None:
+        return Place(state, downloads, read_given_token(given), given)
+    return Place(state, downloads, load_token(state), token_path(state))
 
 
 def _make_node(

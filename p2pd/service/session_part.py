@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
+import socket
 import time
 from typing import Any
 
@@ -49,7 +50,10 @@ class SessionPart:
     name = "session"
     api: SessionApi
 
-    def __init__(self, config: Config, place: Place, reactor: Any) -> None:
+    def __init__(
+        self, config: Config, place: Place, reactor: Any, handed: socket.socket | None = None
+    ) -> None:
+        """`handed` is a socket where peers are listened for already."""
         self._config = config
         self._place = place
         self._reactor = reactor
@@ -64,6 +68,7 @@ class SessionPart:
         self._countries = Countries(config.peers.geoip_database)
         self._control: SessionControl | None = None
         self._saving: DelayedCall | None = None
+        self._transport = TcpTransport(reactor, config.peers.interface, handed)
         self._session = Session(self._parts(), self._settings(), self._limits())
 
     def prepare(self) -> None:
@@ -135,7 +140,7 @@ class SessionPart:
             wall=time.time,
             # Choices among pieces and peers, thousands a second: a system call each would show.
             rng=random.Random(secrets.randbits(128)),
-            transport=TcpTransport(self._reactor, self._config.peers.interface),
+            transport=self._transport,
             disk=self._disk,
             store=TorrentStore(self._database),
             make_storage=self._new_storage,

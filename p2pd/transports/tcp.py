@@ -294,13 +294,19 @@ class _Listening:
 
 
 class TcpTransport:
-    """Dials and listens on TCP, bound to one interface address if given (empty: all)."""
+    """Dials and listens on TCP, bound to one interface address if given (empty: all).
+
+    `handed` is a socket that listens already; the first `listen` takes it, whatever its port.
+    """
 
     name = "tcp"
 
-    def __init__(self, reactor: IReactorCore, interface: str = "") -> None:
+    def __init__(
+        self, reactor: IReactorCore, interface: str = "", handed: socket.socket | None = None
+    ) -> None:
         self._reactor = reactor
         self._interface = interface
+        self._handed = handed
 
     def dial(
         self, address: PeerAddress, connected: Connected, failed: Failed, timeout: float
@@ -320,6 +326,8 @@ class TcpTransport:
         Raises CannotListenError when the port is taken.
         """
         factory = PeerFactory(connected)
+        if self._handed is not None:
+            return self._adopt(self._handed, factory)
         if not self._interface:
             both = VectoredPort(port, factory, BACKLOG, "::", self._reactor)
             try:
@@ -333,3 +341,12 @@ class TcpTransport:
         one = VectoredPort(port, factory, BACKLOG, self._interface, self._reactor)
         one.startListening()
         return _Listening(one)
+
+    def _adopt(self, handed: socket.socket, factory: PeerFactory) -> Listening:
+        self._handed = None
+        adopted = VectoredPort._fromListeningDescriptor(
+            self._reactor, handed.fileno(), handed.family, factory
+        )
+        handed.close()  # the port has a descriptor of its own
+        adopted.startListening()
+        return _Listening(adopted)

@@ -10,7 +10,12 @@ import pytest
 
 from p2pd.base.errors import ConfigError, StateError
 from p2pd.service.config import Config, config_of
-from p2pd.service.control_token import load_token, token_path
+from p2pd.service.control_token import (
+    given_token_path,
+    load_token,
+    read_given_token,
+    token_path,
+)
 from p2pd.service.folders import FolderLock, download_folder, make_writable, state_folder
 
 
@@ -97,3 +102,22 @@ def test_a_token_is_never_read_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "control-token").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StateError, match="control-token"):
         load_token(str(tmp_path))
+
+
+def test_a_token_that_the_service_manager_gives(tmp_path: Path) -> None:
+    assert given_token_path({}) is None
+    assert given_token_path({"CREDENTIALS_DIRECTORY": str(tmp_path)}) is None
+    (tmp_path / "p2pd.control-token").write_text("given\n")
+    (tmp_path / "p2pd.control-token").chmod(0o440)
+    given = given_token_path({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert given == str(tmp_path / "p2pd.control-token")
+    assert read_given_token(given) == "given"
+    assert mode_of(given) == 0o440
+
+
+def test_a_given_file_that_holds_no_token_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p2pd.control-token").write_text("\n")
+    with pytest.raises(StateError, match=r"p2pd\.control-token: holds no token$"):
+        read_given_token(str(tmp_path / "p2pd.control-token"))
+    with pytest.raises(StateError, match="No such file"):
+        read_given_token(str(tmp_path / "nothing"))
