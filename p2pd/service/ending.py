@@ -1,4 +1,4 @@
-"""How the process ends: status 0 after SIGTERM, one line on stderr and status 1 when it failed."""
+"""Signals, and how the process ends: 0 after SIGTERM, one line on stderr and 1 on failure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import atexit
 import os
 import signal
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, Callable
+
+from twisted.internet.error import ReactorNotRunning
+
+
+def _has_terminal() -> bool:
+    """Whether there is one at stdin: no longer, once it has been hung up."""
+    return os.isatty(0)
 
 
 def end_failed(reactor: Any, sentence: str) -> None:
@@ -27,14 +35,32 @@ def end_well_on_sigterm(reactor: Any) -> None:
     no one who waits for it can tell from an end without a clean stop.
     """
 
-    def stop() -> None:
-        if reactor.running and not stopping:
-            stopping.append(True)
-            reactor.stop()
-
-    stopping: list[bool] = []
     # When it starts running the reactor installs its handlers; this one has to come after them.
-    reactor.callWhenRunning(signal.signal, signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
+    reactor.callWhenRunning(
+        signal.signal, signal.SIGTERM, lambda *_: reactor.callFromThread(_stop, reactor)
+    )
+
+
+def reload_on_sighup(
+    reactor: Any, reload: Callable[[], object], has_terminal: Callable[[], bool] = _has_terminal
+) -> None:
+    """Have SIGHUP call `reload`, or end the process well if it says that its terminal is gone."""
+    had_terminal = has_terminal()
+
+    def hear() -> None:
+        if had_terminal and not has_terminal():
+            _stop(reactor)
+        else:
+            reload()
+
+    # At once: until there is a handler, the signal kills. What comes early waits for the reactor.
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(hear))
+
+
+def _stop(reactor: Any) -> None:
+    # a second signal is no more than the first
+    with suppress(ReactorNotRunning):
+        reactor.stop()
 
 
 def _exit_failed() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, Collection, Mapping
 
 from twisted.logger import (
     FileLogObserver,
@@ -16,6 +16,8 @@ from twisted.logger import (
 )
 from twisted.python.logfile import LogFile
 
+from p2pd.service.config import Config
+
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -28,14 +30,36 @@ def log_line(event: LogEvent) -> str | None:
     return f"{formatTime(event.get('log_time'), TIME_FORMAT)} {level:<5} {text.rstrip()}\n"
 
 
-def log_observer(output: IO[str], level: str) -> ILogObserver:
-    """An observer that writes messages of `level` and above to `output`."""
-    lowest = LogLevelFilterPredicate(LogLevel.lookupByName(level))
-    if level == "info":
-        # of Twisted's own steps, ports and factories and the like, people want none
-        lowest.setLogLevelForNamespace("twisted", LogLevel.warn)
-        lowest.setLogLevelForNamespace("log_legacy", LogLevel.warn)
-    return FilteringLogObserver(FileLogObserver(output, log_line), [lowest])
+class LogLevelOf:
+    """The least important level that is written; it may change while the daemon runs."""
+
+    def __init__(self, level: str) -> None:
+        self.lowest = LogLevelFilterPredicate()
+        self.set(level)
+
+    def set(self, level: str) -> None:
+        """Write messages of `level` and above."""
+        self.lowest.clearLogLevels()
+        self.lowest.setLogLevelForNamespace("", LogLevel.lookupByName(level))
+        if level == "info":
+            # of Twisted's own steps, ports and factories and the like, people want none
+            self.lowest.setLogLevelForNamespace("twisted", LogLevel.warn)
+            self.lowest.setLogLevelForNamespace("log_legacy", LogLevel.warn)
+
+    def reconfigure(
+        self, config: Config, changed: Collection[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], str]:
+        """Take over ``logging.level``."""
+        key = ("logging", "level")
+        if key not in changed:
+            return {}
+        self.set(config.logging.level)
+        return {key: ""}
+
+
+def log_observer(output: IO[str], level: LogLevelOf) -> ILogObserver:
+    """An observer that writes messages of that level and above to `output`."""
+    return FilteringLogObserver(FileLogObserver(output, log_line), [level.lowest])
 
 
 def log_file(path: str) -> IO[str]:

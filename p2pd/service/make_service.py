@@ -8,17 +8,19 @@ from __future__ import annotations
 import sys
 from typing import Any, Callable, Mapping, Sequence
 
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import ILogObserver
 
 from p2pd.base.errors import ConfigError, P2pdError
 from p2pd.service.config import Config
 from p2pd.service.control_token import given_token_path, load_token, read_given_token, token_path
-from p2pd.service.ending import end_failed, end_well_on_sigterm
+from p2pd.service.ending import end_failed, end_well_on_sigterm, reload_on_sighup
 from p2pd.service.folders import FolderLock, Place, download_folder, make_writable, state_folder
-from p2pd.service.logging import log_file, log_observer
+from p2pd.service.logging import LogLevelOf, log_file, log_observer
 from p2pd.service.node import Node, NodePart
 from p2pd.service.notify import ServiceManager
 from p2pd.service.options import Options, refuse
+from p2pd.service.reloading import Reloading
 
 __all__ = ["Options", "makeService", "make_service"]
 
@@ -36,6 +38,7 @@ def makeService(options: Options) -> Node:  # noqa: N802 - Twisted's name
 
     node = make_service(options, reactor, compose)
     end_well_on_sigterm(reactor)
+    reload_on_sighup(reactor, node.reload)
     return node
 
 
@@ -45,7 +48,7 @@ def make_service(options: Options, reactor: Any, compose: Compose) -> Node:
     lock = FolderLock(state_folder(config))
     try:
         place = _take_place(config, lock)
-        return _make_node(config, place, reactor, compose, _observer(options))
+        return _make_node(options, place, reactor, compose)
     except P2pdError as problem:
         lock.release()
         refuse(" ".join(str(problem).split()))
@@ -64,23 +67,48 @@ def _take_place(config: Config, lock: FolderLock) -> Place:
     return Place(state, downloads, load_token(state), token_path(state))
 
 
-def _make_node(
-    config: Config, place: Place, reactor: Any, compose: Compose, observer: ILogObserver | None
-) -> Node:
+def _make_node(options: Options, place: Place, reactor: Any, compose: Compose) -> Node:
+    config, level = options.config, LogLevelOf(options.config.logging.level)
     _refuse_unbuilt(config)
     manager = ServiceManager(reactor)
+    parts = compose(config, place, reactor)
+    reloading = Reloading(
+        config,
+        lambda: _read_again(options),
+        [*parts, level],
+        manager,
+        lambda job: deferToThreadPool(reactor, reactor.getThreadPool(), job),
+    )
+
+    def ready(status: str) -> None:
+        manager.ready(status)
+        reloading.begin()
+
+    def stopping() -> None:
+        reloading.end()
+        manager.stopping()
+
     node = Node(
-        compose(config, place, reactor),
+        parts,
         reactor,
         starting=manager.starting,
-        ready=manager.ready,
+        ready=ready,
         failed=lambda sentence: end_failed(reactor, sentence),
-        stopping=manager.stopping,
+        stopping=stopping,
         stopped=manager.stopped,
-        observer=observer,
+        reload=reloading.again,
+        observer=_observer(options, level),
     )
     node.prepare()
     return node
+
+
+def _read_again(options: Options) -> Config:
+    """As at the start; in a thread. Raises ConfigError."""
+    config = options.read()
+    _refuse_unbuilt(config)
+    make_writable(download_folder(config))
+    return config
 
 
 def _refuse_unbuilt(config: Config) -> None:
@@ -91,12 +119,11 @@ def _refuse_unbuilt(config: Config) -> None:
         )
 
 
-def _observer(options: Options) -> ILogObserver | None:
+def _observer(options: Options, level: LogLevelOf) -> ILogObserver | None:
     """Our lines instead of twistd's, wherever twistd was told to write them."""
     process: Mapping[str, Any] = options.parent or {}
     if process.get("logger") is not None or process.get("syslog"):
         return None
-    level = options.config.logging.level
     path = process.get("logfile")
     if path in (None, "", "-"):
         if process.get("nodaemon", True):

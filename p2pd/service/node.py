@@ -5,7 +5,7 @@ Knows the order and the time that is allowed, not what any part does.
 
 from __future__ import annotations
 
-from typing import Callable, Protocol, Sequence
+from typing import Callable, Collection, Mapping, Protocol, Sequence
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,6 +15,8 @@ from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock
 from p2pd.base.errors import P2pdError
+from p2pd.service.config import Config
+from p2pd.service.reloading import Key
 
 STOP_SECONDS = 9.0
 """For all parts together: the daemon has promised to be gone within ten seconds of a SIGTERM."""
@@ -39,6 +41,9 @@ class NodePart(Protocol):
     async def start(self) -> None:
         """Begin; the parts before this one have started. Raises P2pdError."""
 
+    def reconfigure(self, config: Config, changed: Collection[Key]) -> Mapping[Key, str]:
+        """Take over changed keys; see :class:`p2pd.service.reloading.Reconfigured`."""
+
     async def stop(self) -> None:
         """End, also when it never started; parts after this one have stopped."""
 
@@ -62,12 +67,15 @@ class Node(MultiService):
         failed: Callable[[str], object] = lambda sentence: None,
         stopping: Callable[[], object] = lambda: None,
         stopped: Callable[[], object] = lambda: None,
+        reload: Callable[[], object] = lambda: None,
         observer: ILogObserver | None = None,
     ) -> None:
         super().__init__()
         self.setName("p2pd")
         self._parts = tuple(parts)
         self._clock = clock
+        self.reload = reload
+        """Read the configuration again."""
         self._say_starting = starting
         self._ready = ready
         self._failed = failed

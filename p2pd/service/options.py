@@ -44,6 +44,7 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self["set"] = []
+        self._explicit: dict[tuple[str, str], Any] = {}
 
     def opt_set(self, setting: str) -> None:
         """SECTION.KEY=VALUE: set a configuration key, over the file. May be given many times."""
@@ -74,11 +75,18 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:  # noqa: N802 - Twisted's name
         """Put the configuration together."""
+        if self["config"] is not None:
+            # a daemon in the background has left this folder when it reads the file again
+            self["config"] = _absolute(self["config"])
         try:
-            explicit = {**self._ports(), **self._folders()}
-            self.config = load_config(file=self["config"], settings=self["set"], explicit=explicit)
+            self._explicit = {**self._ports(), **self._folders()}
+            self.config = self.read()
         except ConfigError as problem:
             refuse(str(problem))
+
+    def read(self) -> Config:
+        """The configuration as its sources are now. Raises ConfigError."""
+        return load_config(file=self["config"], settings=self["set"], explicit=self._explicit)
 
     def _ports(self) -> dict[tuple[str, str], Any]:
         given = {name: self[name] for name in PORT_OPTIONS if self[name] is not None}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import secrets
 import socket
 import time
-from typing import Any
+from typing import Any, Callable, Collection
 
 from twisted.internet.error import CannotListenError
 
@@ -15,14 +14,14 @@ from p2pd.base.clock import DelayedCall
 from p2pd.base.errors import P2pdError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.service.announcing import Announcing
-from p2pd.service.config import BandwidthSection, Config
+from p2pd.service.config import Config
 from p2pd.service.countries import Countries
-from p2pd.service.folders import Place
+from p2pd.service.folders import Place, download_folder
 from p2pd.service.http_port import cannot_listen
+from p2pd.service.session_config import SETTINGS, limits_of, settings_of
 from p2pd.session.api import SessionApi, SessionStatistics
-from p2pd.session.session import Session, SessionLimits, SessionParts
+from p2pd.session.session import Session, SessionParts
 from p2pd.session.session_control import SessionControl
-from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
 from p2pd.state.bans import BanStore
 from p2pd.state.database import Database
@@ -36,9 +35,6 @@ from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.transports.tcp import TcpTransport
-
-BUILT: frozenset[str] = frozenset()
-"""Which of the switches have something behind them: clients are told of no others as being on."""
 
 STATISTICS_SECONDS = 60.0
 STATISTICS = ("uploaded", "downloaded", "files_added", "seconds_active", "session_count")
@@ -67,9 +63,12 @@ class SessionPart:
         self._announcing = Announcing(config, reactor)
         self._countries = Countries(config.peers.geoip_database)
         self._control: SessionControl | None = None
+        self._set_by_clients: set[str] = set()
         self._saving: DelayedCall | None = None
         self._transport = TcpTransport(reactor, config.peers.interface, handed)
-        self._session = Session(self._parts(), self._settings(), self._limits())
+        self._session = Session(
+            self._parts(), settings_of(config, place.download_dir), limits_of(config)
+        )
 
     def prepare(self) -> None:
         """Open the databases and listen for peers. Raises StateError or ConfigError."""
@@ -94,7 +93,7 @@ class SessionPart:
         earlier = await self._statistics.load()
         self.api = self._control = SessionControl(
             self._session,
-            save_setting=self._settings_store.save,
+            save_setting=self._save_setting,
             earlier=SessionStatistics(**{name: earlier.get(name, 0) for name in STATISTICS}),
             shut_down=self._reactor.stop,
             block_cache=self._block_cache,
@@ -126,11 +125,54 @@ class SessionPart:
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
         self._session.background(self._statistics.save(_totals(self._control)), "statistics")
 
+    def reconfigure(
+        self, config: Config, changed: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], str]:
+        """Take over what can be; what clients set stays. Raises P2pdError before any of it."""
+        assert self._control is not None
+        wanted = settings_of(config, download_folder(config))
+        taken, changes = {}, {}
+        for key in changed:
+            names = SETTINGS.get(key, ())
+            kept = [name for name in names if name in self._set_by_clients]
+            changes.update({name: getattr(wanted, name) for name in names if name not in kept})
+            if names:
+                now = ", ".join(f"{n} = {getattr(self._session.settings, n)}" for n in kept)
+                taken[key] = f"but clients set {now}, which stays" if kept else ""
+        self._control.configure(changes)
+        return taken | self._reconfigure_limits(config, changed)
+
+    def _reconfigure_limits(
+        self, config: Config, changed: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], str]:
+        limits, files = limits_of(config), config.storage.open_files
+        live: dict[tuple[str, str], Callable[[], None]] = {
+            ("peers", "max_half_open"): lambda: self._session.dialer.limit(limits.half_open),
+            ("peers", "ban_hours"): lambda: setattr(
+                self._session.bans, "seconds", limits.ban_seconds
+            ),
+            ("storage", "open_files"): lambda: self._resize_open_files(files),
+        }
+        for key, take_over in live.items():
+            if key in changed:
+                take_over()
+        return {key: "" for key in live if key in changed}
+
+    def _resize_open_files(self, limit: int) -> None:
+        # in a thread: closing a file may wait for its disk
+        resized = self._disk.run("write", self._open_files.resize, limit)
+        self._session.background(resized, "open files")
+
+    def _save_setting(self, name: str, value: Any) -> Any:
+        self._set_by_clients.add(name)
+        return self._settings_store.save(name, value)
+
     async def _restore_settings(self) -> None:
         """What clients changed goes over the configuration; what no longer fits is left out."""
         for name, value in (await self._settings_store.load()).items():
             try:
                 setattr(self._session.settings, name, checked_settings({name: value})[name])
+                self._set_by_clients.add(name)
             except P2pdError:
                 continue
 
@@ -159,51 +201,6 @@ class SessionPart:
             preallocation=preallocation,
             cache=self._block_cache,
         )
-
-    def _settings(self) -> SessionSettings:
-        config = self._config
-        return SessionSettings(
-            download_dir=self._place.download_dir,
-            peer_limit_global=config.peers.max_connections,
-            peer_limit_per_torrent=config.peers.max_connections_per_torrent,
-            upload_slots=config.peers.upload_slots,
-            upload_slots_global=config.peers.upload_slots_global,
-            seed_choking=config.peers.seed_choking,
-            super_seeding=config.peers.super_seeding,
-            **_speeds(config.bandwidth),
-            fixed={
-                "peer_port": config.peers.port,
-                "encryption": config.peers.encryption if "encryption" in BUILT else "off",
-                "dht_enabled": config.discovery.dht and "dht" in BUILT,
-                "lpd_enabled": config.discovery.lsd and "lsd" in BUILT,
-                "pex_enabled": config.discovery.pex and "pex" in BUILT,
-                "port_forwarding_enabled": config.reachability.port_mapping and "nat" in BUILT,
-            },
-        )
-
-    def _limits(self) -> SessionLimits:
-        storage, peers = self._config.storage, self._config.peers
-        return SessionLimits(
-            half_open=peers.max_half_open,
-            memory_in_flight=storage.memory_in_flight_mib * 1024 * 1024,
-            request_timeout=peers.request_timeout,
-            check_workers=len(os.sched_getaffinity(0)),
-            checks_per_device=storage.checks_per_device,
-            ban_seconds=peers.ban_hours * 3600.0,
-        )
-
-
-def _speeds(limits: BandwidthSection) -> dict[str, Any]:
-    """The speed settings; limits that are not set keep the numbers that clients are shown."""
-    speeds: dict[str, Any] = {
-        "peer_speed_limit_down": limits.peer_download,
-        "peer_speed_limit_up": limits.peer_upload,
-        "limit_local_peers": limits.limit_local_peers,
-    }
-    for name, limit in (("down", limits.download), ("up", limits.upload)):
-        if limit:
-            speeds |= {f"speed_limit_{name}": limit, f"speed_limit_{name}_enabled": True}
-    return speeds
 
 
 def _totals(control: SessionControl) -> dict[str, int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Collection, Mapping
 
 from twisted.internet.interfaces import IReactorSocket
 from twisted.internet.protocol import ServerFactory
 
+from p2pd.service.config import Config
 from p2pd.service.http_port import HttpPort
 
 
@@ -41,6 +42,12 @@ class SitePart:
     async def start(self) -> None:
         """Answer from now on."""
         self._port.serve(self._reactor, self._make_site())
+
+    def reconfigure(
+        self, config: Config, changed: Collection[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], str]:
+        """Nothing of it can change while it runs."""
+        return {}
 
     async def stop(self) -> None:
         """Take no more calls; those under way end with the process."""

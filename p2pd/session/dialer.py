@@ -51,6 +51,11 @@ class Dialer:
         """Connection attempts under way."""
         return len(self._attempts)
 
+    def limit(self, half_open: int) -> None:
+        """So many attempts at a time from now on."""
+        self._half_open_limit = half_open
+        self._dial_next()
+
     def wake(self, torrent: DialTorrent) -> None:
         """The torrent may have candidates: dial now, as far as the limits allow."""
         self._waiting[torrent] = None

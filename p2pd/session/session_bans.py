@@ -58,9 +58,9 @@ class SessionBans:
     log = Logger()
 
     def __init__(self, owner: BansOwner, memory: BanMemory | None, seconds: float) -> None:
-        """`seconds` is how long a ban lasts; 0: until it is lifted."""
+        """`seconds` is how long a new ban lasts; 0: until it is lifted."""
         self.in_force = Bans()
-        self._seconds = seconds
+        self.seconds = seconds
         self._owner = owner
         self._memory = memory
 
@@ -112,7 +112,7 @@ class SessionBans:
 
     def _from_now(self, seconds: float | None) -> tuple[float, float | None]:
         now = self._owner.wall()
-        lasts = self._seconds if seconds is None else seconds
+        lasts = self.seconds if seconds is None else seconds
         return now, now + lasts if lasts else None
 
     def _keep(self, gone: Sequence[Ban], new: Sequence[Ban]) -> None:

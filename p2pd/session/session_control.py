@@ -152,6 +152,14 @@ class SessionControl:
         for name, value in checked.items():
             await self._save_setting(name, value)
 
+    def configure(self, changes: Mapping[str, Any]) -> None:
+        """Settings that the configuration has now; they are not kept. Raises P2pdError."""
+        checked = checked_settings(changes)
+        for name, value in checked.items():
+            setattr(self._session.settings, name, value)
+        if checked:
+            self._session.settings_changed()
+
     def summary(self) -> SessionSummary:
         """What it is doing."""
         session = self._session

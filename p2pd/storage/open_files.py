@@ -80,6 +80,13 @@ class OpenFiles:
             unused = self._doom([entry] if entry is not None else [])
         self._close(unused)
 
+    def resize(self, limit: int) -> None:
+        """Keep at most so many open, from now on."""
+        with self._lock:
+            self.limit = limit
+            unused = self._push_out()
+        self._close(unused)
+
     def __len__(self) -> int:
         return len(self._files)
 
@@ -90,13 +97,16 @@ class OpenFiles:
             if entry is None:
                 entry = self._files[key] = OpenFile(fd)
                 entry.users = 1  # counted before others are pushed out: it may be the oldest
-                while len(self._files) > self.limit:
-                    unused += self._doom([self._files.popitem(last=False)[1]])
+                unused += self._push_out()
             else:  # another thread was faster
                 entry.users += 1
                 unused.append(fd)
         self._close(unused)
         return entry
+
+    def _push_out(self) -> list[int]:
+        over = len(self._files) - self.limit
+        return self._doom([self._files.popitem(last=False)[1] for _ in range(over)])
 
     @staticmethod
     def _doom(entries: list[OpenFile]) -> list[int]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from p2pd.service.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
@@ -81,6 +87,91 @@ def test_it_says_when_it_is_ready_and_stops_when_told(command: list[str], tmp_pa
     assert "control API at http://127.0.0.1:" in shown
     assert "Traceback" not in shown
     assert sorted(os.listdir(tmp_path)) == ["downloads", "notify", "state"]
+
+
+def rpc(port: int, method: str, **params: Any) -> Any:
+    call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/rpc",
+        json.dumps(call).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)["result"]
+
+
+def other_values(downloads: str) -> dict[str, Any]:
+    """A value that is not the default, for each key that docs/operations.rst says holds at once."""
+    page = (ROOT / "docs" / "operations.rst").read_text()
+    listed = page[page.index("These keys hold at once") : page.index("All others hold from")]
+    found: dict[str, Any] = {
+        "peers.seed_choking": "anti_leech", "peers.super_seeding": "off",
+        "storage.download_dir": downloads, "logging.level": "debug",
+    }  # fmt: skip
+    for name in re.findall(r"``(\w+\.\w+)``", listed):
+        section, _, key = name.partition(".")
+        default = getattr(getattr(Config(), section), key)
+        if name not in found:
+            found[name] = not default if isinstance(default, bool) else default + 1
+    return found
+
+
+@contextmanager
+def reloadable(tmp_path: Path, file: Path) -> Iterator[tuple[Any, socket.socket, int]]:
+    """A daemon with this configuration file, the socket of its manager, and its control port."""
+    address = tmp_path / "notify"
+    with notifications(address) as manager:
+        daemon = subprocess.Popen(
+            [*PROGRAM, f"--config={file}", *(o for o in options(tmp_path) if "download" not in o)],
+            cwd=tmp_path,
+            env=environment(NOTIFY_SOCKET=str(address), HOME=str(tmp_path)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            status = heard(manager, "READY=1")[-1]
+            found = re.search(r"control API at http://127\.0\.0\.1:(\d+)", status)
+            assert found is not None
+            yield daemon, manager, int(found[1])
+        finally:
+            daemon.kill()
+
+
+def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
+    file = tmp_path / "p2pd.toml"
+    file.write_text("control.auth = false\n")
+    changed = other_values(str(tmp_path / "elsewhere"))
+    with reloadable(tmp_path, file) as (daemon, manager, port):
+        rpc(port, "session_set", upload_slots=9)
+        file.write_text(
+            "control.auth = true\n"
+            + "".join(f"{name} = {json.dumps(value)}\n" for name, value in changed.items())
+        )
+        daemon.send_signal(signal.SIGHUP)
+        said = heard(manager, "READY=1")
+        assert said[0] == "RELOADING=1"
+        assert int(said[1].removeprefix("MONOTONIC_USEC=")) > 0
+        assert said[-1] == (
+            f"STATUS=running; configuration read again: {len(changed)} changed, 1 at the next start"
+        )
+        got = rpc(port, "session_get")
+        assert got["peer_limit_global"] == 501
+        assert got["download_dir"] == str(tmp_path / "elsewhere")
+        assert (got["speed_limit_down"], got["speed_limit_down_enabled"]) == (1, True)
+        assert got["upload_slots"] == 9
+        file.write_text("peers.port = 70000\n")
+        daemon.send_signal(signal.SIGHUP)
+        assert "p2pd.toml: peers.port must be a whole" in heard(manager, "READY=1")[-1]
+        assert rpc(port, "session_get", fields=["peer_limit_global"]) == {"peer_limit_global": 501}
+        daemon.terminate()
+        shown, _ = daemon.communicate(timeout=10)
+    assert daemon.returncode == 0, shown
+    assert "info  peers.max_connections: from 500 to 501\n" in shown
+    assert "peers.upload_slots: from 4 to 5; but clients set upload_slots = 9, which stays" in shown
+    assert "warn  control.auth: from false to true at the next start" in shown
+    assert "error configuration refused, nothing changed: " in shown
 
 
 def test_in_the_background_it_runs_too(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from twisted.logger import Logger, LogLevel, LogPublisher
 
 from p2pd.base.errors import ConfigError
 from p2pd.service.http_port import HttpPort
-from p2pd.service.logging import log_observer
+from p2pd.service.logging import LogLevelOf, log_observer
 from p2pd.service.site_part import SitePart
 
 
@@ -57,7 +57,7 @@ def test_callers_wait_until_the_site_is_there() -> None:
 
 def lines_at(level: str) -> list[str]:
     output = io.StringIO()
-    publisher = LogPublisher(log_observer(output, level))
+    publisher = LogPublisher(log_observer(output, LogLevelOf(level)))
     ours = Logger(namespace="p2pd.session", observer=publisher)
     theirs = Logger(namespace="twisted.internet.tcp", observer=publisher)
     for logger in (ours, theirs):
@@ -68,7 +68,9 @@ def lines_at(level: str) -> list[str]:
 
 def test_a_line_has_a_time_a_level_and_the_message() -> None:
     output = io.StringIO()
-    logger = Logger(namespace="p2pd", observer=LogPublisher(log_observer(output, "info")))
+    logger = Logger(
+        namespace="p2pd", observer=LogPublisher(log_observer(output, LogLevelOf("info")))
+    )
     logger.info("hello {name}", name="you")
     date, time, level, message = output.getvalue().split(maxsplit=3)
     assert (len(date), len(time), level, message) == (10, 8, "info", "hello you\n")
@@ -87,7 +89,9 @@ def test_twisted_is_heard_only_when_something_is_wrong() -> None:
 
 def test_an_internal_error_comes_with_its_traceback() -> None:
     output = io.StringIO()
-    logger = Logger(namespace="p2pd", observer=LogPublisher(log_observer(output, "info")))
+    logger = Logger(
+        namespace="p2pd", observer=LogPublisher(log_observer(output, LogLevelOf("info")))
+    )
     try:
         raise ZeroDivisionError("inner")
     except ZeroDivisionError:

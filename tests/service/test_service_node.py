@@ -36,6 +36,9 @@ class Part:
         self._diary.append(f"start {self.name}")
         await self._answers.get("start", succeed(None))
 
+    def reconfigure(self, config: Any, changed: Any) -> dict[tuple[str, str], str]:
+        return {}
+
     async def stop(self) -> None:
         self._diary.append(f"stop {self.name}")
         await self._answers.get("stop", succeed(None))

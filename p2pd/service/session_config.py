@@ -1,0 +1,77 @@
+"""The session in the configuration: its settings, and bounds that clients cannot change."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Mapping
+
+from p2pd.service.config import BandwidthSection, Config
+from p2pd.session.session import SessionLimits
+from p2pd.session.session_settings import SessionSettings
+
+BUILT: frozenset[str] = frozenset()
+"""Which of the switches have something behind them: clients are told of no others as being on."""
+
+SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("storage", "download_dir"): ("download_dir",),
+    ("peers", "max_connections"): ("peer_limit_global",),
+    ("peers", "max_connections_per_torrent"): ("peer_limit_per_torrent",),
+    ("peers", "upload_slots"): ("upload_slots",),
+    ("peers", "upload_slots_global"): ("upload_slots_global",),
+    ("peers", "seed_choking"): ("seed_choking",),
+    ("peers", "super_seeding"): ("super_seeding",),
+    ("bandwidth", "download"): ("speed_limit_down", "speed_limit_down_enabled"),
+    ("bandwidth", "upload"): ("speed_limit_up", "speed_limit_up_enabled"),
+    ("bandwidth", "peer_download"): ("peer_speed_limit_down",),
+    ("bandwidth", "peer_upload"): ("peer_speed_limit_up",),
+    ("bandwidth", "limit_local_peers"): ("limit_local_peers",),
+}
+"""Keys of the configuration, and the settings they are until a client sets them."""
+
+
+def settings_of(config: Config, download_dir: str) -> SessionSettings:
+    """The settings before clients change any."""
+    return SessionSettings(
+        download_dir=download_dir,
+        peer_limit_global=config.peers.max_connections,
+        peer_limit_per_torrent=config.peers.max_connections_per_torrent,
+        upload_slots=config.peers.upload_slots,
+        upload_slots_global=config.peers.upload_slots_global,
+        seed_choking=config.peers.seed_choking,
+        super_seeding=config.peers.super_seeding,
+        **_speeds(config.bandwidth),
+        fixed={
+            "peer_port": config.peers.port,
+            "encryption": config.peers.encryption if "encryption" in BUILT else "off",
+            "dht_enabled": config.discovery.dht and "dht" in BUILT,
+            "lpd_enabled": config.discovery.lsd and "lsd" in BUILT,
+            "pex_enabled": config.discovery.pex and "pex" in BUILT,
+            "port_forwarding_enabled": config.reachability.port_mapping and "nat" in BUILT,
+        },
+    )
+
+
+def limits_of(config: Config) -> SessionLimits:
+    """The bounds that only the configuration sets."""
+    storage, peers = config.storage, config.peers
+    return SessionLimits(
+        half_open=peers.max_half_open,
+        memory_in_flight=storage.memory_in_flight_mib * 1024 * 1024,
+        request_timeout=peers.request_timeout,
+        check_workers=len(os.sched_getaffinity(0)),
+        checks_per_device=storage.checks_per_device,
+        ban_seconds=peers.ban_hours * 3600.0,
+    )
+
+
+def _speeds(limits: BandwidthSection) -> dict[str, Any]:
+    """The speed settings; limits that are not set keep the numbers that clients are shown."""
+    speeds: dict[str, Any] = {
+        "peer_speed_limit_down": limits.peer_download,
+        "peer_speed_limit_up": limits.peer_upload,
+        "limit_local_peers": limits.limit_local_peers,
+    }
+    for name, limit in (("down", limits.download), ("up", limits.upload)):
+        if limit:
+            speeds |= {f"speed_limit_{name}": limit, f"speed_limit_{name}_enabled": True}
+    return speeds
