@@ -54,7 +54,7 @@ class Dialer:
     def limit(self, half_open: int) -> None:
         """So many attempts at a time from now on."""
         self._half_open_limit = half_open
-        self._dial_next()
+        self.resume()
 
     def wake(self, torrent: DialTorrent) -> None:
         """The torrent may have candidates: dial now, as far as the limits allow."""
