@@ -238,12 +238,13 @@ class Torrent:
         self.layers = PieceLayerExchange(self, content)
         self.exchange.content = content
 
-    def metadata_complete(self, info_bytes: bytes) -> None:
-        """A magnet's metadata came: from now on it is a torrent like any other."""
-        self._background(self._adopt_metadata(info_bytes))
+    def metadata_complete(self, metadata: bytes | Metainfo) -> None:
+        """A magnet's metadata came, from peers or from a user: now it is like any other torrent."""
+        if self.content is None and not self.opening.busy:
+            self._background(self._adopt_metadata(metadata))
 
-    async def _adopt_metadata(self, info_bytes: bytes) -> None:
-        metainfo, checked = await self.opening.adopt(info_bytes)
+    async def _adopt_metadata(self, metadata: bytes | Metainfo) -> None:
+        metainfo, checked = await self.opening.adopt(metadata)
         content = self.content
         if metainfo is None or content is None:
             return

@@ -84,6 +84,8 @@ class TorrentAdding:
             here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
             if here is not None:
                 here.trackers.add(tiers)
+                if metainfo is not None:
+                    here.metadata_complete(metainfo)
                 torrent = here
             else:
                 record.trackers = tiers

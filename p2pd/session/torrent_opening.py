@@ -64,14 +64,14 @@ class TorrentOpening:
         finally:
             self.busy = False
 
-    async def adopt(self, info_bytes: bytes) -> tuple[Metainfo | None, bool]:
+    async def adopt(self, metadata: bytes | Metainfo) -> tuple[Metainfo | None, bool]:
         """Open a magnet whose metadata came; None if it cannot be used. Never raises.
 
         Also whether what is here was looked at to the end.
         """
         self.busy = True
         try:
-            metainfo = await self._owner.host.disk.run("read", self._parse, info_bytes)
+            metainfo = await self._owner.host.disk.run("read", self._parse, metadata)
         except P2pdError as problem:
             self.busy = False
             self._owner.fail(f"the metadata cannot be used: {problem}")
@@ -144,9 +144,11 @@ class TorrentOpening:
         finally:
             self.check = None
 
-    def _parse(self, info_bytes: bytes) -> Metainfo:
+    def _parse(self, metadata: bytes | Metainfo) -> Metainfo:
+        if isinstance(metadata, Metainfo):
+            return metadata
         owner = self._owner
-        return parse_info(info_bytes, expected=owner.info_hashes, trackers=owner.record.trackers)
+        return parse_info(metadata, expected=owner.info_hashes, trackers=owner.record.trackers)
 
 
 def selected_levels(magnet: str, layout: FileLayout) -> bytes | None:

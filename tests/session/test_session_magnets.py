@@ -10,6 +10,7 @@ import pytest
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import StateError, StorageError
+from p2pd.formats.magnet import Magnet
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
@@ -222,6 +223,25 @@ def test_a_database_that_refuses_does_not_stop_a_magnet(
     peer.send(*map(data, range(COUNT)), wire.HaveAll(), wire.Unchoke())
     network.run(1)
     assert peer.of_kind(wire.Request), "it downloads"
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "hybrid"])
+def test_a_torrent_file_brings_what_no_peer_has(
+    network: MemoryNetwork, contents: dict[str, bytes], version: Any
+) -> None:
+    made = make_torrent(contents, version)
+    link = Magnet(parse_torrent(made).info_hashes).to_uri()
+    seed, node = SimNode(network, "10.0.0.1"), SimNode(network, "10.0.0.2")
+    given = seed.put(made, contents)
+    torrent = node.add(link)
+    assert torrent.content is None
+    assert node.add(made) is torrent
+    assert torrent.content is not None
+    assert torrent.content.verifier.complete, "with its piece layers"
+    node.connect(torrent, seed.address)
+    network.run_until(lambda: torrent.record.completed_at)
+    assert node.store.rows[torrent.record.id].torrent is not None
+    assert node.session.torrents.by_hash_string(given.info_hashes.hash_string) is torrent
 
 
 def test_metadata_that_cannot_be_used_is_said_in_words(network: MemoryNetwork) -> None:
