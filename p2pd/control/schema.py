@@ -144,6 +144,8 @@ def json_object(name: str, value: object) -> dict[str, object]:
 SPEED = integer(0, 2**31 - 1)
 """In kB/s."""
 
+PIECE = integer(0, 2**31 - 1)
+
 FILE_INDICES = list_of(integer(0, 2**31 - 1))
 
 

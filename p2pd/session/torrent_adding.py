@@ -15,7 +15,7 @@ from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.file_selection import FileSelection
 from p2pd.session.session import Session
 from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError
+from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError, check_pieces
 from p2pd.state.resume import TorrentRecord
 
 MAX_TORRENT_SIZE = 64 * 1024 * 1024
@@ -32,7 +32,7 @@ class TorrentAdding:
     async def add(self, request: AddTorrent) -> tuple[Torrent, bool]:
         """Add it, or find it here: the torrent, and whether it was here.
 
-        Raises AddTorrentError, and IndexError for a file index out of range.
+        Raises AddTorrentError, IndexError for a file index out of range, PieceIndexError.
         """
         folder = request.download_dir or self._session.settings.download_dir
         if not os.path.isabs(folder) or "\0" in folder:
@@ -57,6 +57,9 @@ class TorrentAdding:
             levels = await self._session.disk.run("read", chosen_levels, request, metainfo)
         except FormatError as problem:
             raise AddTorrentError(AddProblem.CORRUPT, str(problem)) from None
+        if request.sequential_from:
+            layout = await self._session.disk.run("read", FileLayout.of, metainfo)
+            check_pieces(layout, metainfo.name, request.sequential_from + 1)
         record = self._record(request, folder, metainfo.info_hashes, metainfo.name)
         record.torrent = data
         record.priorities = levels
@@ -108,6 +111,7 @@ class TorrentAdding:
             added_at=self._session.wall(),
             labels=request.labels,
             sequential=settings.sequential_download if sequential is None else sequential,
+            sequential_from=request.sequential_from,
             super_seeding=request.super_seeding or settings.super_seeding,
             seed_choking=request.seed_choking,
             peer_limit=request.peer_limit,

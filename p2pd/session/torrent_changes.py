@@ -6,7 +6,7 @@ from typing import Iterable
 
 from p2pd.base.errors import P2pdError
 from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import PieceIndexError, TorrentChanges
+from p2pd.session.torrent_requests import TorrentChanges, check_pieces
 
 
 def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
@@ -16,16 +16,13 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
     when there are no files yet.
     """
     _check_indices(torrent, changes)
-    _check_deadlines(torrent, changes)
+    _check_pieces(torrent, changes)
     record = torrent.record
     if changes.peer_limit is not None:
         record.peer_limit = changes.peer_limit
     if changes.labels is not None:
         record.labels = changes.labels
-    if changes.sequential is not None:
-        record.sequential = changes.sequential
-        if torrent.content is not None:
-            torrent.content.set_sequential(changes.sequential)
+    _set_sequence(torrent, changes)
     if changes.super_seeding is not None:
         record.super_seeding = changes.super_seeding
         torrent.exchange.super_seeding.changed()
@@ -41,6 +38,16 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
         torrent.exchange.set_deadlines(changes.deadlines)
     record.edited_at = torrent.host.wall()
     torrent.host.activity.changed(torrent)
+
+
+def _set_sequence(torrent: Torrent, changes: TorrentChanges) -> None:
+    record = torrent.record
+    if changes.sequential is not None:
+        record.sequential = changes.sequential
+    if changes.sequential_from is not None:
+        record.sequential_from = changes.sequential_from
+    if torrent.content is not None:
+        torrent.content.set_sequence(record.sequential, record.sequential_from)
 
 
 def _set_limits(torrent: Torrent, changes: TorrentChanges) -> None:
@@ -79,14 +86,16 @@ def _check_indices(torrent: Torrent, changes: TorrentChanges) -> None:
                 raise IndexError(index)
 
 
-def _check_deadlines(torrent: Torrent, changes: TorrentChanges) -> None:
-    if not changes.deadlines:
+def _check_pieces(torrent: Torrent, changes: TorrentChanges) -> None:
+    windows, content = changes.deadlines or (), torrent.content
+    if content is None:
+        if windows:
+            raise P2pdError("the torrent has no metadata yet, so its pieces are not known")
         return
-    if torrent.content is None:
-        raise P2pdError("the torrent has no metadata yet, so its pieces are not known")
-    count = torrent.content.layout.piece_count
-    if any(window.first_piece + window.piece_count > count for window in changes.deadlines):
-        raise PieceIndexError(f"{torrent.record.name} has {count} pieces")
+    ends = [window.first_piece + window.piece_count for window in windows]
+    if changes.sequential_from:
+        ends.append(changes.sequential_from + 1)
+    check_pieces(content.layout, torrent.record.name, max(ends, default=0))
 
 
 def _select_files(torrent: Torrent, changes: TorrentChanges) -> None:

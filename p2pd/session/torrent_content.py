@@ -34,13 +34,14 @@ class TorrentContent:
         listener: PiecesListener,
         levels: bytes | None,
         sequential: bool,
+        sequential_from: int,
     ) -> None:
         self.metainfo = metainfo
         self.layout = layout
         self.storage = storage
         self.verifier = PieceVerifier(metainfo, layout)
         self.selection = FileSelection(layout, levels)
-        self.sequential = sequential
+        self._sequence = (sequential, sequential_from)
         self.missing_wanted = 0
         self._rng = rng
         self._disk = disk
@@ -104,10 +105,15 @@ class TorrentContent:
         layers = {**self.metainfo.piece_layers, **self._learned}
         return to_torrent(self.metainfo, piece_layers=layers)
 
-    def set_sequential(self, sequential: bool) -> None:
-        """Lowest piece first, or rarest first."""
-        self.sequential = sequential
-        self.pieces.picker.sequential = sequential
+    def set_sequence(self, sequential: bool, first: int) -> None:
+        """One piece after the other from the first on, or the rarest first."""
+        self._sequence = (sequential, first)
+        self._apply_sequence(self.pieces.picker)
+
+    def _apply_sequence(self, picker: PiecePicker) -> None:
+        sequential, first = self._sequence
+        # A magnet's may have been chosen before anybody knew how many pieces there are.
+        picker.set_sequence(sequential, first if first < self.layout.piece_count else 0)
 
     def sync_and_look(self) -> str:
         """In a thread: bring everything to disk and note what the files look like."""
@@ -124,7 +130,7 @@ class TorrentContent:
 
     def _new_pieces(self, have: PieceSet) -> TorrentPieces:
         picker = PiecePicker(self.layout, rng=self._rng, have=have)
-        picker.sequential = self.sequential
+        self._apply_sequence(picker)
         pieces = TorrentPieces(
             layout=self.layout,
             picker=picker,

@@ -110,6 +110,7 @@ class TorrentOpening:
             listener=owner,
             levels=record.priorities,
             sequential=record.sequential,
+            sequential_from=record.sequential_from,
         )
 
     async def _resume(self, content: TorrentContent) -> bool:

@@ -137,6 +137,11 @@ class TorrentReport:
         return self.torrent.record.sequential
 
     @property
+    def sequential_from(self) -> int:
+        """The piece that is asked for first then."""
+        return self.torrent.record.sequential_from
+
+    @property
     def super_seeding(self) -> str:
         """Whether it shows single pieces when it seeds (BEP 16): auto, on or off."""
         return self.torrent.record.super_seeding

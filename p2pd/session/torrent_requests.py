@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from p2pd.base.errors import P2pdError
+from p2pd.formats.file_layout import FileLayout
 from p2pd.session.session_settings import AS_SESSION
 from p2pd.swarm.deadlines import DeadlineWindow
 
@@ -31,6 +32,12 @@ class PieceIndexError(P2pdError):
     """A torrent has no such piece; the sentence says how many it has."""
 
 
+def check_pieces(layout: FileLayout, name: str, needed: int) -> None:
+    """Raise PieceIndexError if a torrent has fewer pieces than are needed for a request."""
+    if needed > layout.piece_count:
+        raise PieceIndexError(f"{name} has {layout.piece_count} pieces")
+
+
 @dataclass(frozen=True, slots=True)
 class AddTorrent:
     """What to add: exactly one of `torrent` (the file's bytes) and `magnet` (a link).
@@ -44,6 +51,8 @@ class AddTorrent:
     paused: bool | None = None
     labels: tuple[str, ...] = ()
     sequential: bool | None = None
+    sequential_from: int = 0
+    """The piece that is the first then."""
     super_seeding: str | None = None
     """One of swarm.super_seeding.MODES."""
     seed_choking: str = AS_SESSION
@@ -66,6 +75,7 @@ class TorrentChanges:
     priority_normal: tuple[int, ...] | None = None
     priority_low: tuple[int, ...] | None = None
     sequential: bool | None = None
+    sequential_from: int | None = None
     super_seeding: str | None = None
     seed_choking: str | None = None
     peer_limit: int | None = None

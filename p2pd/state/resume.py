@@ -41,6 +41,8 @@ class TorrentRecord:
     trackers: Tiers = ()
     labels: tuple[str, ...] = ()
     sequential: bool = False
+    sequential_from: int = 0
+    """The piece that is the first then."""
     super_seeding: str = "auto"
     """Or "on", or "off"."""
     seed_choking: str = "session"

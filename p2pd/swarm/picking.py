@@ -177,10 +177,10 @@ class Picking:
                 self._take(partial, adopt=not self._asked.slow)
 
     def _by_urgency(self, partials: Iterable[PartialPiece]) -> list[PartialPiece]:
-        """By priority; then the lowest in sequence, or those with the least to come."""
-        priorities = self._state.order.priorities
-        if self._state.order.sequential:
-            return sorted(partials, key=lambda p: (-priorities[p.piece], p.piece))
+        """By priority; then the first in sequence, or those with the least to come."""
+        order, priorities = self._state.order, self._state.order.priorities
+        if order.sequential:
+            return sorted(partials, key=lambda p: (-priorities[p.piece], order.place(p.piece)))
         return sorted(partials, key=lambda p: (-priorities[p.piece], p.missing))
 
     def _may_take(self, partial: PartialPiece) -> bool:

@@ -28,7 +28,8 @@ class PieceOrder:
     """The pieces nobody has begun, and the order to begin them in."""
 
     __slots__ = (
-        "_availability", "_have", "_levels", "_masks", "_rng", "priorities", "sequential", "wanted",
+        "_availability", "_have", "_levels", "_masks", "_rng", "first", "priorities", "sequential",
+        "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +42,8 @@ class PieceOrder:
         self._levels = [0] * PRIORITIES
         self.priorities = bytes([DEFAULT_PRIORITY]) * masks.size
         self.sequential = False
+        self.first = 0
+        """Where the sequence begins; the pieces before it come last."""
         self.wanted = 0
         """The mask of wanted pieces that are missing, open or not."""
 
@@ -99,6 +102,10 @@ class PieceOrder:
                     ties ^= self._masks.bit(piece)
                     yield piece
 
+    def place(self, piece: int) -> int:
+        """Where a piece comes in the sequence."""
+        return (piece - self.first) % self._masks.size
+
     def _ties(self, candidates: int, common_first: bool) -> int:
         if self.sequential or self._have.count < RANDOM_FIRST:
             return candidates
@@ -108,5 +115,6 @@ class PieceOrder:
 
     def _one_of(self, ties: int) -> int:
         if self.sequential:
-            return self._masks.first(ties)
+            later = ties & ((1 << self._masks.size - self.first) - 1)
+            return self._masks.first(later or ties)
         return self._masks.any_of(ties, self._rng)

@@ -71,14 +71,13 @@ class PiecePicker:
 
     # -- what is wanted -----------------------------------------------------------------------
 
-    @property
-    def sequential(self) -> bool:
-        """Whether pieces are begun in their order, within a priority."""
-        return self._order.sequential
+    def set_sequence(self, sequential: bool, first: int = 0) -> None:
+        """Whether pieces are begun in their order, within a priority, and which is the first.
 
-    @sequential.setter
-    def sequential(self, value: bool) -> None:
-        self._order.sequential = value
+        The pieces before that come after the last. Raises IndexError outside the torrent.
+        """
+        self._state.masks.bit(first)
+        self._order.sequential, self._order.first = sequential, first
 
     def set_priorities(self, priorities: Sequence[int]) -> None:
         """One priority a piece: 0 unwanted, 4 normal, 7 first. Raises ValueError on others.

@@ -98,7 +98,16 @@ def test_how_torrents_seed_and_get_their_pieces_is_set(p2pctl: Any, daemon: Any)
         {"ids": [3, 1], "seed_choking": "anti_leech", "super_seeding": "off"},
         {"ids": [3], "sequential_download": False},
     ]
-    for wrong in ([], ["--seed-choking", "most"], ["--super-seeding", "yes"]):
+    assert p2pctl("set", "1", "--sequential", "--from-piece", "12").exit_code == 0
+    assert daemon.asked("torrent_set")[-1] == {
+        "ids": [1], "sequential_download": True, "sequential_download_from_piece": 12,
+    }  # fmt: skip
+    for wrong in (
+        ["--from-piece", "-1"],
+        [],
+        ["--seed-choking", "most"],
+        ["--super-seeding", "yes"],
+    ):
         assert p2pctl("set", "Music", *wrong).exit_code == 2
     assert p2pctl("set", "nowhere", "--sequential").exit_code == 1
     assert "Seeding mode" not in p2pctl("info", "Music").output

@@ -126,6 +126,7 @@ class FakeTorrent:
     seconds_downloading: int = 900
     seconds_seeding: int = 0
     sequential: bool = False
+    sequential_from: int = 0
     super_seeding: str = "auto"
     seed_choking: str = "session"
     labels: tuple[str, ...] = ("linux",)

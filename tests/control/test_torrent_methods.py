@@ -178,13 +178,14 @@ class TestAdd:
             "torrent_add", metainfo=encoded(b"x") + "\n", download_dir="/d", paused=1,
             labels=[" a ", "b", "a"], sequential_download=True, peer_limit=7, files_wanted=[0],
             files_unwanted=[1, 2], priority_high=[3], priority_normal=[4], priority_low=[5],
-            bandwidth_priority=1, seed_choking="fastest_upload", super_seeding="on",
+            bandwidth_priority=1, sequential_download_from_piece=8,
+            seed_choking="fastest_upload", super_seeding="on",
         )  # fmt: skip
         assert session.asked[0][1] == AddTorrent(
             torrent=b"x", download_dir="/d", paused=True, labels=("a", "b"), sequential=True,
             peer_limit=7, files_wanted=(0,), files_unwanted=(1, 2), priority_high=(3,),
             priority_normal=(4,), priority_low=(5,), seed_choking="fastest_upload",
-            super_seeding="on",
+            super_seeding="on", sequential_from=8,
         )  # fmt: skip
 
     def test_what_is_left_out_is_for_the_settings_to_say(self, caller: Any, session: Any) -> None:
@@ -290,13 +291,14 @@ class TestSet:
     def test_changes(self, caller: Any, session: Any) -> None:
         answer = caller.call(
             "torrent_set", ids=[1], files_wanted=[0], priority_low=[1], labels=[], peer_limit=3,
-            sequential_download=True, tracker_list="http://a.test/x\nudp://b.test:1\n\n\nwss://c.test",
+            sequential_download=True, sequential_download_from_piece=3,
+            tracker_list="http://a.test/x\nudp://b.test:1\n\n\nwss://c.test",
         )  # fmt: skip
         assert answer.result == {}
         tiers = (("http://a.test/x", "udp://b.test:1"), ("wss://c.test",))
         changes = TorrentChanges(
             files_wanted=(0,), priority_low=(1,), labels=(), peer_limit=3, sequential=True,
-            tracker_tiers=tiers,
+            sequential_from=3, tracker_tiers=tiers,
         )  # fmt: skip
         assert session.asked == [("change", 1, changes)]
 

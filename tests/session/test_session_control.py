@@ -222,8 +222,6 @@ def test_changes_are_made_and_kept(node: SimNode) -> None:
     assert [(f.wanted, f.priority) for f in view.files()] == [(False, 0), (True, -1), (False, 0)]
     assert (row.sequential, row.peer_limit, row.labels) == (True, 9, ("l",))
     assert row.trackers == view.tracker_tiers == tuple(node.announcers[0].tiers)
-    assert torrent.content is not None
-    assert torrent.content.pieces.picker.sequential
     assert view.size_when_done == PIECE + 5
     assert view.edited_at == node.session.wall()
     node.network.result(node.control.change(view, TorrentChanges(files_wanted=(0,))))

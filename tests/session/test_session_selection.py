@@ -7,11 +7,12 @@ import random
 import pytest
 
 from p2pd.base.piece_set import PieceSet
+from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.api import TorrentStatus
 from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import TorrentChanges
+from p2pd.session.torrent_requests import PieceIndexError, TorrentChanges
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 32 * 1024
@@ -118,3 +119,50 @@ def test_sequential_asks_in_order(network: MemoryNetwork, node: SimNode) -> None
     asked = [(r.piece, r.begin) for r in peer.of_kind(wire.Request)]
     assert asked == [(i // 2, i % 2 * 16384) for i in range(len(asked))]
     assert len(asked) >= 4
+
+
+def order_asked(network: MemoryNetwork, node: SimNode, torrent: Torrent, host: str) -> list[int]:
+    """The pieces in the order in which a seed that gives nothing is asked for them."""
+    peer = ScriptedPeer(network, host, torrent.info_hashes.wire_ids[0])
+    peer.dial(node.address)
+    peer.send(wire.HaveAll(), wire.Unchoke())
+    network.run(0.1)
+    asked = list(dict.fromkeys(request.piece for request in peer.of_kind(wire.Request)))
+    peer.hang_up()
+    network.run(0.1)
+    return asked
+
+
+def test_a_sequence_begins_where_the_caller_says(network: MemoryNetwork, node: SimNode) -> None:
+    torrent = node.add(TORRENT, sequential=True, sequential_from=25)
+    assert order_asked(network, node, torrent, "10.0.0.3")[:3] == [25, 26, 27]
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    assert view.sequential_from == 25
+    network.result(node.control.change(view, TorrentChanges(sequential_from=29)))
+    assert node.store.rows[torrent.record.id].sequential_from == 29
+    assert order_asked(network, node, torrent, "10.0.0.4")[:3] == [29, 0, 1]
+    network.result(node.control.change(view, TorrentChanges(labels=("x",))))
+    network.result(node.control.verify(view))
+    network.run(5)
+    assert order_asked(network, node, torrent, "10.0.0.5")[:3] == [29, 0, 1]
+
+
+def test_a_sequence_cannot_begin_outside_the_torrent(network: MemoryNetwork, node: SimNode) -> None:
+    with pytest.raises(PieceIndexError, match="has 30 pieces"):
+        node.add(TORRENT, sequential_from=30)
+    assert len(node.session.torrents) == 0
+    view = node.control.find(node.add(TORRENT, sequential_from=29).record.id)
+    assert view is not None
+    with pytest.raises(PieceIndexError, match="has 30 pieces"):
+        network.result(node.control.change(view, TorrentChanges(sequential_from=30)))
+    assert view.sequential_from == 29
+
+
+def test_a_magnet_whose_sequence_begins_outside_begins_at_the_first_piece(
+    network: MemoryNetwork, node: SimNode, seed: SimNode
+) -> None:
+    hash_ = parse_torrent(TORRENT).info_hashes.wire_ids[0].hex()
+    torrent = node.add(f"magnet:?xt=urn:btih:{hash_}", sequential=True, sequential_from=9999)
+    node.connect(torrent, seed.address)
+    network.run_until(lambda: torrent.record.completed_at, limit=60)

@@ -41,6 +41,7 @@ class StateTests(DatabaseTestCase):
             trackers=(("http://a", "http://b"), ("udp://c",)),
             labels=("x", "y"),
             sequential=True,
+            sequential_from=7,
             super_seeding="off",
             seed_choking="anti_leech",
             peer_limit=7,
@@ -162,7 +163,9 @@ def test_torrents_of_the_first_schema_have_no_limits(tmp_path: Path) -> None:
     assert found == TorrentRecord(hash_v1=None, hash_v2=None, name="a", download_dir="/d", id=1)
 
 
-def test_torrents_of_schema_5_seed_as_the_session_does(tmp_path: Path) -> None:
+def test_torrents_of_schema_5_seed_as_the_session_does_and_begin_at_the_first_piece(
+    tmp_path: Path,
+) -> None:
     schemas = resources.files("p2pd.state.schemas")
     with sqlite3.connect(tmp_path / "state.db") as connection:
         for entry in sorted(schemas.iterdir(), key=lambda entry: entry.name):
@@ -177,5 +180,5 @@ def test_torrents_of_schema_5_seed_as_the_session_does(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version=5")
         upgrade(connection)
         (found,) = _load_all(connection.cursor())
-    assert found.seed_choking == "session"
+    assert (found.seed_choking, found.sequential_from) == ("session", 0)
     assert (found.super_seeding, found.upload_limited) == ("on", True)

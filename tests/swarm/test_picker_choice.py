@@ -45,16 +45,38 @@ def test_the_first_pieces_are_random_so_that_they_come_soon() -> None:
 
 def test_in_sequence_the_lowest_comes_first() -> None:
     picker = past_random_first(20)
-    picker.sequential = True
+    picker.set_sequence(True)
     picker.peer_joined(PieceSet(20, [4, 5, 6]))
     assert pieces_of(picker.pick("a", PieceSet.full(20), 3 * BLOCKS)) == [4, 5, 6]
-    assert picker.sequential
+
+
+def test_a_sequence_may_begin_anywhere_and_goes_on_with_what_is_before() -> None:
+    picker = past_random_first(12)
+    picker.set_sequence(True, 9)
+    assert pieces_of(picker.pick("a", PieceSet.full(12), 5 * BLOCKS - 1)) == [9, 10, 11, 4, 5]
+    picker.forget_peer("a")
+    picker.set_sequence(False, 9)
+    assert pieces_of(picker.pick("a", PieceSet.full(12), 5 * BLOCKS)) != [9, 10, 11, 4, 5]
+    for outside in (12, -1):
+        with pytest.raises(IndexError):
+            picker.set_sequence(True, outside)
+
+
+def test_what_was_left_unfinished_is_taken_up_in_sequence() -> None:
+    picker = past_random_first(12)
+    for peer, piece in (("a", 5), ("b", 10)):
+        receive(picker, peer, picker.pick(peer, PieceSet(12, [piece]), BLOCKS)[:1])
+        picker.forget_peer(peer)
+    for first, order in ((0, [5, 10]), (8, [10, 5]), (11, [5, 10])):
+        picker.set_sequence(True, first)
+        assert pieces_of(picker.pick("c", PieceSet.full(12), 2 * (BLOCKS - 1)))[:2] == order
+        picker.forget_peer("c")
 
 
 def test_a_higher_priority_comes_before_rarity_and_sequence() -> None:
     for sequential in (False, True):
         picker = past_random_first(8)
-        picker.sequential = sequential
+        picker.set_sequence(sequential)
         picker.peer_joined(PieceSet(8, [6]))
         picker.set_priorities([4, 4, 4, 4, 1, 4, 7, 0])
         assert pieces_of(picker.pick("a", PieceSet.full(8), 99)) == [6, 5, 4]
@@ -183,7 +205,7 @@ def test_the_piece_with_the_least_to_come_is_finished_first() -> None:
 
 def test_in_sequence_the_lowest_unfinished_piece_comes_first() -> None:
     picker = past_random_first(20)
-    picker.sequential = True
+    picker.set_sequence(True)
     full = PieceSet.full(20)
     asked = picker.pick("a", full, 2 * BLOCKS)
     receive(picker, "a", asked[:1] + asked[BLOCKS : BLOCKS + 3])

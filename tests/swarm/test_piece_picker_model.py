@@ -124,9 +124,9 @@ class PickerMachine(RuleBasedStateMachine):
         self.priorities = priorities
         self.picker.set_priorities(priorities)
 
-    @rule()
-    def toggle_sequence(self) -> None:
-        self.picker.sequential = not self.picker.sequential
+    @rule(sequential=st.booleans(), first=pieces_of_torrent)
+    def set_sequence(self, sequential: bool, first: int) -> None:
+        self.picker.set_sequence(sequential, first)
 
     # -- picking -----------------------------------------------------------------------------
 

@@ -24,6 +24,13 @@ SEEDING_MODES = ("session", "round_robin", "fastest_upload", "anti_leech")
     help="Get the pieces in order, or the rarest first.",
 )
 @click.option(
+    "--from-piece",
+    "sequential_download_from_piece",
+    type=click.IntRange(0),
+    metavar="PIECE",
+    help="Where the order begins; the pieces before come last.",
+)
+@click.option(
     "--seed-choking",
     type=click.Choice(SEEDING_MODES),
     help="Whom to serve when complete: as the session does, everyone in turns, who takes most, "

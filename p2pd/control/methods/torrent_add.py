@@ -11,6 +11,7 @@ from typing import Any
 from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.schema import (
     FILE_INDICES,
+    PIECE,
     JsonObject,
     Param,
     absolute_path,
@@ -36,6 +37,7 @@ ADD_PARAMS = (
     Param("paused", boolean, None),
     Param("labels", labels, ()),
     Param("sequential_download", boolean, None),
+    Param("sequential_download_from_piece", PIECE, 0),
     Param("super_seeding", one_of(*MODES), None),
     Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), AS_SESSION),
     Param("peer_limit", integer(0, 65535), None),
@@ -94,6 +96,7 @@ def _request(wanted: Mapping[str, Any], content: bytes | str) -> AddTorrent:
         torrent=content if isinstance(content, bytes) else None,
         magnet=content if isinstance(content, str) else None,
         sequential=wanted["sequential_download"],
+        sequential_from=wanted["sequential_download_from_piece"],
         **{name: wanted[name] for name in _SAME_NAME},
     )
 

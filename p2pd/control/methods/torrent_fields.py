@@ -180,6 +180,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "seconds_seeding": lambda torrent, now: torrent.seconds_seeding,
     "seed_choking": lambda torrent, now: torrent.seed_choking,
     "sequential_download": lambda torrent, now: torrent.sequential,
+    "sequential_download_from_piece": lambda torrent, now: torrent.sequential_from,
     "size_when_done": lambda torrent, now: torrent.size_when_done,
     "start_date": lambda torrent, now: int(torrent.started_at),
     "status": lambda torrent, now: int(torrent.status),

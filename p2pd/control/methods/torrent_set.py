@@ -13,6 +13,7 @@ from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.methods.selection import ids
 from p2pd.control.schema import (
     FILE_INDICES,
+    PIECE,
     SPEED,
     Param,
     bind,
@@ -77,7 +78,7 @@ def _checked(tiers: Iterable[Iterable[str]]) -> Tiers:
 
 
 _WINDOW = (
-    Param("first_piece", integer(0, 2**31 - 1)),
+    Param("first_piece", PIECE),
     Param("piece_count", integer(1, MAX_DUE), 1),
     Param("seconds", number(0, 24 * 3600), 0.0),
     Param("pieces_per_second", number(0.001, 1e6), 1.0),
@@ -114,6 +115,7 @@ SET_PARAMS = (
     Param("labels", labels, None),
     Param("peer_limit", integer(0, 65535), None),
     Param("sequential_download", boolean, None),
+    Param("sequential_download_from_piece", PIECE, None),
     Param("super_seeding", one_of(*MODES), None),
     Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), None),
     Param("piece_deadlines", piece_deadlines, None),
@@ -148,6 +150,7 @@ def _changes_for(torrent: TorrentView, changes: Mapping[str, Any]) -> TorrentCha
     return TorrentChanges(
         **given,
         sequential=changes["sequential_download"],
+        sequential_from=changes["sequential_download_from_piece"],
         deadlines=changes["piece_deadlines"],
         tracker_tiers=_tiers(torrent, changes["tracker_list"], changes["tracker_add"]),
     )

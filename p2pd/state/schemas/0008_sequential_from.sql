@@ -1,0 +1,1 @@
+ALTER TABLE torrents ADD COLUMN sequential_from INTEGER NOT NULL DEFAULT 0;
