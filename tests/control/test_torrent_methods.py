@@ -11,8 +11,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.control.answers import SPELL
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.session.api import TorrentStatus
-from p2pd.session.torrent_requests import AddTorrent, PieceIndexError, TorrentChanges
-from p2pd.swarm.deadlines import DeadlineWindow
+from p2pd.session.torrent_requests import AddTorrent
 
 NOW = 1_700_000_000.0
 
@@ -283,101 +282,6 @@ class TestActions:
     def test_remove_without_ids_removes_nothing(self, caller: Any, session: Any) -> None:
         assert caller.call("torrent_remove").error[0] == -32602
         assert session.asked == []
-
-
-class TestSet:
-    """torrent_set."""
-
-    def test_changes(self, caller: Any, session: Any) -> None:
-        answer = caller.call(
-            "torrent_set", ids=[1], files_wanted=[0], priority_low=[1], labels=[], peer_limit=3,
-            sequential_download=True, sequential_download_from_piece=3,
-            tracker_list="http://a.test/x\nudp://b.test:1\n\n\nwss://c.test",
-        )  # fmt: skip
-        assert answer.result == {}
-        tiers = (("http://a.test/x", "udp://b.test:1"), ("wss://c.test",))
-        changes = TorrentChanges(
-            files_wanted=(0,), priority_low=(1,), labels=(), peer_limit=3, sequential=True,
-            sequential_from=3, tracker_tiers=tiers,
-        )  # fmt: skip
-        assert session.asked == [("change", 1, changes)]
-
-    def test_how_it_seeds(self, caller: Any, session: Any) -> None:
-        changes = {"seed_choking": "anti_leech", "super_seeding": "off"}
-        assert caller.call("torrent_set", ids=[1], **changes).result == {}
-        assert session.asked == [("change", 1, TorrentChanges(**changes))]
-        code, sentence = caller.call("torrent_set", ids=[1], seed_choking="most").error
-        assert code == -32602
-        assert "one of: session, fastest_upload, round_robin, anti_leech" in sentence
-
-    def test_limits(self, caller: Any, session: Any) -> None:
-        changes = {"download_limit": 0, "upload_limited": True, "honors_session_limits": False}
-        assert caller.call("torrent_set", ids=[1], **changes).result == {}
-        assert session.asked == [("change", 1, TorrentChanges(**changes))]
-        assert caller.call("torrent_set", ids=[1], download_limit=-1).error[0] == -32602
-
-    def test_deadlines(self, caller: Any, session: Any) -> None:
-        film = {"first_piece": 3, "piece_count": 20, "seconds": 2.5, "pieces_per_second": 4}
-        caller.call("torrent_set", ids=[1], piece_deadlines=[film, {"first_piece": 0}])
-        caller.call("torrent_set", ids=[1], piece_deadlines=[])
-        windows = (DeadlineWindow(3, 20, 2.5, 4.0), DeadlineWindow(0, 1, 0.0, 1.0))
-        assert [changes.deadlines for _, _, changes in session.asked] == [windows, ()]
-        session.fails_with = PieceIndexError("some torrent has 4 pieces")
-        code, sentence = caller.call("torrent_set", piece_deadlines=[film]).error
-        assert (code, sentence) == (7, "some torrent has 4 pieces")
-
-    @pytest.mark.parametrize(
-        "wrong",
-        [
-            {}, {"piece_count": 1}, {"first_piece": -1}, {"first_piece": 0.5},
-            {"first_piece": 0, "piece_count": 0}, {"first_piece": 0, "seconds": -1},
-            {"first_piece": 0, "seconds": True}, {"first_piece": 0, "pieces_per_second": 0},
-            {"first_piece": 0, "pieces_per_second": 10**400}, {"first_piece": 0, "at": 1}, 3,
-            {"first_piece": 0, "piece_count": 1001},
-        ],
-    )  # fmt: skip
-    def test_deadlines_that_make_no_sense(self, caller: Any, session: Any, wrong: Any) -> None:
-        code, sentence = caller.call("torrent_set", piece_deadlines=[wrong]).error
-        assert code == -32602
-        assert sentence
-        assert session.asked == []
-
-    def test_only_so_many_pieces_can_be_due(self, caller: Any, session: Any) -> None:
-        windows = [{"first_piece": 0, "piece_count": 501}] * 2
-        error = caller.call("torrent_set", piece_deadlines=windows).error
-        assert error == (-32602, "piece_deadlines holds more than 1000 pieces")
-        assert caller.call("torrent_set", piece_deadlines=windows[:1] * 101).error[0] == -32602
-
-    def test_an_empty_list_is_all_files(self, caller: Any, session: Any) -> None:
-        caller.call("torrent_set", ids=[1], files_unwanted=[])
-        assert session.asked == [("change", 1, TorrentChanges(files_unwanted=(0, 1)))]
-
-    def test_trackers_are_added_once(self, caller: Any, session: Any) -> None:
-        new = "udp://new.test:6969/announce"
-        caller.call("torrent_set", ids=[1], tracker_add=[new, new, "http://tracker.test/announce"])
-        assert session.asked[0][2].tracker_tiers == (("http://tracker.test/announce",), (new,))
-
-    @pytest.mark.parametrize(
-        "bad", ["tracker.test", "ftp://x/", "http://", "http://a b/", "udp://a:99999"]
-    )
-    def test_bad_trackers(self, caller: Any, session: Any, bad: str) -> None:
-        assert caller.call("torrent_set", ids=[1], tracker_list=bad).error[0] == 2
-        assert caller.call("torrent_set", ids=[1], tracker_add=[bad]).error[0] == 2
-        twice = "http://a.test/\n\nhttp://a.test/"
-        assert caller.call("torrent_set", ids=[1], tracker_list=twice).error[0] == 2
-        assert session.asked == []
-
-    def test_what_cannot_be_set_changes_nothing(self, caller: Any, session: Any) -> None:
-        code, sentence = caller.call("torrent_set", ids=[1], labels=[], seed_ratio_limit=2).error
-        assert code == -32602
-        assert "seed_ratio_limit" in sentence
-        assert session.asked == []
-
-    def test_a_file_index_out_of_range(self, caller: Any, session: Any) -> None:
-        session.fails_with = IndexError()
-        code, sentence = caller.call("torrent_set", ids=[1], files_wanted=[9]).error
-        assert code == 6
-        assert "some torrent" in sentence
 
 
 class TestPeerAdd:
