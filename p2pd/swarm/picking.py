@@ -119,10 +119,12 @@ class Picking:
 
     def _keep_deadlines(self) -> None:
         """Pieces that somebody waits for, the soonest first; whoever has one helps with it."""
-        state = self._state
+        state, flags = self._state, self._flags
         for piece in state.deadlines.order:
             if not self._left:
                 return
+            if not flags[piece]:
+                continue
             partial = state.open_pieces.get(piece)
             if partial is None:
                 if self._may_open > 0 and state.order.is_unbegun(piece, self._mask):
