@@ -7,7 +7,8 @@ import random
 import pytest
 from twisted.internet.task import Clock
 
-from p2pd.testing import MemoryNetwork
+from p2pd.testing import MemoryNetwork, SimNode
+from tests.session.three_files import FILES, TORRENT
 
 
 @pytest.fixture
@@ -27,3 +28,17 @@ def contents() -> dict[str, bytes]:
         "empty": b"",
         "z.bin": rng.randbytes(65_536),
     }
+
+
+@pytest.fixture
+def seed(network: MemoryNetwork) -> SimNode:
+    """Has all of `three_files`."""
+    node = SimNode(network, "10.0.0.1")
+    node.put(TORRENT, FILES)
+    return node
+
+
+@pytest.fixture
+def node(network: MemoryNetwork) -> SimNode:
+    """Has nothing."""
+    return SimNode(network, "10.0.0.2")

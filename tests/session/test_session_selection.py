@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
-from p2pd.base.piece_set import PieceSet
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.api import TorrentStatus
@@ -14,30 +11,7 @@ from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_requests import PieceIndexError, TorrentChanges
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
-
-PIECE = 32 * 1024
-FILES = {f"{name}.bin": random.Random(name).randbytes(10 * PIECE) for name in "abc"}
-TORRENT = make_torrent(FILES, piece_length=PIECE)
-
-
-@pytest.fixture
-def seed(network: MemoryNetwork) -> SimNode:
-    """Has everything."""
-    node = SimNode(network, "10.0.0.1")
-    node.put(TORRENT, FILES)
-    return node
-
-
-@pytest.fixture
-def node(network: MemoryNetwork) -> SimNode:
-    """Wants it."""
-    return SimNode(network, "10.0.0.2")
-
-
-def have(torrent: Torrent) -> PieceSet:
-    """The torrent's pieces."""
-    assert torrent.content is not None
-    return torrent.content.have
+from tests.session.three_files import FILES, PIECE, TORRENT, have
 
 
 def test_a_torrent_without_memory_goes_on_when_another_gives_some_back(
