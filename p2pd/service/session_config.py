@@ -6,6 +6,7 @@ import os
 from typing import Any, Mapping
 
 from p2pd.service.config import BandwidthSection, Config
+from p2pd.service.descriptors import DescriptorShares, share
 from p2pd.session.session import SessionLimits
 from p2pd.session.session_settings import SessionSettings
 
@@ -51,10 +52,21 @@ def settings_of(config: Config, download_dir: str) -> SessionSettings:
     )
 
 
-def limits_of(config: Config) -> SessionLimits:
-    """The bounds that only the configuration sets."""
+def shares_of(config: Config, limit: int, *, tracker: bool) -> DescriptorShares:
+    """What files and peers get of so many descriptors."""
+    return share(
+        limit,
+        files=config.storage.open_files,
+        connections=config.peers.max_connections,
+        tracker=tracker,
+    )
+
+
+def limits_of(config: Config, shares: DescriptorShares) -> SessionLimits:
+    """The bounds that only the configuration and the system set."""
     storage, peers = config.storage, config.peers
     return SessionLimits(
+        connections=shares.connections,
         half_open=peers.max_half_open,
         memory_in_flight=storage.memory_in_flight_mib * 1024 * 1024,
         request_timeout=peers.request_timeout,

@@ -6,9 +6,10 @@ import random
 import secrets
 import socket
 import time
-from typing import Any, Callable, Collection
+from typing import Any, Collection
 
 from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
 
 from p2pd.base.clock import DelayedCall
 from p2pd.base.errors import P2pdError
@@ -16,10 +17,11 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.service.announcing import Announcing
 from p2pd.service.config import Config
 from p2pd.service.countries import Countries
+from p2pd.service.descriptors import DescriptorShares, raise_limit
 from p2pd.service.folders import Place, download_folder
 from p2pd.service.http_port import cannot_listen
-from p2pd.service.session_config import SETTINGS, limits_of, settings_of
-from p2pd.session.api import SessionApi, SessionStatistics
+from p2pd.service.session_config import SETTINGS, limits_of, settings_of, shares_of
+from p2pd.session.api import DescriptorReport, SessionApi, SessionStatistics
 from p2pd.session.session import Session, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.settings_rules import checked_settings
@@ -36,6 +38,13 @@ from p2pd.storage.interfaces import Storage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.transports.tcp import TcpTransport
 
+HALF_OPEN, BAN_HOURS, OPEN_FILES = (
+    ("peers", "max_half_open"),
+    ("peers", "ban_hours"),
+    ("storage", "open_files"),
+)
+"""Keys that hold at once, besides the settings."""
+
 STATISTICS_SECONDS = 60.0
 STATISTICS = ("uploaded", "downloaded", "files_added", "seconds_active", "session_count")
 
@@ -43,6 +52,7 @@ STATISTICS = ("uploaded", "downloaded", "files_added", "seconds_active", "sessio
 class SessionPart:
     """Puts a session together and runs it. `api` is there once it has started."""
 
+    log = Logger()
     name = "session"
     api: SessionApi
 
@@ -54,7 +64,8 @@ class SessionPart:
         self._place = place
         self._reactor = reactor
         self._disk = DiskQueue(reactor, config.storage.threads)
-        self._open_files = OpenFiles(config.storage.open_files)
+        self._shares = shares_of(config, raise_limit(), tracker=config.tracker.enabled)
+        self._open_files = OpenFiles(self._shares.files)
         self._block_cache = BlockCache(config.storage.cache_mib * 1024 * 1024)
         self._database = Database(reactor, place.state_dir)
         self._settings_store = SettingsStore(self._database)
@@ -67,7 +78,7 @@ class SessionPart:
         self._saving: DelayedCall | None = None
         self._transport = TcpTransport(reactor, config.peers.interface, handed)
         self._session = Session(
-            self._parts(), settings_of(config, place.download_dir), limits_of(config)
+            self._parts(), settings_of(config, place.download_dir), limits_of(config, self._shares)
         )
 
     def prepare(self) -> None:
@@ -88,6 +99,7 @@ class SessionPart:
 
     async def start(self) -> None:
         """Bring back what clients set, and the torrents."""
+        self._say_what_is_lowered()
         await self._restore_settings()
         await self._good_peers.open()
         earlier = await self._statistics.load()
@@ -97,6 +109,7 @@ class SessionPart:
             earlier=SessionStatistics(**{name: earlier.get(name, 0) for name in STATISTICS}),
             shut_down=self._reactor.stop,
             block_cache=self._block_cache,
+            descriptors=self._descriptors,
         )
         await self._session.start()
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
@@ -145,23 +158,36 @@ class SessionPart:
     def _reconfigure_limits(
         self, config: Config, changed: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], str]:
-        limits, files = limits_of(config), config.storage.open_files
-        live: dict[tuple[str, str], Callable[[], None]] = {
-            ("peers", "max_half_open"): lambda: self._session.dialer.limit(limits.half_open),
-            ("peers", "ban_hours"): lambda: setattr(
-                self._session.bans, "seconds", limits.ban_seconds
-            ),
-            ("storage", "open_files"): lambda: self._resize_open_files(files),
-        }
-        for key, take_over in live.items():
-            if key in changed:
-                take_over()
-        return {key: "" for key in live if key in changed}
+        shares = shares_of(config, self._shares.limit, tracker=self._config.tracker.enabled)
+        limits = limits_of(config, shares)
+        if shares != self._shares:
+            self._share_out(shares)
+        if HALF_OPEN in changed:
+            self._session.dialer.limit(limits.half_open)
+        if BAN_HOURS in changed:
+            self._session.bans.seconds = limits.ban_seconds
+        return {key: "" for key in (HALF_OPEN, BAN_HOURS, OPEN_FILES) if key in changed}
 
-    def _resize_open_files(self, limit: int) -> None:
+    def _share_out(self, shares: DescriptorShares) -> None:
+        self._shares = shares
+        self._say_what_is_lowered()
+        self._session.connection_bound = shares.connections
         # in a thread: closing a file may wait for its disk
-        resized = self._disk.run("write", self._open_files.resize, limit)
+        resized = self._disk.run("write", self._open_files.resize, shares.files)
         self._session.background(resized, "open files")
+
+    def _say_what_is_lowered(self) -> None:
+        if self._shares.remark:
+            self.log.warn("{remark}", remark=self._shares.remark)
+
+    def _descriptors(self) -> DescriptorReport:
+        return DescriptorReport(
+            limit=self._shares.limit,
+            files=len(self._open_files),
+            files_limit=self._open_files.limit,
+            connections=self._session.connections.total,
+            connections_limit=self._shares.connections,
+        )
 
     def _save_setting(self, name: str, value: Any) -> Any:
         self._set_by_clients.add(name)

@@ -248,6 +248,19 @@ class SessionSummary:
     limit_down: int | None = None
     """Bytes per second that hold for the session now; None: no limit."""
     limit_up: int | None = None
+    descriptors: DescriptorReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptorReport:
+    """File descriptors that the process may have, and what files and peers have of them."""
+
+    limit: int
+    files: int
+    files_limit: int
+    connections: int
+    connections_limit: int
+    """Clients cannot set more."""
 
 
 @dataclass(frozen=True, slots=True)

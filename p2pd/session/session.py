@@ -71,6 +71,8 @@ class SessionParts:
 class SessionLimits:
     """Bounds that the configuration sets; sizes in bytes, times in seconds."""
 
+    connections: int = 65_535
+    """The most that the settings may allow."""
     half_open: int = 50
     memory_in_flight: int = 64 * 1024 * 1024
     request_timeout: float = 30.0
@@ -94,6 +96,7 @@ class Session:
         self.store = parts.store
         self.settings = settings
         self.limits = limits
+        self.connection_bound = limits.connections
         self.peer_id = new_peer_id(parts.rng)
         self.preferences = Preferences(parts.rng, parts.country_of)
         self.peer_memory = parts.peer_memory
@@ -215,7 +218,7 @@ class Session:
     @property
     def connection_limit(self) -> int:
         """Connections in all."""
-        return self.settings.peer_limit_global
+        return min(self.settings.peer_limit_global, self.connection_bound)
 
     def new_announcer(
         self, torrent: AnnounceTorrent, tiers: Sequence[Sequence[str]], found: PeersFound

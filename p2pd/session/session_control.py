@@ -11,6 +11,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.session.api import (
     AddedTorrent,
     BlockCacheReport,
+    DescriptorReport,
     FreeSpace,
     SessionStatistics,
     SessionSummary,
@@ -39,6 +40,7 @@ class SessionControl:
         earlier: SessionStatistics,
         shut_down: Callable[[], None],
         block_cache: BlockCache | None = None,
+        descriptors: Callable[[], DescriptorReport] | None = None,
     ) -> None:
         self._session = session
         self._adding = TorrentAdding(session)
@@ -46,6 +48,7 @@ class SessionControl:
         self._earlier = earlier
         self._shut_down = shut_down
         self._block_cache = block_cache or BlockCache(0)
+        self._descriptors = descriptors
         self._reports: dict[int, TorrentReport] = {}
         self._files_added = 0
 
@@ -177,6 +180,7 @@ class SessionControl:
             write_backlog=session.budget.backlog.size,
             limit_down=session.rates.session_down,
             limit_up=session.rates.session_up,
+            descriptors=self._descriptors() if self._descriptors is not None else None,
         )
 
     def _cache_report(self) -> BlockCacheReport:

@@ -18,7 +18,9 @@ from twisted.internet import address as twisted_address
 from twisted.internet import main, protocol, tcp
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IConnector, IReactorCore
+from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from p2pd.base.addresses import PeerAddress, canonical_host
 from p2pd.transports.interfaces import (
@@ -43,6 +45,9 @@ LOW_WATER = 256 * 1024
 """Bytes still queued at which the receiver is told that it may write more."""
 
 BACKLOG = 512
+
+TROUBLE_SECONDS = 60.0
+"""From one warning that nobody can be accepted to the next."""
 
 _scratch = memoryview(bytearray(READ_SIZE))
 
@@ -146,10 +151,33 @@ class VectoredClient(VectoredConnection, tcp.Client):
     """A dialled connection."""
 
 
+@implementer(ILogObserver)
+class _AcceptTroubles:
+    """Passes on what Twisted logs while accepting, and says now and then when descriptors ran out.
+
+    Twisted keeps a descriptor in reserve: with that it accepts who came and hangs up at once, so as
+    not to be woken for ever by somebody it cannot accept.
+    """
+
+    log = Logger()
+
+    def __init__(self) -> None:
+        self._said = -TROUBLE_SECONDS
+
+    def __call__(self, event: LogEvent) -> None:
+        globalLogPublisher({**event, "log_namespace": tcp.__name__})
+        if not event.get("log_format", "").startswith("EMFILE encountered"):
+            return
+        if event["log_time"] - self._said >= TROUBLE_SECONDS:
+            self._said = event["log_time"]
+            self.log.warn("peers that come are hung up on: no file descriptor is left (ulimit -n)")
+
+
 class VectoredPort(tcp.Port):
     """A listening port that accepts vectored connections."""
 
     transport = VectoredServer
+    _logger = Logger(observer=_AcceptTroubles())
 
     def createInternetSocket(self) -> socket.socket:  # noqa: N802, D102 - Twisted's name
         made = cast(socket.socket, super().createInternetSocket())

@@ -13,6 +13,7 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.api import (
     AddedTorrent,
     BlockCacheReport,
+    DescriptorReport,
     FileView,
     FreeSpace,
     SessionStatistics,
@@ -242,6 +243,9 @@ class FakeSession:
             block_cache=BlockCacheReport(at_once=50, hits=40, misses=30, used=20, limit=10),
             write_backlog=77,
             limit_up=20_000,
+            descriptors=DescriptorReport(
+                limit=1024, files=3, files_limit=256, connections=4, connections_limit=576
+            ),
         )
 
     async def free_space(self, path: str) -> FreeSpace:

@@ -75,6 +75,8 @@ def test_stats(caller: Any) -> None:
             "limit_bytes": 10, "used_bytes": 20,
         },
         "write_backlog_bytes": 77,
+        "descriptors": {"limit": 1024, "open_files": 3, "open_files_limit": 256,
+                        "connections": 4, "connections_limit": 576},
         "download_speed": 10, "upload_speed": 5,
         "download_limit_in_force": -1, "upload_limit_in_force": 20_000,
         "current_stats": {"uploaded_bytes": 1, "downloaded_bytes": 2, "files_added": 0,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
+import resource
 import socket
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from p2pd.base.addresses import PeerAddress
@@ -170,3 +174,65 @@ class TcpTests(TestCase):
         with self.assertRaises(CannotListenError):
             transport.listen(listening.port, lambda stream: Ear())
         await listening.close()
+
+
+class NoDescriptorsTests(TestCase):
+    """What happens when the process has no file descriptor left."""
+
+    async def test_who_comes_is_hung_up_on_and_the_reactor_has_its_rest(self) -> None:
+        said: list[str] = []
+        accepted: list[PeerStream] = []
+
+        def on_accept(stream: PeerStream) -> Ear:
+            accepted.append(stream)
+            return Ear()
+
+        def observe(event: LogEvent) -> None:
+            if event["log_namespace"].startswith("p2pd.transports"):
+                said.append(event["log_format"])
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        await deferLater(reactor, 0)  # it has its own descriptors by now
+        listening = TcpTransport(reactor, "127.0.0.1").listen(0, on_accept)
+        callers = [socket.socket() for _ in range(5)]
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        highest = max(map(int, os.listdir("/proc/self/fd")))
+        fillers = []
+        try:
+            # every number below the limit is taken
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, before[1]))
+            with contextlib.suppress(OSError):
+                while True:
+                    fillers.append(os.dup(0))
+            for caller in callers:
+                caller.connect(("127.0.0.1", listening.port))
+            turns = await self.turns_of_the_reactor(0.1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            for filler in fillers:
+                os.close(filler)
+        for caller in callers:
+            caller.settimeout(1)
+            self.assertEqual(caller.recv(1), b"")
+            caller.close()
+        self.assertEqual(accepted, [])
+        self.assertLess(turns, 20)
+        self.assertEqual(len(said), 1, said)
+        self.assertIn("no file descriptor is left", said[0])
+        await listening.close()
+
+    async def turns_of_the_reactor(self, seconds: float) -> int:
+        """How often it woke up in this time: a busy loop does so thousands of times."""
+        turns = 0
+        original = reactor.doIteration  # type: ignore[attr-defined]
+
+        def counted(delay: float) -> None:
+            nonlocal turns
+            turns += 1
+            original(delay)
+
+        reactor.doIteration = counted  # type: ignore[attr-defined]
+        await deferLater(reactor, seconds)
+        reactor.doIteration = original  # type: ignore[attr-defined]
+        return turns

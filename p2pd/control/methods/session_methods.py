@@ -17,7 +17,7 @@ from p2pd.control.methods.session_fields import (
 )
 from p2pd.control.methods.torrent_fields import in_force
 from p2pd.control.schema import JsonObject, Param, bind, list_of, refuse, takes, text
-from p2pd.session.api import BlockCacheReport, SessionApi, SessionStatistics
+from p2pd.session.api import BlockCacheReport, DescriptorReport, SessionApi, SessionStatistics
 
 
 class SessionMethods(BaseSubhandler):  # type: ignore[misc]
@@ -64,6 +64,7 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
             "active_torrent_count": summary.active,
             "block_cache": _block_cache(summary.block_cache),
             "cumulative_stats": _statistics(summary.all_runs),
+            **_descriptors(summary.descriptors),
             "current_stats": _statistics(summary.this_run),
             "download_limit_in_force": in_force(summary.limit_down),
             "download_speed": int(summary.rate_download),
@@ -94,6 +95,20 @@ def _block_cache(report: BlockCacheReport) -> dict[str, Any]:
         "blocks_missed": report.misses,
         "limit_bytes": report.limit,
         "used_bytes": report.used,
+    }
+
+
+def _descriptors(report: DescriptorReport | None) -> dict[str, Any]:
+    if report is None:
+        return {}
+    return {
+        "descriptors": {
+            "connections": report.connections,
+            "connections_limit": report.connections_limit,
+            "limit": report.limit,
+            "open_files": report.files,
+            "open_files_limit": report.files_limit,
+        }
     }
 
 
