@@ -39,7 +39,7 @@ from p2pd.session.session_control import SessionControl
 from p2pd.session.session_settings import SessionSettings
 from p2pd.state.resume import TorrentRecord
 from p2pd.storage.memory_storage import MemoryStorage
-from p2pd.testing import MemoryNetwork, MemoryStore
+from p2pd.testing import MemoryNetwork, MemoryStore, OneDisk
 
 TORRENTS = 10_000
 RUNS = 7
@@ -196,7 +196,7 @@ class ManyTorrents:
             wall=self.turns.wall,
             rng=self.rng,
             transport=MemoryNetwork(cast(Any, self.turns)).transport("127.0.0.1"),
-            disk=cast(Any, Disk()),
+            disks=cast(Any, OneDisk(Disk())),
             store=cast(Any, store),
             make_storage=lambda layout, folder: cast(Any, MemoryStorage(layout)),
             make_announcer=self._announcer,

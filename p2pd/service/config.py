@@ -176,7 +176,7 @@ class StorageSection:
     threads: int = key(
         4,
         whole(1, 64),
-        "Threads that wait for disks; as many, or one a core, hash and store pieces.",
+        "Threads that wait for each disk; as many, or one a core, hash and store its pieces.",
     )
     checks_per_device: int = key(
         1, whole(1, 64), "Torrents whose data is checked at one time on one disk."

@@ -32,7 +32,7 @@ from p2pd.state.resume import TorrentStore
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
 from p2pd.storage.block_cache import BlockCache
-from p2pd.storage.disk_queue import DiskQueue
+from p2pd.storage.disks import Disks
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.open_files import OpenFiles
@@ -63,7 +63,7 @@ class SessionPart:
         self._config = config
         self._place = place
         self._reactor = reactor
-        self._disk = DiskQueue(reactor, config.storage.threads)
+        self._disks = Disks(reactor, config.storage.threads)
         self._shares = shares_of(config, raise_limit(), tracker=config.tracker.enabled)
         self._open_files = OpenFiles(self._shares.files)
         self._block_cache = BlockCache(config.storage.cache_mib * 1024 * 1024)
@@ -130,7 +130,7 @@ class SessionPart:
         await self._session.stop()
         await self._statistics.save(_totals(control))
         await self._announcing.stop()
-        self._disk.stop()
+        self._disks.stop()
 
     def _save_statistics(self) -> None:
         """Now and then, so that a crash costs the totals of a minute and not of a year."""
@@ -173,7 +173,7 @@ class SessionPart:
         self._say_what_is_lowered()
         self._session.connection_bound = shares.connections
         # in a thread: closing a file may wait for its disk
-        resized = self._disk.run("write", self._open_files.resize, shares.files)
+        resized = self._disks.aside.run("write", self._open_files.resize, shares.files)
         self._session.background(resized, "open files")
 
     def _say_what_is_lowered(self) -> None:
@@ -209,7 +209,7 @@ class SessionPart:
             # Choices among pieces and peers, thousands a second: a system call each would show.
             rng=random.Random(secrets.randbits(128)),
             transport=self._transport,
-            disk=self._disk,
+            disks=self._disks,
             store=TorrentStore(self._database),
             make_storage=self._new_storage,
             make_announcer=self._announcing.announcer,

@@ -18,8 +18,10 @@ from twisted.python.failure import Failure
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
+from p2pd.session.devices import UNKNOWN_DEVICE
 from p2pd.storage.checker import check_pieces
-from p2pd.storage.disk_queue import DiskQueue, give_way
+from p2pd.storage.disk_queue import give_way
+from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 
@@ -33,9 +35,6 @@ A hashing thread needs it for some microseconds, twice for each chunk, and would
 as the reactor handles what came in: with one client that asks for progress fifty times a second
 that made a check five hundredths slower.
 """
-
-UNKNOWN_DEVICE = -1
-"""Where the folder cannot be looked at; those checks take turns as well."""
 
 
 class CheckJob:
@@ -101,13 +100,13 @@ class CheckQueue:
 
     def __init__(
         self,
-        disk: DiskQueue,
+        disks: Disks,
         workers: int,
         *,
         per_device: int = 1,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._disk = disk
+        self._disks = disks
         self._workers = workers
         self._per_device = per_device
         self._now = now
@@ -126,7 +125,7 @@ class CheckQueue:
         """Queue a re-check of these pieces; its `done` fires with the right ones, or None."""
         job = CheckJob(layout, storage, verifier, pieces)
         self._looked_up.add(job)
-        device = self._disk.run("read", storage.device)
+        device = self._disks.ask(("device", storage.root), storage.device)
         device.addErrback(lambda failure: UNKNOWN_DEVICE)
         device.addCallback(self._queue, job)
         return job
@@ -171,10 +170,10 @@ class CheckQueue:
     def _listen(self) -> None:
         if self._running and not self._listening:
             self._listening = True
-            self._disk.run("check", self._attend).addCallbacks(self._heard, self._deaf)
+            self._disks.aside.run("check", self._attend).addCallbacks(self._heard, self._deaf)
 
     def _attend(self) -> tuple[CheckJob, int, PieceSet | Failure]:
-        """In the disk queue's thread for checks: begin what is to begin, wait for one to end."""
+        """In the thread for checks: begin what is to begin, wait for one to end."""
         while True:
             job, number, outcome = self._letters.get()
             if outcome is not None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Any, Callable, Coroutine, Sequence
+from typing import Any, Callable, Coroutine, Sequence, TypeVar, cast
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -24,6 +24,7 @@ from p2pd.formats.metainfo import Metainfo, parse_torrent, to_torrent
 from p2pd.session.active_torrents import ActiveTorrents
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.connections import Connections
+from p2pd.session.devices import Device, Devices, in_time
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
@@ -33,7 +34,7 @@ from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
 from p2pd.session.upload_slots import UploadSlots
 from p2pd.state.resume import TorrentRecord, TorrentStore
-from p2pd.storage.disk_queue import DiskQueue
+from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
 from p2pd.swarm.preference import CountryOf, Preferences, no_country
 from p2pd.swarm.request_pipeline import RequestWindow
@@ -41,6 +42,14 @@ from p2pd.transports.interfaces import StreamTransport
 
 CHECKPOINT_SECONDS = 10.0
 """How much verified data a power cut may cost us the memory of; a crash alone costs nothing."""
+
+T = TypeVar("T")
+
+CLOSE_SECONDS = 4.0
+"""What disks have for each step when the session ends; what is recorded is true without them."""
+
+REST_SECONDS = 2.0
+"""What work in the background has to end when the session does."""
 
 MakeStorage = Callable[[FileLayout, str], Storage]
 MakeAnnouncer = Callable[
@@ -56,7 +65,7 @@ class SessionParts:
     wall: Callable[[], float]
     rng: random.Random
     transport: StreamTransport
-    disk: DiskQueue
+    disks: Disks
     store: TorrentStore
     make_storage: MakeStorage
     make_announcer: MakeAnnouncer
@@ -92,7 +101,7 @@ class Session:
         self.clock = parts.clock
         self.wall = parts.wall
         self.rng = parts.rng
-        self.disk = parts.disk
+        self.disks = parts.disks
         self.store = parts.store
         self.settings = settings
         self.limits = limits
@@ -107,8 +116,9 @@ class Session:
         self.rates = RateLimits(self, timers, parts.wall)
         self.upload_slots = UploadSlots(self)
         self.budget = MemoryBudget(limits.memory_in_flight)
+        self.devices = Devices(parts.disks, self.budget)
         self.checks = CheckQueue(
-            parts.disk, limits.check_workers, per_device=limits.checks_per_device
+            parts.disks, limits.check_workers, per_device=limits.checks_per_device
         )
         self.connections = Connections(self, parts.transport, half_open_limit=limits.half_open)
         self.dialer = self.connections.dialer
@@ -147,7 +157,9 @@ class Session:
         await DeferredList(closing)
         self.activity.close()
         self.rates.close()
-        await DeferredList(list(self._background))
+        # What waits for a disk that does not answer is given up.
+        rest = DeferredList(list(self._background))
+        await rest.addTimeout(REST_SECONDS, cast(Any, self.clock))
 
     def _restore(self, record: TorrentRecord) -> None:
         hashes = InfoHashes(record.hash_v1, record.hash_v2)
@@ -164,7 +176,7 @@ class Session:
         metainfo = None
         if torrent.record.torrent is not None:
             try:
-                metainfo = await self.disk.run("read", parse_torrent, torrent.record.torrent)
+                metainfo = await self.disks.aside.run("read", parse_torrent, torrent.record.torrent)
             except P2pdError as problem:
                 torrent.fail(f"its record cannot be read: {problem}")
                 return
@@ -195,7 +207,11 @@ class Session:
             content = torrent.content
             content.pieces.close()
             job = content.storage.delete_files if delete_data else content.storage.close
-            await self.disk.run("write", job)
+            done = content.device.run("write", job)
+            if content.device.silent:
+                self.background(done, torrent.record.name)
+            else:
+                await done
 
     def metadata_arrived(self, torrent: Torrent, metainfo: Metainfo) -> None:
         """A magnet became a torrent: it may be found by its other hash too, and is recorded."""
@@ -249,6 +265,19 @@ class Session:
         self.rates.settings_changed()
         self.activity.wake_running()
 
+    def _device_changed(self, device: Device) -> None:
+        """A disk fell silent, or answers again: its torrents say so."""
+        there = [t for t in self.torrents if t.content is not None and t.content.device is device]
+        for torrent in there:
+            self.activity.changed(torrent)
+        folders = sorted({torrent.record.download_dir for torrent in there})
+        state = "does not answer; its torrents wait" if device.silent else "answers again"
+        self.log.warn("the disk of {folders} {state}", folders=", ".join(folders), state=state)
+
+    def in_time(self, done: Deferred[T]) -> Deferred[T]:
+        """While the session ends, a StorageError if the disk does not answer soon."""
+        return in_time(done, CLOSE_SECONDS, self.clock) if self.closing else done
+
     def background(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> None:
         """Run something nobody waits for; `stop` does wait, and a failure is logged."""
         running = self._run(work, what)
@@ -258,6 +287,8 @@ class Session:
 
     def _run(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> Deferred[Any]:
         def failed(failure: Failure) -> None:
+            if self.closing and failure.check(CancelledError):
+                return
             if failure.check(P2pdError):
                 self.log.error("{what}: {sentence}", what=what, sentence=str(failure.value))
                 return
@@ -273,6 +304,8 @@ class Session:
         now = self.clock.seconds()
         self.connections.tick(now)
         self.rates.tick()
+        for device in self.devices.tick(now):
+            self._device_changed(device)
         self.activity.tick(now)
         self.dialer.resume()
         if now >= self._next_checkpoint:

@@ -17,6 +17,7 @@ from p2pd.session.api import (
     SessionSummary,
     TorrentView,
 )
+from p2pd.session.devices import in_time
 from p2pd.session.session import Session
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
@@ -27,6 +28,9 @@ from p2pd.session.torrent_report import TorrentReport
 from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.storage.block_cache import BlockCache
 from p2pd.swarm.bans import Ban
+
+ANSWER_SECONDS = 5.0
+"""What a disk has to say how much room it has."""
 
 
 class SessionControl:
@@ -177,7 +181,7 @@ class SessionControl:
             this_run=this_run,
             all_runs=self.all_runs(),
             block_cache=self._cache_report(),
-            write_backlog=session.budget.backlog.size,
+            write_backlog=session.budget.backlog,
             limit_down=session.rates.session_down,
             limit_up=session.rates.session_up,
             descriptors=self._descriptors() if self._descriptors is not None else None,
@@ -213,7 +217,8 @@ class SessionControl:
         """Room on the file system that holds `path`. Raises P2pdError."""
         if not os.path.isabs(path):
             raise P2pdError(f"the path is not absolute: {path!r}")
-        return await self._session.disk.run("read", _free_space, path)
+        found = self._session.disks.ask(("room", path), lambda: _free_space(path))
+        return await in_time(found, ANSWER_SECONDS, self._session.clock)
 
     def close(self) -> None:
         """Stop the daemon, cleanly and soon."""

@@ -110,7 +110,7 @@ class Torrent:
         self.preparing += 1
         try:
             if self.content is not None:
-                await self.host.disk.run("write", self.content.storage.prepare)
+                await self.content.device.run("write", self.content.storage.prepare)
         except P2pdError as problem:
             self.fail(str(problem))
             return False
@@ -145,7 +145,8 @@ class Torrent:
         self.peers.disconnect_all("the torrent stopped")
         if self.content is not None:
             self.content.pieces.abandon_open()
-            await self.content.pieces.all_stored()
+            if not self.content.device.silent:
+                await self.host.in_time(Deferred.fromCoroutine(self.content.pieces.all_stored()))
         await stopped
         await self.checkpoint()
 
@@ -181,23 +182,26 @@ class Torrent:
         """The session ends: stop without changing what the user chose, and record it as clean."""
         unsure = self.opening.busy or self.opening.check is not None
         self.opening.stop()
-        await self.halt()
         content = self.content
-        if content is None or unsure:
+        try:
+            await self.halt()
+        except StorageError as problem:
+            self.log.error("{name}: {problem}", name=self.record.name, problem=str(problem))
+            unsure = True
+        if content is None or unsure or self._sync_failed:
             await self.host.store.save(self.record)
             return
         try:
-            states = await self.host.disk.run("write", content.sync_and_look)
-            if not self._sync_failed:
-                self.record.file_states = states
-                self.record.pieces = content.have.to_bitfield()
-                self.record.clean = not self._doubtful
+            synced = content.device.run("write", content.sync_and_look)
+            self.record.file_states = await self.host.in_time(synced)
+            self.record.pieces = content.have.to_bitfield()
+            self.record.clean = not self._doubtful
         except StorageError as problem:
             # What was recorded before is still true; the next start looks at the rest again.
             self.log.error("{name}: {problem}", name=self.record.name, problem=str(problem))
         await self.host.store.save(self.record)
         content.pieces.close()
-        await self.host.disk.run("write", content.storage.close)
+        self._background(content.device.run("write", content.storage.close))
 
     def fail(self, sentence: str) -> None:
         """Something local went wrong: stop, and show the sentence until the user starts again."""
@@ -210,11 +214,11 @@ class Torrent:
         """Record what is verified, after the disk has it: sync first, then the database."""
         self.count_time()
         content = self.content
-        if content is not None and self.dirty:
+        if content is not None and self.dirty and not content.device.silent:
             self.dirty = False
             bitfield = content.have.to_bitfield()
             try:
-                await self.host.disk.run("write", content.storage.sync)
+                await self.host.in_time(content.device.run("write", content.storage.sync))
             except StorageError as problem:
                 # The kernel may have dropped what it could not write, and the next sync would
                 # succeed all the same: only hashing tells what is really there.
@@ -270,7 +274,7 @@ class Torrent:
     def leaf_hashes(self, pieces: Sequence[int]) -> Deferred[list[bytes]]:
         """Block hashes of pieces on disk (BEP 52)."""
         assert self.content is not None
-        return self.host.disk.run("read", self.content.leaf_hashes, pieces)
+        return self.content.device.run("read", self.content.leaf_hashes, pieces)
 
     def layers_arrived(self) -> None:
         """Pieces can be verified that could not before."""

@@ -53,12 +53,12 @@ class TorrentAdding:
                 AddProblem.CORRUPT, f"the torrent has {len(data)} bytes, too many"
             )
         try:
-            metainfo = await self._session.disk.run("read", parse_torrent, data)
-            levels = await self._session.disk.run("read", chosen_levels, request, metainfo)
+            metainfo = await self._session.disks.aside.run("read", parse_torrent, data)
+            levels = await self._session.disks.aside.run("read", chosen_levels, request, metainfo)
         except FormatError as problem:
             raise AddTorrentError(AddProblem.CORRUPT, str(problem)) from None
         if request.sequential_from:
-            layout = await self._session.disk.run("read", FileLayout.of, metainfo)
+            layout = await self._session.disks.aside.run("read", FileLayout.of, metainfo)
             check_pieces(layout, metainfo.name, request.sequential_from + 1)
         record = self._record(request, folder, metainfo.info_hashes, metainfo.name)
         record.torrent = data

@@ -9,11 +9,10 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.merkle import block_hashes
 from p2pd.formats.metainfo import Metainfo, to_torrent
+from p2pd.session.devices import Device
 from p2pd.session.file_selection import FileSelection
-from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.torrent_pieces import PiecesListener, TorrentPieces
 from p2pd.session.torrent_resume import encode_states
-from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 from p2pd.swarm.piece_picker import PiecePicker
@@ -29,8 +28,7 @@ class TorrentContent:
         storage: Storage,
         *,
         rng: random.Random,
-        disk: DiskQueue,
-        budget: MemoryBudget,
+        device: Device,
         listener: PiecesListener,
         levels: bytes | None,
         sequential: bool,
@@ -39,13 +37,12 @@ class TorrentContent:
         self.metainfo = metainfo
         self.layout = layout
         self.storage = storage
+        self.device = device
         self.verifier = PieceVerifier(metainfo, layout)
         self.selection = FileSelection(layout, levels)
         self._sequence = (sequential, sequential_from)
         self.missing_wanted = 0
         self._rng = rng
-        self._disk = disk
-        self._budget = budget
         self._listener = listener
         self._roots: dict[bytes, int] | None = None
         self._learned: dict[bytes, bytes] = {}
@@ -136,8 +133,7 @@ class TorrentContent:
             picker=picker,
             storage=self.storage,
             verifier=self.verifier,
-            disk=self._disk,
-            budget=self._budget,
+            device=self.device,
             listener=self._listener,
         )
         self._apply(pieces)

@@ -76,8 +76,8 @@ class TorrentExchange:
         return self._owner.host.new_window()
 
     def write_backlog(self) -> WriteBacklog:
-        """The session's."""
-        return self._owner.host.budget.backlog
+        """What waits for the disk that the torrent is on; without metadata nothing does."""
+        return WriteBacklog(0) if self.content is None else self.content.device.memory.backlog
 
     def rate_limits(self) -> RateLimits:
         """The session's."""
@@ -134,7 +134,7 @@ class TorrentExchange:
     def read_blocks(self, requests: Sequence[Request]) -> Deferred[Sequence[Buffer]]:
         """Blocks from disk, in a thread."""
         assert self.content is not None
-        return self._owner.host.disk.run("read", self.content.storage.read_many, requests)
+        return self.content.device.run("read", self.content.storage.read_many, requests)
 
     def extension_handshake(
         self, peer: PeerSession, local_ids: Mapping[str, int]

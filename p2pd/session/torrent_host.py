@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Coroutine, Protocol, Sequence
+from typing import Any, Coroutine, Protocol, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -13,6 +13,7 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.active_torrents import ActiveTorrents
 from p2pd.session.check_queue import CheckQueue
+from p2pd.session.devices import Devices
 from p2pd.session.dialer import Dialer
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
@@ -21,10 +22,12 @@ from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.upload_slots import UploadSlots
 from p2pd.state.resume import TorrentStore
-from p2pd.storage.disk_queue import DiskQueue
+from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
 from p2pd.swarm.preference import Preferences
 from p2pd.swarm.request_pipeline import RequestWindow
+
+T = TypeVar("T")
 
 
 class TorrentHost(Protocol):
@@ -33,7 +36,8 @@ class TorrentHost(Protocol):
     clock: Clock
     rng: random.Random
     peer_id: bytes
-    disk: DiskQueue
+    disks: Disks
+    devices: Devices
     budget: MemoryBudget
     checks: CheckQueue
     rates: RateLimits
@@ -66,6 +70,9 @@ class TorrentHost(Protocol):
     @property
     def closing(self) -> bool:
         """Whether the session ends."""
+
+    def in_time(self, done: Deferred[T]) -> Deferred[T]:
+        """While the session ends, a StorageError if the disk does not answer soon."""
 
     def background(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> None:
         """Run something nobody waits for."""

@@ -47,8 +47,8 @@ class TorrentOpening:
         """Build the content and see what of it is here; whether that worked. Never raises."""
         self.busy = True
         try:
-            layout = await self._owner.host.disk.run("read", FileLayout.of, metainfo)
-            content = self._build(metainfo, layout)
+            layout = await self._owner.host.disks.aside.run("read", FileLayout.of, metainfo)
+            content = await self._build(metainfo, layout)
             # A magnet runs, with peers, while it is opened: they may not see the content before
             # it is known what of it is here.
             late = self._owner.running
@@ -71,7 +71,8 @@ class TorrentOpening:
         """
         self.busy = True
         try:
-            metainfo = await self._owner.host.disk.run("read", self._parse, metadata)
+            aside = self._owner.host.disks.aside
+            metainfo = await aside.run("read", self._parse, metadata)
         except P2pdError as problem:
             self.busy = False
             self._owner.fail(f"the metadata cannot be used: {problem}")
@@ -95,18 +96,19 @@ class TorrentOpening:
         if self.check is not None:
             self.check.stop()
 
-    def _build(self, metainfo: Metainfo, layout: FileLayout) -> TorrentContent:
+    async def _build(self, metainfo: Metainfo, layout: FileLayout) -> TorrentContent:
         owner, record = self._owner, self._owner.record
         if record.priorities is None and record.magnet is not None:
             record.priorities = selected_levels(record.magnet, layout)
         record.name = metainfo.name
+        storage = owner.host.new_storage(layout, record.download_dir)
+        device = await owner.host.devices.of(storage)
         return TorrentContent(
             metainfo,
             layout,
-            owner.host.new_storage(layout, record.download_dir),
+            storage,
             rng=owner.host.rng,
-            disk=owner.host.disk,
-            budget=owner.host.budget,
+            device=device,
             listener=owner,
             levels=record.priorities,
             sequential=record.sequential,
@@ -114,7 +116,7 @@ class TorrentOpening:
         )
 
     async def _resume(self, content: TorrentContent) -> bool:
-        plan = await self._owner.host.disk.run("read", _look, content, self._owner.record)
+        plan = await content.device.run("read", _look, content, self._owner.record)
         content.set_have(plan.have)
         if not plan.check:
             return True

@@ -26,8 +26,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
 from p2pd.protocols.peerwire.messages import Block
-from p2pd.session.memory_budget import MemoryBudget
-from p2pd.storage.disk_queue import DiskQueue
+from p2pd.session.devices import Device
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 from p2pd.swarm.asked_blocks import Pace
@@ -90,16 +89,15 @@ class TorrentPieces:
         picker: PiecePicker,
         storage: Storage,
         verifier: PieceVerifier,
-        disk: DiskQueue,
-        budget: MemoryBudget,
+        device: Device,
         listener: PiecesListener,
     ) -> None:
         self.layout = layout
         self.picker = picker
         self._storage = storage
         self._verifier = verifier
-        self._disk = disk
-        self._budget = budget
+        self._device = device
+        self._memory = device.memory
         self._listener = listener
         self._buffers: dict[int, bytearray] = {}
         self._open: set[int] = set()
@@ -125,7 +123,7 @@ class TorrentPieces:
         now: float = 0.0,
     ) -> list[Request]:
         """Up to `count` requests for this peer, within the memory budget."""
-        room = self._budget.room_for(self.layout.piece_length)
+        room = self._memory.room_for(self.layout.piece_length)
         requests = self.picker.pick(
             peer,
             pieces,
@@ -142,7 +140,7 @@ class TorrentPieces:
         for piece in {request.piece for request in requests}:
             if piece not in opened:
                 opened.add(piece)
-                self._budget.take(self.layout.piece_length)
+                self._memory.take(self.layout.piece_length)
         return requests
 
     def receive(self, peer: Hashable, blocks: Sequence[Block]) -> list[BlockOutcome]:
@@ -249,9 +247,9 @@ class TorrentPieces:
         for first in range(0, len(whole), together):
             batch = {piece: self._buffers.pop(piece) for piece in whole[first : first + together]}
             self._being_stored.update(batch)
-            self._budget.backlog.add(sum(map(len, batch.values())))
+            self._memory.backlog.add(sum(map(len, batch.values())))
             wanted = frozenset(filter(self._listener.trust.wants_digests, batch))
-            job = self._disk.run("store", self._verify_and_write, batch, wanted)
+            job = self._device.run("store", self._verify_and_write, batch, wanted)
             job.addCallbacks(
                 self._stored, self._not_stored, callbackArgs=(batch,), errbackArgs=(batch,)
             )
@@ -288,8 +286,8 @@ class TorrentPieces:
     ) -> None:
         for (piece, buffer), outcome in zip(batch.items(), outcomes, strict=True):
             self._being_stored.discard(piece)
-            self._budget.buffers.give(buffer)
-            self._budget.backlog.remove(len(buffer))
+            self._memory.buffers.give(buffer)
+            self._memory.backlog.remove(len(buffer))
             if isinstance(outcome, Checked) and outcome.right:
                 self._passed(piece, outcome.digests)
             else:
@@ -325,14 +323,14 @@ class TorrentPieces:
         if buffer is None:
             if piece not in self._open:
                 self._open.add(piece)
-                self._budget.take(self.layout.piece_length)
+                self._memory.take(self.layout.piece_length)
             buffer = self._buffers[piece] = self._new_buffer(piece)
         return buffer
 
     def _new_buffer(self, piece: int) -> bytearray:
         size = self.layout.piece_size(piece)
         if size == self.layout.request_size(piece):
-            return self._budget.buffers.take(size)
+            return self._memory.buffers.take(size)
         return bytearray(size)  # what is not asked for is padding, and must read as zeros
 
     def _close_untouched(self, pieces: set[int]) -> None:
@@ -341,10 +339,10 @@ class TorrentPieces:
             if piece not in self._being_stored and not self.picker.is_open(piece):
                 buffer = self._buffers.pop(piece, None)
                 if buffer is not None:
-                    self._budget.buffers.give(buffer)
+                    self._memory.buffers.give(buffer)
                 self._release(piece)
 
     def _release(self, piece: int) -> None:
         if piece in self._open:
             self._open.remove(piece)
-            self._budget.give(self.layout.piece_length)
+            self._memory.give(self.layout.piece_length)

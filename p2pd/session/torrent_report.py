@@ -19,6 +19,8 @@ from p2pd.session.torrent_content import TorrentContent
 ETA_UNKNOWN = -2
 ETA_NONE = -1
 
+SILENT_DISK = "the disk does not answer; what is on it waits until it does"
+
 
 class TorrentReport:
     """Reads one torrent. Sizes that take a walk over the files are kept until pieces change."""
@@ -97,14 +99,14 @@ class TorrentReport:
     @property
     def trouble(self) -> TorrentTrouble:
         """What kind of trouble it has."""
-        if self.torrent.error:
+        if self._local_error():
             return TorrentTrouble.LOCAL
         return TorrentTrouble.TRACKER_ERROR if self._tracker_error() else TorrentTrouble.NONE
 
     @property
     def error_string(self) -> str:
         """The trouble in words, or nothing."""
-        return self.torrent.error or self._tracker_error()
+        return self._local_error() or self._tracker_error()
 
     @property
     def added_at(self) -> float:
@@ -329,6 +331,11 @@ class TorrentReport:
     def tracker_states(self) -> Sequence[TrackerState]:
         """How each tracker is doing."""
         return self.torrent.trackers.announcer.states()
+
+    def _local_error(self) -> str:
+        content = self.torrent.content
+        waits = not self.torrent.error and content is not None and content.device.silent
+        return SILENT_DISK if waits else self.torrent.error
 
     def _tracker_error(self) -> str:
         if not self.torrent.running:

@@ -6,10 +6,11 @@ reactor go to a thread together, and only what somebody waits for (a read) wakes
 pieces are stored is looked for every few milliseconds while there are any on their way; when the
 disk is slower than that, the thread wakes the reactor after all and nothing is looked for in vain.
 
-There are three kinds of threads. Those that store pieces hash, and so need cores more than the
-disk: there are no more of them than cores, each on a core of its own, and they let the reactor's
-thread go first. Those that read and write otherwise mostly wait for the disk, and may be many.
-Checks have a thread of their own, so that a re-check of a terabyte delays neither.
+There are three crews of threads, each started when it is first needed. Those that store pieces
+hash, and so need cores more than the disk: there are no more of them than cores, each on a core of
+its own, and they let the reactor's thread go first. Those that read and write otherwise mostly wait
+for the disk, and may be many. Checks have a thread of their own, so that a re-check of a terabyte
+delays neither.
 """
 
 from __future__ import annotations
@@ -95,9 +96,7 @@ class DiskQueue:
         cores = sorted(os.sched_getaffinity(0))
         first = os.getpid() % len(cores)  # not the same for every process
         self._storing_cores = (cores[first:] + cores[:first])[:threads]
-        self._jobs: _Jobs = SimpleQueue()
-        self._storing: _Jobs = SimpleQueue()
-        self._checks: _Jobs = SimpleQueue()
+        self._crews: dict[str, _Jobs] = {}
         self._to_store: list[_Job] = []
         self._threads: list[threading.Thread] = []
         self._finished: deque[tuple[Deferred[Any], Any]] = deque()
@@ -117,8 +116,6 @@ class DiskQueue:
         if self._stopped:
             result.errback(Failure(RuntimeError("the disk queue is stopped")))
             return result
-        if not self._threads:
-            self._start()
         self.pending += 1
         work = _Job(result, job, args)
         if kind == "store":
@@ -126,7 +123,7 @@ class DiskQueue:
                 self._reactor.callLater(0, self._store)
             self._to_store.append(work)
         else:
-            (self._checks if kind == "check" else self._jobs).put(((work,), True))
+            self._crew("check" if kind == "check" else "disk").put(((work,), True))
         return result
 
     def stop(self, patience: float = 2.0) -> None:
@@ -135,11 +132,19 @@ class DiskQueue:
         Blocks until they ended, or for `patience` seconds: a thread that hangs on a dead disk is
         left behind, and dies with the process.
         """
+        self.finish()
+        self.join(time.monotonic() + patience)
+
+    def finish(self) -> None:
+        """Take nothing more; the threads end when they have done what is queued."""
         self._stopped = True
         self._store()
-        deadline = time.monotonic() + patience
-        for queue in self._queues():
-            queue.put(None)
+        for crew, jobs in self._crews.items():
+            for _ in self._cores(crew):
+                jobs.put(None)
+
+    def join(self, deadline: float) -> None:
+        """Block until the threads have ended, or until then, in seconds of time.monotonic()."""
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._threads.clear()
@@ -147,25 +152,30 @@ class DiskQueue:
             self._looking.cancel()
             self._wake_from_now_on()
 
-    def _queues(self) -> list[_Jobs]:
-        """For each thread, where its jobs come from."""
-        storing = [self._storing] * len(self._storing_cores)
-        return [self._jobs] * self._thread_count + storing + [self._checks]
+    def _cores(self, crew: str) -> Sequence[int | None]:
+        """The threads of a crew: for each the core that it has, if it has one."""
+        if crew == "store":
+            return self._storing_cores
+        return [None] if crew == "check" else [None] * self._thread_count
 
-    def _start(self) -> None:
-        cores = iter(self._storing_cores)
-        for number, queue in enumerate(self._queues()):
-            core = next(cores) if queue is self._storing else None
-            thread = threading.Thread(
-                target=self._work, args=(queue, core), name=f"p2pd-disk-{number}", daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
+    def _crew(self, crew: str) -> _Jobs:
+        """Where the threads of one kind take their jobs; they start when there is the first."""
+        jobs = self._crews.get(crew)
+        if jobs is None:
+            jobs = self._crews[crew] = SimpleQueue()
+            for core in self._cores(crew):
+                name = f"p2pd-{crew}-{len(self._threads)}"
+                thread = threading.Thread(
+                    target=self._work, args=(jobs, core), name=name, daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
+        return jobs
 
     def _store(self) -> None:
         jobs, self._to_store = self._to_store, []
         for first in range(0, len(jobs), STORED_TOGETHER):
-            self._storing.put((jobs[first : first + STORED_TOGETHER], False))
+            self._crew("store").put((jobs[first : first + STORED_TOGETHER], False))
         if jobs and self._looking is None:
             self._looking = self._reactor.callLater(LOOK_SECONDS, self._look)
 

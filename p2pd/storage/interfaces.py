@@ -17,6 +17,9 @@ class FileState(NamedTuple):
 class Storage(Protocol):
     """The files of one torrent, addressed by piece. Every method may raise StorageError."""
 
+    root: str
+    """The download folder. Torrents that share it are on one device."""
+
     def prepare(self) -> None:
         """Make the folders, and files that hold nothing (length 0), before downloading."""
 

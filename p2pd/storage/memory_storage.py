@@ -14,6 +14,7 @@ class MemoryStorage:
     """See interfaces.Storage. When set, writes raise `fault` and syncs `sync_fault`."""
 
     def __init__(self, layout: FileLayout) -> None:
+        self.root = ""
         self.layout = layout
         self.pieces: dict[int, bytes] = {}
         self.fault: StorageError | None = None

@@ -10,7 +10,7 @@ simulated on it: whole swarms of sessions, and a lighter model for thousands of 
 
 from __future__ import annotations
 
-from p2pd.testing.inline_disk import InlineDisk
+from p2pd.testing.inline_disk import InlineDisk, OneDisk
 from p2pd.testing.memory_network import MemoryNetwork, MemoryStream, MemoryTransport
 from p2pd.testing.memory_store import MemoryStore
 from p2pd.testing.nodes import DISK_SECONDS, FakeAnnouncer, SimNode
@@ -22,6 +22,7 @@ __all__ = [
     "DISK_SECONDS",
     "FakeAnnouncer",
     "InlineDisk",
+    "OneDisk",
     "Link",
     "MemoryNetwork",
     "MemoryStore",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Hashable, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, execute
 
@@ -23,3 +23,25 @@ class InlineDisk:
         result: Deferred[T] = Deferred()
         self._clock.callLater(self._seconds, lambda: execute(job, *args).chainDeferred(result))
         return result
+
+
+class Queue(Protocol):
+    """What takes disk jobs."""
+
+    def run(self, kind: str, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """See storage.disk_queue.DiskQueue."""
+
+
+class OneDisk:
+    """Disks of which there is but one, and that one answers; see storage.disks.Disks."""
+
+    def __init__(self, queue: Queue) -> None:
+        self.aside = queue
+
+    def on(self, device: int) -> Queue:
+        """The same for every device."""
+        return self.aside
+
+    def ask(self, question: Hashable, look: Callable[[], T]) -> Deferred[T]:
+        """What `look` finds."""
+        return self.aside.run("read", look)

@@ -18,7 +18,7 @@ from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
-from p2pd.testing.inline_disk import InlineDisk
+from p2pd.testing.inline_disk import InlineDisk, OneDisk
 from p2pd.testing.memory_store import MemoryBans, MemoryStore
 from p2pd.testing.torrents import piece_bytes
 from p2pd.testing.virtual_time import VirtualNetwork
@@ -65,7 +65,8 @@ class FakeAnnouncer:
 class SimNode:
     """A whole session at an IP address of a VirtualNetwork, on memory storage.
 
-    Another node made with the `store`, `disk` and `bans` of this one is this one restarted.
+    Another node made with the `store`, `disk` and `bans` of this one is this one restarted. `disks`
+    stands in for storage.disks.Disks where one InlineDisk will not do.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class SimNode:
         store: MemoryStore | None = None,
         bans: MemoryBans | None = None,
         disk: dict[tuple[str, str], MemoryStorage] | None = None,
+        disks: Any = None,
         seed: int | None = None,
         **settings: Any,
     ) -> None:
@@ -85,6 +87,7 @@ class SimNode:
         self.store = store or MemoryStore()
         self.bans = bans or MemoryBans()
         self.disk = {} if disk is None else disk
+        self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
         self.announcers: list[FakeAnnouncer] = []
         limits = limits or SessionLimits(check_workers=1)
         defaults = {"peer_limit_global": 100, "peer_limit_per_torrent": 50}
@@ -150,7 +153,7 @@ class SimNode:
             wall=lambda: 1_700_000_000.0 + self.network.clock.seconds(),
             rng=random.Random(seed),
             transport=self.network.transport(self.address.host),
-            disk=cast(Any, InlineDisk(self.network.clock, seconds=DISK_SECONDS)),
+            disks=self._disks,
             store=cast(Any, self.store),
             make_storage=self._make_storage,
             make_announcer=cast(Any, self._make_announcer),

@@ -24,7 +24,7 @@ from p2pd.session.check_queue import STALL_SECONDS, SWITCH_SECONDS, CheckJob, Ch
 from p2pd.storage.disk_queue import STORING_NICENESS
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.verifier import PieceVerifier
-from p2pd.testing import make_torrent
+from p2pd.testing import OneDisk, make_torrent
 
 PIECE = 16 * 1024
 CONTENT = bytes(4 * PIECE)
@@ -95,7 +95,7 @@ class Checks:
         self.disk = Threads()
         self.time = 100.0
         self.queue = CheckQueue(
-            self.disk,  # type: ignore[arg-type]
+            OneDisk(self.disk),  # type: ignore[arg-type]
             workers,
             per_device=per_device,
             now=lambda: self.time,

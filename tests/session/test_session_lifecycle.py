@@ -230,12 +230,12 @@ def test_a_torrent_removed_while_it_is_started_leaves_no_file(
     storage = node.storage(torrent)
     monkeypatch.setattr(storage, "prepare", lambda: steps.append("files are made"))
     monkeypatch.setattr(storage, "delete_files", lambda: steps.append("files are deleted"))
-    monkeypatch.setattr(node.session.disk, "_seconds", 5.0)
+    monkeypatch.setattr(node.session.disks.aside, "_seconds", 5.0)
     starting = Deferred.fromCoroutine(torrent.start())
     report = node.control.find(torrent.record.id)
     assert report is not None
     assert report.status is TorrentStatus.DOWNLOAD_WAIT, "it is not stopped, it will run"
-    monkeypatch.setattr(node.session.disk, "_seconds", 0.1)
+    monkeypatch.setattr(node.session.disks.aside, "_seconds", 0.1)
     network.result(node.session.remove(torrent, delete_data=True))
     network.run(10)
     assert starting.called

@@ -347,7 +347,8 @@ def test_two_reasons_not_to_read_are_not_mixed_up(
     leech.connect(taken, seed.address)
     network.run(10)
     reader = peer_of(taken)
-    backlog = leech.session.budget.backlog
+    assert taken.content is not None
+    backlog = taken.content.device.memory.backlog
     backlog.add(backlog.limit + 1)
     assert rate(network, 1, "downloaded", taken) <= 0.02 * MB
     assert rate(network, 40, "downloaded", taken) == 0

@@ -115,7 +115,7 @@ class Users:
 
     def _break(self, node: SimNode, *_: TorrentView) -> None:
         node.store.fault = StateError("the database is full") if self.rng.random() < 0.3 else None
-        node.session.disk._seconds = self.rng.choice([0.0, 0.001, 0.05, 0.7])  # type: ignore[attr-defined]
+        node.session.disks.aside._seconds = self.rng.choice([0.0, 0.001, 0.05, 0.7])  # type: ignore[attr-defined]
         for storage in node.disk.values():
             storage.fault = StorageError("the disk is full") if self.rng.random() < 0.2 else None
 
@@ -123,7 +123,7 @@ class Users:
         """Nothing is in the way of anybody any more, and everyone wants everything."""
         for node in self.nodes:
             node.store.fault = None
-            node.session.disk._seconds = 0.001  # type: ignore[attr-defined]
+            node.session.disks.aside._seconds = 0.001  # type: ignore[attr-defined]
             node.control.lift_bans([*ADDRESSES, *(PeerAddress(host, 0) for host in HOSTS)])
             for storage in node.disk.values():
                 storage.fault = None
@@ -183,7 +183,7 @@ def test_whatever_users_do_it_ends_well(
     for node in users.nodes:
         connected = sum(len(torrent.peers) for torrent in node.session.torrents)
         assert node.session.connections.established == connected
-        assert node.session.budget.used == node.session.budget.backlog.size == 0
+        assert node.session.budget.used == node.session.budget.backlog == 0
         node.stop()
     for node in users.nodes:
         assert node.session.connections.total == node.session.upload_slots.taken == 0

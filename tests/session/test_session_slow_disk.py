@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from typing import Any, Callable, TypeVar, cast
+from typing import Any, Callable, TypeVar
 
 import pytest
 from twisted.internet.defer import Deferred, execute
@@ -19,7 +19,7 @@ from p2pd.session.peer_session import PeerSession
 from p2pd.session.peer_upload import LEAST_AHEAD, REQUEST_QUEUE, RUN_BYTES, SEND_AHEAD
 from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
-from p2pd.testing import MemoryNetwork, MemoryStream, ScriptedPeer, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, MemoryStream, OneDisk, ScriptedPeer, SimNode, make_torrent
 
 T = TypeVar("T")
 
@@ -108,9 +108,7 @@ def disk(network: MemoryNetwork) -> SlowDisk:
 @pytest.fixture
 def node(network: MemoryNetwork, disk: SlowDisk) -> SimNode:
     """A node with little memory."""
-    made = SimNode(network, "10.0.0.1", limits=LIMITS)
-    made.session.disk = cast(Any, disk)
-    return made
+    return SimNode(network, "10.0.0.1", limits=LIMITS, disks=OneDisk(disk))
 
 
 def block(request: wire.Request) -> wire.Block:
@@ -158,7 +156,7 @@ def session_of(torrent: Torrent) -> PeerSession:
 
 def in_memory(node: SimNode) -> tuple[int, int]:
     """Bytes that wait to be written, and all that the budget has lent."""
-    return node.session.budget.backlog.size, node.session.budget.used
+    return node.session.budget.backlog, node.session.budget.used
 
 
 def holds_all(node: SimNode, torrent: Torrent) -> bool:
@@ -173,7 +171,8 @@ def test_a_slow_disk_slows_the_peers_and_the_backlog_stays_bounded(
     network: MemoryNetwork, node: SimNode, disk: SlowDisk, pauses: Pauses
 ) -> None:
     torrent = node.add(TORRENT)
-    backlog = node.session.budget.backlog
+    assert torrent.content is not None
+    backlog = torrent.content.device.memory.backlog
     assert backlog.limit == BACKLOG
     disk.seconds = 0.5
     seeds = [seed_to(node, f"10.0.1.{number}") for number in (1, 2)]

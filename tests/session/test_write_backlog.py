@@ -195,7 +195,7 @@ def test_nobody_waits_while_it_is_short_and_none_is_called_while_it_is_long(
 
 
 def test_the_budget_leaves_a_share_of_itself_to_the_disk() -> None:
-    assert MemoryBudget(1000).backlog.limit == 1000 // BACKLOG_SHARE
+    assert MemoryBudget(1000).share().backlog.limit == 1000 // BACKLOG_SHARE
 
 
 # -- the peers -----------------------------------------------------------------------------------

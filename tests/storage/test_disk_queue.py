@@ -5,27 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from queue import Queue
-from typing import Any, Callable
 
 import pytest
-from twisted.internet.task import Clock
 
 from p2pd.storage.disk_queue import LOOK_SECONDS, STORED_TOGETHER, STORING_NICENESS, DiskQueue
-
-
-class FakeReactor(Clock):
-    """Collects what threads want to run, as the reactor's own queue does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.from_threads: Queue[Callable[[], object]] = Queue()
-
-    def callFromThread(self, callable: Callable[..., object], *args: Any) -> None:
-        self.from_threads.put(lambda: callable(*args))
-
-    def turn(self) -> None:
-        self.from_threads.get(timeout=5)()
+from tests.storage.fake_reactor import FakeReactor
 
 
 def test_results_and_failures_come_back_in_the_reactors_thread() -> None:

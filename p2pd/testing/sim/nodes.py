@@ -18,6 +18,7 @@ from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
+from p2pd.testing.inline_disk import OneDisk
 from p2pd.testing.memory_store import MemoryStore
 from p2pd.testing.sim.conduct import CLAIMS_ALL, SPOILED_OF, Conduct, Noise, StallingStream
 from p2pd.testing.sim.disks import DiskSpeed, SharedStorage, SimDisk
@@ -178,7 +179,7 @@ class SwarmNode:
             wall=lambda: EPOCH + clock.now,
             rng=self._rng("session"),
             transport=self.network.transport(self.spec.host),
-            disk=cast(Any, SimDisk(clock, self.spec.disk)),
+            disks=cast(Any, OneDisk(SimDisk(clock, self.spec.disk))),
             store=cast(Any, self._store),
             make_storage=self._make_storage,
             make_announcer=self._make_announcer,

@@ -1,0 +1,104 @@
+"""The devices that torrents are on, as the session sees them: threads, memory, and silence."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, TypeVar, cast
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from p2pd.base.clock import Clock
+from p2pd.base.errors import StorageError
+from p2pd.session.memory_budget import MemoryBudget, MemoryShare
+from p2pd.storage.disk_queue import DiskQueue
+from p2pd.storage.disks import Disks
+from p2pd.storage.interfaces import Storage
+
+T = TypeVar("T")
+
+UNKNOWN_DEVICE = -1
+"""Where the download folder cannot be looked at."""
+
+SILENT_SECONDS = 10.0
+"""A disk that has work and finished nothing for so long does not answer."""
+
+
+class Device:
+    """One device (`st_dev`): `silent` while it has work and does not answer."""
+
+    def __init__(self, number: int, queue: DiskQueue, memory: MemoryShare) -> None:
+        self.number = number
+        self.memory = memory
+        self.silent = False
+        self.pending = 0
+        self._queue = queue
+        self._moved = True
+        self._moved_at = 0.0
+
+    def run(self, kind: str, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run `job(*args)` in a thread of this device; see DiskQueue.run."""
+        self.pending += 1
+        return self._queue.run(kind, job, *args).addBoth(self._finished)
+
+    def look(self, now: float) -> bool:
+        """See whether it gets on; whether that has changed."""
+        if self._moved or not self.pending:
+            self._moved, self._moved_at = False, now
+        silent = now - self._moved_at >= SILENT_SECONDS
+        if silent == self.silent:
+            return False
+        self.silent = silent
+        if silent:
+            self.memory.hold_up()
+        else:
+            self.memory.go_on()
+        return True
+
+    def _finished(self, result: T) -> T:
+        self.pending -= 1
+        self._moved = True
+        return result
+
+
+class Devices:
+    """Devices by number, each made when the first torrent is found to be on it."""
+
+    def __init__(self, disks: Disks, budget: MemoryBudget) -> None:
+        self._disks = disks
+        self._budget = budget
+        self._known: dict[int, Device] = {}
+
+    def of(self, storage: Storage) -> Deferred[Device]:
+        """The device of a torrent's files. Fires late, or never, if it does not answer."""
+        return self.number_of(storage).addCallback(self._numbered)
+
+    def tick(self, now: float) -> list[Device]:
+        """Once a second: those that fell silent, or answer again."""
+        self._budget.forget_wishes()
+        return [device for device in self._known.values() if device.look(now)]
+
+    def number_of(self, storage: Storage) -> Deferred[int]:
+        """The device of a torrent's files as it is now; UNKNOWN_DEVICE if that cannot be told."""
+        found = self._disks.ask(("device", storage.root), storage.device)
+        return found.addErrback(_unknown)
+
+    def _numbered(self, number: int) -> Device:
+        device = self._known.get(number)
+        if device is None:
+            device = Device(number, self._disks.on(number), self._budget.share())
+            self._known[number] = device
+        return device
+
+
+def in_time(result: Deferred[T], seconds: float, clock: Clock) -> Deferred[T]:
+    """The same, but a StorageError if the disk has not answered in so many seconds."""
+
+    def too_late(_: object, after: float) -> T:
+        raise StorageError(f"the disk did not answer within {after:.0f} seconds")
+
+    return result.addTimeout(seconds, cast(Any, clock), too_late)
+
+
+def _unknown(failure: Failure) -> int:
+    failure.trap(StorageError)
+    return UNKNOWN_DEVICE
