@@ -114,6 +114,8 @@ def test_how_torrents_seed_and_get_their_pieces_is_set(p2pctl: Any, daemon: Any)
     daemon.torrents[2] |= {"seed_choking": "anti_leech", "sequential_download": True}
     output = " ".join(p2pctl("info", "Music").output.split())
     assert "Order in sequence Super-seeding auto Seeding mode anti leech" in output
+    daemon.torrents[2]["sequential_download_from_piece"] = 12
+    assert "in sequence from piece 12" in p2pctl("info", "Music").output
     told = json.loads(p2pctl("set", "Music", "--sequential", "--json").output)
     assert told["torrents"][0]["sequential_download"] is True
 

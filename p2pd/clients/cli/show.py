@@ -21,8 +21,8 @@ INFO_FIELDS = [
     "peers_getting_from_us", "peers_sending_to_us", "percent_complete", "percent_done",
     "piece_count", "piece_size", "rate_download", "rate_upload", "recheck_progress",
     "seconds_downloading", "seconds_seeding", "seed_choking", "sequential_download",
-    "size_when_done", "status", "super_seeding", "total_size", "tracker_stats",
-    "upload_limit_in_force", "upload_ratio", "uploaded_ever",
+    "sequential_download_from_piece", "size_when_done", "status", "super_seeding", "total_size",
+    "tracker_stats", "upload_limit_in_force", "upload_ratio", "uploaded_ever",
 ]  # fmt: skip
 
 

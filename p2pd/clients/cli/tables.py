@@ -153,7 +153,7 @@ def _state(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Down at most", _in_force(torrent["download_limit_in_force"])),
         ("Up at most", _in_force(torrent["upload_limit_in_force"])),
         ("Time left", duration(torrent["eta"])),
-        ("Order", "in sequence" if torrent["sequential_download"] else ""),
+        ("Order", _order(torrent)),
         ("Super-seeding", torrent["super_seeding"]),
         ("Seeding mode", "" if mode == "session" else mode.replace("_", " ")),
         ("Peers", peers),
@@ -172,6 +172,13 @@ def _history(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Downloading", duration(torrent["seconds_downloading"])),
         ("Seeding", duration(torrent["seconds_seeding"])),
     ]
+
+
+def _order(torrent: JsonObject) -> str:
+    if not torrent["sequential_download"]:
+        return ""
+    first = torrent["sequential_download_from_piece"]
+    return f"in sequence from piece {first}" if first else "in sequence"
 
 
 def _in_force(limit: int) -> str:
