@@ -163,6 +163,9 @@ class Torrent:
             self.host.activity.changed(self)
             self._sync_failed = False
             checked = await self.opening.verify(content)
+        except P2pdError as problem:
+            self.fail(str(problem))
+            return
         finally:
             self.opening.busy = False
         await self._go_on(checked=checked)
