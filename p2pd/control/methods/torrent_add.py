@@ -88,6 +88,11 @@ class TorrentAdder:
             return link
         if _URL.match(filename):
             return await self._source.fetch(filename, wanted["cookies"])
+        if not filename.startswith("/"):
+            raise RpcError(
+                RpcCode.PATH_NOT_ABSOLUTE,
+                "filename is no magnet link, info-hash, http URL or absolute path",
+            )
         return await self._source.read(absolute_path("filename", filename))
 
 
