@@ -111,6 +111,10 @@ class AskedPeers:
         """Whether any other peer has requests to answer."""
         return any(other.requests for other in self._by_peer.values() if other is not asked)
 
+    def any_slow(self) -> bool:
+        """Whether some peer keeps us waiting."""
+        return any(asked.slow for asked in self._by_peer.values())
+
     def slowest_first(self, asked: AskedBlocks, *, only_slow: bool) -> list[AskedBlocks]:
         """The other peers with requests: the slow, then those whose answer is longest due."""
         others = [

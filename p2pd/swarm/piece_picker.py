@@ -175,10 +175,12 @@ class PiecePicker:
         """
         if count <= 0 or not self._order.wanted:
             return []
-        self._state.serial += 1
-        picking = Picking(
-            self._state, peer, pieces, count, may_open, slow=slow, on_parole=on_parole
-        )
+        state = self._state
+        self._asked.of(peer).set_slow(slow)
+        if state.nothing_to_ask(state.masks.of(pieces)):
+            return []
+        state.serial += 1
+        picking = Picking(state, peer, pieces, count, may_open, slow=slow, on_parole=on_parole)
         picking.know_pace(pace, now)
         if only is not None:
             picking.allow_only(only)
