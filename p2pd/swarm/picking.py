@@ -29,7 +29,7 @@ DUPLICATES_AT_ONCE = 32
 """Requests a peer may have for the end game to ask it for more: what arrives twice is waste."""
 
 TIMES_LATER = 2.0
-SECONDS_LATER = 1.0
+SECONDS_LATER = 0.3
 """A block is asked of a second peer if the first should take so many times as long as that one, and
 so many seconds more: what comes at about the same time, no cancel can stop."""
 

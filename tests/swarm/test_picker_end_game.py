@@ -157,18 +157,18 @@ def picked_beside(theirs: float, ours: float, *, slow: bool = False) -> list[int
 
 
 def test_what_comes_as_soon_anyhow_is_not_asked_twice() -> None:
-    assert picked_beside(theirs=0.2, ours=0.2) == []
-    assert picked_beside(theirs=0.2, ours=0.01) == []
+    assert picked_beside(theirs=0.1, ours=0.1) == []
+    assert picked_beside(theirs=0.05, ours=0.01) == []
 
 
 def test_what_would_come_much_later_is_asked_of_a_quicker_peer() -> None:
-    # Within 1.2 s comes one, and two more are out of its hands.
-    assert picked_beside(theirs=1.0, ours=0.1) == [3, 4, 5, 6]
+    # Within 0.5 s comes one, and two more are out of its hands.
+    assert picked_beside(theirs=0.4, ours=0.1) == [3, 4, 5, 6]
     assert picked_beside(theirs=5.0, ours=0.1) == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_who_is_as_slow_does_not_help() -> None:
-    assert picked_beside(theirs=1.0, ours=1.0) == [5, 6]
+    assert picked_beside(theirs=1.0, ours=1.0) == [4, 5, 6]
     assert picked_beside(theirs=1.0, ours=float("inf")) == []
 
 
