@@ -170,11 +170,11 @@ class PeerUpload:
         """Read and send, as far as the socket takes it; called when requests or room came."""
         if self._lent is not None:
             self._take_back()
-        if not self.queue or self._closed:
+        meter = self.meter
+        if not self.queue or self._closed or (meter is not None and meter.waiting):
             return
         ahead = self._ahead()
         left = TURN_BYTES
-        meter = self.meter
         while self.queue and not self._closed:
             pending = self._peer.send_pending
             if self._reading + pending >= ahead or (pending and self._in_memory):
@@ -182,7 +182,8 @@ class PeerUpload:
             if left <= 0:
                 self._peer.call_when_writable()
                 return
-            run = self._next_run(min(ahead, RUN_BYTES)) if meter is None else self._allowed(meter)
+            most = min(ahead, RUN_BYTES)
+            run = self._next_run(most) if meter is None else self._allowed(meter, most)
             if run is None:
                 return
             self._in_memory = not pending and not self._runs and self._send_now(run)
@@ -202,12 +203,12 @@ class PeerUpload:
         least = LEAST_AHEAD if self.total < LEAST_AHEAD else SLOW_AHEAD
         return min(SEND_AHEAD, max(least, int(per_second * AHEAD_SECONDS)))
 
-    def _allowed(self, meter: Meter) -> _Run | None:
+    def _allowed(self, meter: Meter, most: int) -> _Run | None:
         """As `_next_run`, as far as the limits allow; None: `serve` is called when they do."""
         first = next(iter(self.queue))[2]
         least = first + BLOCK_HEADER
-        want = min(RUN_BYTES, len(self.queue) * least)
-        allowed = meter.take(max(least, want), self._peer.seconds(), least=least)
+        want = max(1, min(most // first, len(self.queue))) * least
+        allowed = meter.take(want, self._peer.seconds(), least=least)
         if not allowed:
             return None
         run = self._next_run(max(first, allowed - allowed // least * BLOCK_HEADER))

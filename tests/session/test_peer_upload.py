@@ -7,7 +7,14 @@ import pytest
 from p2pd.base.requests import Request
 from p2pd.protocols.peerwire.messages import Reject
 from p2pd.session import peer_upload
-from p2pd.session.peer_upload import LEAST_AHEAD, RUN_BYTES, SEND_AHEAD, TURN_BYTES, PeerUpload
+from p2pd.session.peer_upload import (
+    LEAST_AHEAD,
+    RUN_BYTES,
+    SEND_AHEAD,
+    SLOW_AHEAD,
+    TURN_BYTES,
+    PeerUpload,
+)
 from p2pd.session.piece_buffers import PieceBuffers
 from p2pd.swarm.bandwidth.limit_tree import LimitTree
 from p2pd.swarm.bandwidth.meter import Meter
@@ -271,6 +278,19 @@ def test_under_a_limit_blocks_leave_as_it_allows() -> None:
     assert sent == requests[: len(sent)]
     assert 28 <= len(sent) <= 30
     assert peer.counted == len(sent) * BLOCK
+
+
+def test_a_fast_limit_does_not_give_a_slow_peer_more_than_it_takes() -> None:
+    peer, upload = uploading(wanted(64), 0)
+    metered(peer, upload, 1000 * BLOCK)
+    peer.now += 60
+    peer.takes_all = False
+    upload.serve()
+    assert len(peer.sent) * BLOCK == LEAST_AHEAD
+    upload.rate.add(0, peer.now + 60)
+    peer.now, peer.sent, peer.send_pending = peer.now + 60, [], 0
+    upload.serve()
+    assert len(peer.sent) * BLOCK == SLOW_AHEAD
 
 
 def test_what_is_read_in_a_thread_counts_once() -> None:

@@ -184,7 +184,7 @@ def test_leechers_get_the_same_share_of_an_upload_limit(
     seed = SimNode(
         network, "10.0.0.99", upload_slots=20, speed_limit_up=1600, speed_limit_up_enabled=True
     )
-    given = seed.put(data, big)
+    given = seed.put(data, big, super_seeding="off")
     taken = []
     for number in range(1, 9):
         leech = SimNode(network, f"10.0.0.{number}")

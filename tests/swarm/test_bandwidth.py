@@ -326,11 +326,11 @@ def test_nonsense_is_no_rate() -> None:
 def test_the_next_turn_is_told_when_it_is_news() -> None:
     world = limited(session=1_000_000, torrent=100_000)
     Backlogged(world, "session", "torrent")
-    assert world.told == pytest.approx(BLOCK / 1_000_000)
+    assert world.told == pytest.approx(25_000 / 1_000_000)
     assert world.tree.next_turn(0.0) == world.told
     world.told = math.inf
     world.tree.set_rate("session", 2_000_000, 0.0)
-    assert world.told == pytest.approx(20_000 / 2_000_000)
+    assert world.told == pytest.approx(50_000 / 2_000_000)
     world.told = math.inf
     world.tree.set_rate("session", 0.0, 0.0)
     world.tree.set_rate("torrent", 50_000, 0.0)
@@ -377,7 +377,8 @@ def test_whatever_happens_nobody_is_forgotten(data: st.DataObject) -> None:
     world.run(2)
     shares = [peer.total(since=before) for peer in peers]
     if shares:
-        assert max(shares) - min(shares) <= 2 * BLOCK
+        quantum = world.tree.chain(["session"])[0].quantum
+        assert max(shares) - min(shares) <= 2 * quantum
         assert sum(shares) == pytest.approx(2_000_000, rel=0.05, abs=2 * BLOCK)
 
 

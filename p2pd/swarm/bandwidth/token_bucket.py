@@ -14,7 +14,10 @@ BURST_SECONDS = 0.25
 """What an unused bucket saves up, besides what one transfer takes that cannot be cut: enough to
 make up for a late turn of the reactor."""
 
-QUANTUM_SECONDS = 0.01
+QUANTUM_SECONDS = 0.025
+"""What one peer gets in one turn: with less, more time goes into turns, writes and wake-ups than
+into what is sent; with more, the others wait."""
+
 LEAST_QUANTUM = 4096
 MOST_QUANTUM = 256 * 1024
 
