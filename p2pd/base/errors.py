@@ -15,6 +15,10 @@ class StorageError(P2pdError, OSError):
     """The disk refused: the sentence names the file and the reason."""
 
 
+class DiskFullError(StorageError):
+    """There is no room for what is to be written; later there may be."""
+
+
 class StateError(P2pdError):
     """The state folder or database cannot be used."""
 

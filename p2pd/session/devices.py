@@ -22,18 +22,35 @@ UNKNOWN_DEVICE = -1
 SILENT_SECONDS = 10.0
 """A disk that has work and finished nothing for so long does not answer."""
 
+RETRY_SECONDS = 10.0
+"""Between two attempts to write a piece to a full disk.
+
+The attempt tells more than to ask for the room would: of quotas, and of blocks that a file has.
+"""
+
+Store = Callable[[int | None], None]
+"""Stores so many of the pieces that wait for room, or all of them."""
+
 
 class Device:
-    """One device (`st_dev`): `silent` while it has work and does not answer."""
+    """One device (`st_dev`): `silent` while it has work and does not answer, or `full`.
+
+    Who has pieces that did not fit keeps them, and is called when they may fit. Meanwhile no
+    others are opened.
+    """
 
     def __init__(self, number: int, queue: DiskQueue, memory: MemoryShare) -> None:
         self.number = number
         self.memory = memory
         self.silent = False
+        self.full = False
         self.pending = 0
         self._queue = queue
         self._moved = True
         self._moved_at = 0.0
+        self._told = (False, False)
+        self._without_room: dict[Store, None] = {}
+        self._retry_at = 0.0
 
     def run(self, kind: str, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run `job(*args)` in a thread of this device; see DiskQueue.run."""
@@ -45,14 +62,34 @@ class Device:
         if self._moved or not self.pending:
             self._moved, self._moved_at = False, now
         silent = now - self._moved_at >= SILENT_SECONDS
-        if silent == self.silent:
-            return False
-        self.silent = silent
-        if silent:
+        if silent and not self.silent:
             self.memory.hold_up()
-        else:
+        elif self.silent and not silent:
             self.memory.go_on()
-        return True
+        self.silent = silent
+        if self.full and now >= self._retry_at:
+            self._retry(now)
+        before, self._told = self._told, (self.silent, self.full)
+        return self._told != before
+
+    def filled(self, store: Store) -> None:
+        """A piece did not fit; `store` is to be called when it may."""
+        self._without_room[store] = None
+        self.full = self.memory.closed = True
+
+    def has_room(self) -> None:
+        """A piece was written: those that did not fit may fit now."""
+        self.full = self.memory.closed = False
+        waiting, self._without_room = self._without_room, {}
+        for store in waiting:
+            store(None)
+
+    def _retry(self, now: float) -> None:
+        """One of those that wait tries one piece, each in its turn."""
+        self._retry_at = now + RETRY_SECONDS
+        store = next(iter(self._without_room))
+        self._without_room[store] = self._without_room.pop(store)
+        store(1)
 
     def _finished(self, result: T) -> T:
         self.pending -= 1
@@ -73,7 +110,7 @@ class Devices:
         return self.number_of(storage).addCallback(self._numbered)
 
     def tick(self, now: float) -> list[Device]:
-        """Once a second: those that fell silent, or answer again."""
+        """Once a second: those that fell silent or full, or are well again."""
         self._budget.forget_wishes()
         return [device for device in self._known.values() if device.look(now)]
 

@@ -94,6 +94,8 @@ class MemoryShare:
     def __init__(self, budget: MemoryBudget) -> None:
         self.used = 0
         self.wanting = False
+        self.closed = False
+        """Whether no more is to be opened, since there is no room on the disk."""
         self.backlog = WriteBacklog(budget.limit // BACKLOG_SHARE)
         self.buffers = budget.buffers
         self.call_when_free = budget.call_when_free
@@ -101,8 +103,8 @@ class MemoryShare:
         self._held_up = False
 
     def room_for(self, size: int) -> int:
-        """How many buffers of `size` bytes may be opened now: none while the disk is silent."""
-        if self._held_up:
+        """How many buffers of `size` bytes may be opened now: none while the disk takes nothing."""
+        if self._held_up or self.closed:
             return 0
         room = self._budget.room_for(size)
         rivals = sum(share.in_play for share in self._budget.shares if share is not self)

@@ -266,12 +266,16 @@ class Session:
         self.activity.wake_running()
 
     def _device_changed(self, device: Device) -> None:
-        """A disk fell silent, or answers again: its torrents say so."""
+        """A disk fell silent or full, or is well again: its torrents say so."""
         there = [t for t in self.torrents if t.content is not None and t.content.device is device]
         for torrent in there:
             self.activity.changed(torrent)
         folders = sorted({torrent.record.download_dir for torrent in there})
-        state = "does not answer; its torrents wait" if device.silent else "answers again"
+        state = "is well again"
+        if device.silent:
+            state = "does not answer; its torrents wait"
+        elif device.full:
+            state = "is full; downloads wait until there is room"
         self.log.warn("the disk of {folders} {state}", folders=", ".join(folders), state=state)
 
     def in_time(self, done: Deferred[T]) -> Deferred[T]:

@@ -21,7 +21,7 @@ from typing import (
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from p2pd.base.errors import StorageError
+from p2pd.base.errors import DiskFullError, StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
@@ -102,6 +102,7 @@ class TorrentPieces:
         self._buffers: dict[int, bytearray] = {}
         self._open: set[int] = set()
         self._being_stored: set[int] = set()
+        self._without_room: dict[int, None] = {}
         self._waiting: list[Deferred[None]] = []
         self._closed = False
 
@@ -231,6 +232,7 @@ class TorrentPieces:
         """Throw away what came of these pieces, but for those that are being written."""
         for piece in pieces:
             if piece not in self._being_stored:
+                self._without_room.pop(piece, None)
                 self._buffers.pop(piece, None)
                 for peer, request in self.picker.abandon_piece(piece):
                     self._listener.request_withdrawn(peer, request)
@@ -241,8 +243,11 @@ class TorrentPieces:
         self.abandon_open()
         self._closed = True
 
-    def _store(self, whole: Sequence[int]) -> None:
+    def _store(self, whole: Sequence[int], *, probe: bool = False) -> None:
         """Verify and write pieces that came in one wake-up, small ones together."""
+        if self._device.full and not probe:
+            self._keep(whole)
+            return
         together = max(1, TOGETHER_BYTES // self.layout.piece_length)
         for first in range(0, len(whole), together):
             batch = {piece: self._buffers.pop(piece) for piece in whole[first : first + together]}
@@ -286,8 +291,12 @@ class TorrentPieces:
     ) -> None:
         for (piece, buffer), outcome in zip(batch.items(), outcomes, strict=True):
             self._being_stored.discard(piece)
-            self._memory.buffers.give(buffer)
             self._memory.backlog.remove(len(buffer))
+            if isinstance(outcome, DiskFullError) and not self._closed:
+                self._buffers[piece] = buffer
+                self._keep([piece])
+                continue
+            self._memory.buffers.give(buffer)
             if isinstance(outcome, Checked) and outcome.right:
                 self._passed(piece, outcome.digests)
             else:
@@ -297,6 +306,8 @@ class TorrentPieces:
     def _passed(self, piece: int, digests: bytes) -> None:
         contributors = self.picker.contributors(piece)
         self.picker.piece_passed(piece)
+        if self._device.full:
+            self._device.has_room()
         self._release(piece)
         if not self._closed:
             self._listener.piece_stored(piece, contributors, digests)
@@ -311,6 +322,22 @@ class TorrentPieces:
             self._listener.piece_failed(piece, senders, outcome.digests)
         else:
             self._listener.storage_failed(outcome)
+
+    def _keep(self, whole: Iterable[int]) -> None:
+        """These did not fit on the disk: they stay in memory until there is room."""
+        self._without_room.update(dict.fromkeys(whole))
+        if self._without_room:
+            self._device.filled(self._store_kept)
+
+    def _store_kept(self, count: int | None) -> None:
+        """There may be room now for so many of those that are kept, or for all."""
+        pieces = list(self._without_room)[:count]
+        for piece in pieces:
+            del self._without_room[piece]
+        if pieces:
+            self._store(pieces, probe=True)
+        elif count is not None:
+            self._device.has_room()  # what waited is not wanted any more
 
     def _tell_if_all_stored(self) -> None:
         if not self._being_stored:

@@ -19,6 +19,7 @@ from p2pd.session.torrent_content import TorrentContent
 ETA_UNKNOWN = -2
 ETA_NONE = -1
 
+FULL_DISK = "there is no room on the disk; it goes on by itself when there is"
 SILENT_DISK = "the disk does not answer; what is on it waits until it does"
 
 
@@ -333,9 +334,13 @@ class TorrentReport:
         return self.torrent.trackers.announcer.states()
 
     def _local_error(self) -> str:
-        content = self.torrent.content
-        waits = not self.torrent.error and content is not None and content.device.silent
-        return SILENT_DISK if waits else self.torrent.error
+        torrent, content = self.torrent, self.torrent.content
+        if torrent.error or content is None:
+            return torrent.error
+        if content.device.silent:
+            return SILENT_DISK
+        waits = content.device.full and torrent.running and not torrent.is_complete()
+        return FULL_DISK if waits else ""
 
     def _tracker_error(self) -> str:
         if not self.torrent.running:

@@ -13,7 +13,7 @@ import os
 import stat
 from typing import Iterable, Sequence
 
-from p2pd.base.errors import StorageError
+from p2pd.base.errors import DiskFullError, StorageError
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -26,11 +26,14 @@ _WORDS = {
     errno.ENXIO: "it is not a regular file",
 }
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 def storage_error(path: str, problem: OSError) -> StorageError:
     """The problem as a sentence that names the file."""
     words = _WORDS.get(problem.errno or 0) or problem.strerror or str(problem)
-    return StorageError(f"{path}: {words}")
+    kind = DiskFullError if problem.errno in _FULL else StorageError
+    return kind(f"{path}: {words}")
 
 
 def open_folder(root: str, parts: Sequence[str], *, create: bool) -> int:

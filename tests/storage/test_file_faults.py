@@ -11,7 +11,7 @@ from typing import Callable
 
 import pytest
 
-from p2pd.base.errors import StorageError
+from p2pd.base.errors import DiskFullError, StorageError
 from p2pd.storage.checker import check_pieces
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.open_files import OpenFiles
@@ -236,8 +236,9 @@ def test_whatever_the_disk_refuses_names_the_file_and_the_reason(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
-    with pytest.raises(StorageError, match=f"top/a: {os.strerror(number)}"):
+    with pytest.raises(StorageError, match=f"top/a: {os.strerror(number)}") as caught:
         write(storage, data, 0)
+    assert isinstance(caught.value, DiskFullError) == (number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def test_where_nothing_can_be_allocated_in_advance_a_hole_does(
