@@ -304,8 +304,6 @@ class Torrent:
 
     def piece_failed(self, piece: int, senders: Sequence[Hashable | None], digests: bytes) -> None:
         """A piece came out wrong: it is asked for again, and who sent it is watched."""
-        assert self.content is not None
-        self.record.corrupt += self.content.layout.piece_size(piece)
         self.trust.piece_failed(piece, senders, digests)
         self.exchange.feed_all()
 

@@ -11,7 +11,8 @@ from p2pd.formats.merkle import block_hashes
 from p2pd.formats.metainfo import Metainfo, to_torrent
 from p2pd.session.devices import Device
 from p2pd.session.file_selection import FileSelection
-from p2pd.session.torrent_pieces import PiecesListener, TorrentPieces
+from p2pd.session.pieces_listener import PiecesListener
+from p2pd.session.torrent_pieces import TorrentPieces
 from p2pd.session.torrent_resume import encode_states
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier

@@ -165,6 +165,12 @@ class TorrentExchange:
         """Payload came that nobody needed."""
         self._owner.record.corrupt += size
 
+    def withdrawn(self, requests: Sequence[tuple[Hashable, Request]]) -> None:
+        """What is here by now was still asked of these peers: they may be asked for more."""
+        for peer, request in requests:
+            self.cancel(peer, request)
+        self._feed(peer for peer in dict(requests) if isinstance(peer, PeerSession))
+
     def payload_sent(self, size: int, now: float) -> None:
         """Payload went out."""
         self.rate_upload.add(size, now)

@@ -12,9 +12,9 @@ from p2pd.formats.magnet import parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_info
 from p2pd.session.check_queue import CheckJob
 from p2pd.session.file_selection import FileSelection
+from p2pd.session.pieces_listener import PiecesListener
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_host import TorrentHost
-from p2pd.session.torrent_pieces import PiecesListener
 from p2pd.session.torrent_resume import ResumePlan, plan_resume
 from p2pd.state.resume import TorrentRecord
 

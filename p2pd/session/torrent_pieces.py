@@ -7,16 +7,7 @@ against the session's one memory budget until they are on disk or thrown away.
 
 from __future__ import annotations
 
-from typing import (
-    Collection,
-    Container,
-    Hashable,
-    Iterable,
-    Mapping,
-    NamedTuple,
-    Protocol,
-    Sequence,
-)
+from typing import Collection, Container, Hashable, Iterable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -27,56 +18,17 @@ from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
 from p2pd.protocols.peerwire.messages import Block
 from p2pd.session.devices import Device
+from p2pd.session.piece_checking import Checked, PieceChecker
+from p2pd.session.pieces_listener import PiecesListener
+from p2pd.session.second_tries import SecondTries
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 from p2pd.swarm.asked_blocks import Pace
+from p2pd.swarm.failed_piece import Patches
 from p2pd.swarm.piece_picker import BlockOutcome, PiecePicker
-from p2pd.swarm.smart_ban import block_digests
 
 TOGETHER_BYTES = 1024 * 1024
 """Whole pieces that one thread takes at once: handing over costs as much as hashing 16 KiB."""
-
-
-class Checked(NamedTuple):
-    """What a thread found of a piece: whether it is right, and the digests of its blocks.
-
-    Those of a right piece only if they were wanted.
-    """
-
-    right: bool
-    digests: bytes = b""
-
-
-_RIGHT = Checked(True)
-
-
-class Trust(Protocol):
-    """Who knows which peers are to be trusted."""
-
-    def on_parole(self, peer: Hashable) -> bool:
-        """Whether a peer may have spoiled a piece."""
-
-    def wants_digests(self, piece: int) -> bool:
-        """Whether it wants to hear of the blocks of a piece that is right."""
-
-
-class PiecesListener(Protocol):
-    """Who hears what became of pieces. Digests are those of swarm.smart_ban."""
-
-    @property
-    def trust(self) -> Trust: ...
-
-    def piece_stored(self, piece: int, contributors: Collection[Hashable], digests: bytes) -> None:
-        """It is right and on disk; these peers sent its blocks."""
-
-    def piece_failed(self, piece: int, senders: Sequence[Hashable | None], digests: bytes) -> None:
-        """Its hash is wrong; these peers sent its blocks, one after the other."""
-
-    def storage_failed(self, problem: StorageError) -> None:
-        """The disk refused; nothing of the piece was kept."""
-
-    def request_withdrawn(self, peer: Hashable, request: Request) -> None:
-        """What a peer was asked for is not wanted any more."""
 
 
 class TorrentPieces:
@@ -94,14 +46,15 @@ class TorrentPieces:
     ) -> None:
         self.layout = layout
         self.picker = picker
-        self._storage = storage
-        self._verifier = verifier
+        self._checker = PieceChecker(layout, verifier, storage)
         self._device = device
         self._memory = device.memory
         self._listener = listener
         self._buffers: dict[int, bytearray] = {}
         self._open: set[int] = set()
         self._being_stored: set[int] = set()
+        self._second = SecondTries(device.memory, layout.piece_length)
+        self._whole_meanwhile: set[int] = set()
         self._without_room: dict[int, None] = {}
         self._waiting: list[Deferred[None]] = []
         self._closed = False
@@ -125,6 +78,9 @@ class TorrentPieces:
     ) -> list[Request]:
         """Up to `count` requests for this peer, within the memory budget."""
         room = self._memory.room_for(self.layout.piece_length)
+        if not room and self._second:
+            self._forget_failed(self._second.pieces())
+            room = self._memory.room_for(self.layout.piece_length)
         requests = self.picker.pick(
             peer,
             pieces,
@@ -161,6 +117,10 @@ class TorrentPieces:
             buffer[begin : begin + len(data)] = data
             if outcome[1]:
                 whole.append(piece)
+        if self._second:
+            self._look_again(
+                [key for outcome, key in zip(outcomes, keys, strict=True) if outcome[0]]
+            )
         self._store(whole)
         return outcomes
 
@@ -183,6 +143,8 @@ class TorrentPieces:
     def landed(self, peer: Hashable, blocks: Sequence[tuple[int, int, int]]) -> None:
         """These blocks are in their places."""
         outcomes = self.picker.blocks_received(peer, blocks)
+        if self._second:
+            self._look_again(blocks)
         self._store(
             [block[0] for outcome, block in zip(outcomes, blocks, strict=True) if outcome[1]]
         )
@@ -226,7 +188,7 @@ class TorrentPieces:
 
     def abandon_open(self) -> None:
         """Throw away every partial piece, for their memory; pieces being written are finished."""
-        self.abandon(list(self._open))
+        self.abandon({*self._open, *self._second.pieces()})
 
     def abandon(self, pieces: Iterable[int]) -> None:
         """Throw away what came of these pieces, but for those that are being written."""
@@ -237,6 +199,7 @@ class TorrentPieces:
                 for peer, request in self.picker.abandon_piece(piece):
                     self._listener.request_withdrawn(peer, request)
                 self._release(piece)
+                self._forget_failed([piece])
 
     def close(self) -> None:
         """Nothing more is stored; the memory goes back."""
@@ -249,37 +212,18 @@ class TorrentPieces:
             self._keep(whole)
             return
         together = max(1, TOGETHER_BYTES // self.layout.piece_length)
+        if not self._being_stored.isdisjoint(whole):  # a mixture of what it was before is tried
+            self._whole_meanwhile |= self._being_stored.intersection(whole)
+            whole = [piece for piece in whole if piece not in self._being_stored]
         for first in range(0, len(whole), together):
             batch = {piece: self._buffers.pop(piece) for piece in whole[first : first + together]}
             self._being_stored.update(batch)
             self._memory.backlog.add(sum(map(len, batch.values())))
             wanted = frozenset(filter(self._listener.trust.wants_digests, batch))
-            job = self._device.run("store", self._verify_and_write, batch, wanted)
+            job = self._device.run("store", self._checker.store, batch, wanted)
             job.addCallbacks(
                 self._stored, self._not_stored, callbackArgs=(batch,), errbackArgs=(batch,)
             )
-
-    def _verify_and_write(
-        self, batch: Mapping[int, bytearray], wanted: Container[int]
-    ) -> list[Checked | StorageError]:
-        """In a worker thread: of each piece, whether it is right; if so it is on disk."""
-        return [
-            self._verify_and_write_one(piece, buffer, piece in wanted)
-            for piece, buffer in batch.items()
-        ]
-
-    def _verify_and_write_one(
-        self, piece: int, buffer: bytearray, wanted: bool
-    ) -> Checked | StorageError:
-        try:
-            right = self._verifier.verify(piece, buffer)
-            if right:
-                self._storage.write_piece(piece, buffer)
-        except StorageError as problem:
-            return problem
-        if right and not wanted:
-            return _RIGHT
-        return Checked(right, block_digests(buffer, self.layout.request_size(piece)))
 
     def _not_stored(self, failure: Failure, batch: Mapping[int, bytearray]) -> None:
         """Something nobody thought of: as if the disk had refused each of them."""
@@ -296,31 +240,35 @@ class TorrentPieces:
                 self._buffers[piece] = buffer
                 self._keep([piece])
                 continue
+            if isinstance(outcome, Checked) and not outcome.right and not self._closed:
+                self._failed(piece, buffer, outcome.digests)
+                continue
             self._memory.buffers.give(buffer)
             if isinstance(outcome, Checked) and outcome.right:
-                self._passed(piece, outcome.digests)
+                self._passed(piece, outcome.digests, self.picker.contributors(piece))
             else:
-                self._failed(piece, outcome)
+                self._refused(piece, outcome)
         self._tell_if_all_stored()
 
-    def _passed(self, piece: int, digests: bytes) -> None:
-        contributors = self.picker.contributors(piece)
-        self.picker.piece_passed(piece)
+    def _passed(self, piece: int, digests: bytes, contributors: Collection[Hashable]) -> None:
+        self._without_room.pop(piece, None)
+        before = self.picker.bytes_in_open_pieces
+        withdrawn = self.picker.piece_passed(piece)
         if self._device.full:
             self._device.has_room()
-        self._release(piece)
+        self._drop_buffer(piece)
+        if self._second.forget(piece):  # of two copies of some blocks, one was in vain
+            self._listener.exchange.payload_wasted(before - self.picker.bytes_in_open_pieces)
         if not self._closed:
             self._listener.piece_stored(piece, contributors, digests)
+            if withdrawn:
+                self._listener.exchange.withdrawn(withdrawn)
 
-    def _failed(self, piece: int, outcome: Checked | StorageError) -> None:
-        senders = self.picker.block_senders(piece)
+    def _refused(self, piece: int, outcome: Checked | StorageError) -> None:
+        """The disk did not take it, or nobody needs it any more."""
         self.picker.piece_failed(piece)
         self._release(piece)
-        if self._closed:
-            return
-        if isinstance(outcome, Checked):
-            self._listener.piece_failed(piece, senders, outcome.digests)
-        else:
+        if isinstance(outcome, StorageError) and not self._closed:
             self._listener.storage_failed(outcome)
 
     def _keep(self, whole: Iterable[int]) -> None:
@@ -338,6 +286,70 @@ class TorrentPieces:
             self._store(pieces, probe=True)
         elif count is not None:
             self._device.has_room()  # what waited is not wanted any more
+
+    # -- pieces that failed --------------------------------------------------------------------
+
+    def _failed(self, piece: int, buffer: bytearray, digests: bytes) -> None:
+        """Its hash is wrong. It is kept, for most of its blocks may be right."""
+        senders = self.picker.block_senders(piece)
+        self._release(piece)
+        mixtures: Sequence[Patches] = ()
+        if piece in self._second:
+            data, mixtures = self._second[piece].data, self._second[piece].mixtures()
+            self._forget_failed([piece], spare=not mixtures)
+        kept = self._second.keep(piece, buffer)
+        if not kept:
+            self._memory.buffers.give(buffer)
+            self._listener.exchange.payload_wasted(self.layout.request_size(piece))
+        self.picker.piece_failed(piece, kept=kept)
+        self._forget_failed(self._second.too_many())
+        self._listener.piece_failed(piece, senders, digests)
+        if mixtures:
+            self._try(piece, data, mixtures)
+
+    def _look_again(self, blocks: Iterable[tuple[int, int, int]]) -> None:
+        """Blocks came of pieces that failed before: one that differs may have been the bad one."""
+        for piece in self._second.came_again(blocks, self._buffers):
+            if piece not in self._being_stored and self.picker.is_missing(piece):
+                self._try(piece, self._second[piece].data, self._second[piece].renewed())
+
+    def _try(self, piece: int, data: bytearray, mixtures: Sequence[Patches]) -> None:
+        if mixtures:
+            self._being_stored.add(piece)
+            job = self._device.run("store", self._checker.store_any, piece, data, mixtures)
+            job.addErrback(lambda failure: StorageError(str(failure.value)))
+            job.addCallback(self._tried, piece, mixtures)
+
+    def _tried(
+        self, outcome: Checked | StorageError, piece: int, mixtures: Sequence[Patches]
+    ) -> None:
+        self._being_stored.discard(piece)
+        whole = piece in self._whole_meanwhile
+        self._whole_meanwhile.discard(piece)
+        if isinstance(outcome, Checked) and outcome.right:
+            self._passed(piece, outcome.digests, self._senders_of_right(piece, mixtures))
+        elif whole:
+            self._store([piece])
+        elif isinstance(outcome, StorageError):
+            if not isinstance(outcome, DiskFullError):
+                self._refused(piece, outcome)
+        elif piece in self._second and self._second[piece].renewed() not in ([], mixtures):
+            self._try(piece, self._second[piece].data, self._second[piece].renewed())
+        self._tell_if_all_stored()
+
+    def _senders_of_right(self, piece: int, mixtures: Sequence[Patches]) -> set[Hashable]:
+        """Who sent what was in the mixture that is right, as far as that can be told."""
+        if len(mixtures) > 1 or piece not in self._second:
+            return set()
+        wrong = self._second[piece].differing - mixtures[0].keys()
+        senders = enumerate(self.picker.block_senders(piece))
+        return {peer for number, peer in senders if peer is not None and number not in wrong}
+
+    def _forget_failed(self, pieces: Iterable[int], *, spare: bool = True) -> None:
+        """Keep these no longer; `spare`: nor their buffers."""
+        for piece in pieces:
+            if piece not in self._being_stored and self._second.forget(piece, spare=spare):
+                self._listener.exchange.payload_wasted(self.layout.request_size(piece))
 
     def _tell_if_all_stored(self) -> None:
         if not self._being_stored:
@@ -364,10 +376,13 @@ class TorrentPieces:
         """Pieces of which nothing came and nothing is asked any more give their memory back."""
         for piece in pieces & self._open:
             if piece not in self._being_stored and not self.picker.is_open(piece):
-                buffer = self._buffers.pop(piece, None)
-                if buffer is not None:
-                    self._memory.buffers.give(buffer)
-                self._release(piece)
+                self._drop_buffer(piece)
+
+    def _drop_buffer(self, piece: int) -> None:
+        buffer = self._buffers.pop(piece, None)
+        if buffer is not None:
+            self._memory.buffers.give(buffer)
+        self._release(piece)
 
     def _release(self, piece: int) -> None:
         if piece in self._open:

@@ -22,6 +22,9 @@ From RECEIVED on it is here, and the rest is which of the piece's senders it cam
 UNTOLD = 255
 """Of a block that is here: it came from one of the senders for whom there is no number left."""
 
+FEW = 8
+"""Part of a piece that is asked for at a time where few blocks are."""
+
 BLOCK_SHIFT = BLOCK_SIZE.bit_length() - 1
 
 # the generated __new__ of a NamedTuple costs as much again as making the tuple
@@ -32,15 +35,19 @@ class PartialPiece:
     """The blocks of one open piece of `size` bytes.
 
     `owner` is the peer that works on it alone; nobody's when None. `exclusive`: it failed its hash
-    before, so it should come from one peer, whose fault a second failure then is. `senders` has the
-    state of the blocks that came from each peer.
+    before, so it should come from one peer, whose fault a second failure then is. `at_once` is how
+    many blocks may be asked for at a time; `senders` has the state of the blocks that came from
+    each peer.
     """
 
     __slots__ = (
-        "blocks", "exclusive", "free", "missing", "owner", "piece", "senders", "size", "states",
+        "at_once", "blocks", "exclusive", "free", "missing", "owner", "piece", "senders", "size",
+        "states",
     )  # fmt: skip
 
-    def __init__(self, piece: int, size: int, *, exclusive: bool = False) -> None:
+    def __init__(
+        self, piece: int, size: int, *, exclusive: bool = False, few_at_once: bool = False
+    ) -> None:
         if size <= 0:
             raise ValueError(f"piece {piece} has no bytes to ask for")
         self.piece = piece
@@ -49,6 +56,7 @@ class PartialPiece:
         self.states = bytearray(self.blocks)
         self.free = self.blocks
         self.missing = self.blocks
+        self.at_once = max(1, self.blocks // FEW) if few_at_once else self.blocks
         self.owner: Hashable | None = None
         self.exclusive = exclusive
         self.senders: dict[Hashable, int] = {}
@@ -57,6 +65,12 @@ class PartialPiece:
     def untouched(self) -> bool:
         """Nothing of it is here and nothing is asked for."""
         return self.free == self.blocks
+
+    @property
+    def askable(self) -> int:
+        """How many blocks may be asked for now."""
+        free = self.free
+        return min(free, max(0, self.at_once - self.missing + free))
 
     @property
     def received_bytes(self) -> int:
@@ -69,6 +83,7 @@ class PartialPiece:
     def take(self, count: int) -> list[Request]:
         """Up to `count` free blocks, in order, from now on asked for."""
         states = self.states
+        count = min(count, self.askable)
         if count >= self.free == self.blocks:
             blocks: list[int] | range = range(self.blocks)
             self.states = bytearray(b"\x01") * self.blocks

@@ -42,13 +42,16 @@ class PickerState:
         self.deadlines = Deadlines()
         self.open_pieces = OpenPieces()
         self.asked = AskedPeers()
-        self.failed_before: set[int] = set()
+        self.failed_before: dict[int, bool] = {}
+        """Pieces that failed their hash; whether what came of them was kept."""
         self.serial = 0
 
     def open_piece(self, piece: int) -> PartialPiece:
         """Begin a piece."""
         size = self.geometry.request_size(piece)
-        partial = PartialPiece(piece, size, exclusive=piece in self.failed_before)
+        failed = self.failed_before.get(piece)
+        few = failed is True
+        partial = PartialPiece(piece, size, exclusive=failed is not None, few_at_once=few)
         self.order.take(piece)
         self.open_pieces.add(partial)
         return partial
@@ -83,6 +86,6 @@ class PickerState:
             return False
         priorities, bit = self.order.priorities, self.masks.bit
         return not any(
-            priorities[partial.piece] and bit(partial.piece) & present
+            partial.askable and priorities[partial.piece] and bit(partial.piece) & present
             for partial in self.open_pieces.with_free_blocks()
         )

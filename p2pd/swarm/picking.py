@@ -188,7 +188,7 @@ class Picking:
     def _may_take(self, partial: PartialPiece) -> bool:
         piece = partial.piece
         return bool(
-            partial.free
+            partial.askable
             and self._flags[piece]
             and self._state.order.priorities[piece]
             and (self._allowed is None or piece in self._allowed)

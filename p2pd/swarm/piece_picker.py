@@ -218,7 +218,7 @@ class PiecePicker:
             partial.missing -= 1
             received += length
             if askers > 1:
-                withdrawn = self._asked.withdraw(request)
+                withdrawn = self._withdraw(request)
                 append(BlockOutcome(True, not partial.missing, withdrawn))
             else:
                 append(_ACCEPTED if partial.missing else _COMPLETE)
@@ -244,7 +244,15 @@ class PiecePicker:
         partial.missing -= 1
         self.bytes_in_open_pieces += length
         self._open.file(partial)
-        return BlockOutcome(True, not partial.missing, self._asked.withdraw(request))
+        return BlockOutcome(True, not partial.missing, self._withdraw(request))
+
+    def _withdraw(self, request: tuple[int, int, int]) -> tuple[Hashable, ...]:
+        """Nobody is asked for it any more; what the idle have begun is for anyone to finish."""
+        withdrawn = self._asked.withdraw(request)
+        for peer in withdrawn:
+            if not self._asked.of(peer).requests:
+                self._open.orphan_tail(peer)
+        return withdrawn
 
     def request_failed(self, peer: Hashable, request: Request) -> None:
         """A request timed out, was rejected or was lost in a choke: others should be asked.
@@ -325,18 +333,29 @@ class PiecePicker:
         by_state = {state: peer for peer, state in partial.senders.items() if state != UNTOLD}
         return [by_state.get(state) for state in partial.states]
 
-    def piece_passed(self, piece: int) -> None:
-        """Its hash is right: it is had. Raises IndexError outside the torrent."""
+    def is_missing(self, piece: int) -> bool:
+        """Whether blocks of an open piece are not here."""
+        partial = self._open.get(piece)
+        return partial is not None and partial.missing > 0
+
+    def piece_passed(self, piece: int) -> list[tuple[Hashable, Request]]:
+        """Its hash is right: it is had. What was still asked for, which should be cancelled.
+
+        Raises IndexError outside the torrent.
+        """
         self.have.add(piece)
         self._order.had(piece)
-        self._state.failed_before.discard(piece)
+        self._state.failed_before.pop(piece, None)
         self._state.deadlines.done(piece)
-        self._close(piece)
+        return self._close(piece)
 
-    def piece_failed(self, piece: int) -> None:
-        """Its hash is wrong: all its blocks are wanted again, from one peer if possible."""
+    def piece_failed(self, piece: int, *, kept: bool = False) -> None:
+        """Its hash is wrong: all its blocks are wanted again, from one peer if possible.
+
+        `kept`: what came is kept to be compared, so a few at a time will do: it may be right soon.
+        """
         if piece in self._open:
-            self._state.failed_before.add(piece)
+            self._state.failed_before[piece] = kept
             self._close(piece)
 
     def abandon_piece(self, piece: int) -> list[tuple[Hashable, Request]]:

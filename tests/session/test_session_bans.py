@@ -95,9 +95,8 @@ def test_who_spoiled_a_shared_piece_is_found_when_it_comes_right_and_the_others_
     network: MemoryNetwork, node: SimNode, torrent: Torrent
 ) -> None:
     share_piece_0(network, node, 1, 3)
-    network.run_until(lambda: torrent.record.corrupt, limit=400)
+    network.run_until(torrent.trust.smart_ban.suspects, limit=400)
     assert banned(node) == []
-    assert torrent.trust.smart_ban.suspects()
     seed(peer_with(network, "10.0.2.1", every_block()), node)
     network.run_until(lambda: torrent.record.completed_at, limit=400)
     assert sorted(banned(node)) == ["10.0.1.1", "10.0.1.3"]
@@ -111,7 +110,7 @@ def test_a_liar_that_hung_up_is_banned_all_the_same(
     network: MemoryNetwork, node: SimNode, torrent: Torrent
 ) -> None:
     peers = share_piece_0(network, node, 2)
-    network.run_until(lambda: torrent.record.corrupt, limit=400)
+    network.run_until(torrent.trust.smart_ban.suspects, limit=400)
     for peer in peers:
         peer.hang_up()
     network.run(1)

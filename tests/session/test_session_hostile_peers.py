@@ -327,12 +327,13 @@ def test_the_only_sender_of_a_bad_piece_is_banned(
     seed_to(liar, node)
     network.run(2)
     assert liar.closed is not None
-    assert torrent.record.corrupt >= PIECE
     assert torrent.peers.pool.is_banned("10.0.0.2")
     again = peer_at(network, "10.0.0.2")
     again.dial(node.address)
     network.run(1)
     assert len(torrent.peers) == 0
+    assert_downloads(network, node, torrent)
+    assert torrent.record.corrupt >= PIECE
     assert_downloads(network, node, torrent)
 
 

@@ -284,3 +284,40 @@ def test_a_peer_on_parole_joins_others_when_there_is_nothing_else() -> None:
     everything = PieceSet(5, [4])
     picker.pick("a", everything, 2)
     assert [request.piece for request in picker.pick("b", everything, 1, on_parole=True)] == [4]
+
+
+def test_of_a_piece_that_is_kept_few_blocks_are_asked_for_at_a_time() -> None:
+    picker = make_picker(1)
+    full = PieceSet.full(1)
+    picker.peer_joined(full)
+    receive_all(picker, "a", picker.pick("a", full, 99))
+    picker.piece_failed(0, kept=True)
+    first = picker.pick("b", full, 99)
+    assert len(first) == 1
+    assert picker.pick("b", full, 99) == []
+    receive_all(picker, "b", first)
+    second = picker.pick("c", full, 99)
+    assert len(second) == 1
+    assert picker.is_missing(0)
+    assert picker.piece_passed(0) == [("c", second[0])]
+    assert not picker.wants_any_of(full)
+    assert picker.peer_requests("c") == picker.peer_requests("a")
+
+
+def test_whoever_lost_its_last_request_to_another_does_not_keep_its_piece() -> None:
+    picker = make_picker(1)
+    full = PieceSet.full(1)
+    picker.peer_joined(full)
+    receive_all(picker, "a", picker.pick("a", full, 99))
+    picker.piece_failed(0, kept=True)
+    (held,) = picker.pick("a", full, 99)
+    picker.pick("a", full, 0)
+    picker.pick("a", full, 1, slow=True)
+    assert picker.pick("b", full, 99) == [held]
+    receive_all(picker, "b", [held])
+    assert len(picker.pick("b", full, 99)) == 1
+
+
+def receive_all(picker: PiecePicker, peer: str, requests: list[Request]) -> None:
+    for request in requests:
+        assert picker.block_received(peer, *request).accepted

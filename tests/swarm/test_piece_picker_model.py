@@ -52,6 +52,7 @@ class PickerMachine(RuleBasedStateMachine):
         self.asked: dict[str, list[Request]] = {}
         self.failed: dict[str, set[Request]] = {}
         self.slow: dict[str, bool] = {}
+        self.kept: set[int] = set()
 
     # -- what the model knows ----------------------------------------------------------------
 
@@ -174,7 +175,10 @@ class PickerMachine(RuleBasedStateMachine):
         if duplicates:
             self.check_end_game(name, duplicates, unasked)
         elif len(picked) < count and may_open == 99 and not self.kept_for_another(name):
-            assert set(picked) == free
+            assert {r for r in picked if r.piece not in self.kept} == {
+                block for block in free if block.piece not in self.kept
+            }
+        self.check_few_at_once(picked)
         if not picked and not unasked and len(self.asked[name]) < DUPLICATES_AT_ONCE:
             self.check_nothing_to_share(name, reachable)
         self.asked[name] += picked
@@ -191,6 +195,12 @@ class PickerMachine(RuleBasedStateMachine):
             assert request in blocks_of(request.piece)
             assert request not in self.here.get(request.piece, ())
             assert request not in self.asked[name]
+
+    def check_few_at_once(self, picked: list[Request]) -> None:
+        """Of pieces whose first bytes are kept, one block in eight at a time, or one."""
+        for piece in {request.piece for request in picked} & self.kept:
+            asked = {r for requests in (*self.asked.values(), picked) for r in requests}
+            assert sum(request.piece == piece for request in asked) == 1
 
     def check_end_game(self, name: str, picked: list[Request], unasked: set[Request]) -> None:
         if unasked or self.wanted() - self.present():
@@ -268,14 +278,27 @@ class PickerMachine(RuleBasedStateMachine):
     # -- pieces ------------------------------------------------------------------------------
 
     @precondition(lambda self: self.complete())
-    @rule(data=st.data(), passes=st.booleans())
-    def check_hash(self, data: st.DataObject, passes: bool) -> None:
+    @rule(data=st.data(), passes=st.booleans(), kept=st.booleans())
+    def check_hash(self, data: st.DataObject, passes: bool, kept: bool) -> None:
         piece = data.draw(st.sampled_from(sorted(self.complete())))
+        self.kept.discard(piece)
         if passes:
-            self.picker.piece_passed(piece)
+            assert self.picker.piece_passed(piece) == []
             self.had.add(piece)
         else:
-            self.picker.piece_failed(piece)
+            self.picker.piece_failed(piece, kept=kept)
+            self.kept |= {piece} if kept else set()
+        self.drop_piece(piece)
+
+    @precondition(lambda self: self.kept & self.open_pieces())
+    @rule(data=st.data())
+    def come_right_early(self, data: st.DataObject) -> None:
+        """A mixture of what came before and what came again is right."""
+        piece = data.draw(st.sampled_from(sorted(self.kept & self.open_pieces())))
+        expected = [(n, r) for n, asked in self.asked.items() for r in asked if r.piece == piece]
+        assert sorted(self.picker.piece_passed(piece), key=str) == sorted(expected, key=str)
+        self.kept.discard(piece)
+        self.had.add(piece)
         self.drop_piece(piece)
 
     @rule(piece=pieces_of_torrent)

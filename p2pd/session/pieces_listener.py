@@ -1,0 +1,50 @@
+"""What the pieces of a torrent tell it, and what they ask of it."""
+
+from __future__ import annotations
+
+from typing import Collection, Hashable, Protocol, Sequence
+
+from p2pd.base.errors import StorageError
+from p2pd.base.requests import Request
+
+
+class Trust(Protocol):
+    """Who knows which peers are to be trusted."""
+
+    def on_parole(self, peer: Hashable) -> bool:
+        """Whether a peer may have spoiled a piece."""
+
+    def wants_digests(self, piece: int) -> bool:
+        """Whether it wants to hear of the blocks of a piece that is right."""
+
+
+class Exchange(Protocol):
+    """Who counts bytes and sends messages."""
+
+    def payload_wasted(self, size: int) -> None:
+        """So many bytes were received in vain."""
+
+    def withdrawn(self, requests: Sequence[tuple[Hashable, Request]]) -> None:
+        """These peers are asked for these blocks no more."""
+
+
+class PiecesListener(Protocol):
+    """Who hears what became of pieces. Digests are those of swarm.smart_ban."""
+
+    @property
+    def trust(self) -> Trust: ...
+
+    @property
+    def exchange(self) -> Exchange: ...
+
+    def piece_stored(self, piece: int, contributors: Collection[Hashable], digests: bytes) -> None:
+        """It is right and on disk; these peers sent its blocks."""
+
+    def piece_failed(self, piece: int, senders: Sequence[Hashable | None], digests: bytes) -> None:
+        """Its hash is wrong; these peers sent its blocks, one after the other."""
+
+    def storage_failed(self, problem: StorageError) -> None:
+        """The disk refused; nothing of the piece was kept."""
+
+    def request_withdrawn(self, peer: Hashable, request: Request) -> None:
+        """What a peer was asked for is not wanted any more."""
