@@ -233,9 +233,10 @@ class TorrentPieces:
     def _stored(
         self, outcomes: Sequence[Checked | StorageError], batch: Mapping[int, bytearray]
     ) -> None:
+        # All of them first: whatever comes of one, none of the others is forgotten.
+        self._being_stored.difference_update(batch)
+        self._memory.backlog.remove(sum(map(len, batch.values())))
         for (piece, buffer), outcome in zip(batch.items(), outcomes, strict=True):
-            self._being_stored.discard(piece)
-            self._memory.backlog.remove(len(buffer))
             if isinstance(outcome, DiskFullError) and not self._closed:
                 self._buffers[piece] = buffer
                 self._keep([piece])
