@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from twisted.internet.defer import DeferredLock
 
 from p2pd.base.addresses import PeerAddress, canonical_host
-from p2pd.base.errors import FormatError
+from p2pd.base.errors import FormatError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.magnet import Magnet, parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_torrent
+from p2pd.session.devices import in_time
 from p2pd.session.file_selection import FileSelection
 from p2pd.session.session import Session
 from p2pd.session.torrent import Torrent
@@ -20,6 +22,9 @@ from p2pd.state.resume import TorrentRecord
 
 MAX_TORRENT_SIZE = 64 * 1024 * 1024
 """Bytes of the largest .torrent that is looked at."""
+
+BUILT_SECONDS = 2.0
+"""What a torrent has to show its files before it is said to be added."""
 
 
 class TorrentAdding:
@@ -96,6 +101,10 @@ class TorrentAdding:
         finally:
             self._lock.release()
         torrent.add_peers(peers, "magnet")
+        if metainfo is not None:
+            # Clients ask for the files next. Those of a disk that does not answer come later.
+            with suppress(StorageError):
+                await in_time(torrent.opening.built(), BUILT_SECONDS, self._session.clock)
         return torrent, here is not None
 
     def _record(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
+
 from p2pd.base.errors import P2pdError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
@@ -42,10 +44,21 @@ class TorrentOpening:
         self._owner = owner
         self.busy = False
         self.check: CheckJob | None = None
+        self._building = False
+        self._waiting: list[Deferred[None]] = []
+
+    def built(self) -> Deferred[None]:
+        """Fires when the content is there, or cannot be: at once if nothing is being built."""
+        done: Deferred[None] = Deferred()
+        if self._building:
+            self._waiting.append(done)
+        else:
+            done.callback(None)
+        return done
 
     async def open(self, metainfo: Metainfo) -> bool:
         """Build the content and see what of it is here; whether that worked. Never raises."""
-        self.busy = True
+        self.busy = self._building = True
         try:
             layout = await self._owner.host.disks.aside.run("read", FileLayout.of, metainfo)
             content = await self._build(metainfo, layout)
@@ -54,6 +67,7 @@ class TorrentOpening:
             late = self._owner.running
             if not late:
                 self._owner.content_built(content)
+                self._end_building()
             right = await self._resume(content)
             if late:
                 self._owner.content_built(content)
@@ -63,6 +77,7 @@ class TorrentOpening:
             return False
         finally:
             self.busy = False
+            self._end_building()
 
     async def adopt(self, metadata: bytes | Metainfo) -> tuple[Metainfo | None, bool]:
         """Open a magnet whose metadata came; None if it cannot be used. Never raises.
@@ -95,6 +110,12 @@ class TorrentOpening:
         """Give up a check under way."""
         if self.check is not None:
             self.check.stop()
+
+    def _end_building(self) -> None:
+        self._building = False
+        waiting, self._waiting = self._waiting, []
+        for done in waiting:
+            done.callback(None)
 
     async def _build(self, metainfo: Metainfo, layout: FileLayout) -> TorrentContent:
         owner, record = self._owner, self._owner.record

@@ -221,8 +221,10 @@ def test_a_folder_that_never_says_where_it_is_keeps_no_other_torrent_from_openin
     disks.devices[1].dead = True
     request = AddTorrent(torrent=TORRENTS["a"], download_dir="/first")
     added = network.result(node.control.add(request))
+    assert added.torrent.files() == []
     other = download(node, seed, "b", "/second")
     network.run_until(other.is_complete)
+    assert len(TorrentReport(other).files()) == 1
     stuck = node.session.torrents.by_id(added.torrent.id)
     assert stuck is not None
     assert stuck.opening.busy
