@@ -67,7 +67,7 @@ class SessionPart:
         self._shares = shares_of(config, raise_limit(), tracker=config.tracker.enabled)
         self._open_files = OpenFiles(self._shares.files)
         self._block_cache = BlockCache(config.storage.cache_mib * 1024 * 1024)
-        self._database = Database(reactor, place.state_dir)
+        self._database = Database(reactor, place.state_dir, default_folder=place.download_dir)
         self._settings_store = SettingsStore(self._database)
         self._statistics = StatisticsStore(self._database)
         self._good_peers = GoodPeerStore(self._database)
@@ -110,6 +110,7 @@ class SessionPart:
             shut_down=self._reactor.stop,
             block_cache=self._block_cache,
             descriptors=self._descriptors,
+            state_notice=lambda: self._database.notice,
         )
         await self._session.start()
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)

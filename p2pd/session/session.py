@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.base.errors import P2pdError
+from p2pd.base.errors import FormatError, P2pdError
 from p2pd.base.ids import InfoHashes, new_peer_id
 from p2pd.base.rates import RollingRate
 from p2pd.base.schedule import Schedule
@@ -176,11 +176,28 @@ class Session:
         metainfo = None
         if torrent.record.torrent is not None:
             try:
-                metainfo = await self.disks.aside.run("read", parse_torrent, torrent.record.torrent)
+                metainfo = await self._recorded_metainfo(torrent)
             except P2pdError as problem:
                 torrent.fail(f"its record cannot be read: {problem}")
                 return
         await torrent.open(metainfo)
+
+    async def _recorded_metainfo(self, torrent: Torrent) -> Metainfo:
+        """The metadata in the record or, if that is damaged, in its copy. Raises P2pdError."""
+        record = torrent.record
+        for _ in range(2):
+            try:
+                metainfo = await self.disks.aside.run("read", parse_torrent, record.torrent)
+                if metainfo.info_hashes == torrent.info_hashes:
+                    return metainfo
+                problem: P2pdError = FormatError("it is the metadata of another torrent")
+            except FormatError as error:
+                problem = error
+            copy = await self.store.kept_torrent(record)
+            if copy is None:
+                break
+            record.torrent = copy
+        raise problem
 
     # -- torrents ------------------------------------------------------------------------------
 

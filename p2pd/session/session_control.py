@@ -45,6 +45,7 @@ class SessionControl:
         shut_down: Callable[[], None],
         block_cache: BlockCache | None = None,
         descriptors: Callable[[], DescriptorReport] | None = None,
+        state_notice: Callable[[], str] = str,
     ) -> None:
         self._session = session
         self._adding = TorrentAdding(session)
@@ -54,7 +55,13 @@ class SessionControl:
         self._block_cache = block_cache or BlockCache(0)
         self._descriptors = descriptors
         self._reports: dict[int, TorrentReport] = {}
+        self._state_notice = state_notice
         self._files_added = 0
+
+    @property
+    def state_notice(self) -> str:
+        """What happened to the state database, if it was damaged."""
+        return self._state_notice()
 
     @property
     def version(self) -> str:

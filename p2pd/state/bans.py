@@ -8,6 +8,7 @@ from typing import Sequence
 from twisted.internet.defer import Deferred
 
 from p2pd.state.database import Database
+from p2pd.state.row_types import checked
 from p2pd.swarm.bans import Ban
 
 
@@ -28,7 +29,7 @@ class BanStore:
 
 def _load(cursor: sqlite3.Cursor) -> list[Ban]:
     cursor.execute("SELECT host, port, peer_id, reason, since, until FROM bans ORDER BY since")
-    return [Ban(*row) for row in cursor.fetchall()]
+    return [Ban(*checked("bans", row)) for row in cursor.fetchall()]
 
 
 def _change(cursor: sqlite3.Cursor, gone: Sequence[Ban], new: Sequence[Ban]) -> None:

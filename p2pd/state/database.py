@@ -3,28 +3,31 @@
 WAL with synchronous=FULL: what a job's Deferred answered is on the disk itself, and survives the
 end of the process as well as a power cut. What a commit says of data on disk was true before it was
 written: callers sync the data first (see docs/architecture.rst).
+
+A file that is damaged is set aside and made anew of what is left, when it is opened or at the job
+that meets the damage; that job is done with the new one.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
+import time
 from collections import deque
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Callable, NamedTuple, TypeVar
-from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from p2pd.base.errors import StateError
-from p2pd.state.upgrades import check_version, upgrade
+from p2pd.state.damage import is_damage
+from p2pd.state.database_file import DatabaseFile
+from p2pd.state.kept_due import catch_up
 
 T = TypeVar("T")
-
-FILE_NAME = "state.db"
 
 TOGETHER = 100
 """Jobs that share a transaction when so many wait: a sync costs more than they do."""
@@ -42,28 +45,38 @@ class Job(NamedTuple):
 class Database:
     """Runs functions of a cursor in order, each in a transaction, several in one if many wait."""
 
-    def __init__(self, reactor: IReactorFromThreads, state_dir: str) -> None:
-        self.path = os.path.join(state_dir, FILE_NAME)
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorFromThreads,
+        state_dir: str,
+        *,
+        default_folder: str = "/",
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`default_folder` is where a torrent belongs of which nothing but its metadata is left."""
+        self._file = DatabaseFile(state_dir, default_folder, wall, self._tell)
+        self.path = self._file.path
+        self.kept = self._file.kept
         self._reactor = reactor
-        self._state_dir = state_dir
         self._waiting: deque[Job] = deque()
         self._thread: ThreadPool | None = None
         self._connection: sqlite3.Connection | None = None
+        self._kept_at = -1
+        self._keeping_failed = False
+
+    @property
+    def notice(self) -> str:
+        """What happened to databases that lie set aside; empty when nothing did."""
+        return self._file.notice
 
     def open(self) -> None:
         """Make the folder, open the file and bring its schema up to date.
 
         Blocks; for use before the reactor runs. Raises StateError with a sentence.
         """
-        self._make_files()
-        try:
-            with closing(sqlite3.connect(self._uri("ro"), uri=True)) as connection:
-                check_version(connection)
-            with closing(self._connected()) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-                upgrade(connection)
-        except sqlite3.DatabaseError as problem:
-            raise StateError(f"the state database {self.path} cannot be read: {problem}") from None
+        self._file.open()
 
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run `job(cursor, *args)` in a transaction, on the database's thread.
@@ -85,27 +98,32 @@ class Database:
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._disconnect()
 
     # -- in the thread -------------------------------------------------------------------------
 
     def _work(self) -> None:
         """Called once for each job; those that were done together leave nothing to later calls."""
         jobs = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER))]
-        if not jobs:
-            return
-        try:
-            results: list[Any] = self._transaction([job.work for job in jobs])
-        except Exception:
-            # Each alone then: the others are not to blame.
-            results = [self._alone(job) for job in jobs]
-        self._reactor.callFromThread(_answer, jobs, results)
+        if jobs:
+            try:
+                results: list[Any] = self._transaction([job.work for job in jobs])
+            except Exception:
+                # Each alone then: the others are not to blame.
+                results = [self._alone(job) for job in jobs]
+            self._reactor.callFromThread(_answer, jobs, results)
+        self._keep()
 
     def _alone(self, job: Job) -> Any:
         try:
-            return self._transaction([job.work])[0]
+            try:
+                return self._transaction([job.work])[0]
+            except (sqlite3.Error, StateError) as problem:
+                if not is_damage(problem):
+                    raise
+                self._disconnect()
+                self._file.replace(problem)
+                return self._transaction([job.work])[0]
         except sqlite3.Error as problem:
             return Failure(StateError(f"the state database {self.path} refused: {problem}"))
         except Exception:
@@ -113,7 +131,7 @@ class Database:
 
     def _transaction(self, works: list[Work]) -> list[Any]:
         if self._connection is None:
-            self._connection = self._connected()
+            self._connection = self._file.connected()
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -127,39 +145,52 @@ class Database:
             raise
         return results
 
-    # -- the file ------------------------------------------------------------------------------
-
-    def _make_files(self) -> None:
+    def _keep(self) -> None:
+        """Have the copies beside the database follow it."""
+        connection = self._connection
+        if connection is None or connection.total_changes == self._kept_at:
+            return
         try:
-            os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            more = catch_up(connection, self.kept)
+            self._keeping_failed = False
+        except (OSError, sqlite3.Error, StateError) as problem:
+            # They stay due, and are tried again at the next change.
+            more = False
+            self._keeping_failed = self._cannot_keep(connection, problem)
+            if self._connection is None:
+                return
+        self._kept_at = -1 if more else connection.total_changes
+        if more and self._thread is not None:
+            self._thread.callInThread(self._work)
+
+    def _cannot_keep(self, connection: sqlite3.Connection, problem: Exception) -> bool:
+        if is_damage(problem):
+            self._disconnect()
             try:
-                # One that was copied back from elsewhere may be open to all.
-                os.fchmod(file, 0o600)
-            finally:
-                os.close(file)
-            sync_folder(self._state_dir)
-        except OSError as problem:
-            raise StateError(
-                f"the state folder {self._state_dir} cannot be used: {problem.strerror}"
-            ) from None
+                self._file.replace(problem)
+            except StateError as again:
+                problem = again
+            else:
+                return False
+        elif connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if not self._keeping_failed:
+            words = getattr(problem, "strerror", None) or str(problem)
+            self._tell(f"{self.kept.folder}: torrents cannot be copied there: {words}")
+        return True
 
-    def _connected(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA synchronous=FULL")
-        return connection
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+        self._kept_at = -1
 
-    def _uri(self, mode: str) -> str:
-        return f"file:{quote(self.path)}?mode={mode}"
-
-
-def sync_folder(path: str) -> None:
-    """Bring the names of a folder to the disk itself: a new file is lost without its name."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    def _tell(self, sentence: str) -> None:
+        if self._thread is None:
+            self.log.error("{sentence}", sentence=sentence)
+        else:
+            self._reactor.callFromThread(self.log.error, "{sentence}", sentence=sentence)
 
 
 def _answer(jobs: list[Job], results: list[Any]) -> None:

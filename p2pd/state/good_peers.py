@@ -9,9 +9,12 @@ from twisted.internet.defer import Deferred, succeed
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.state.database import Database
+from p2pd.state.row_types import checked
 from p2pd.swarm.good_peers import GoodPeer
 
-_ROWS = "SELECT host, port, seen_at, received, sent, seconds FROM good_peers WHERE torrent = ?"
+_ROWS = (
+    "SELECT torrent, host, port, seen_at, received, sent, seconds FROM good_peers WHERE torrent = ?"
+)
 
 
 class GoodPeerStore:
@@ -45,7 +48,8 @@ def _torrents_with_any(cursor: sqlite3.Cursor) -> set[int]:
 
 def _load(cursor: sqlite3.Cursor, torrent_id: int) -> list[GoodPeer]:
     cursor.execute(_ROWS, [torrent_id])
-    return [GoodPeer(PeerAddress(row[0], row[1]), *row[2:]) for row in cursor.fetchall()]
+    rows = [checked("good_peers", row)[1:] for row in cursor.fetchall()]
+    return [GoodPeer(PeerAddress(row[0], row[1]), *row[2:]) for row in rows]
 
 
 def _save(cursor: sqlite3.Cursor, torrent_id: int, peers: Sequence[GoodPeer]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import Any
+from typing import Any, Sequence
 
 from twisted.internet.defer import Deferred
 
 from p2pd.state.database import Database
+from p2pd.state.row_types import checked
 
 
 class SettingsStore:
@@ -28,7 +29,11 @@ class SettingsStore:
 
 def _load(cursor: sqlite3.Cursor) -> dict[str, Any]:
     cursor.execute("SELECT name, value FROM settings")
-    return {name: json.loads(value) for name, value in cursor.fetchall()}
+    return {name: json.loads(value) for name, value in map(_checked, cursor.fetchall())}
+
+
+def _checked(row: Sequence[Any]) -> Sequence[Any]:
+    return checked("settings", row)
 
 
 def _save(cursor: sqlite3.Cursor, name: str, value: str) -> None:

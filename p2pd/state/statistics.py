@@ -8,6 +8,7 @@ from typing import Mapping
 from twisted.internet.defer import Deferred
 
 from p2pd.state.database import Database
+from p2pd.state.row_types import checked
 
 
 class StatisticsStore:
@@ -27,7 +28,7 @@ class StatisticsStore:
 
 def _load(cursor: sqlite3.Cursor) -> dict[str, int]:
     cursor.execute("SELECT name, value FROM statistics")
-    return dict(cursor.fetchall())
+    return {name: total for name, total in (checked("statistics", row) for row in cursor)}
 
 
 def _save(cursor: sqlite3.Cursor, totals: dict[str, int]) -> None:

@@ -20,6 +20,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.rows: dict[int, TorrentRecord] = {}
+        self.copies: dict[int, bytes] = {}
         self.fault: StateError | None = None
         self._last_id = 0
 
@@ -57,6 +58,10 @@ class MemoryStore:
         """No record is clean until it is saved as such."""
         for row in self.rows.values():
             row.clean = False
+
+    async def kept_torrent(self, record: TorrentRecord) -> bytes | None:
+        """The copy of its .torrent beside the database, if there is one."""
+        return self.copies.get(record.id)
 
     def _check(self) -> None:
         if self.fault is not None:

@@ -165,6 +165,7 @@ class FakeSession:
     """Remembers what it was asked in `asked`."""
 
     version = "9.9"
+    state_notice = ""
 
     def __init__(self) -> None:
         self.all = [FakeTorrent(1), FakeTorrent(2, name="other")]

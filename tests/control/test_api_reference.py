@@ -13,6 +13,7 @@ from p2pd.control.methods.peer_fields import peer_row
 from p2pd.control.methods.session_fields import (
     FACT_GETTERS,
     FREE_SPACE_FIELD,
+    NOTICE_FIELD,
     SETTABLE,
     SETTING_GETTERS,
 )
@@ -44,8 +45,8 @@ def test_every_method_is_in_the_reference(caller: Any, words: set[str]) -> None:
 def test_every_field_and_param_is_in_the_reference(words: set[str], fake_torrent: Any) -> None:
     torrent = fake_torrent()
     names = {
-        *TORRENT_FIELDS, *FACT_GETTERS, *SETTING_GETTERS, *peer_row(torrent.peers[0]),
-        *tracker_statistics_row(torrent.tracker_states[0]),
+        FREE_SPACE_FIELD, NOTICE_FIELD, *TORRENT_FIELDS, *FACT_GETTERS, *SETTING_GETTERS,
+        *peer_row(torrent.peers[0]), *tracker_statistics_row(torrent.tracker_states[0]),
         *(param.name for param in (*ADD_PARAMS, *SET_PARAMS, *SETTABLE)),
     }  # fmt: skip
     assert names - words == set()
@@ -59,7 +60,12 @@ def test_the_reference_names_no_field_that_is_not_there() -> None:
     }
     assert tables["torrent_get"] == set(TORRENT_FIELDS)
     assert tables["torrent_add"] <= {param.name for param in ADD_PARAMS}
-    assert tables["session_get"] == {*FACT_GETTERS, *SETTING_GETTERS, FREE_SPACE_FIELD}
+    assert tables["session_get"] == {
+        *FACT_GETTERS,
+        *SETTING_GETTERS,
+        FREE_SPACE_FIELD,
+        NOTICE_FIELD,
+    }
 
 
 def test_the_codes_are_those_of_the_reference() -> None:

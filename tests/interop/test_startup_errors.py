@@ -126,9 +126,12 @@ def test_a_state_folder_in_use_by_another_daemon(work, ports, new_p2pd):
     node.check_healthy()
 
 
-def test_a_state_file_that_is_no_database(work, ports):
+def test_a_disk_that_damages_one_database_after_the_other(work, ports):
+    """Damaged ones are never deleted, so there is an end to it, and it is said."""
     state = work / "state"
-    state.mkdir()
+    (state / "damaged").mkdir(parents=True)
+    for number in range(10):
+        (state / "damaged" / f"state-{number}.db").write_bytes(b"this is no database")
     (state / "state.db").write_bytes(b"this is no database" * 500)
-    assert "state.db" in run(work, ports)
+    assert "state.db is damaged, like 10 before it" in run(work, ports)
     assert (state / "state.db").read_bytes().startswith(b"this is no database")

@@ -14,7 +14,8 @@ from twisted.internet import reactor
 
 from p2pd.base.errors import StateError
 from p2pd.state.database import Database
-from p2pd.state.resume import TorrentRecord, TorrentStore, _load_all
+from p2pd.state.records import load_all
+from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
 from p2pd.state.upgrades import upgrade
@@ -119,12 +120,6 @@ class StateTests(DatabaseTestCase):
         assert mode == 0o600
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "state.db").write_bytes(b"this is not a database, it is a sentence" * 100)
-    with pytest.raises(StateError, match=r"state\.db cannot be read: file is not a database"):
-        Database(reactor, str(tmp_path)).open()
-
-
 def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "state.db") as connection:
         connection.execute("PRAGMA user_version=999")
@@ -159,7 +154,7 @@ def test_torrents_of_the_first_schema_have_no_limits(tmp_path: Path) -> None:
         )
         connection.execute("PRAGMA user_version=1")
         upgrade(connection)
-        (found,) = _load_all(connection.cursor())
+        (found,) = load_all(connection.cursor())
     assert found == TorrentRecord(hash_v1=None, hash_v2=None, name="a", download_dir="/d", id=1)
 
 
@@ -179,6 +174,6 @@ def test_torrents_of_schema_5_seed_as_the_session_does_and_begin_at_the_first_pi
         )
         connection.execute("PRAGMA user_version=5")
         upgrade(connection)
-        (found,) = _load_all(connection.cursor())
+        (found,) = load_all(connection.cursor())
     assert (found.seed_choking, found.sequential_from) == ("session", 0)
     assert (found.super_seeding, found.upload_limited) == ("on", True)

@@ -68,14 +68,6 @@ def test_a_new_folder_is_the_owners_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
 
 
-def test_a_database_cut_in_the_middle_is_refused(tmp_path: Path) -> None:
-    Database(reactor, str(tmp_path)).open()
-    path = tmp_path / "state.db"
-    os.truncate(path, 50)
-    with pytest.raises(StateError, match=r"state\.db cannot be read"):
-        Database(reactor, str(tmp_path)).open()
-
-
 def test_an_upgrade_that_fails_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

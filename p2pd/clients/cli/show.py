@@ -9,6 +9,7 @@ from p2pd.clients.cli.actions import pass_invocation
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words
 from p2pd.clients.cli.tables import LIST_FIELDS, file_table, info_table, peer_table, torrent_table
 from p2pd.clients.selection import choose
+from p2pd.clients.text import plain
 
 ONE_TORRENT = click.argument("word", metavar="TORRENT")
 
@@ -33,6 +34,9 @@ def list_torrents(invocation: Invocation) -> None:
     """List the torrents."""
     with in_words():
         torrents = invocation.client.torrents(LIST_FIELDS)
+        state = invocation.client.call("session_get", fields=["state_notice"])
+    if notice := state.get("state_notice"):
+        click.echo(plain(notice), err=True)
     invocation.show_rows(torrents, torrent_table, "there are no torrents: add one with p2pctl add")
 
 

@@ -58,6 +58,7 @@ FACT_GETTERS: Mapping[str, Callable[[SessionFacts], Any]] = {
 }
 
 FREE_SPACE_FIELD = "download_dir_free_space"
+NOTICE_FIELD = "state_notice"
 
 _DAY_MINUTE = integer(0, 24 * 60)
 

@@ -11,6 +11,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.control.methods.session_fields import (
     FACT_GETTERS,
     FREE_SPACE_FIELD,
+    NOTICE_FIELD,
     SETTABLE,
     SETTING_GETTERS,
     SessionFacts,
@@ -35,6 +36,7 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
         found: JsonObject = dict(settings.fixed)
         found.update((name, get(settings)) for name, get in SETTING_GETTERS.items())
         found.update((name, get(self._facts)) for name, get in FACT_GETTERS.items())
+        found[NOTICE_FIELD] = self._api.state_notice
         if fields is None or FREE_SPACE_FIELD in fields:
             found[FREE_SPACE_FIELD] = await self._free_space(settings.download_dir)
         if fields is None:

@@ -1,0 +1,182 @@
+"""The database as a file: made, opened, upgraded, looked at for damage, and replaced if it has any.
+
+Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from typing import Callable
+from urllib.parse import quote
+
+from p2pd.base.errors import StateError
+from p2pd.state.damage import DamagedError, is_damage_at_opening
+from p2pd.state.files import sync_folder
+from p2pd.state.kept_due import all_due, take_changed
+from p2pd.state.kept_torrents import KeptTorrents
+from p2pd.state.rebuilding import JOURNALS, adopt_kept, finish_replacing, notices, rebuild
+from p2pd.state.records import ids_by_name
+from p2pd.state.upgrades import check_version, upgrade
+
+FILE_NAME = "state.db"
+
+LOOK_SECONDS = 2.0
+"""How long a start after a crash looks for damage; later jobs find the rest as they meet it."""
+
+
+class DatabaseFile:
+    """The file at STATE_DIR/state.db, and the copies beside it. `tell` hears of what went wrong."""
+
+    def __init__(
+        self,
+        state_dir: str,
+        default_folder: str,
+        wall: Callable[[], float],
+        tell: Callable[[str], None],
+    ) -> None:
+        self.path = os.path.join(state_dir, FILE_NAME)
+        self.kept = KeptTorrents(state_dir)
+        self.notice = ""
+        self._state_dir = state_dir
+        self._default_folder = default_folder
+        self._wall = wall
+        self._tell = tell
+
+    def open(self) -> None:
+        """Make it or bring it up to date. Raises StateError with a sentence."""
+        self._make()
+        try:
+            self._prepare()
+        except (sqlite3.Error, DamagedError) as problem:
+            if not is_damage_at_opening(problem):
+                raise self._refusal(problem) from None
+            self.replace(problem)
+            try:
+                self._prepare()
+            except sqlite3.Error as again:
+                raise self._refusal(again) from None
+        self.notice = notices(self._state_dir)
+
+    def connected(self) -> sqlite3.Connection:
+        """A connection of which every commit is synced. Raises sqlite3.Error."""
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+    def replace(self, problem: Exception) -> None:
+        """Set it aside and make it anew of what is left. Raises StateError."""
+        date = time.strftime("%Y%m%d-%H%M%S", time.gmtime(self._wall()))
+        self._tell(rebuild(self.path, self.kept, self._default_folder, str(problem), date))
+        with closing(self.connected()) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        self.notice = notices(self._state_dir)
+
+    def _make(self) -> None:
+        try:
+            os.makedirs(self._state_dir, mode=0o700, exist_ok=True)
+            self.kept.make()
+            finish_replacing(self.path)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                # One that was copied back from elsewhere may be open to all.
+                os.fchmod(file, 0o600)
+            finally:
+                os.close(file)
+            sync_folder(self._state_dir)
+        except OSError as problem:
+            raise StateError(
+                f"the state folder {self._state_dir} cannot be used: {problem.strerror}"
+            ) from None
+
+    def _prepare(self) -> None:
+        crashed = self._crashed()
+        with closing(sqlite3.connect(f"file:{quote(self.path)}?mode=ro", uri=True)) as connection:
+            check_version(connection)
+        with closing(self.connected()) as connection:
+            if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):
+                raise StateError(f"{self.path}: the disk does not take SQLite's WAL")
+            upgrade(connection)
+            _check_tables(connection)
+            if crashed:
+                _look_for_damage(connection)
+            self._compare_with_kept(connection, crashed)
+
+    def _crashed(self) -> bool:
+        """Whether it was not closed; then its journal is there, or was lost with what was in it."""
+        if any(os.path.lexists(self.path + journal) for journal in JOURNALS):
+            return True
+        try:
+            return self.kept.newest() > os.stat(self.path).st_mtime
+        except OSError:
+            return True
+
+    def _compare_with_kept(self, connection: sqlite3.Connection, crashed: bool) -> None:
+        """A copy of a torrent that the database never heard of: it lost it, whatever it was.
+
+        After a crash what is in the copies is compared, too: a journal that is damaged ends where
+        the damage is, and SQLite takes what is before that for all there was.
+        """
+        names = self.kept.names()
+        cursor = connection.cursor()
+        here = ids_by_name(cursor).keys() - {""}
+        cursor.execute("SELECT name FROM kept_due")
+        due = {row[0] for row in cursor.fetchall()}
+        lost = names - here - due
+        if not lost and not crashed and here <= names | due:
+            return
+        cursor.execute("BEGIN IMMEDIATE")
+        changed = take_changed(cursor, self.kept, due) if crashed else 0
+        taken = adopt_kept(cursor, self.kept, lost, self._default_folder)
+        all_due(cursor, names | due)
+        cursor.execute("COMMIT")
+        if taken:
+            self._tell(
+                f"the state database lacked {taken} of the torrents that are kept beside it: "
+                "they are back, and checked again"
+            )
+        if changed:
+            self._tell(
+                f"the state database was older than the copies of {changed} torrents beside it: "
+                "they are as in the copies, and checked again"
+            )
+
+    def _refusal(self, problem: Exception) -> StateError:
+        return StateError(f"the state database {self.path} cannot be read: {problem}")
+
+
+def _check_tables(connection: sqlite3.Connection) -> None:
+    """Whether all tables are there with all their columns. Raises DamagedError."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        upgrade(fresh)
+        if _shape(fresh) != _shape(connection):
+            raise DamagedError("its tables are not those of its version")
+
+
+def _shape(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    names = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    return {
+        name: {row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')}
+        for (name,) in names
+        if name.isidentifier()
+    }
+
+
+def _look_for_damage(connection: sqlite3.Connection) -> None:
+    """SQLite's own check, as far as it comes in time. Raises DamagedError, sqlite3.Error."""
+    timer = threading.Timer(LOOK_SECONDS, connection.interrupt)
+    timer.start()
+    try:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as problem:
+        if getattr(problem, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return
+    finally:
+        timer.cancel()
+        timer.join()
+    if found != "ok":
+        raise DamagedError(" ".join(str(found).split()))

@@ -1,0 +1,174 @@
+"""What is kept of a torrent, and its form as a row of the database.
+
+A row carries two checksums, of what the user chose and of what was verified: SQLite finds pages
+that make no sense, not letters or bits in them that changed.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass, fields
+from typing import Any, Mapping, get_args, get_origin, get_type_hints
+from zlib import crc32
+
+from p2pd.state.damage import DamagedError
+
+Tiers = tuple[tuple[str, ...], ...]
+
+
+@dataclass(slots=True)
+class TorrentRecord:
+    """One row. Times are Unix seconds, 0 where it has not happened; sizes are bytes."""
+
+    hash_v1: bytes | None
+    hash_v2: bytes | None
+    name: str
+    download_dir: str
+    id: int = 0
+    """Stable and never used again; 0 until it is added."""
+    torrent: bytes | None = None
+    """The .torrent as it came, or rebuilt around a magnet's metadata."""
+    magnet: str | None = None
+    paused: bool = False
+    added_at: float = 0.0
+    completed_at: float = 0.0
+    active_at: float = 0.0
+    """When payload moved last."""
+    edited_at: float = 0.0
+    """When a client changed something last."""
+    pieces: bytes | None = None
+    """Bitfield of what is verified and on disk; None while nothing was ever recorded."""
+    priorities: bytes | None = None
+    """One byte a visible file (session.file_selection); None: all wanted, all normal."""
+    trackers: Tiers = ()
+    labels: tuple[str, ...] = ()
+    sequential: bool = False
+    sequential_from: int = 0
+    """The piece that is the first then."""
+    super_seeding: str = "auto"
+    """Or "on", or "off"."""
+    seed_choking: str = "session"
+    """Whom it serves when it is complete: as the session does, or by a rule of its own."""
+    peer_limit: int | None = None
+    download_limit: int = 100
+    """In kB/s (1000 bytes), as `upload_limit`; each counts while its `limited` is set."""
+    download_limited: bool = False
+    upload_limit: int = 100
+    upload_limited: bool = False
+    honors_session_limits: bool = True
+    file_states: str | None = None
+    """Sizes and times of change at the last clean stop."""
+    clean: bool = False
+    """Whether it was closed properly: then `file_states` says whether the files changed."""
+    uploaded: int = 0
+    downloaded: int = 0
+    corrupt: int = 0
+    seconds_downloading: int = 0
+    seconds_seeding: int = 0
+
+
+TYPES = get_type_hints(TorrentRecord)
+COLUMNS = [field.name for field in fields(TorrentRecord)]
+SAVED = [name for name in COLUMNS if name != "id"]
+JSON_COLUMNS = ("trackers", "labels")
+PROGRESS = [
+    "pieces", "uploaded", "downloaded", "corrupt", "seconds_downloading", "seconds_seeding",
+    "completed_at", "active_at",
+]  # fmt: skip
+"""What changes while a torrent runs."""
+
+_NOT_CHOSEN = ("id", "torrent", "file_states", "clean", *PROGRESS)
+CHOICES = [name for name in COLUMNS if name not in _NOT_CHOSEN]
+"""What the user chose, and what the torrent is called by."""
+
+_SUMS = {"choices_sum": CHOICES, "progress_sum": PROGRESS}
+
+
+def name_of(hash_v1: bytes | None, hash_v2: bytes | None) -> str:
+    """What the files of a torrent are called: its info-hash in hex, of v2 the first 20 bytes."""
+    return (hash_v1 or (hash_v2 or b"")[:20]).hex()
+
+
+def ids_by_name(cursor: sqlite3.Cursor) -> dict[str, int]:
+    """Every torrent. Raises DamagedError."""
+    found = {}
+    for id_, *hashes in cursor.execute("SELECT id, hash_v1, hash_v2 FROM torrents"):
+        if not all(one is None or isinstance(one, bytes) for one in hashes):
+            raise DamagedError(f"the info-hash of torrent {id_} makes no sense")
+        found[name_of(*hashes)] = id_
+    return found
+
+
+def row_values(record: TorrentRecord, columns: list[str]) -> dict[str, Any]:
+    """The values of these columns as the database has them, with the checksums they complete."""
+    row = {name: _stored(name, getattr(record, name)) for name in columns}
+    for name, of in _SUMS.items():
+        if set(of) <= row.keys():
+            row[name] = _checksum(row, of)
+    return row
+
+
+def record_of(row: Mapping[str, Any]) -> TorrentRecord:
+    """The record in a row; columns that it lacks get their defaults. Raises DamagedError."""
+    for name, of in _SUMS.items():
+        if row.get(name) is not None and row[name] != _checksum(row, of):
+            raise DamagedError(f"the record of torrent {row.get('id')} is not as it was written")
+    try:
+        return TorrentRecord(**{name: _read(name, row[name]) for name in COLUMNS if name in row})
+    except (TypeError, ValueError, RecursionError):
+        raise DamagedError(f"the record of torrent {row.get('id')} makes no sense") from None
+
+
+def load_all(cursor: sqlite3.Cursor) -> list[TorrentRecord]:
+    """Every torrent, by id. Raises DamagedError."""
+    names = [*COLUMNS, *_SUMS]
+    cursor.execute(f"SELECT {', '.join(names)} FROM torrents ORDER BY id")
+    return [record_of(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+
+def insert(cursor: sqlite3.Cursor, row: Mapping[str, Any]) -> int:
+    """A new row; its id."""
+    marks = ", ".join("?" * len(row))
+    cursor.execute(f"INSERT INTO torrents ({', '.join(row)}) VALUES ({marks})", [*row.values()])
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _checksum(row: Mapping[str, Any], columns: list[str]) -> int:
+    return crc32(repr([row.get(name) for name in columns]).encode("utf-8", "replace"))
+
+
+def _stored(name: str, value: Any) -> Any:
+    if name in JSON_COLUMNS:
+        return json.dumps(value)
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, (bytearray, memoryview)):
+        return bytes(value)
+    # SQLite gives a whole number back as it wants: the checksum needs it to be the same.
+    return float(value) if TYPES[name] is float else value
+
+
+def _read(name: str, value: Any) -> Any:
+    hint = TYPES[name]
+    if get_origin(hint) is tuple:
+        return _strings(json.loads(value), hint)
+    if hint is bool and value in (0, 1):
+        return bool(value)
+    wanted = get_args(hint) or ((int, float) if hint is float else (hint,))
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        raise TypeError(name)
+    return value
+
+
+def _strings(value: Any, hint: Any) -> Any:
+    """Tuples of tuples of strings, as deep as the type has it."""
+    inner = get_args(hint)[0] if get_origin(hint) is tuple else None
+    if inner is None:
+        if not isinstance(value, str):
+            raise TypeError
+        return value
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(_strings(one, inner) for one in value)
