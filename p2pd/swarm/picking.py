@@ -29,9 +29,10 @@ DUPLICATES_AT_ONCE = 32
 """Requests a peer may have for the end game to ask it for more: what arrives twice is waste."""
 
 TIMES_LATER = 2.0
-SECONDS_LATER = 0.3
+SECONDS_LATER = 0.6
 """A block is asked of a second peer if the first should take so many times as long as that one, and
-so many seconds more: what comes at about the same time, no cancel can stop."""
+so many seconds more: what comes at about the same time, no cancel can stop, nor what others have
+given to their socket. libtorrent gives it what it sends in half a second."""
 
 ON_THEIR_WAY = 2
 """Blocks that a peer which sends at all has given to its socket: no cancel stops them either."""

@@ -162,8 +162,8 @@ def test_what_comes_as_soon_anyhow_is_not_asked_twice() -> None:
 
 
 def test_what_would_come_much_later_is_asked_of_a_quicker_peer() -> None:
-    # Within 0.5 s comes one, and two more are out of its hands.
-    assert picked_beside(theirs=0.4, ours=0.1) == [3, 4, 5, 6]
+    # Within 0.8 s comes one, and two more are out of its hands.
+    assert picked_beside(theirs=0.7, ours=0.1) == [3, 4, 5, 6]
     assert picked_beside(theirs=5.0, ours=0.1) == [0, 1, 2, 3, 4, 5, 6]
 
 
