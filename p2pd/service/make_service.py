@@ -14,7 +14,12 @@ from twisted.logger import ILogObserver
 from p2pd.base.errors import ConfigError, P2pdError
 from p2pd.service.config import Config
 from p2pd.service.control_token import given_token_path, load_token, read_given_token, token_path
-from p2pd.service.ending import end_failed, end_well_on_sigterm, reload_on_sighup
+from p2pd.service.ending import (
+    end_at_once_when_stopped,
+    end_failed,
+    end_well_on_sigterm,
+    reload_on_sighup,
+)
 from p2pd.service.folders import FolderLock, Place, download_folder, make_writable, state_folder
 from p2pd.service.logging import LogLevelOf, log_file, log_observer
 from p2pd.service.node import Node, NodePart
@@ -38,6 +43,7 @@ def makeService(options: Options) -> Node:  # noqa: N802 - Twisted's name
 
     node = make_service(options, reactor, compose)
     end_well_on_sigterm(reactor)
+    end_at_once_when_stopped(reactor)
     reload_on_sighup(reactor, node.reload)
     return node
 

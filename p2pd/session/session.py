@@ -29,6 +29,7 @@ from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.session_bans import BanMemory, SessionBans
+from p2pd.session.session_closing import SessionClosing
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
@@ -153,8 +154,7 @@ class Session:
             self._tick_call.cancel()
         self.checks.stop_all()
         await self.connections.close()
-        closing = [self._run(torrent.close(), torrent.record.name) for torrent in self.torrents]
-        await DeferredList(closing)
+        await SessionClosing(self, self._run).close(list(self.torrents))
         self.activity.close()
         self.rates.close()
         # What waits for a disk that does not answer is given up.

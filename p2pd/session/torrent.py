@@ -137,18 +137,21 @@ class Torrent:
         """Run no more, for now: what the user chose (paused or not) stays as it is."""
         if not self.running:
             return
+        self._hang_up()
+        stopped = self.trackers.announcer.stop()
+        if self.content is not None and not self.content.device.silent:
+            await self.host.in_time(Deferred.fromCoroutine(self.content.pieces.all_stored()))
+        await stopped
+        await self.checkpoint()
+
+    def _hang_up(self) -> None:
         self.running = False
         self.dialling.stopped()
         self.counters.end(self.seconds())
         self.host.activity.stopped(self)
-        stopped = self.trackers.announcer.stop()
         self.peers.disconnect_all("the torrent stopped")
         if self.content is not None:
             self.content.pieces.abandon_open()
-            if not self.content.device.silent:
-                await self.host.in_time(Deferred.fromCoroutine(self.content.pieces.all_stored()))
-        await stopped
-        await self.checkpoint()
 
     async def verify(self) -> None:
         """Hash all the data again, then go on as before."""
@@ -181,30 +184,21 @@ class Torrent:
         if not self.record.paused and not self.host.closing:
             await self.start()
 
-    async def close(self) -> None:
-        """The session ends: stop without changing what the user chose, and record it as clean."""
-        unsure = self.opening.busy or self.opening.check is not None
+    def end(self) -> bool:
+        """The session ends: run no more. Whether it may be recorded as clean, see `closed`."""
+        sure = not (self.opening.busy or self.opening.check is not None)
         self.opening.stop()
-        content = self.content
-        try:
-            await self.halt()
-        except StorageError as problem:
-            self.log.error("{name}: {problem}", name=self.record.name, problem=str(problem))
-            unsure = True
-        if content is None or unsure or self._sync_failed:
-            await self.host.store.save(self.record)
-            return
-        try:
-            synced = content.device.run("write", content.sync_and_look)
-            self.record.file_states = await self.host.in_time(synced)
-            self.record.pieces = content.have.to_bitfield()
-            self.record.clean = not self._doubtful
-        except StorageError as problem:
-            # What was recorded before is still true; the next start looks at the rest again.
-            self.log.error("{name}: {problem}", name=self.record.name, problem=str(problem))
-        await self.host.store.save(self.record)
-        content.pieces.close()
-        self._background(content.device.run("write", content.storage.close))
+        if self.running:
+            self._hang_up()
+            self.count_time()
+        return sure and not self._sync_failed
+
+    def closed(self, states: str) -> None:
+        """Its files were brought to disk and have these states: its record is to say so."""
+        assert self.content is not None
+        self.record.file_states = states
+        self.record.pieces = self.content.have.to_bitfield()
+        self.record.clean = not self._doubtful
 
     def fail(self, sentence: str) -> None:
         """Something local went wrong: stop, and show the sentence until the user starts again."""

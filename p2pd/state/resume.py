@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -12,6 +12,8 @@ from p2pd.state.kept_due import choices_changed, torrent_added, torrent_removed
 from p2pd.state.records import PROGRESS, SAVED, TorrentRecord, insert, load_all, row_values
 
 __all__ = ["PROGRESS", "TorrentRecord", "TorrentStore"]
+
+CLOSED = [*PROGRESS, "file_states", "clean"]
 
 
 class TorrentStore:
@@ -35,6 +37,11 @@ class TorrentStore:
     def save_progress(self, record: TorrentRecord) -> Deferred[None]:
         """Write what changes while it runs."""
         return self._database.run(_update, record.id, row_values(record, PROGRESS))
+
+    def save_closed(self, records: Sequence[TorrentRecord]) -> Deferred[None]:
+        """Write what the end of a session changes; what users chose was written when they did."""
+        rows = {record.id: row_values(record, CLOSED) for record in records}
+        return self._database.run(_update_all, rows)
 
     def remove(self, id_: int) -> Deferred[None]:
         """Forget a torrent."""
@@ -64,6 +71,11 @@ def _save(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) -> None:
 def _update(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) -> None:
     changes = ", ".join(f"{name} = ?" for name in row)
     cursor.execute(f"UPDATE torrents SET {changes} WHERE id = ?", [*row.values(), id_])
+
+
+def _update_all(cursor: sqlite3.Cursor, rows: Mapping[int, Mapping[str, Any]]) -> None:
+    for id_, row in rows.items():
+        _update(cursor, id_, row)
 
 
 def _remove(cursor: sqlite3.Cursor, id_: int) -> None:

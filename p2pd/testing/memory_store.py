@@ -49,6 +49,11 @@ class MemoryStore:
             for name in PROGRESS:
                 setattr(row, name, getattr(record, name))
 
+    async def save_closed(self, records: Sequence[TorrentRecord]) -> None:
+        """Write the rows at the end."""
+        for record in records:
+            await self.save(record)
+
     async def remove(self, id_: int) -> None:
         """Forget a torrent."""
         self._check()

@@ -205,6 +205,8 @@ class Announcer:
 
     def _said_stopped(self, trackers: Sequence[Tracker]) -> Deferred[None]:
         farewells = [farewell for each in trackers if (farewell := each.stop()) is not None]
+        if not farewells:
+            return succeed(None)
         everybody = DeferredList(farewells, consumeErrors=True)
         said: Deferred[None] = Deferred()
         give_up = self.clock.callLater(STOP_SECONDS, everybody.cancel)
