@@ -128,6 +128,7 @@ class SessionPart:
     async def _stop_session(self, control: SessionControl) -> None:
         if self._saving is not None and self._saving.active():
             self._saving.cancel()
+        self._database.leave_copies()
         await self._session.stop()
         await self._statistics.save(_totals(control))
         await self._announcing.stop()

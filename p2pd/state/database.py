@@ -65,6 +65,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._kept_at = -1
         self._keeping_failed = False
+        self._copies_wait = False
 
     @property
     def notice(self) -> str:
@@ -92,6 +93,10 @@ class Database:
         self._waiting.append(Job(lambda cursor: job(cursor, *args), done))
         self._thread.callInThread(self._work)
         return done
+
+    def leave_copies(self) -> None:
+        """The daemon is about to end: copies that are due are written after the next start."""
+        self._copies_wait = True
 
     def close(self) -> None:
         """Finish what is queued and close. Blocks."""
@@ -148,7 +153,7 @@ class Database:
     def _keep(self) -> None:
         """Have the copies beside the database follow it."""
         connection = self._connection
-        if connection is None or connection.total_changes == self._kept_at:
+        if connection is None or self._copies_wait or connection.total_changes == self._kept_at:
             return
         try:
             more = catch_up(connection, self.kept)

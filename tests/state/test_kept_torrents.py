@@ -124,6 +124,17 @@ def test_what_a_kill_kept_from_being_copied_is_copied_at_the_next_start(
     assert {name.partition(".")[0] for name in files(tmp_path)} == {found[0].hash_v1.hex()}  # type: ignore[union-attr]
 
 
+def test_a_stop_waits_for_no_copies_and_the_next_start_writes_them(tmp_path: Path) -> None:
+    filled(tmp_path, [torrent_record(1)])
+    database = opened(tmp_path)
+    database.leave_copies()
+    result(TorrentStore(database).add(torrent_record(2)))
+    database.close()
+    assert len(files(tmp_path)) == 2
+    reloaded(tmp_path)
+    assert len(files(tmp_path)) == 4
+
+
 def test_copies_that_are_gone_are_made_again(tmp_path: Path) -> None:
     filled(tmp_path, [torrent_record(number) for number in range(1, 4)])
     before = files(tmp_path)
