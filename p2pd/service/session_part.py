@@ -25,6 +25,7 @@ from p2pd.session.api import DescriptorReport, SessionApi, SessionStatistics
 from p2pd.session.session import Session, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.settings_rules import checked_settings
+from p2pd.state.backups import BackupFolder
 from p2pd.state.bans import BanStore
 from p2pd.state.database import Database
 from p2pd.state.good_peers import GoodPeerStore
@@ -111,6 +112,7 @@ class SessionPart:
             block_cache=self._block_cache,
             descriptors=self._descriptors,
             state_notice=lambda: self._database.notice,
+            backups=BackupFolder(self._place.state_dir),
         )
         await self._session.start()
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)

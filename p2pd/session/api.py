@@ -284,6 +284,34 @@ class FreeSpace:
     total: int
 
 
+class BackupView(Protocol):
+    """A backup that was made."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def torrents(self) -> int: ...
+
+
+class StateBackupsApi(Protocol):
+    """Backups of the whole state. Each method may raise P2pdError."""
+
+    async def make(self) -> BackupView: ...
+    async def read(self, name: str, offset: int) -> bytes:
+        """A part of one; empty at its end."""
+
+    async def write(self, name: str, offset: int, data: bytes) -> int:
+        """Take in a part of one, in order; how long it is now."""
+
+    async def forget(self, name: str) -> None: ...
+    async def restore(self, name: str) -> tuple[int, int]:
+        """Add what is in it and not here: torrents that came, and those that were here."""
+
+
 class SessionApi(Protocol):
     """What control asks of the session."""
 
@@ -293,6 +321,8 @@ class SessionApi(Protocol):
     def settings(self) -> SessionSettings: ...
     @property
     def state_notice(self) -> str: ...
+    @property
+    def backups(self) -> StateBackupsApi: ...
 
     def torrents(self) -> Iterable[TorrentView]: ...
     def find(self, key: int | str) -> TorrentView | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from dataclasses import fields
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from p2pd import __version__
@@ -21,11 +23,13 @@ from p2pd.session.devices import in_time
 from p2pd.session.session import Session
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
+from p2pd.session.state_backups import StateBackups
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_adding import TorrentAdding
 from p2pd.session.torrent_changes import apply_changes
 from p2pd.session.torrent_report import TorrentReport
 from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
+from p2pd.state.backups import BackupFolder
 from p2pd.storage.block_cache import BlockCache
 from p2pd.swarm.bans import Ban
 
@@ -46,6 +50,7 @@ class SessionControl:
         block_cache: BlockCache | None = None,
         descriptors: Callable[[], DescriptorReport] | None = None,
         state_notice: Callable[[], str] = str,
+        backups: BackupFolder | None = None,
     ) -> None:
         self._session = session
         self._adding = TorrentAdding(session)
@@ -56,7 +61,27 @@ class SessionControl:
         self._descriptors = descriptors
         self._reports: dict[int, TorrentReport] = {}
         self._state_notice = state_notice
+        self._backups = backups
         self._files_added = 0
+
+    @functools.cached_property
+    def backups(self) -> StateBackups:
+        """Of the whole state. Raises P2pdError."""
+        if self._backups is None:
+            raise P2pdError("there is no state folder")
+        return StateBackups(
+            self._session, self._adding, self._backups, self.change_settings, self._take_totals
+        )
+
+    def _take_totals(self, totals: Mapping[str, int]) -> None:
+        """Totals of all runs are not to be less than these."""
+        now, earlier = self.all_runs(), self._earlier
+        more = {
+            field.name: getattr(earlier, field.name)
+            + max(0, totals.get(field.name, 0) - getattr(now, field.name))
+            for field in fields(SessionStatistics)
+        }
+        self._earlier = SessionStatistics(**more)
 
     @property
     def state_notice(self) -> str:

@@ -107,6 +107,20 @@ class TorrentAdding:
                 await in_time(torrent.opening.built(), BUILT_SECONDS, self._session.clock)
         return torrent, here is not None
 
+    async def restore(self, record: TorrentRecord, metainfo: Metainfo | None) -> bool:
+        """Add it as it was chosen, to be checked; False if it is here."""
+        await self._lock.acquire()
+        try:
+            hashes = InfoHashes(record.hash_v1, record.hash_v2)
+            if self._session.torrents.sharing(hashes) is not None:
+                return False
+            record.pieces = record.file_states = None
+            record.clean = False
+            await self._session.add(record, metainfo)
+            return True
+        finally:
+            self._lock.release()
+
     def _record(
         self, request: AddTorrent, folder: str, hashes: InfoHashes, name: str
     ) -> TorrentRecord:

@@ -27,8 +27,8 @@ class TorrentStore:
         return self._database.run(load_all)
 
     async def add(self, record: TorrentRecord) -> None:
-        """Insert it; its `id` is set."""
-        record.id = await self._database.run(_add, row_values(record, SAVED))
+        """Insert it, under its `id` if it has one that is free; else that is set."""
+        record.id = await self._database.run(_add, row_values(record, ["id", *SAVED]))
 
     def save(self, record: TorrentRecord) -> Deferred[None]:
         """Write the whole row."""
@@ -57,7 +57,10 @@ class TorrentStore:
         return self._database.run(lambda cursor: self._database.kept.torrent(hash_v1, hash_v2))
 
 
-def _add(cursor: sqlite3.Cursor, row: Mapping[str, Any]) -> int:
+def _add(cursor: sqlite3.Cursor, row: dict[str, Any]) -> int:
+    taken = cursor.execute("SELECT 1 FROM torrents WHERE id = ?", [row["id"]]).fetchone()
+    if not row["id"] or taken:
+        row = {name: value for name, value in row.items() if name != "id"}
     id_ = insert(cursor, row)
     torrent_added(cursor, id_, row)
     return id_

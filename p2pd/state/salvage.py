@@ -23,7 +23,9 @@ class Salvage:
     def __init__(self, path: str) -> None:
         self._connection: sqlite3.Connection | None = None
         with suppress(sqlite3.Error):
-            self._connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
+            uri = f"file:{quote(path)}?mode=ro"
+            self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._connection.execute("PRAGMA trusted_schema=OFF")
 
     def close(self) -> None:
         """Done with it."""

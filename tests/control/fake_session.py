@@ -166,6 +166,7 @@ class FakeSession:
 
     version = "9.9"
     state_notice = ""
+    backups: Any = None
 
     def __init__(self) -> None:
         self.all = [FakeTorrent(1), FakeTorrent(2, name="other")]

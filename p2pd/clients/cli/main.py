@@ -10,6 +10,7 @@ import click
 from p2pd import __version__
 from p2pd.clients.cli.actions import remove, start, stop, verify
 from p2pd.clients.cli.add import add
+from p2pd.clients.cli.backups import backup, restore
 from p2pd.clients.cli.bans import ban, bans, unban
 from p2pd.clients.cli.change import set_torrents
 from p2pd.clients.cli.create import create
@@ -50,8 +51,8 @@ def cli() -> None:
 
 
 for command in (
-    add, alt_speeds, ban, bans, create, files, info, limit, limits, list_torrents, peers, remove,
-    set_torrents, start, stop, unban, verify, watch,
+    add, alt_speeds, backup, ban, bans, create, files, info, limit, limits, list_torrents, peers,
+    remove, restore, set_torrents, start, stop, unban, verify, watch,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -12,6 +12,7 @@ from p2pd.control.methods.peer_methods import PeerMethods
 from p2pd.control.methods.selection import Selection
 from p2pd.control.methods.session_fields import SessionFacts
 from p2pd.control.methods.session_methods import SessionMethods
+from p2pd.control.methods.state_methods import StateMethods
 from p2pd.control.methods.torrent_add import TorrentAdder
 from p2pd.control.methods.torrent_methods import TorrentMethods
 from p2pd.control.torrent_source import TorrentSource
@@ -34,4 +35,5 @@ def make_method_groups(
         "session": SessionMethods(api, SessionFacts(version, session_id)),
         "free": DiskMethods(api),
         "peer": PeerMethods(api, selection),
+        "state": StateMethods(api),
     }

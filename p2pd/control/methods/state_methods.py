@@ -1,0 +1,71 @@
+"""p2pd's own: state_backup, state_read, state_write, state_restore, state_forget.
+
+A backup travels in parts, as any call does: no other path, and no bigger body, is needed for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from txjsonrpc_ng.jsonrpc import BaseSubhandler
+
+from p2pd.control.schema import JsonObject, Param, integer, refuse, takes, text
+from p2pd.session.api import SessionApi
+
+MOST_BYTES = 2**50
+PART = 16 * 1024 * 1024
+"""Bytes of data in a call at most."""
+
+_NAME = Param("name", text(200))
+_OFFSET = Param("offset", integer(0, MOST_BYTES))
+
+
+def _data(name: str, value: object) -> bytes:
+    encoded: str = text(PART * 4 // 3 + 4)(name, value)
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise refuse(f"{name} must be in base64") from None
+
+
+class StateMethods(BaseSubhandler):  # type: ignore[misc]
+    """The methods whose names start with `state`."""
+
+    def __init__(self, api: SessionApi) -> None:
+        super().__init__()
+        self._api = api
+
+    @takes()
+    async def jsonrpc_backup(self) -> JsonObject:
+        """Make a backup, to be read in parts."""
+        made = await self._api.backups.make()
+        return {
+            "name": made.name,
+            "sha256": made.sha256,
+            "size_bytes": made.size,
+            "torrent_count": made.torrents,
+        }
+
+    @takes(_NAME, _OFFSET)
+    async def jsonrpc_read(self, name: str, offset: int) -> JsonObject:
+        """A part of a backup."""
+        data = await self._api.backups.read(name, offset)
+        return {"data": base64.b64encode(data).decode("ascii")}
+
+    @takes(_NAME, _OFFSET, Param("data", _data))
+    async def jsonrpc_write(self, name: str, offset: int, data: bytes) -> JsonObject:
+        """Take in a part of a backup."""
+        return {"size_bytes": await self._api.backups.write(name, offset, data)}
+
+    @takes(_NAME)
+    async def jsonrpc_restore(self, name: str) -> JsonObject:
+        """Add what is in a backup and not here."""
+        added, here = await self._api.backups.restore(name)
+        return {"torrents_added": added, "torrents_here": here}
+
+    @takes(_NAME)
+    async def jsonrpc_forget(self, name: str) -> JsonObject:
+        """Remove a backup from the daemon's folder."""
+        await self._api.backups.forget(name)
+        return {}

@@ -1,0 +1,93 @@
+"""p2pctl backup and restore with real daemons: the same one, and another on an empty machine."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+from peers.p2pd_node import daemon_environment
+from peers.payload import MIB, libtorrent_content, make_file, make_folder
+from peers.processes import wait_until
+
+
+def p2pctl(node, *arguments, fails=False):
+    program = "from p2pd.clients.cli.main import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={
+            **os.environ,
+            **daemon_environment(),
+            "P2PCTL_URL": f"http://127.0.0.1:{node.control_port}",
+            "P2PCTL_TOKEN": (node.state_folder / "control-token").read_text().strip(),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert bool(result.returncode) == fails, result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    return result.stderr if fails else result.stdout
+
+
+def torrents(node):
+    fields = ["hash_string", "download_dir", "status", "left_until_done", "labels", "error_string"]
+    rows = node.call("torrent_get", fields=fields)["torrents"]
+    return {row["hash_string"]: row for row in rows}
+
+
+@pytest.fixture
+def backed_up(work, new_p2pd):
+    node = new_p2pd()
+    node.share(libtorrent_content(make_file(work / "a", 3 * MIB), "v1"))
+    node.share(libtorrent_content(make_folder(work / "b"), "hybrid"))
+    node.call("torrent_set", ids=[node.hash_string], labels=["kept"])
+    node.call("torrent_stop", ids=[node.hash_string])
+    node.call("session_set", upload_slots=9)
+    file = work / "state.tar"
+    assert "2 torrents" in p2pctl(node, "backup", str(file))
+    return node, file
+
+
+def test_an_empty_daemon_becomes_as_the_other_was(backed_up, new_p2pd):
+    node, file = backed_up
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list((node.state_folder / "backups").iterdir()) == []
+    before = torrents(node)
+    node.terminate()
+    other = new_p2pd("other")
+    assert "2 torrents came back, 0 were there" in p2pctl(other, "restore", str(file))
+    wait_until(lambda: torrents(other) == before, 30, "the torrents", details=other.log_tail)
+    assert other.call("session_get", fields=["upload_slots"]) == {"upload_slots": 9}
+    other.kill()
+    other.start()
+    wait_until(lambda: torrents(other) == before, 30, "the torrents", details=other.log_tail)
+    other.check_healthy()
+
+
+def test_what_was_removed_comes_back_and_what_was_added_stays(backed_up, work):
+    node, file = backed_up
+    before = torrents(node)
+    node.call("torrent_remove", ids=[node.hash_string], delete_local_data=False)
+    node.share(libtorrent_content(make_file(work / "c", MIB), "v2"))
+    added = torrents(node)
+    assert "1 torrent came back, 1 were there" in p2pctl(node, "restore", str(file))
+    wait_until(lambda: torrents(node) == {**before, **added}, 30, "all", details=node.log_tail)
+    assert "0 torrents came back, 2 were there" in p2pctl(node, "restore", str(file))
+    node.check_healthy()
+
+
+def test_a_file_that_is_no_backup_is_refused_in_words(backed_up, work):
+    node, file = backed_up
+    before = torrents(node)
+    (work / "cut.tar").write_bytes(file.read_bytes()[:-20_000])
+    (work / "text").write_text("this is no backup" * 1000)
+    for name in ("cut.tar", "text"):
+        assert "cannot be read" in p2pctl(node, "restore", str(work / name), fails=True)
+    assert "No such file" in p2pctl(node, "restore", str(work / "absent"), fails=True)
+    assert "is there already" in p2pctl(node, "backup", str(file), fails=True)
+    assert list((node.state_folder / "backups").iterdir()) == []
+    assert torrents(node) == before
+    node.check_healthy()
