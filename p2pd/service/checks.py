@@ -6,6 +6,7 @@ A check knows nothing of the key it is for; its caller puts the key's name befor
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Callable
 
 from p2pd.base.addresses import canonical_host
@@ -14,6 +15,9 @@ from p2pd.base.errors import ConfigError, FormatError
 Check = Callable[[Any], Any]
 
 MAX_TEXT = 4096
+
+INTERFACE_NAME = re.compile(r"[!-.0-9;-~]{1,15}")
+"""As Linux has it: no blanks, no slash, no colon."""
 
 
 def _refusal(wanted: str, value: Any) -> ConfigError:
@@ -92,6 +96,20 @@ def address(value: Any) -> str:
         return canonical_host(value)
     except FormatError:
         raise _refusal(wanted, value) from None
+
+
+def way_out(value: Any) -> str:
+    """An IP address to bind, or the name of an interface; empty stays empty and means all."""
+    try:
+        return address(value)
+    except ConfigError:
+        pass
+    wanted = "an IP address or the name of an interface of this machine, or empty for all"
+    if not isinstance(value, str) or not INTERFACE_NAME.fullmatch(value) or value in (".", ".."):
+        raise _refusal(wanted, value)
+    if all(letter in "0123456789.:" for letter in value):
+        raise _refusal(wanted, value)  # an address that is none
+    return value
 
 
 def names(value: Any) -> tuple[str, ...]:

@@ -10,7 +10,18 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError
-from p2pd.service.checks import Check, address, file, flag, folder, names, number, one_of, whole
+from p2pd.service.checks import (
+    Check,
+    address,
+    file,
+    flag,
+    folder,
+    names,
+    number,
+    one_of,
+    way_out,
+    whole,
+)
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO, MODES
 
@@ -29,7 +40,10 @@ class PeersSection:
 
     port: int = key(6881, PORT, "TCP port that peers dial; 0 takes any free one.")
     interface: str = key(
-        "", address, "Address to listen on and to dial from; empty is every one, IPv4 and IPv6."
+        "",
+        way_out,
+        "Address to listen on and to dial from, or the name of an interface, which is followed as\n"
+        "its addresses change; while it has none nobody is dialled or let in. Empty is every one.",
     )
     encryption: str = key(
         "preferred",

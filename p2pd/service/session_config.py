@@ -43,6 +43,8 @@ def settings_of(config: Config, download_dir: str) -> SessionSettings:
         **_speeds(config.bandwidth),
         fixed={
             "peer_port": config.peers.port,
+            "peer_interface": config.peers.interface,
+            "peer_interface_addresses": [],
             "encryption": config.peers.encryption if "encryption" in BUILT else "off",
             "dht_enabled": config.discovery.dht and "dht" in BUILT,
             "lpd_enabled": config.discovery.lsd and "lsd" in BUILT,

@@ -11,8 +11,9 @@ from typing import Any, Collection
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
+from p2pd.base.addresses import canonical_host
 from p2pd.base.clock import DelayedCall
-from p2pd.base.errors import P2pdError
+from p2pd.base.errors import FormatError, P2pdError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.service.announcing import Announcing
 from p2pd.service.config import Config
@@ -20,6 +21,7 @@ from p2pd.service.countries import Countries
 from p2pd.service.descriptors import DescriptorShares, raise_limit
 from p2pd.service.folders import Place, download_folder
 from p2pd.service.http_port import cannot_listen
+from p2pd.service.interface_watch import InterfaceWatch
 from p2pd.service.session_config import SETTINGS, limits_of, settings_of, shares_of
 from p2pd.session.api import DescriptorReport, SessionApi, SessionStatistics
 from p2pd.session.session import Session, SessionParts
@@ -37,7 +39,8 @@ from p2pd.storage.disks import Disks
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.open_files import OpenFiles
-from p2pd.transports.tcp import TcpTransport
+from p2pd.transports.tcp_transport import TcpTransport
+from p2pd.transports.way_out import InterfaceWay
 
 HALF_OPEN, BAN_HOURS, OPEN_FILES = (
     ("peers", "max_half_open"),
@@ -72,12 +75,14 @@ class SessionPart:
         self._settings_store = SettingsStore(self._database)
         self._statistics = StatisticsStore(self._database)
         self._good_peers = GoodPeerStore(self._database)
-        self._announcing = Announcing(config, reactor)
+        self._way = _way_out(config.peers.interface)
+        self._announcing = Announcing(config, reactor, self._way)
         self._countries = Countries(config.peers.geoip_database)
         self._control: SessionControl | None = None
+        self._watch: InterfaceWatch | None = None
         self._set_by_clients: set[str] = set()
         self._saving: DelayedCall | None = None
-        self._transport = TcpTransport(reactor, config.peers.interface, handed)
+        self._transport = TcpTransport(reactor, self._way, handed)
         self._session = Session(
             self._parts(), settings_of(config, place.download_dir), limits_of(config, self._shares)
         )
@@ -115,6 +120,7 @@ class SessionPart:
             backups=BackupFolder(self._place.state_dir),
         )
         await self._session.start()
+        self._watch_interface()
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
 
     async def stop(self) -> None:
@@ -130,6 +136,8 @@ class SessionPart:
     async def _stop_session(self, control: SessionControl) -> None:
         if self._saving is not None and self._saving.active():
             self._saving.cancel()
+        if self._watch is not None:
+            self._watch.stop()
         self._database.leave_copies()
         await self._session.stop()
         await self._statistics.save(_totals(control))
@@ -179,6 +187,40 @@ class SessionPart:
         # in a thread: closing a file may wait for its disk
         resized = self._disks.aside.run("write", self._open_files.resize, shares.files)
         self._session.background(resized, "open files")
+
+    def _watch_interface(self) -> None:
+        if isinstance(self._way, InterfaceWay):
+            self._watch = InterfaceWatch(self._way, self._reactor, self._interface_changed)
+            self._follow(self._way.addresses)
+            if not self._way.addresses:
+                self.log.warn(
+                    "peers.interface: {name} has no address, or is not there: until it has one "
+                    "nobody is dialled or let in",
+                    name=self._config.peers.interface,
+                )
+            self._watch.start()
+
+    def _interface_changed(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        ended = self._transport.follow()
+        self.log.warn(
+            "{name}: from {before} to {after}; {ended} connections ended",
+            name=self._config.peers.interface,
+            before=", ".join(before) or "no address",
+            after=", ".join(after) or "no address: nobody is dialled or let in",
+            ended=ended,
+        )
+        self._follow(after)
+        if after:
+            # They know us by the old address, or could not be asked.
+            for torrent in self._session.torrents:
+                torrent.trackers.announcer.reannounce()
+
+    def _follow(self, addresses: tuple[str, ...]) -> None:
+        """Have the session dial, or not, and clients see what there is."""
+        settings, connections = self._session.settings, self._session.connections
+        settings.fixed = {**settings.fixed, "peer_interface_addresses": list(addresses)}
+        connections.has_way = bool(addresses)
+        connections.dialer.resume()
 
     def _say_what_is_lowered(self) -> None:
         if self._shares.remark:
@@ -231,6 +273,14 @@ class SessionPart:
             preallocation=preallocation,
             cache=self._block_cache,
         )
+
+
+def _way_out(interface: str) -> str | InterfaceWay:
+    """An address is bound to as it is; what is none is the name of an interface."""
+    try:
+        return canonical_host(interface) if interface else interface
+    except FormatError:
+        return InterfaceWay(interface)
 
 
 def _totals(control: SessionControl) -> dict[str, int]:

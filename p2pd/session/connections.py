@@ -49,12 +49,14 @@ class Connections:
         self._handshakes: dict[Handshaking, None] = {}
         self._listening: Listening | None = None
         self.established = 0
+        self.has_way = True
+        """Whether there is an address to dial from."""
         self.refused = 0
         """Peers that came in vain, for want of a place."""
         self.dialer = Dialer(
             transport,
             half_open_limit=half_open_limit,
-            may_connect=lambda: self.total < owner.connection_limit,
+            may_connect=lambda: self.has_way and self.total < owner.connection_limit,
             connected=self._dialled,
         )
 

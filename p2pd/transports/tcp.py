@@ -8,7 +8,6 @@ it is, up to 64 buffers a call, without a copy.
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections import deque
 from itertools import islice
@@ -16,8 +15,7 @@ from typing import Any, Sequence, cast
 
 from twisted.internet import address as twisted_address
 from twisted.internet import main, protocol, tcp
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IConnector, IReactorCore
+from twisted.internet.interfaces import IAddress, IConnector
 from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -26,12 +24,11 @@ from p2pd.base.addresses import PeerAddress, canonical_host
 from p2pd.transports.interfaces import (
     Buffer,
     Connected,
-    Dialling,
     Failed,
     Landing,
-    Listening,
     StreamReceiver,
 )
+from p2pd.transports.way_out import bind_to_device
 
 READ_SIZE = 1024 * 1024
 """Bytes of one read, and the end of a wake-up: then other sockets have their turn.
@@ -143,12 +140,24 @@ class VectoredConnection(tcp.Connection):
         super().connectionLost(reason)
 
 
+def _on_device(made: socket.socket, device: str) -> socket.socket:
+    try:
+        bind_to_device(made, device)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 class VectoredServer(VectoredConnection, tcp.Server):
     """An accepted connection."""
 
 
 class VectoredClient(VectoredConnection, tcp.Client):
     """A dialled connection."""
+
+    def createInternetSocket(self) -> socket.socket:  # noqa: N802, D102 - Twisted's name
+        return _on_device(super().createInternetSocket(), self.connector.device)
 
 
 @implementer(ILogObserver)
@@ -177,17 +186,20 @@ class VectoredPort(tcp.Port):
     """A listening port that accepts vectored connections."""
 
     transport = VectoredServer
+    device = ""
     _logger = Logger(observer=_AcceptTroubles())
 
     def createInternetSocket(self) -> socket.socket:  # noqa: N802, D102 - Twisted's name
         made = cast(socket.socket, super().createInternetSocket())
         if made.family == socket.AF_INET6 and self.interface == "::":
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        return made
+        return _on_device(made, self.device)
 
 
 class VectoredConnector(tcp.Connector):
     """A connection attempt that ends in a vectored connection."""
+
+    device = ""
 
     def _makeTransport(self) -> VectoredClient:  # noqa: N802 - Twisted's name
         return VectoredClient(self.host, self.port, self.bindAddress, self, self.reactor)
@@ -279,7 +291,9 @@ class PeerFactory(protocol.Factory):
         return TcpStream(self._connected, address)
 
 
-class _DialFactory(protocol.ClientFactory):
+class DialFactory(protocol.ClientFactory):
+    """Builds the stream of one attempt, or says why there is none."""
+
     noisy = False
 
     def __init__(self, address: PeerAddress, connected: Connected, failed: Failed) -> None:
@@ -287,94 +301,13 @@ class _DialFactory(protocol.ClientFactory):
         self._connected = connected
         self._failed: Failed | None = failed
 
-    def buildProtocol(self, addr: IAddress | None) -> TcpStream:  # noqa: N802
+    def buildProtocol(self, addr: IAddress | None) -> TcpStream:  # noqa: N802, D102 - Twisted's name
         return TcpStream(self._connected, self._address)
 
-    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:  # noqa: N802
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:  # noqa: N802, D102
         if self._failed is not None:
             self._failed(reason.getErrorMessage())
 
     def forget(self) -> None:
+        """The caller gave up: nothing more is said."""
         self._failed = None
-
-
-class _Dial:
-    def __init__(self, connector: VectoredConnector, factory: _DialFactory) -> None:
-        self._connector = connector
-        self._factory = factory
-
-    def cancel(self) -> None:
-        self._factory.forget()
-        if self._connector.state == "connecting":
-            self._connector.stopConnecting()
-
-
-class _Listening:
-    def __init__(self, port: tcp.Port) -> None:
-        self._port = port
-
-    @property
-    def port(self) -> int:
-        return cast(int, self._port.getHost().port)
-
-    async def close(self) -> None:
-        await self._port.stopListening()
-
-
-class TcpTransport:
-    """Dials and listens on TCP, bound to one interface address if given (empty: all).
-
-    `handed` is a socket that listens already; the first `listen` takes it, whatever its port.
-    """
-
-    name = "tcp"
-
-    def __init__(
-        self, reactor: IReactorCore, interface: str = "", handed: socket.socket | None = None
-    ) -> None:
-        self._reactor = reactor
-        self._interface = interface
-        self._handed = handed
-
-    def dial(
-        self, address: PeerAddress, connected: Connected, failed: Failed, timeout: float
-    ) -> Dialling:
-        """Connect; see :class:`p2pd.transports.interfaces.StreamTransport`."""
-        factory = _DialFactory(address, connected, failed)
-        bind = (self._interface, 0) if self._interface else None
-        connector = VectoredConnector(
-            address.host, address.port, factory, timeout, bind, self._reactor
-        )
-        connector.connect()
-        return _Dial(connector, factory)
-
-    def listen(self, port: int, connected: Connected) -> Listening:
-        """Accept at a port; with no interface given on IPv4 and IPv6, where the host has both.
-
-        Raises CannotListenError when the port is taken.
-        """
-        factory = PeerFactory(connected)
-        if self._handed is not None:
-            return self._adopt(self._handed, factory)
-        if not self._interface:
-            both = VectoredPort(port, factory, BACKLOG, "::", self._reactor)
-            try:
-                both.startListening()
-            except CannotListenError as problem:
-                if problem.socketError.errno in (errno.EADDRINUSE, errno.EACCES):
-                    raise
-                # no IPv6 on this host: IPv4 alone is a complete service
-            else:
-                return _Listening(both)
-        one = VectoredPort(port, factory, BACKLOG, self._interface, self._reactor)
-        one.startListening()
-        return _Listening(one)
-
-    def _adopt(self, handed: socket.socket, factory: PeerFactory) -> Listening:
-        self._handed = None
-        adopted = VectoredPort._fromListeningDescriptor(
-            self._reactor, handed.fileno(), handed.family, factory
-        )
-        handed.close()  # the port has a descriptor of its own
-        adopted.startListening()
-        return _Listening(adopted)

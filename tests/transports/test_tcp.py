@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.transports.interfaces import PeerStream
-from p2pd.transports.tcp import TcpTransport
+from p2pd.transports.tcp_transport import TcpTransport
 
 
 class Ear:

@@ -18,7 +18,8 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.discovery.tracker_client.udp_sockets import WILDCARDS
+from p2pd.transports.bound_reactor import BoundReactor
+from p2pd.transports.way_out import WILDCARDS, WayOut
 
 CONNECT_SECONDS = 15.0
 MOST_RECEIVED = 2 * 1024 * 1024 + 256 * 1024
@@ -83,9 +84,14 @@ class _BoundedEndpoint:
 class BoundedEndpoints:
     """Where an Agent connects to: from `interface` (empty: any), for `seconds` at most."""
 
-    def __init__(self, reactor: Any, interface: str, seconds: float) -> None:
-        self._reactor = reactor
-        self._bind = None if interface in WILDCARDS else (interface, 0)
+    def __init__(self, reactor: Any, interface: str | WayOut, seconds: float) -> None:
+        self._clock = reactor
+        if isinstance(interface, str):
+            self._reactor = reactor
+            self._bind = None if interface in WILDCARDS else (interface, 0)
+        else:
+            self._reactor = BoundReactor(reactor, interface)
+            self._bind = None
         self._seconds = seconds
         self._policy = BrowserLikePolicyForHTTPS()
 
@@ -98,7 +104,7 @@ class BoundedEndpoints:
             timeout=CONNECT_SECONDS,
             bindAddress=self._bind,
         )
-        bounded = _BoundedEndpoint(tcp, self._reactor, self._seconds)
+        bounded = _BoundedEndpoint(tcp, self._clock, self._seconds)
         if uri.scheme == b"https":
             return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), bounded)
         return bounded

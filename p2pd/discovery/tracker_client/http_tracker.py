@@ -41,13 +41,14 @@ from p2pd.protocols.tracker.announce import (
     TrackerError,
     TrackerTimeoutError,
 )
+from p2pd.transports.way_out import WayOut
 
 REDIRECTS = 5
 GRACE_SECONDS = 10.0
 _REDIRECT_CODES = (301, 302, 303, 307, 308)
 
 
-def make_agent(reactor: Any, interface: str = "", timeout: float = 30.0) -> IAgent:
+def make_agent(reactor: Any, interface: str | WayOut = "", timeout: float = 30.0) -> IAgent:
     """An agent that binds to `interface` (empty: any). It follows no redirects by itself.
 
     Its connections end for good some seconds after `timeout`.

@@ -20,6 +20,7 @@ from p2pd.protocols.tracker.announce import (
     ScrapeCounts,
     TrackerError,
 )
+from p2pd.transports.way_out import WayOut
 
 PER_TRACKER = {"http": 8, "https": 8, "udp": 32}
 """Questions under way to one host and port."""
@@ -45,7 +46,7 @@ class TrackerTransports:
         reactor: Any,
         rng: random.Random,
         *,
-        interface: str = "",
+        interface: str | WayOut = "",
         timeout: float = 30.0,
         agent: Any = None,
     ) -> None:

@@ -9,19 +9,20 @@ from twisted.internet.protocol import DatagramProtocol
 from p2pd.base.addresses import PeerAddress, canonical_host
 from p2pd.base.errors import FormatError
 from p2pd.protocols.tracker.announce import TrackerError
+from p2pd.transports.way_out import WayOut, bind_to_device, way_of
 
 MAX_PACKET = 65_535
-WILDCARDS = ("", "0.0.0.0", "::")
 
 Received = Callable[[bytes, PeerAddress], None]
 
 
 class UdpSockets:
-    """Sends and receives packets; `interface` is an IP address, empty for any."""
+    """Sends and receives packets; `interface` is an IP address, empty for any, or a way out."""
 
-    def __init__(self, reactor: Any, interface: str, received: Received) -> None:
+    def __init__(self, reactor: Any, interface: str | WayOut, received: Received) -> None:
         self._reactor = reactor
-        self._interface = "" if interface in WILDCARDS else canonical_host(interface)
+        self._way = way_of(interface)
+        self._shown = interface if isinstance(interface, str) else interface.device
         self._received = received
         self._sockets: dict[bool, _Socket] = {}
         self._closed = False
@@ -32,11 +33,11 @@ class UdpSockets:
         Raises TrackerError when there is none.
         """
         for ipv6 in (False, True):
-            if not self._interface or (":" in self._interface) is ipv6:
+            if self._way.address(ipv6) is not None:
                 for host in hosts:
                     if (":" in host) is ipv6:
                         return host
-        raise TrackerError(f"it cannot be reached from {self._interface}, the interface in use")
+        raise TrackerError(f"it cannot be reached from {self._shown}, the interface in use")
 
     def send(self, packet: bytes, address: PeerAddress) -> None:
         """Send a packet. Raises TrackerError when the socket cannot be had or refuses."""
@@ -58,18 +59,27 @@ class UdpSockets:
                 await each.port.stopListening()
 
     def _socket(self, ipv6: bool) -> _Socket:
+        address = self._way.address(ipv6)
+        if address is None:
+            raise TrackerError(f"{self._shown} has no address")
         known = self._sockets.get(ipv6)
+        if known is not None and known.address != address:
+            known.port.stopListening()
+            known = None
         if known is None:
-            made = _Socket(self._received)
-            interface = self._interface or ("::" if ipv6 else "")
+            made = _Socket(self._received, address)
+            interface = address or ("::" if ipv6 else "")
             made.port = self._reactor.listenUDP(0, made, interface, maxPacketSize=MAX_PACKET)
+            if self._way.device:
+                bind_to_device(made.port.socket, self._way.device)
             known = self._sockets[ipv6] = made
         return known
 
 
 class _Socket(DatagramProtocol):
-    def __init__(self, received: Received) -> None:
+    def __init__(self, received: Received, address: str) -> None:
         self._received = received
+        self.address = address
         self.port: Any = None
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802 - Twisted's name

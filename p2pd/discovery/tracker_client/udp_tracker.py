@@ -25,6 +25,7 @@ from p2pd.protocols.tracker.announce import (
     TrackerError,
     TrackerTimeoutError,
 )
+from p2pd.transports.way_out import WayOut
 
 T = TypeVar("T")
 MAX_CONNECTIONS = 1000
@@ -47,7 +48,7 @@ class UdpTracker:
         rng: random.Random,
         names: Names,
         *,
-        interface: str = "",
+        interface: str | WayOut = "",
         timeout: float = 30.0,
     ) -> None:
         self._reactor = reactor
