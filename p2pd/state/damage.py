@@ -14,13 +14,17 @@ _NOT_ITS_FAULT = (3, 5, 6, 7, 8, 9, 13, 14, 23)
 """PERM, BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, FULL, CANTOPEN, AUTH: the file may be whole."""
 
 
+DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What a statement may raise: words of SQLite's that quote a damaged schema may be no text."""
+
+
 class DamagedError(StateError):
     """What was read is not what was written."""
 
 
 def is_damage(problem: BaseException) -> bool:
     """Whether a job met a database that is damaged."""
-    if isinstance(problem, DamagedError):
+    if isinstance(problem, (DamagedError, UnicodeDecodeError)):
         return True
     if not isinstance(problem, sqlite3.Error):
         return False

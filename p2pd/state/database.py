@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from p2pd.base.errors import StateError
-from p2pd.state.damage import is_damage
+from p2pd.state.damage import DATABASE_ERRORS, is_damage
 from p2pd.state.database_file import DatabaseFile
 from p2pd.state.kept_due import catch_up
 
@@ -123,13 +123,13 @@ class Database:
         try:
             try:
                 return self._transaction([job.work])[0]
-            except (sqlite3.Error, StateError) as problem:
+            except (*DATABASE_ERRORS, StateError) as problem:
                 if not is_damage(problem):
                     raise
                 self._disconnect()
                 self._file.replace(problem)
                 return self._transaction([job.work])[0]
-        except sqlite3.Error as problem:
+        except DATABASE_ERRORS as problem:
             return Failure(StateError(f"the state database {self.path} refused: {problem}"))
         except Exception:
             return Failure()
@@ -158,7 +158,7 @@ class Database:
         try:
             more = catch_up(connection, self.kept)
             self._keeping_failed = False
-        except (OSError, sqlite3.Error, StateError) as problem:
+        except (OSError, *DATABASE_ERRORS, StateError) as problem:
             # They stay due, and are tried again at the next change.
             more = False
             self._keeping_failed = self._cannot_keep(connection, problem)

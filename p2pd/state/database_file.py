@@ -14,7 +14,7 @@ from typing import Callable
 from urllib.parse import quote
 
 from p2pd.base.errors import StateError
-from p2pd.state.damage import DamagedError, is_damage_at_opening
+from p2pd.state.damage import DATABASE_ERRORS, DamagedError, is_damage_at_opening
 from p2pd.state.files import sync_folder
 from p2pd.state.kept_due import all_due, take_changed
 from p2pd.state.kept_torrents import KeptTorrents
@@ -51,13 +51,13 @@ class DatabaseFile:
         self._make()
         try:
             self._prepare()
-        except (sqlite3.Error, DamagedError) as problem:
+        except (*DATABASE_ERRORS, DamagedError) as problem:
             if not is_damage_at_opening(problem):
                 raise self._refusal(problem) from None
             self.replace(problem)
             try:
                 self._prepare()
-            except sqlite3.Error as again:
+            except DATABASE_ERRORS as again:
                 raise self._refusal(again) from None
         self.notice = notices(self._state_dir)
 

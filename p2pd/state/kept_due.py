@@ -49,6 +49,11 @@ def choices_changed(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) ->
         _due(cursor, now, id_, metainfo=False)
 
 
+def copy_due(cursor: sqlite3.Cursor, record: TorrentRecord, id_: int) -> None:
+    """The copy of a torrent is not as the table is, whatever the table has heard."""
+    _due(cursor, name_of(record.hash_v1, record.hash_v2), id_, metainfo=True)
+
+
 def all_due(cursor: sqlite3.Cursor, kept: set[str]) -> None:
     """Copies that are not there have to be written."""
     for name, id_ in ids_by_name(cursor).items():

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from p2pd.base.errors import FormatError, StateError
 from p2pd.formats.metainfo import parse_torrent
+from p2pd.state.damage import DATABASE_ERRORS
 from p2pd.state.files import sync_file, sync_folder, write_whole
-from p2pd.state.kept_due import torrent_added
+from p2pd.state.kept_due import copy_due
 from p2pd.state.kept_torrents import KeptTorrents
 from p2pd.state.records import (
     CHOICES,
@@ -63,7 +64,7 @@ def rebuild(path: str, kept: KeptTorrents, default_folder: str, reason: str, dat
         write_whole(f"{os.path.splitext(aside)[0]}.txt", f"{sentence}\n".encode())
         sync_folder(os.path.dirname(aside))
         put_in_place(building, path)
-    except (OSError, sqlite3.Error) as problem:
+    except (OSError, *DATABASE_ERRORS) as problem:
         with contextlib.suppress(OSError):
             forget(building)
         words = getattr(problem, "strerror", None) or str(problem)
@@ -100,12 +101,14 @@ def adopt_kept(
     for name in sorted(names):
         record = kept.read(name, default_folder)
         if record is not None:
-            insert_anew(cursor, record)
+            id_ = insert_anew(cursor, record)
+            if id_ != record.id or kept.choices(name) is None:
+                copy_due(cursor, record, id_)
             taken += 1
     return taken
 
 
-def insert_anew(cursor: sqlite3.Cursor, record: TorrentRecord) -> None:
+def insert_anew(cursor: sqlite3.Cursor, record: TorrentRecord) -> int:
     """A record of which nothing is believed of the data; under its old id if that is free."""
     record.pieces = record.file_states = None
     record.clean = False
@@ -113,7 +116,7 @@ def insert_anew(cursor: sqlite3.Cursor, record: TorrentRecord) -> None:
     cursor.execute("SELECT 1 FROM torrents WHERE id = ?", [record.id])
     if record.id and cursor.fetchone() is None:
         row["id"] = record.id
-    torrent_added(cursor, insert(cursor, row), row)
+    return insert(cursor, row)
 
 
 def notices(state_dir: str) -> str:
@@ -168,7 +171,7 @@ def _insert_salvaged(cursor: sqlite3.Cursor, salvage: Salvage) -> int:
         elif _is_whole(record):
             # Nothing vouches for its folder: a letter that changed must not fill another one.
             record.paused = True
-            insert_anew(cursor, record)
+            copy_due(cursor, record, insert_anew(cursor, record))
             salvaged += 1
     last = salvage.last_id()
     cursor.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'torrents'", [last])
@@ -183,6 +186,8 @@ def _add_to_copy(cursor: sqlite3.Cursor, id_: int, record: TorrentRecord, *, new
     row = row_values(record, [*PROGRESS, *CHOICES] if newer else PROGRESS)
     changes = ", ".join(f"{column} = ?" for column in row)
     cursor.execute(f"UPDATE torrents SET {changes} WHERE id = ?", [*row.values(), id_])
+    if newer:
+        copy_due(cursor, record, id_)
 
 
 def _is_whole(record: TorrentRecord) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Iterator, Sequence
 from urllib.parse import quote
 
 from p2pd.base.errors import StateError
-from p2pd.state.damage import DamagedError
+from p2pd.state.damage import DATABASE_ERRORS, DamagedError
 from p2pd.state.kept_torrents import check_record
 from p2pd.state.records import TorrentRecord, record_of
 from p2pd.state.row_types import checked
@@ -22,7 +22,7 @@ class Salvage:
 
     def __init__(self, path: str) -> None:
         self._connection: sqlite3.Connection | None = None
-        with suppress(sqlite3.Error):
+        with suppress(*DATABASE_ERRORS):
             uri = f"file:{quote(path)}?mode=ro"
             self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
             self._connection.execute("PRAGMA trusted_schema=OFF")
@@ -78,12 +78,12 @@ class Salvage:
             names = [column[0] for column in cursor.description]
             record = record_of(dict(zip(names, row, strict=True)))
             check_record(record)
-        except (sqlite3.Error, StateError):
+        except (*DATABASE_ERRORS, StateError):
             return None
         return record
 
     def _query(self, sql: str) -> Iterator[Any]:
         if self._connection is None:
             return
-        with suppress(sqlite3.Error):
+        with suppress(*DATABASE_ERRORS):
             yield from self._connection.execute(sql)

@@ -119,6 +119,17 @@ def break_leaf(path: Path) -> None:
             file.write(b"\xee" * size)
 
 
+def test_a_schema_that_sqlite_can_only_quote_in_bytes_is_damage(
+    tmp_path: Path, records: Records
+) -> None:
+    path = tmp_path / "state.db"
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"CREATE TABLE stat", b"CREATE \xe6ABLE stat"))
+    found, notice = reloaded(tmp_path)
+    assert [chosen(record) for record in found] == [chosen(record) for record in records]
+    assert "is set aside" in notice
+
+
 def test_a_page_that_is_damaged_is_found_when_it_is_read(tmp_path: Path, records: Records) -> None:
     break_leaf(tmp_path / "state.db")
     found, notice = reloaded(tmp_path)
