@@ -83,7 +83,7 @@ def test_a_folder_that_cannot_be_written(work, ports, which):
         ("nonsense.key=1", "nonsense"),
         ("discovery.dht=maybe", "discovery.dht"),
         ("peers.encryption=sometimes", "peers.encryption"),
-        ("peers.interface=not-an-address", "peers.interface"),
+        ("peers.interface=neither address nor name", "peers.interface"),
         ("no-equals-sign", "no-equals-sign"),
     ],
 )
