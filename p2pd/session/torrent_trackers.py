@@ -60,4 +60,7 @@ class TorrentTrackers:
         """What the trackers are told."""
         record, content = self._owner.record, self._owner.content
         left = content.selection.left(content.have) if content else 1
-        return Totals(uploaded=record.uploaded, downloaded=record.downloaded, left=left)
+        partial = content is not None and not left and not content.have.is_full
+        if content is not None and partial:
+            left = sum(map(content.layout.data_size, content.have.missing()))
+        return Totals(record.uploaded, record.downloaded, left, partial)

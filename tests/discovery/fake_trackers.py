@@ -26,9 +26,10 @@ class Torrent:
     def __init__(self, info_hashes: InfoHashes) -> None:
         self.info_hashes = info_hashes
         self.left = 1000
+        self.partial = False
 
     def totals(self) -> Totals:
-        return Totals(uploaded=10, downloaded=20, left=self.left)
+        return Totals(uploaded=10, downloaded=20, left=self.left, partial=self.partial)
 
 
 class FakeTrackers:

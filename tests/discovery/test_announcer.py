@@ -210,6 +210,20 @@ def test_the_port_is_that_of_the_moment() -> None:
     assert [request.port for _, request in world.trackers.asked] == [7000, 7001]
 
 
+def test_a_partial_seed_says_that_it_is_paused() -> None:
+    world = World([A])
+    world.torrent.partial = True
+    world.start()
+    world.clock.advance(1800)
+    world.clock.advance(1800)
+    world.torrent.partial = False
+    world.clock.advance(1800)
+    world.announcer.stop()
+    assert world.trackers.events() == ["started", "paused", "paused", "", "stopped"]
+    assert world.trackers.asked[1][1].left == 1000
+    assert world.trackers.asked[1][1].numwant == 50, "it waits to be found, as a seed does"
+
+
 @pytest.mark.parametrize(("left", "wanted"), [(1000, 200), (0, 50)])
 def test_a_seed_asks_for_fewer_peers(left: int, wanted: int) -> None:
     world = World([A])

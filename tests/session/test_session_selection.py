@@ -58,8 +58,11 @@ def test_unwanted_files_are_left_out_and_fetched_when_they_are_wanted_later(
     assert view.left_until_done == 0
     assert view.status == TorrentStatus.SEEDING
     assert node.announcers[0].events == ["started"], "a partial seed has not completed (BEP 21)"
+    told = torrent.trackers.totals()
+    assert (told.left, told.partial) == (10 * PIECE, True)
     network.result(node.control.change(view, TorrentChanges(files_wanted=(1,))))
     assert view.left_until_done == 10 * PIECE
+    assert not torrent.trackers.totals().partial
     network.run_until(lambda: have(torrent).is_full, limit=100)
     network.run(1)
     assert node.announcers[0].events == ["started", "completed"]

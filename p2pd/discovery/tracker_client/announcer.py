@@ -27,11 +27,15 @@ Tiers = Sequence[Sequence[str]]
 
 
 class Totals(NamedTuple):
-    """What trackers are told, in bytes."""
+    """What trackers are told, in bytes.
+
+    `partial`: nothing more is wanted of what is left, so it is a partial seed (BEP 21).
+    """
 
     uploaded: int
     downloaded: int
     left: int
+    partial: bool = False
 
 
 class AnnounceTorrent(Protocol):
@@ -149,7 +153,7 @@ class Announcer:
                 uploaded=totals.uploaded,
                 downloaded=totals.downloaded,
                 left=totals.left,
-                event=event,
+                event=event or ("paused" if totals.partial else ""),
                 numwant=self._wanted(event, totals),
                 key=self._key,
                 tracker_id=tracker_id,
@@ -161,7 +165,8 @@ class Announcer:
         """How many addresses to ask for: a seed waits to be found rather than to find."""
         if event == "stopped":
             return 0
-        return min(self._numwant, SEED_NUMWANT) if not totals.left else self._numwant
+        leeches = totals.left and not totals.partial
+        return self._numwant if leeches else min(self._numwant, SEED_NUMWANT)
 
     async def announce(self, url: str, request: AnnounceRequest) -> AnnounceAnswer:
         """Ask one tracker. Raises TrackerError."""

@@ -30,7 +30,7 @@ class TrackerTimeoutError(TrackerError):
 
 @dataclass(frozen=True, slots=True)
 class AnnounceRequest:
-    """What a tracker is told. Sizes are bytes; `event` is one of BEP 3's words or empty."""
+    """What a tracker is told. Sizes are bytes; `event` is a word of BEP 3 or 21, or empty."""
 
     info_hash: bytes
     peer_id: bytes

@@ -26,7 +26,9 @@ FIRST_TIMEOUT = 15.0
 """Seconds until a request is sent again; doubled each time."""
 
 MAX_SCRAPE = 74
-_EVENTS = {"": 0, "completed": 1, "started": 2, "stopped": 3}
+_EVENTS = {"": 0, "completed": 1, "started": 2, "stopped": 3, "paused": 0}
+"""BEP 21's word has no number."""
+
 _END_OF_OPTIONS, _URL_DATA = 0, 2
 
 _CONNECT = struct.Struct(">QII")

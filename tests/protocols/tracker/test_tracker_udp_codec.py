@@ -58,7 +58,7 @@ def test_the_announce_request_is_the_one_of_bep_15():
 
 
 @pytest.mark.parametrize(
-    ("event", "number"), [("", 0), ("completed", 1), ("started", 2), ("stopped", 3)]
+    ("event", "number"), [("", 0), ("completed", 1), ("started", 2), ("stopped", 3), ("paused", 0)]
 )
 def test_events(event, number):
     request = AnnounceRequest(b"h" * 20, b"p" * 20, 1, 0, 0, 0, event=event)
