@@ -46,9 +46,9 @@ class PeerInbox:
 
     __slots__ = ("_backlog", "_due", "_held", "_peer", "landing")
 
-    def __init__(self, peer: InboxPeer, backlog: WriteBacklog) -> None:
+    def __init__(self, peer: InboxPeer) -> None:
         self._peer = peer
-        self._backlog = backlog
+        self._backlog = WriteBacklog(0)
         self._held = 0
         self._due = 0.0
         self.landing = PeerLanding(peer, self._landed)
@@ -57,6 +57,10 @@ class PeerInbox:
         """Listen from now on."""
         self._peer.stream.receiver = self
         self._peer.stream.landing = self.landing
+
+    def attach(self, backlog: WriteBacklog) -> None:
+        """It is known which disk the pieces go to, and so what waits for it."""
+        self._backlog = backlog
 
     def close(self) -> None:
         """Listen no more."""

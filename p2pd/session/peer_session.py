@@ -73,7 +73,7 @@ class PeerSession:
         self.extensions = PeerExtensions(self, offered=remote.supports_extensions)
         self.download = PeerDownload(self, torrent.new_window())
         self.upload = PeerUpload(self)
-        self._inbox = PeerInbox(self, torrent.write_backlog())
+        self._inbox = PeerInbox(self)
         self._limits = PeerLimits(self, self._inbox)
 
     # -- life ---------------------------------------------------------------------------------
@@ -302,6 +302,7 @@ class PeerSession:
 
     def _attach(self, content: TorrentContent) -> None:
         self.download.attach(content.pieces)
+        self._inbox.attach(content.device.memory.backlog)
         try:
             self.told.attach(content)
         except FormatError as problem:

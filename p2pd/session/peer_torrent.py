@@ -11,7 +11,6 @@ from p2pd.base.requests import Request
 from p2pd.session.piece_buffers import PieceBuffers
 from p2pd.session.rate_limits import PeerChains, RateLimits
 from p2pd.session.torrent_content import TorrentContent
-from p2pd.session.write_backlog import WriteBacklog
 from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import Buffer
 
@@ -26,7 +25,6 @@ class PeerTorrent(Protocol):
 
     def seconds(self) -> float: ...
     def new_window(self) -> RequestWindow: ...
-    def write_backlog(self) -> WriteBacklog: ...
     def rate_limits(self) -> RateLimits: ...
     def chains(self, host: str) -> PeerChains:
         """The speed limits for a peer at this IP address."""

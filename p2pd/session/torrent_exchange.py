@@ -30,7 +30,6 @@ from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_peers import TorrentPeers
 from p2pd.session.torrent_super_seeding import TorrentSuperSeeding
 from p2pd.session.torrent_trust import TorrentTrust
-from p2pd.session.write_backlog import WriteBacklog
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.deadlines import DeadlineWindow, due_in
 from p2pd.swarm.request_pipeline import RequestWindow
@@ -74,10 +73,6 @@ class TorrentExchange:
     def new_window(self) -> RequestWindow:
         """A request window for a new peer."""
         return self._owner.host.new_window()
-
-    def write_backlog(self) -> WriteBacklog:
-        """What waits for the disk that the torrent is on; without metadata nothing does."""
-        return WriteBacklog(0) if self.content is None else self.content.device.memory.backlog
 
     def rate_limits(self) -> RateLimits:
         """The session's."""

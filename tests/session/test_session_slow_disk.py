@@ -194,6 +194,22 @@ def test_a_slow_disk_slows_the_peers_and_the_backlog_stays_bounded(
     assert (backlog.size, node.session.budget.used) == (0, 0)
 
 
+def test_a_peer_that_was_there_before_the_metadata_is_slowed_as_well(
+    network: MemoryNetwork, node: SimNode, disk: SlowDisk, pauses: Pauses
+) -> None:
+    torrent = node.add(f"magnet:?xt=urn:btih:{INFO_HASH.hex()}")
+    seed_to(node, "10.0.1.1")
+    network.run(1)
+    assert len(torrent.peers) == 1
+    disk.held.add("store")
+    node.add(TORRENT)
+    network.run(5)
+    assert len(pauses.now) == 1
+    disk.release()
+    network.run_until(lambda: torrent.record.completed_at)
+    assert not pauses.now
+
+
 def test_a_disk_that_stands_still_is_not_held_against_the_peers(
     network: MemoryNetwork, node: SimNode, disk: SlowDisk, pauses: Pauses
 ) -> None:

@@ -78,7 +78,8 @@ class Peer:
         self.dropped: list[str] = []
         self._backlog = backlog
         self._piece = piece
-        self.inbox = PeerInbox(self, backlog)
+        self.inbox = PeerInbox(self)
+        self.inbox.attach(backlog)
         self.inbox.open()
 
     def seconds(self) -> float:
