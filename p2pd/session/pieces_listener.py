@@ -24,8 +24,11 @@ class Exchange(Protocol):
     def payload_wasted(self, size: int) -> None:
         """So many bytes were received in vain."""
 
+    def cancel(self, peer: Hashable, request: Request) -> None:
+        """A peer is asked for a block no more."""
+
     def withdrawn(self, requests: Sequence[tuple[Hashable, Request]]) -> None:
-        """These peers are asked for these blocks no more."""
+        """The same of several, which may be asked for others."""
 
 
 class PiecesListener(Protocol):
@@ -45,6 +48,3 @@ class PiecesListener(Protocol):
 
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused; nothing of the piece was kept."""
-
-    def request_withdrawn(self, peer: Hashable, request: Request) -> None:
-        """What a peer was asked for is not wanted any more."""

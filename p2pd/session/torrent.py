@@ -16,7 +16,6 @@ from twisted.logger import Logger
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.base.ids import InfoHashes
-from p2pd.base.requests import Request
 from p2pd.formats.metainfo import Metainfo
 from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
 from p2pd.session.torrent_content import TorrentContent
@@ -305,10 +304,6 @@ class Torrent:
         """The disk refused a piece, or does not have what it should have."""
         if self.running:
             self.fail(str(problem))
-
-    def request_withdrawn(self, peer: Hashable, request: Request) -> None:
-        """A piece is given up that was asked for."""
-        self.exchange.cancel(peer, request)
 
     def _announce_pieces(self) -> None:
         pieces, self._to_announce = self._to_announce, []

@@ -197,7 +197,7 @@ class TorrentPieces:
                 self._without_room.pop(piece, None)
                 self._buffers.pop(piece, None)
                 for peer, request in self.picker.abandon_piece(piece):
-                    self._listener.request_withdrawn(peer, request)
+                    self._listener.exchange.cancel(peer, request)
                 self._release(piece)
                 self._forget_failed([piece])
 
