@@ -18,10 +18,8 @@ from twisted.python.failure import Failure
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
-from p2pd.session.devices import UNKNOWN_DEVICE
 from p2pd.storage.checker import check_pieces
-from p2pd.storage.disk_queue import give_way
-from p2pd.storage.disks import Disks
+from p2pd.storage.disk_queue import DiskQueue, give_way
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 
@@ -100,17 +98,16 @@ class CheckQueue:
 
     def __init__(
         self,
-        disks: Disks,
+        disk: DiskQueue,
         workers: int,
         *,
         per_device: int = 1,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._disks = disks
+        self._disk = disk
         self._workers = workers
         self._per_device = per_device
         self._now = now
-        self._looked_up: set[CheckJob] = set()
         self._devices: dict[int, _Device] = {}
         self._running: tuple[CheckJob, ...] = ()
         """Read by the checks' threads; replaced, never changed."""
@@ -120,20 +117,23 @@ class CheckQueue:
         self._listening = False
 
     def check(
-        self, layout: FileLayout, storage: Storage, verifier: PieceVerifier, pieces: Iterable[int]
+        self,
+        device: int,
+        layout: FileLayout,
+        storage: Storage,
+        verifier: PieceVerifier,
+        pieces: Iterable[int],
     ) -> CheckJob:
         """Queue a re-check of these pieces; its `done` fires with the right ones, or None."""
         job = CheckJob(layout, storage, verifier, pieces)
-        self._looked_up.add(job)
-        device = self._disks.ask(("device", storage.root), storage.device)
-        device.addErrback(lambda failure: UNKNOWN_DEVICE)
-        device.addCallback(self._queue, job)
+        self._devices.setdefault(device, _Device()).waiting.append(job)
+        self._next(device)
         return job
 
     def stop_all(self) -> None:
         """Give up everything that waits or runs."""
         waiting = [job for device in self._devices.values() for job in device.waiting]
-        for job in (*self._running, *waiting, *self._looked_up):
+        for job in (*self._running, *waiting):
             job.stop()
 
     def share(self, job: CheckJob) -> int:
@@ -144,11 +144,6 @@ class CheckQueue:
         moving = [other for other in running if other is job or other.moved_at > oldest]
         each, over = divmod(self._workers, len(moving))
         return max(1, each + (moving.index(job) < over))
-
-    def _queue(self, number: int, job: CheckJob) -> None:
-        self._looked_up.discard(job)
-        self._devices.setdefault(number, _Device()).waiting.append(job)
-        self._next(number)
 
     def _next(self, number: int) -> None:
         device = self._devices[number]
@@ -170,7 +165,7 @@ class CheckQueue:
     def _listen(self) -> None:
         if self._running and not self._listening:
             self._listening = True
-            self._disks.aside.run("check", self._attend).addCallbacks(self._heard, self._deaf)
+            self._disk.run("check", self._attend).addCallbacks(self._heard, self._deaf)
 
     def _attend(self) -> tuple[CheckJob, int, PieceSet | Failure]:
         """In the thread for checks: begin what is to begin, wait for one to end."""

@@ -17,7 +17,7 @@ from p2pd.storage.interfaces import Storage
 T = TypeVar("T")
 
 UNKNOWN_DEVICE = -1
-"""Where the download folder cannot be looked at."""
+"""Where download folders cannot be looked at: they share one."""
 
 SILENT_SECONDS = 10.0
 """A disk that has work and finished nothing for so long does not answer."""
@@ -107,17 +107,13 @@ class Devices:
 
     def of(self, storage: Storage) -> Deferred[Device]:
         """The device of a torrent's files. Fires late, or never, if it does not answer."""
-        return self.number_of(storage).addCallback(self._numbered)
+        found = self._disks.ask(("device", storage.root), storage.device)
+        return found.addErrback(_unknown).addCallback(self._numbered)
 
     def tick(self, now: float) -> list[Device]:
         """Once a second: those that fell silent or full, or are well again."""
         self._budget.forget_wishes()
         return [device for device in self._known.values() if device.look(now)]
-
-    def number_of(self, storage: Storage) -> Deferred[int]:
-        """The device of a torrent's files as it is now; UNKNOWN_DEVICE if that cannot be told."""
-        found = self._disks.ask(("device", storage.root), storage.device)
-        return found.addErrback(_unknown)
 
     def _numbered(self, number: int) -> Device:
         device = self._known.get(number)

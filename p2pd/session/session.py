@@ -119,7 +119,7 @@ class Session:
         self.budget = MemoryBudget(limits.memory_in_flight)
         self.devices = Devices(parts.disks, self.budget)
         self.checks = CheckQueue(
-            parts.disks, limits.check_workers, per_device=limits.checks_per_device
+            parts.disks.aside, limits.check_workers, per_device=limits.checks_per_device
         )
         self.connections = Connections(self, parts.transport, half_open_limit=limits.half_open)
         self.dialer = self.connections.dialer

@@ -158,7 +158,7 @@ class TorrentOpening:
         if self._owner.host.closing:
             return None
         self.check = self._owner.host.checks.check(
-            content.layout, content.storage, content.verifier, pieces
+            content.device.number, content.layout, content.storage, content.verifier, pieces
         )
         try:
             return await self.check.done

@@ -24,7 +24,7 @@ from p2pd.session.check_queue import STALL_SECONDS, SWITCH_SECONDS, CheckJob, Ch
 from p2pd.storage.disk_queue import STORING_NICENESS
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.verifier import PieceVerifier
-from p2pd.testing import OneDisk, make_torrent
+from p2pd.testing import make_torrent
 
 PIECE = 16 * 1024
 CONTENT = bytes(4 * PIECE)
@@ -75,12 +75,6 @@ class Slow(MemoryStorage):
         if not slow:
             self.may_read.set()
 
-    def device(self) -> int:
-        """As the test says; below -1 it cannot be found out."""
-        if self.number < -1:
-            raise StorageError("the folder cannot be looked at")
-        return self.number
-
     def read_into(self, piece: int, begin: int, buffer: memoryview) -> None:
         """Wait, then read."""
         self.begun.set()
@@ -95,7 +89,7 @@ class Checks:
         self.disk = Threads()
         self.time = 100.0
         self.queue = CheckQueue(
-            OneDisk(self.disk),  # type: ignore[arg-type]
+            self.disk,  # type: ignore[arg-type]
             workers,
             per_device=per_device,
             now=lambda: self.time,
@@ -103,10 +97,10 @@ class Checks:
         self.results: dict[CheckJob, Any] = {}
         self.order: list[CheckJob] = []
 
-    def ask(self, storage: MemoryStorage) -> CheckJob:
+    def ask(self, storage: Slow) -> CheckJob:
         """Queue a check of everything."""
         verifier = PieceVerifier(METAINFO, LAYOUT)
-        job = self.queue.check(LAYOUT, storage, verifier, range(LAYOUT.piece_count))
+        job = self.queue.check(storage.number, LAYOUT, storage, verifier, range(LAYOUT.piece_count))
         job.done.addBoth(self._note, job)
         return job
 
@@ -131,8 +125,7 @@ def test_a_check_tells_which_pieces_are_right_and_how_far_it_is() -> None:
     checks, storage = Checks(), Slow()
     storage.pieces[2] = b"x" * PIECE
     job = checks.ask(storage)
-    assert (job.running, job.progress) == (False, 0.0)
-    checks.begin(job)
+    assert (job.running, job.progress) == (True, 0.0)
     storage.may_read.set()
     checks.run(job)
     assert list(checks.results[job]) == [0, 1, 3]
@@ -142,10 +135,7 @@ def test_a_check_tells_which_pieces_are_right_and_how_far_it_is() -> None:
 def test_one_device_has_one_check_at_a_time_in_order() -> None:
     checks = Checks()
     storages = [Slow() for _ in range(3)]
-    jobs = []
-    for storage in storages:
-        jobs.append(checks.ask(storage))
-        checks.disk.pump(lambda: not checks.queue._looked_up)
+    jobs = [checks.ask(storage) for storage in storages]
     for number, storage in enumerate(storages):
         checks.begin(jobs[number])
         assert [job.running for job in jobs] == [at == number for at in range(3)]
@@ -160,7 +150,6 @@ def test_as_many_as_told_run_on_a_device() -> None:
     checks = Checks(per_device=2)
     storages = [Slow() for _ in range(3)]
     jobs = [checks.ask(storage) for storage in storages]
-    checks.disk.pump(lambda: not checks.queue._looked_up)
     assert sum(job.running for job in jobs) == 2
     for storage in storages:
         storage.may_read.set()
@@ -183,18 +172,6 @@ def test_a_dead_disk_holds_up_no_check_elsewhere() -> None:
     assert all_right(checks.results[behind])
 
 
-def test_folders_that_cannot_be_looked_at_take_turns() -> None:
-    checks = Checks()
-    first, second = Slow(-2), Slow(-2)
-    jobs = [checks.ask(first), checks.ask(second)]
-    checks.disk.pump(lambda: not checks.queue._looked_up)
-    assert sum(job.running for job in jobs) == 1
-    first.may_read.set()
-    second.may_read.set()
-    checks.run(*jobs)
-    assert all(map(all_right, checks.results.values()))
-
-
 def test_a_waiting_check_stops_at_once_and_a_running_one_when_its_read_is_over() -> None:
     checks = Checks()
     storages = [Slow() for _ in range(3)]
@@ -204,7 +181,6 @@ def test_a_waiting_check_stops_at_once_and_a_running_one_when_its_read_is_over()
     waiting, last = checks.ask(storages[1]), checks.ask(storages[2])
     waiting.stop()
     assert checks.results == {waiting: None}
-    checks.disk.pump(lambda: not checks.queue._looked_up)
     last.stop()
     assert checks.results == {waiting: None, last: None}
     running.stop()
@@ -219,15 +195,13 @@ def test_a_waiting_check_stops_at_once_and_a_running_one_when_its_read_is_over()
     assert all_right(checks.results[later])
 
 
-def test_stop_all_stops_what_runs_waits_and_is_looked_up() -> None:
+def test_stop_all_stops_what_runs_and_waits() -> None:
     checks = Checks()
     storages = [Slow(), Slow(), Slow(5)]
-    jobs = [checks.ask(storages[0]), checks.ask(storages[1])]
-    checks.disk.pump(lambda: not checks.queue._looked_up)
-    jobs.append(checks.ask(storages[2]))
+    jobs = [checks.ask(storage) for storage in storages]
     checks.queue.stop_all()
     checks.queue.stop_all()
-    assert len(checks.results) == 2
+    assert checks.results == {jobs[1]: None}, "what runs ends when its read is over"
     for storage in storages:
         storage.may_read.set()
     checks.run(*jobs)
@@ -248,7 +222,6 @@ def test_a_check_that_fails_says_so_and_the_next_one_runs() -> None:
 
 def test_a_system_without_threads_fails_the_check_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     checks = Checks()
-    job = checks.ask(Slow(slow=False))
     real = check_queue.threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
@@ -258,6 +231,7 @@ def test_a_system_without_threads_fails_the_check_alone(monkeypatch: pytest.Monk
 
     with monkeypatch.context() as patch:
         patch.setattr(check_queue.threading.Thread, "start", refuse)
+        job = checks.ask(Slow(slow=False))
         checks.run(job)
     assert checks.results[job].check(RuntimeError)
     later = checks.ask(Slow(slow=False))

@@ -10,10 +10,11 @@ import pytest
 from twisted.internet.defer import Deferred, execute
 
 from p2pd.base.clock import Clock
+from p2pd.base.errors import StorageError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.service.node import STOP_SECONDS
 from p2pd.session.api import AddTorrent, TorrentStatus, TorrentTrouble
-from p2pd.session.devices import SILENT_SECONDS
+from p2pd.session.devices import SILENT_SECONDS, UNKNOWN_DEVICE
 from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_report import SILENT_DISK, TorrentReport
@@ -213,6 +214,23 @@ def test_a_stop_right_when_a_disk_dies_does_not_wait_for_it(
     node.stop()
     assert network.clock.seconds() - began < STOP_SECONDS
     assert not node.store.rows[stuck.record.id].clean
+
+
+def test_folders_that_cannot_be_looked_at_are_on_one_device(
+    network: MemoryNetwork, node: Node, disks: TwoDisks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(storage: Placed) -> int:
+        raise StorageError(f"{storage.root}: Permission denied")
+
+    monkeypatch.setattr(Placed, "device", refuse)
+    disks.devices[UNKNOWN_DEVICE] = Disk(network.clock)
+    opened = [node.add(TORRENTS["a"], download_dir="/first")]
+    opened.append(node.add(TORRENTS["b"], download_dir="/second"))
+    first, second = (torrent.content for torrent in opened)
+    assert first is not None
+    assert second is not None
+    assert first.device is second.device
+    assert first.device.number == UNKNOWN_DEVICE
 
 
 def test_a_folder_that_never_says_where_it_is_keeps_no_other_torrent_from_opening(
