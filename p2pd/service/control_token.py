@@ -10,6 +10,7 @@ import secrets
 from typing import Mapping
 
 from p2pd.base.errors import StateError
+from p2pd.state.files import sync_folder, write_whole
 
 TOKEN_NAME = "control-token"
 CREDENTIAL_NAME = "p2pd.control-token"
@@ -51,16 +52,8 @@ def load_token(state_folder: str) -> str:
 
 def _made(path: str) -> str:
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    new = f"{path}.new"
-    # Written aside and moved into place: a token file is whole from the moment it is there.
-    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.fchmod(file, 0o600)
-        os.write(file, f"{token}\n".encode())
-        os.fsync(file)
-    finally:
-        os.close(file)
-    os.replace(new, path)
+    write_whole(path, f"{token}\n".encode())
+    sync_folder(os.path.dirname(path))
     return token
 
 
