@@ -50,20 +50,21 @@ class Picking:
         self,
         state: PickerState,
         peer: Hashable,
+        asked: AskedBlocks,
         pieces: PieceSet,
+        mask: int,
         count: int,
         may_open: int,
         *,
-        slow: bool,
         on_parole: bool,
     ) -> None:
+        """`asked` is what the peer is asked for already, `mask` that of the pieces it has."""
         self._state = state
         self._peer = peer
-        self._asked: AskedBlocks = state.asked.of(peer)
-        self._asked.set_slow(slow)
+        self._asked = asked
         self._on_parole = on_parole
         self._flags = pieces.flags
-        self._mask = state.masks.of(pieces)
+        self._mask = mask
         self._allowed: Container[int] | None = None
         self._left = count
         self._may_open = may_open

@@ -175,12 +175,13 @@ class PiecePicker:
         """
         if count <= 0 or not self._order.wanted:
             return []
-        state = self._state
-        self._asked.of(peer).set_slow(slow)
-        if state.nothing_to_ask(state.masks.of(pieces)):
+        state, asked = self._state, self._asked.of(peer)
+        asked.set_slow(slow)
+        mask = state.masks.of(pieces)
+        if state.nothing_to_ask(mask):
             return []
         state.serial += 1
-        picking = Picking(state, peer, pieces, count, may_open, slow=slow, on_parole=on_parole)
+        picking = Picking(state, peer, asked, pieces, mask, count, may_open, on_parole=on_parole)
         picking.know_pace(pace, now)
         if only is not None:
             picking.allow_only(only)
