@@ -2,13 +2,13 @@
 
     opened -> checking (if the record leaves doubt) -> running or paused -> closed
 
-The parts (opening, content, peers, dialling, exchange, metadata, piece layers, trackers) are
-objects of their own; this one starts and stops them, and tells one what happened in another.
+The parts (opening, content, outcomes, peers, dialling, exchange, metadata, piece layers, trackers)
+are objects of their own; this one starts and stops them, and tells one what happened in another.
 """
 
 from __future__ import annotations
 
-from typing import Any, Collection, Container, Coroutine, Hashable, Sequence
+from typing import Any, Container, Coroutine, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -26,6 +26,7 @@ from p2pd.session.torrent_host import TorrentHost
 from p2pd.session.torrent_layers import PieceLayerExchange
 from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_opening import TorrentOpening
+from p2pd.session.torrent_outcomes import TorrentOutcomes
 from p2pd.session.torrent_peers import TorrentPeers
 from p2pd.session.torrent_trackers import TorrentTrackers
 from p2pd.session.torrent_trust import TorrentTrust
@@ -50,6 +51,7 @@ class Torrent:
         self.opening = TorrentOpening(self)
         self.exchange = TorrentExchange(self)
         self.trust = TorrentTrust(self)
+        self.outcomes = TorrentOutcomes(self)
         pool = PeerPool(rng=host.rng, preferences=host.preferences, bans=host.bans.in_force)
         self.peers = TorrentPeers(self, pool, Choker(rng=host.rng))
         self.dialling = TorrentDialling(self)
@@ -60,7 +62,6 @@ class Torrent:
         self._sync_failed = False
         self.preparing = 0
         self.counters = TorrentCounters(record)
-        self._to_announce: list[int] = []
 
     @property
     def content(self) -> TorrentContent | None:
@@ -258,13 +259,13 @@ class Torrent:
             peer.metadata_arrived(content)
         if self.layers is not None:
             self.layers.tick(self.seconds(), list(self.peers))
-        self._settle_completion(downloaded=False)
+        self.outcomes.settle_completion(downloaded=False)
         await self._go_on(checked=checked)
 
     def selection_changed(self) -> None:
         """Other files are wanted now: ask for them, or be done."""
         self.exchange.feed_all()
-        self._settle_completion(downloaded=False)
+        self.outcomes.settle_completion(downloaded=False)
         self.dialling.wake()
 
     def leaf_hashes(self, pieces: Sequence[int]) -> Deferred[list[bytes]]:
@@ -282,49 +283,10 @@ class Torrent:
             self._background(self.host.store.save(self.record))
         self.exchange.feed_all()
 
-    # -- what pieces report (PiecesListener) ---------------------------------------------------
-
-    def piece_stored(self, piece: int, contributors: Collection[Hashable], digests: bytes) -> None:
-        """A piece is verified and on disk; peers hear of it once per wake-up, not per piece."""
-        assert self.content is not None
-        self.content.stored(piece)
-        self.dirty = True
-        self.host.activity.wake(self)
-        self.trust.piece_passed(piece, contributors, digests)
-        if not self._to_announce:
-            self.host.clock.callLater(0, self._announce_pieces)
-        self._to_announce.append(piece)
-
-    def piece_failed(self, piece: int, senders: Sequence[Hashable | None], digests: bytes) -> None:
-        """A piece came out wrong: it is asked for again, and who sent it is watched."""
-        self.trust.piece_failed(piece, senders, digests)
-        self.exchange.feed_all()
-
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused a piece, or does not have what it should have."""
         if self.running:
             self.fail(str(problem))
-
-    def _announce_pieces(self) -> None:
-        pieces, self._to_announce = self._to_announce, []
-        self.peers.broadcast_have(pieces)
-        self._settle_completion(downloaded=True)
-
-    def _settle_completion(self, *, downloaded: bool) -> None:
-        """If that was the last wanted piece, become a seed (or a partial seed, BEP 21)."""
-        content = self.content
-        self.count_time()
-        if content is None or not content.is_complete() or not self.running:
-            return
-        if downloaded:
-            self.record.completed_at = self.host.wall()
-            self.host.activity.changed(self)
-            self.log.info("{name}: complete", name=self.record.name)
-            if content.have.is_full:
-                self.trackers.announcer.complete()
-        for peer in self.peers:
-            peer.download_finished()
-        self._background(self.checkpoint())
 
     # -- peers ---------------------------------------------------------------------------------
 

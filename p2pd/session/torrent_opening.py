@@ -21,7 +21,7 @@ from p2pd.session.torrent_resume import ResumePlan, plan_resume
 from p2pd.state.resume import TorrentRecord
 
 
-class OpeningOwner(PiecesListener, Protocol):
+class OpeningOwner(Protocol):
     """The torrent that is opened."""
 
     host: TorrentHost
@@ -29,6 +29,10 @@ class OpeningOwner(PiecesListener, Protocol):
     info_hashes: InfoHashes
     dirty: bool
     running: bool
+
+    @property
+    def outcomes(self) -> PiecesListener:
+        """Who hears what becomes of pieces."""
 
     def content_built(self, content: TorrentContent) -> None:
         """The parts that need metadata can be made."""
@@ -130,7 +134,7 @@ class TorrentOpening:
             storage,
             rng=owner.host.rng,
             device=device,
-            listener=owner,
+            listener=owner.outcomes,
             levels=record.priorities,
             sequential=record.sequential,
             sequential_from=record.sequential_from,
