@@ -19,6 +19,9 @@ DEFAULT_URL = "http://127.0.0.1:9091"
 TIMEOUT_SECONDS = 90.0
 """Longer than the daemon gives itself to fetch a torrent from a URL."""
 
+PATIENT_SECONDS = 3600.0
+"""For calls whose work grows with the number of torrents."""
+
 MAX_ANSWER = 512 * 1024 * 1024
 
 JsonObject = dict[str, Any]
@@ -46,8 +49,8 @@ class HttpAnswer(NamedTuple):
 class Transport(Protocol):
     """Sends the body of a call; tests have one without a network."""
 
-    def post(self, body: bytes, token: str | None) -> HttpAnswer:
-        """The answer. Raises CannotConnectError."""
+    def post(self, body: bytes, token: str | None, *, patient: bool = False) -> HttpAnswer:
+        """The answer, which may take long if `patient`. Raises CannotConnectError."""
 
 
 class HttpTransport:
@@ -66,7 +69,7 @@ class HttpTransport:
         self._path = parts.path if parts.path not in ("", "/") else "/rpc"
         self._place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
-    def post(self, body: bytes, token: str | None) -> HttpAnswer:
+    def post(self, body: bytes, token: str | None, *, patient: bool = False) -> HttpAnswer:
         """POST to the API's path. Raises CannotConnectError."""
         headers = {
             "Content-Type": "application/json",
@@ -75,7 +78,7 @@ class HttpTransport:
         }
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        connection = self._connection()
+        connection = self._connection(PATIENT_SECONDS if patient else self._timeout)
         try:
             connection.request("POST", self._path, body, headers)
             response = connection.getresponse()
@@ -87,12 +90,12 @@ class HttpTransport:
         finally:
             connection.close()
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self, timeout: float) -> http.client.HTTPConnection:
         assert self._host is not None
         if not self._secure:
-            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+            return http.client.HTTPConnection(self._host, self._port, timeout=timeout)
         return http.client.HTTPSConnection(
-            self._host, self._port, timeout=self._timeout, context=ssl.create_default_context()
+            self._host, self._port, timeout=timeout, context=ssl.create_default_context()
         )
 
 
@@ -106,8 +109,16 @@ class ApiClient:
 
     def call(self, method: str, /, **params: Any) -> JsonObject:
         """The result. Raises ApiError and CannotConnectError, each with a sentence."""
+        return self._call(method, params, patient=False)
+
+    def call_patiently(self, method: str, /, **params: Any) -> JsonObject:
+        """The same, of what may take an hour."""
+        return self._call(method, params, patient=True)
+
+    def _call(self, method: str, params: JsonObject, *, patient: bool) -> JsonObject:
         call = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
-        answer = self._transport.post(json.dumps(call).encode(), self._token)
+        body = json.dumps(call).encode()
+        answer = self._transport.post(body, self._token, patient=patient)
         if answer.status != 200:
             raise ApiError(0, _refusal(answer, self._token is not None))
         try:

@@ -65,12 +65,13 @@ class FakeDaemon:
         self.urls: list[str] = []
         self.http: HttpAnswer | None = None
         self.raises: Exception | None = None
+        self.patiently: list[str] = []
 
     def connect(self, url: str) -> FakeDaemon:
         self.urls.append(url)
         return self
 
-    def post(self, body: bytes, token: str | None) -> HttpAnswer:
+    def post(self, body: bytes, token: str | None, *, patient: bool = False) -> HttpAnswer:
         self.tokens.append(token)
         if self.raises is not None:
             raise self.raises
@@ -79,6 +80,8 @@ class FakeDaemon:
         call = json.loads(body)
         assert call["jsonrpc"] == "2.0"
         self.calls.append((call["method"], call["params"]))
+        if patient:
+            self.patiently.append(call["method"])
         return HttpAnswer(200, json.dumps({"id": call["id"], **self._reply(call)}).encode())
 
     def asked(self, method: str) -> list[dict[str, Any]]:

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from p2pd.clients.api_client import ApiClient, CannotConnectError, HttpTransport
+from p2pd.clients.api_client import (
+    PATIENT_SECONDS,
+    TIMEOUT_SECONDS,
+    ApiClient,
+    CannotConnectError,
+    HttpTransport,
+)
 
 
 class FakeConnection:
@@ -16,9 +22,11 @@ class FakeConnection:
 
     outcome: Any = b'{"result":{"a":1}}'
     made: list[tuple[Any, ...]] = []  # noqa: RUF012 - shared on purpose
+    timeouts: list[float] = []  # noqa: RUF012
 
-    def __init__(self, host: str, port: int | None, **_: Any) -> None:
+    def __init__(self, host: str, port: int | None, *, timeout: float) -> None:
         self.made.append((host, port))
+        self.timeouts.append(timeout)
 
     def request(self, *request: Any) -> None:
         self.made.append(request)
@@ -36,7 +44,7 @@ class FakeConnection:
 
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch) -> type[FakeConnection]:
-    fresh = type("Fresh", (FakeConnection,), {"made": []})
+    fresh = type("Fresh", (FakeConnection,), {"made": [], "timeouts": []})
     monkeypatch.setattr(http.client, "HTTPConnection", fresh)
     return fresh
 
@@ -52,6 +60,13 @@ def test_a_call_goes_out_and_its_result_comes_back(connection: Any) -> None:
     assert headers["Authorization"] == "Bearer secret"
     assert headers["Content-Type"] == "application/json"
     assert closed == ("closed",)
+
+
+def test_what_may_take_long_is_waited_for(connection: Any) -> None:
+    client = ApiClient(HttpTransport("http://box.test:1"))
+    client.call("x")
+    client.call_patiently("x")
+    assert connection.timeouts == [TIMEOUT_SECONDS, PATIENT_SECONDS]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ def test_a_restore_sends_the_file_and_says_what_came(
     assert (sent["offset"], base64.b64decode(sent["data"])) == (0, DATA)
     names = {sent["name"], *(call["name"] for call in daemon.asked("state_forget"))}
     assert names == {daemon.asked("state_restore")[0]["name"]}
+    assert daemon.patiently == ["state_restore"]
 
 
 def test_a_file_that_cannot_be_sent_is_said(p2pctl: Any, daemon: Any, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def backup(invocation: Invocation, path: str, force: bool) -> None:
         if target.exists() and not force:
             raise P2pdError(f"{target} is there already: --force writes over it")
         client = invocation.client
-        made = client.call("state_backup")
+        made = client.call_patiently("state_backup")
         try:
             _write(target, lambda write: _fetch(client, made, write))
         finally:
@@ -63,7 +63,7 @@ def restore(invocation: Invocation, path: str) -> None:
         client = invocation.client
         try:
             _send(client, name, path)
-            answer = client.call("state_restore", name=name)
+            answer = client.call_patiently("state_restore", name=name)
         finally:
             client.call("state_forget", name=name)
     if invocation.as_json:

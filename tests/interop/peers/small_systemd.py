@@ -16,7 +16,6 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-import p2pd
 from peers.processes import ChildProcess, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -156,7 +155,7 @@ class SmallSystemd:
             place=PLACE,
             python=shlex.quote(sys.base_prefix),
             site=shlex.quote(sysconfig.get_path("platlib")),
-            sources=shlex.quote(str(Path(p2pd.__file__).parents[1])),
+            sources=shlex.quote(str(REPOSITORY)),
             units=shlex.quote(str(self._folder / "units")),
             programs=shlex.quote(str(self._folder / "programs")),
             cgroups=_mounts(self._cgroups),
