@@ -91,7 +91,9 @@ class TorrentAdding:
         try:
             here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
             if here is not None:
-                here.trackers.add(tiers)
+                # A link is written by anybody: it names no tracker of a private torrent (BEP 27).
+                if metainfo is not None or not here.private:
+                    here.trackers.add(tiers)
                 if metainfo is not None:
                     here.metadata_complete(metainfo)
                 torrent = here

@@ -16,6 +16,7 @@ from p2pd.session.torrent_registry import TorrentRegistry
 from p2pd.session.torrent_report import TorrentReport
 from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError, TorrentChanges
 from p2pd.testing import MemoryNetwork, SimNode
+from p2pd.testing.torrents import make_torrent
 from tests.session.small_hybrid import HASHES, PIECE, SIZE, TORRENT, report
 
 
@@ -71,6 +72,18 @@ def test_a_duplicate_brings_its_trackers(node: SimNode) -> None:
     assert first.trackers.tiers == (("http://t.example/a",), ("http://u.example/a",))
     assert node.announcers[0].tiers == list(first.trackers.tiers)
     assert node.store.rows[1].trackers == first.trackers.tiers
+
+
+def test_a_link_brings_no_tracker_to_a_private_torrent(node: SimNode) -> None:
+    tiers = (("http://t.example/key-1",),)
+    torrent = make_torrent({"a": bytes(50_000)}, private=True, trackers=tiers)
+    first = node.add(torrent)
+    link = f"magnet:?xt=urn:btih:{first.info_hashes.hash_string}&tr=http://u.example/a"
+    node.network.result(node.control.add(AddTorrent(magnet=link)))
+    assert first.trackers.tiers == tiers
+    renewed = torrent.replace(b"key-1", b"key-2")
+    node.network.result(node.control.add(AddTorrent(torrent=renewed)))
+    assert first.trackers.tiers == (*tiers, ("http://t.example/key-2",))
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"de", b"<html>", TORRENT[:-1], TORRENT + b"x"])
