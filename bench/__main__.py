@@ -47,7 +47,7 @@ def _run(options: Options) -> int:
 
 def _check_reference(options: Options) -> None:
     missing = Libtorrent.missing()
-    if missing is not None and set(options.works) & {*TRANSFERS, "memory", "stall"}:
+    if missing is not None and set(options.works) & {*TRANSFERS, "memory", "stall", "flood"}:
         raise BenchError(f"libtorrent is the other side of every transfer: {missing}")
 
 

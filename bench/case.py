@@ -21,6 +21,8 @@ class Figure:
 RATE = Figure("rate", "MB/s", 0)
 CPU = Figure("cpu", "CPU s/GiB", 2)
 PEAK = Figure("peak", "peak RSS MiB", 0)
+FLOODED_RATE = Figure("flooded_rate", "flooded MB/s", 0)
+KEPT = Figure("kept", "kept %", 0, compared=False)
 STALL = Figure("stall", "stall ms", 1, compared=False)
 READY = Figure("ready", "start s", 2)
 IDLE_CPU = Figure("idle_cpu", "idle CPU %", 2)

@@ -40,10 +40,13 @@ class Meter:
 
 
 class Elsewhere:
-    """What the rest of the machine spends while `engines` are measured, from its making on."""
+    """What the rest of the machine spends while `engines` are measured, from its making on.
 
-    def __init__(self, engines: Sequence[Engine]) -> None:
-        self._pids = [os.getpid(), *(engine.pid for engine in engines)]
+    `pids` are other processes that belong to the measurement.
+    """
+
+    def __init__(self, engines: Sequence[Engine], pids: Sequence[int] = ()) -> None:
+        self._pids = [os.getpid(), *(engine.pid for engine in engines), *pids]
         self._began = time.monotonic()
         self._spent = self._by_others()
 

@@ -10,13 +10,16 @@ from pathlib import Path
 from bench.sizes import GIB, KIB, MIB, parse_size
 
 TRANSFERS = ("leech", "seed", "many-seeds", "many-leechers")
-WORKS = (*TRANSFERS, "recheck", "memory", "idle", "latency", "stall", "limited-swarm")
+WORKS = (*TRANSFERS, "recheck", "memory", "idle", "latency", "stall", "limited-swarm", "flood")
 ENGINES = ("p2pd", "libtorrent", "transmission", "aria2")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Sizes in bytes, times in seconds; `pace` is requests a second of each peer."""
+    """Sizes in bytes, times in seconds.
+
+    `pace` is requests a second of each peer, `attempts` attempts to connect a second.
+    """
 
     works: tuple[str, ...] = WORKS
     engines: tuple[str, ...] = ENGINES
@@ -29,6 +32,7 @@ class Options:
     peers: int = 100
     pace: float = 20.0
     load_seconds: float = 5.0
+    attempts: float = 1000.0
     hashing_threads: int = 2
     settings: dict[str, str] | None = None
     profile: str | None = None
@@ -54,6 +58,7 @@ def parse(arguments: Sequence[str]) -> Options:
         peers=told.peers,
         pace=told.pace,
         load_seconds=told.load_seconds,
+        attempts=told.attempts,
         hashing_threads=told.hashing_threads,
         settings=dict(told.set),
         profile=told.profile,
@@ -79,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--peers", type=_count, default=known.peers, help="for latency (default 100)")
     add("--pace", type=_seconds, default=known.pace, help="requests/s of each (default 20)")
     add("--load-seconds", type=_seconds, default=known.load_seconds, help="(default 5)")
+    add("--attempts", type=_seconds, default=known.attempts, help="/s of flood (default 1000)")
     add("--hashing-threads", type=_count, default=known.hashing_threads,
         help="of libtorrent (default 2)")  # fmt: skip
     add("--set", action="append", type=_setting, default=[], metavar="SECTION.KEY=VALUE",

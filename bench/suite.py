@@ -12,7 +12,7 @@ from bench.errors import BenchError, CannotMeasureError
 from bench.report import outcome_lines
 from bench.sizes import MIB
 from bench.workbench import Workbench
-from bench.works import idle, latency, limited_swarm, recheck, stall, transfer
+from bench.works import flood, idle, latency, limited_swarm, recheck, stall, transfer
 
 FAILURES = (BenchError, OSError, ValueError, LookupError)
 """What a run may end with: it then has no figure, and the suite goes on."""
@@ -27,6 +27,7 @@ def all_cases(bench: Workbench) -> list[Case]:
         "latency": latency.cases,
         "stall": stall.cases,
         limited_swarm.WORK: limited_swarm.cases,
+        flood.WORK: flood.cases,
     }
     found: list[Case] = []
     for work in bench.options.works:
@@ -37,8 +38,10 @@ def all_cases(bench: Workbench) -> list[Case]:
 def room_needed(bench_size: int, works: tuple[str, ...]) -> int:
     """Bytes of files that there are at one time at most: sources, and the copies of one run."""
     large = 2 if {"memory", "recheck"} & set(works) else 0
+    large += flood.TIMES_SIZE if flood.WORK in works else 0
     sources = 1 + large + (0.25 if "many-leechers" in works else 0)
     copies = 2 if {"memory", "many-leechers", "stall"} & set(works) else 1
+    copies = flood.TIMES_SIZE if flood.WORK in works else copies
     swarm = limited_swarm.ROOM if limited_swarm.WORK in works else 0
     return int((sources + sources / 4 + copies) * bench_size) + swarm + 256 * MIB
 

@@ -49,6 +49,7 @@ TARGETS = (
     Target("recheck", "rate", "rate", True, 0.85, CEILING),
     Target("memory", "peak", "peak RSS", False, 1.0),
     Target("limited-swarm", "mean", "mean completion", False, 1.0),
+    Target("flood", "kept", "rate kept", True, 70.0, None, " %"),
     Target("latency", "answer_p99", "p99 from arrival to answer", False, 1.0, None, " ms"),
 )
 STALL_LIMIT = 100.0

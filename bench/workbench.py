@@ -10,7 +10,7 @@ from bench.content import Sources, Torrent
 from bench.engines.choice import ENGINES
 from bench.engines.engine import Engine
 from bench.engines.libtorrent import Libtorrent
-from bench.engines.p2pd import P2pd, limited
+from bench.engines.p2pd import P2pd, crowded, limited
 from bench.flame_graph import recording
 from bench.options import Options
 from bench.processes import HOST
@@ -28,15 +28,25 @@ class Workbench:
         self.sources = Sources(folder / "sources")
 
     def new(
-        self, name: str, folder: Path, *, watched: bool = True, answers: bool = False
+        self,
+        name: str,
+        folder: Path,
+        *,
+        watched: bool = True,
+        answers: bool = False,
+        places: tuple[int, int] | None = None,
     ) -> Engine:
-        """An engine that is not started; the last two are for p2pd, see there."""
+        """An engine that is not started; what is named is for p2pd, see there.
+
+        `places` are its connections in all and those of one torrent, if not as many as usual.
+        """
         if name == Libtorrent.name:
             return self._libtorrent(folder)
         if name != P2pd.name:
             return ENGINES[name](folder)
         watched = watched and self.options.profile is None
-        return P2pd(folder, self.options.settings, watched=watched, answers=answers)
+        settings = (crowded(*places) if places else {}) | (self.options.settings or {})
+        return P2pd(folder, settings, watched=watched, answers=answers)
 
     def others(self, count: int, folder: Path) -> list[Engine]:
         """Engines for the other side, each with an address of loopback to itself.

@@ -59,6 +59,14 @@ def limited(host: str, upload: int) -> dict[str, str]:
     }
 
 
+def crowded(places: int, of_torrent: int) -> dict[str, str]:
+    """Settings of a node with so many connections in all, and so many of one torrent."""
+    return {
+        "peers.max_connections": str(places),
+        "peers.max_connections_per_torrent": str(of_torrent),
+    }
+
+
 class P2pd(Engine):
     """A p2pd process."""
 

@@ -7,13 +7,14 @@ to the last piece verified, as the leecher itself tells; CPU from the dialling o
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bench.case import CPU, PEAK, RATE, STALL, Case
 from bench.content import Torrent
-from bench.engines.engine import Engine
+from bench.engines.engine import Engine, Status
 from bench.figures import Sample
 from bench.following import downloaded, follow, wait_checked, wait_complete
 from bench.meter import Elsewhere, Meter
@@ -41,6 +42,20 @@ ROLES = {
 }
 
 
+class Disturbance(Protocol):
+    """What goes on beside a transfer."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+
+    def begin(self) -> None:
+        """The transfer makes progress; may be called again."""
+
+    def end(self) -> Sample:
+        """It is over."""
+
+
 def cases(bench: Workbench, work: str) -> list[Case]:
     """The cases of one work, for every size of pieces; with many leechers each gets a quarter."""
     size = bench.options.size // (4 if work == "many-leechers" else 1)
@@ -65,16 +80,24 @@ def _case(bench: Workbench, work: str, size: int, piece: int) -> Case:
     return Case(work, detail, bench.engines, figures, measure, warm_up=work != "memory")
 
 
-def measure_transfer(bench: Workbench, name: str, torrent: Torrent, roles: Roles) -> Sample:
-    """One transfer, its bytes compared afterwards."""
+def measure_transfer(
+    bench: Workbench,
+    name: str,
+    torrent: Torrent,
+    roles: Roles,
+    *,
+    places: tuple[int, int] | None = None,
+    disturb: Callable[[Engine, Path], Disturbance] | None = None,
+) -> Sample:
+    """One transfer, its bytes compared afterwards; for `places` see Workbench.new."""
     with bench.run_folder() as folder, contextlib.ExitStack() as stack:
-        measured = bench.new(name, folder / "measured")
+        measured = bench.new(name, folder / "measured", places=places)
         others = bench.others(roles.others, folder)
         for engine in (measured, *others):
             stack.callback(engine.stop)
         swarm = Swarm(torrent, measured, others, roles, bench.options.timeout)
         swarm.prepare(folder)
-        sample = swarm.transfer(bench)
+        sample = swarm.transfer(bench, disturb(measured, folder) if disturb else None)
         for engine in (measured, *others):
             engine.stop()
         swarm.verify()
@@ -116,16 +139,25 @@ class Swarm:
         for leecher in self._leechers:
             wait_checked(leecher, torrent, self._limit)
 
-    def transfer(self, bench: Workbench) -> Sample:
+    def transfer(self, bench: Workbench, beside: Disturbance | None = None) -> Sample:
         """Dial, wait for the end, and count."""
+
+        def progress_of(status: Status) -> float:
+            progress = downloaded(status)
+            if progress and beside is not None:
+                beside.begin()
+            return progress
+
         moved = self._torrent.size * len(self._leechers)
         meter, others = Meter(self._measured), [Meter(other) for other in self._others]
-        elsewhere = Elsewhere([self._measured, *self._others])
+        pids = [beside.pid] if beside is not None else []
+        elsewhere = Elsewhere([self._measured, *self._others], pids)
         with bench.observed(self._measured):
             clock = follow(
-                self._leechers, self._torrent, downloaded, self._limit, self._dial_the_lonely
+                self._leechers, self._torrent, progress_of, self._limit, self._dial_the_lonely
             )
         return {
+            **(beside.end() if beside is not None else {}),
             "rate": clock.rate(moved) / 1e6,
             "seconds": clock.ended - clock.asked,
             "elsewhere": elsewhere.share(),

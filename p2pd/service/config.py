@@ -53,6 +53,12 @@ class PeersSection:
     )
     max_connections: int = key(500, whole(1, 65535), "Connections in all.")
     max_connections_per_torrent: int = key(100, whole(1, 65535), "Connections of one torrent.")
+    max_connections_per_host: int = key(
+        8,
+        whole(0, 65535),
+        "Connections that one host outside the local network may open with one torrent; 0 is no\n"
+        "limit. Of all connections such a host has a quarter at most.",
+    )
     max_half_open: int = key(50, whole(1, 10_000), "Connections being dialled at one time.")
     request_timeout: float = key(
         30.0,

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Protocol, Sequence
+from collections import Counter
+from typing import Protocol, Sequence
 
 from twisted.logger import Logger
 
-from p2pd.base.addresses import PeerAddress
+from p2pd.base.addresses import PeerAddress, is_local
 from p2pd.base.clock import Clock
 from p2pd.protocols.peerwire.connection import Event
+from p2pd.session.arrivals import Arrivals, HandshakeEnd
 from p2pd.session.dialer import Dialer, DialTorrent
 from p2pd.session.handshaking import HandshakeTorrent, Handshaking
 from p2pd.session.peer_session import PeerSession
+from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_dialling import TorrentDialling
 from p2pd.transports.interfaces import Listening, PeerStream, StreamReceiver, StreamTransport
 
-INCOMING_HANDSHAKES = 200
-"""Accepted connections that have not yet said what they want; more are closed at once."""
+HOST_SHARE = 4
+"""One host, unless it is in the local network, has this part of all places at most."""
 
-PER_HOST_HANDSHAKES = 20
-
-SPARE_CONNECTIONS = 10
-"""Accepted beyond the limit, to hear which torrent they want: somebody may give way there."""
+HOST_LEAST = 8
 
 
 class ConnectionsOwner(Protocol):
@@ -30,6 +30,7 @@ class ConnectionsOwner(Protocol):
 
     clock: Clock
     peer_id: bytes
+    settings: SessionSettings
 
     @property
     def connection_limit(self) -> int: ...
@@ -37,7 +38,11 @@ class ConnectionsOwner(Protocol):
 
 
 class Connections:
-    """The handshakes under way and the number of peers."""
+    """The handshakes under way and the number of peers.
+
+    `refused` counts peers that came and shook hands in vain, `failed` handshakes that came to
+    nothing, each by what it was for; `gave_way` those who lost their place to another.
+    """
 
     log = Logger()
 
@@ -49,10 +54,13 @@ class Connections:
         self._handshakes: dict[Handshaking, None] = {}
         self._listening: Listening | None = None
         self.established = 0
+        self._of_host: Counter[str] = Counter()
         self.has_way = True
         """Whether there is an address to dial from."""
-        self.refused = 0
-        """Peers that came in vain, for want of a place."""
+        self.refused: Counter[str] = Counter()
+        self.failed: Counter[HandshakeEnd] = Counter()
+        self.gave_way = 0
+        self.arrivals = Arrivals(owner.clock, room=lambda: owner.connection_limit - self.total)
         self.dialer = Dialer(
             transport,
             half_open_limit=half_open_limit,
@@ -72,13 +80,13 @@ class Connections:
 
     def listen(self, port: int) -> None:
         """Accept peers. Raises CannotListenError when the port is taken."""
-        self._listening = self._transport.listen(port, self._accepted)
+        self._listening = self._transport.listen(port, self._accepted, self.arrivals.admits)
 
     async def close(self) -> None:
         """Accept and dial no more; handshakes under way are given up."""
         self.dialer.close()
         for handshake in list(self._handshakes):
-            handshake.fail("shutting down")
+            handshake.fail("shutting down", HandshakeEnd.CLOSING)
         if self._listening is not None:
             listening, self._listening = self._listening, None
             await listening.close()
@@ -88,9 +96,12 @@ class Connections:
         for handshake in list(self._handshakes):
             handshake.tick(now)
 
-    def peer_gone(self) -> None:
-        """An established connection ended."""
+    def peer_gone(self, host: str) -> None:
+        """An established connection with somebody there ended."""
         self.established -= 1
+        self._of_host[host] -= 1
+        if not self._of_host[host]:
+            del self._of_host[host]
 
     # -- HandshakeHost -------------------------------------------------------------------------
 
@@ -110,41 +121,56 @@ class Connections:
 
     def handshake_done(self, done: Handshaking, events: Sequence[Event]) -> None:
         """Let the peer in, or say why not."""
-        self._handshakes.pop(done, None)
+        self._over(done)
         torrent = done.torrent
         assert isinstance(torrent, Torrent)
         reason = torrent.peers.refusal(done.remote.peer_id, done.address, incoming=done.incoming)
         if reason is None and not torrent.running:
             reason = "the torrent stopped"
-        gives_way = None
+        kind, gives_way = "not_wanted", None
+        if reason is None and done.incoming:
+            kind, reason = self._too_many_of(done.address.host, torrent)
         if reason is None and (crowded := self._crowded(torrent)):
             gives_way = torrent.peers.who_gives_way(done.address, self.seconds())
             if gives_way is None:
-                reason = crowded
-                self.refused += done.incoming
+                kind, reason = crowded
         if reason is not None:
-            self._refuse(done, torrent, reason)
+            self._refuse(done, torrent, kind, reason)
             return
         self.established += 1
+        self._of_host[done.address.host] += 1
         torrent.peers.dialling.discard(done.address)
         peer = PeerSession(torrent.exchange, done)
         torrent.peers.joined(peer)
         if gives_way is not None:
             # Not before the newcomer has its place, or the dialler would fill it at once.
+            self.gave_way += 1
             gives_way.disconnect("another peer is preferred to it")
         peer.begin(events)
 
-    def _crowded(self, torrent: Torrent) -> str | None:
-        """Which limit is reached, in words."""
+    def _crowded(self, torrent: Torrent) -> tuple[str, str] | None:
+        """Which limit is reached, and in words."""
         if torrent.peers.is_full:
-            return "the torrent has its number of peers"
+            return "torrent_full", "the torrent has its number of peers"
         if self.established >= self._owner.connection_limit:
-            return "the session has its number of peers"
+            return "session_full", "the session has its number of peers"
         return None
 
-    def handshake_failed(self, failed: Handshaking, reason: str) -> None:
+    def _too_many_of(self, host: str, torrent: Torrent) -> tuple[str, str | None]:
+        """Whether one host has all that it may have: nobody is to take every place alone."""
+        if is_local(host):
+            return "", None
+        limit = self._owner.settings.peer_limit_per_host
+        if limit and torrent.peers.of_host(host) >= limit:
+            return "host_full", "its host has its number of connections with the torrent"
+        if self._of_host[host] >= max(HOST_LEAST, self._owner.connection_limit // HOST_SHARE):
+            return "host_full", "its host has its share of the connections"
+        return "", None
+
+    def handshake_failed(self, failed: Handshaking, reason: str, end: HandshakeEnd) -> None:
         """A connection that came to nothing."""
-        self._handshakes.pop(failed, None)
+        self._over(failed)
+        self.failed[end] += 1
         if isinstance(failed.torrent, Torrent) and not failed.incoming:
             failed.torrent.dialling.dial_failed(failed.address, reason)
         self.log.debug("{address}: {reason}", address=failed.address, reason=reason)
@@ -153,20 +179,14 @@ class Connections:
 
     def _accepted(self, stream: PeerStream) -> StreamReceiver:
         handshake = Handshaking(self, stream, torrent=None, source="incoming")
-        incoming = [h for h in self._handshakes if h.incoming]
-        crowded = len(incoming) >= INCOMING_HANDSHAKES or self._from_host(
-            incoming, stream.address.host
-        )
-        if crowded or self.total >= self._owner.connection_limit + SPARE_CONNECTIONS:
-            self.refused += 1
-            stream.abort()
-            return handshake
         self._handshakes[handshake] = None
+        self.arrivals.came(handshake)
         return handshake
 
-    @staticmethod
-    def _from_host(incoming: Iterable[Handshaking], host: str) -> bool:
-        return sum(h.address.host == host for h in incoming) >= PER_HOST_HANDSHAKES
+    def _over(self, handshake: Handshaking) -> None:
+        del self._handshakes[handshake]
+        if handshake.incoming:
+            self.arrivals.went(handshake)
 
     def _dialled(
         self, dialling: DialTorrent, address: PeerAddress, stream: PeerStream
@@ -178,8 +198,9 @@ class Connections:
         self._handshakes[handshake] = None
         return handshake
 
-    @staticmethod
-    def _refuse(done: Handshaking, torrent: Torrent, reason: str) -> None:
+    def _refuse(self, done: Handshaking, torrent: Torrent, kind: str, reason: str) -> None:
         done.stream.abort()
-        if not done.incoming:
+        if done.incoming:
+            self.refused[kind] += 1
+        else:
             torrent.dialling.dial_failed(done.address, reason)

@@ -12,6 +12,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.ids import InfoHashes
 from p2pd.protocols.peerwire.connection import Event, PeerWire, PeerWireError
 from p2pd.protocols.peerwire.handshake import Handshake, our_reserved
+from p2pd.session.arrivals import HandshakeEnd
 from p2pd.transports.interfaces import PeerStream
 
 
@@ -37,7 +38,7 @@ class HandshakeHost(Protocol):
     def handshake_done(self, done: Handshaking, events: Sequence[Event]) -> None:
         """Both handshakes are through; `events` came behind the peer's in the same read."""
 
-    def handshake_failed(self, failed: Handshaking, reason: str) -> None:
+    def handshake_failed(self, failed: Handshaking, reason: str, end: HandshakeEnd) -> None:
         """The connection ended before that; it is closed already."""
 
 
@@ -59,7 +60,8 @@ class Handshaking:
         self.source = source
         self.incoming = torrent is None
         self.address = dialled or stream.address
-        self.wire = PeerWire(initiator=not self.incoming, now=host.seconds())
+        self.began = host.seconds()
+        self.wire = PeerWire(initiator=not self.incoming, now=self.began)
         self.v2 = False
         self._over = False
         if torrent is not None:
@@ -76,7 +78,7 @@ class Handshaking:
         try:
             events = self.wire.receive_data(data, self.host.seconds())
         except PeerWireError as problem:
-            self.fail(str(problem))
+            self.fail(str(problem), HandshakeEnd.GARBAGE)
             return
         if self.wire.remote is not None and not self._over:
             self._meet(self.wire.remote, events[1:])
@@ -86,28 +88,29 @@ class Handshaking:
 
     def stream_lost(self, reason: str) -> None:
         """The peer hung up, which is how most clients refuse an info-hash."""
-        self._end(reason or "the peer closed the connection")
+        self._end(reason or "the peer closed the connection", HandshakeEnd.HUNG_UP)
 
     def tick(self, now: float) -> None:
         """End it when the peer says nothing for too long."""
         deadline = self.wire.next_deadline()
         if deadline is not None and deadline <= now:
-            self.fail("no handshake in time")
+            self.fail("no handshake in time", HandshakeEnd.SILENT)
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, end: HandshakeEnd) -> None:
         """Close the connection and say why."""
         self.stream.abort()
-        self._end(reason)
+        self._end(reason, end)
 
     def _meet(self, remote: Handshake, events: Sequence[Event]) -> None:
         if self.torrent is None:
             self.torrent = self.host.accepting(remote.info_hash)
             if self.torrent is None:
-                self.fail("the peer asked for a torrent that is not here")
+                sentence = "the peer asked for a torrent that is not here"
+                self.fail(sentence, HandshakeEnd.OTHER_TORRENT)
                 return
             self._greet(self._answer_id(remote, self.torrent.info_hashes), self.torrent)
         elif remote.info_hash not in self.torrent.info_hashes.wire_ids:
-            self.fail("the peer answered with another info-hash")
+            self.fail("the peer answered with another info-hash", HandshakeEnd.OTHER_TORRENT)
             return
         hashes = self.torrent.info_hashes
         self.v2 = self.v2 or (hashes.v2 is not None and remote.info_hash == hashes.v2[:20])
@@ -126,7 +129,7 @@ class Handshaking:
         self.wire.send_handshake(Handshake(info_hash, self.host.peer_id, reserved))
         self.stream.write([self.wire.data_to_send()])
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, end: HandshakeEnd) -> None:
         if not self._over:
             self._over = True
-            self.host.handshake_failed(self, reason)
+            self.host.handshake_failed(self, reason, end)

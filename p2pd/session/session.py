@@ -271,9 +271,9 @@ class Session:
         """Payload went, for any torrent."""
         self.rate_upload.add(size, now)
 
-    def connection_ended(self) -> None:
-        """An established connection is gone."""
-        self.connections.peer_gone()
+    def connection_ended(self, host: str) -> None:
+        """An established connection with somebody at this host is gone."""
+        self.connections.peer_gone(host)
 
     def settings_changed(self) -> None:
         """A client changed settings: what is copied elsewhere follows."""

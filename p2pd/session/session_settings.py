@@ -25,6 +25,8 @@ class SessionSettings(SpeedSettings):
     download_dir: str
     peer_limit_global: int
     peer_limit_per_torrent: int
+    peer_limit_per_host: int = 8
+    """Connections of one torrent with one host outside the local network; 0: no limit."""
     start_added_torrents: bool = True
     sequential_download: bool = False
     super_seeding: str = AUTO

@@ -69,6 +69,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "download_dir": _folder,
     "peer_limit_global": _count(1, 65_535),
     "peer_limit_per_torrent": _count(1, 65_535),
+    "peer_limit_per_host": _count(0, 65_535),
     "start_added_torrents": _flag,
     "sequential_download": _flag,
     "super_seeding": _super_seeding,

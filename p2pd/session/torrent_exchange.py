@@ -216,7 +216,7 @@ class TorrentExchange:
         if self._owner.layers is not None:
             self._owner.layers.peer_gone(peer)
         self.feed_starving()
-        self._owner.host.connection_ended()
+        self._owner.host.connection_ended(peer.address.host)
         self._owner.dialling.wake()
 
     def cancel(self, peer: Hashable, request: Request) -> None:

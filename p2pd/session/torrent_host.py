@@ -80,8 +80,8 @@ class TorrentHost(Protocol):
     def metadata_arrived(self, torrent: Any, metainfo: Metainfo) -> None:
         """A magnet became a torrent."""
 
-    def connection_ended(self) -> None:
-        """An established connection is gone."""
+    def connection_ended(self, host: str) -> None:
+        """An established connection with somebody at this host is gone."""
 
     def count_downloaded(self, size: int, now: float) -> None: ...
     def count_uploaded(self, size: int, now: float) -> None: ...

@@ -70,6 +70,10 @@ class TorrentPeers:
         """Whether all places are taken."""
         return len(self.connected) >= self.limit
 
+    def of_host(self, host: str) -> int:
+        """How many connections there are with this host."""
+        return sum(peer.address.host == host for peer in self.connected)
+
     @property
     def wants_more(self) -> bool:
         """Whether another connection is within the torrent's limit."""

@@ -9,11 +9,13 @@ from twisted.internet.task import Clock
 from p2pd.base.addresses import PeerAddress
 from p2pd.testing.virtual_time import VirtualNetwork
 from p2pd.transports.interfaces import (
+    Admits,
     Buffer,
     Connected,
     Failed,
     Landing,
     StreamReceiver,
+    everybody,
 )
 
 
@@ -135,7 +137,7 @@ class MemoryNetwork(VirtualNetwork):
     def __init__(self, clock: Clock, latency: float = 0.01) -> None:
         self.clock = clock
         self.latency = latency
-        self.listeners: dict[PeerAddress, Connected] = {}
+        self.listeners: dict[PeerAddress, tuple[Connected, Admits]] = {}
 
     def transport(self, host: str) -> MemoryTransport:
         """A transport for the node at this IP address."""
@@ -168,21 +170,25 @@ class MemoryTransport:
         here = PeerAddress(self._host, self._next_port)
 
         def arrive() -> None:
-            accept = self._network.listeners.get(address)
-            if accept is None:
+            listener = self._network.listeners.get(address)
+            if listener is None:
                 failed("connection refused")
                 return
+            accept, admits = listener
             ours, theirs = MemoryStream(self._network, address), MemoryStream(self._network, here)
             ours.other, theirs.other = theirs, ours
-            theirs.receiver = accept(theirs)
+            if admits(self._host):
+                theirs.receiver = accept(theirs)
+            else:
+                theirs.abort()
             ours.receiver = connected(ours)
 
         return _Dial(self._network.clock.callLater(self._network.latency, arrive))
 
-    def listen(self, port: int, connected: Connected) -> _Listening:
+    def listen(self, port: int, connected: Connected, admits: Admits = everybody) -> _Listening:
         """Accept at this node's address."""
         address = PeerAddress(self._host, port or 6881)
-        self._network.listeners[address] = connected
+        self._network.listeners[address] = connected, admits
         return _Listening(self._network, address)
 
 

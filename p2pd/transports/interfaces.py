@@ -87,6 +87,15 @@ Failed = Callable[[str], None]
 """Called with the reason in words when a connection attempt failed."""
 
 
+Admits = Callable[[str], bool]
+"""Called with the host of who comes, before anything is made for him: whether he is let in."""
+
+
+def everybody(host: str) -> bool:
+    """Admits whoever comes."""
+    return True
+
+
 class Listening(Protocol):
     """An open listening port."""
 
@@ -110,5 +119,8 @@ class StreamTransport(Protocol):
     ) -> Dialling:
         """Connect; exactly one of the callbacks follows, within `timeout` seconds."""
 
-    def listen(self, port: int, connected: Connected) -> Listening:
-        """Accept streams at a port (0: any). Raises OSError or Twisted's CannotListenError."""
+    def listen(self, port: int, connected: Connected, admits: Admits = everybody) -> Listening:
+        """Accept streams at a port (0: any); who is not admitted is hung up on at once.
+
+        Raises OSError or Twisted's CannotListenError.
+        """

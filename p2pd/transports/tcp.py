@@ -22,11 +22,13 @@ from zope.interface import implementer
 
 from p2pd.base.addresses import PeerAddress, canonical_host
 from p2pd.transports.interfaces import (
+    Admits,
     Buffer,
     Connected,
     Failed,
     Landing,
     StreamReceiver,
+    everybody,
 )
 from p2pd.transports.way_out import bind_to_device
 
@@ -42,6 +44,9 @@ LOW_WATER = 256 * 1024
 """Bytes still queued at which the receiver is told that it may write more."""
 
 BACKLOG = 512
+
+ACCEPTS_PER_TURN = 16
+"""Connections taken from a port before the peers that are there have their turn."""
 
 TROUBLE_SECONDS = 60.0
 """From one warning that nobody can be accepted to the next."""
@@ -189,6 +194,11 @@ class VectoredPort(tcp.Port):
     device = ""
     _logger = Logger(observer=_AcceptTroubles())
 
+    def doRead(self) -> None:  # noqa: N802, D102 - Twisted's name
+        # Twisted would take 20 more at each turn as long as a flood lasts.
+        self.numberAccepts = min(self.numberAccepts, ACCEPTS_PER_TURN)
+        super().doRead()
+
     def createInternetSocket(self) -> socket.socket:  # noqa: N802, D102 - Twisted's name
         made = cast(socket.socket, super().createInternetSocket())
         if made.family == socket.AF_INET6 and self.interface == "::":
@@ -282,13 +292,15 @@ class PeerFactory(protocol.Factory):
 
     noisy = False
 
-    def __init__(self, connected: Connected) -> None:
+    def __init__(self, connected: Connected, admits: Admits = everybody) -> None:
         self._connected = connected
+        self._admits = admits
 
-    def buildProtocol(self, addr: IAddress | None) -> TcpStream:  # noqa: N802, D102 - Twisted's name
+    def buildProtocol(self, addr: IAddress | None) -> TcpStream | None:  # noqa: N802
+        """None for who is not admitted: the port closes the socket."""
         dialler = cast(twisted_address.IPv4Address, addr)
         address = PeerAddress(canonical_host(dialler.host), dialler.port)
-        return TcpStream(self._connected, address)
+        return TcpStream(self._connected, address) if self._admits(address.host) else None
 
 
 class DialFactory(protocol.ClientFactory):

@@ -14,12 +14,14 @@ from twisted.logger import Logger
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.transports.interfaces import (
+    Admits,
     Connected,
     Dialling,
     Failed,
     Listening,
     PeerStream,
     StreamReceiver,
+    everybody,
 )
 from p2pd.transports.tcp import (
     BACKLOG,
@@ -64,12 +66,12 @@ class TcpTransport:
         connector.connect()
         return _Dial(connector, factory)
 
-    def listen(self, port: int, connected: Connected) -> Listening:
+    def listen(self, port: int, connected: Connected, admits: Admits = everybody) -> Listening:
         """Accept at a port; with no interface given on IPv4 and IPv6, where the host has both.
 
         Raises CannotListenError when the port is taken.
         """
-        factory = PeerFactory(self._followed(connected))
+        factory = PeerFactory(self._followed(connected), admits)
         if self._handed is not None:
             return self._adopt(self._handed, factory)
         if isinstance(self._way, InterfaceWay):

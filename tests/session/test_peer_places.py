@@ -189,7 +189,8 @@ def test_a_preferred_peer_takes_the_place_of_the_least_preferred(network: Memory
     worse = arrived(network, node, rest[-1], HASH)
     network.run(1)
     assert worse.closed is not None
-    assert node.session.connections.refused == 2
+    assert node.session.connections.refused == {"torrent_full": 2}
+    assert node.session.connections.gave_way == 1
 
 
 def test_a_full_session_gives_a_place_within_the_torrent_only(network: MemoryNetwork) -> None:

@@ -124,7 +124,7 @@ def test_the_session_keeps_to_its_number_of_peers(network: MemoryNetwork) -> Non
     late.dial(node.address)
     network.run(1)
     assert late.closed is not None
-    assert node.session.connections.refused == 1
+    assert node.session.connections.refused == {"session_full": 1}
 
 
 def test_few_are_dialled_at_once(network: MemoryNetwork) -> None:
@@ -308,3 +308,32 @@ def test_a_dialer_shares_its_attempts(network: MemoryNetwork) -> None:
     network.run(1)
     assert started[0] == "1"
     assert {tuple(sorted(started[i : i + 3])) for i in range(1, 49, 3)} == {("1", "2", "3")}
+
+
+def test_one_host_has_its_number_of_connections_with_a_torrent(network: MemoryNetwork) -> None:
+    node = SimNode(network, "10.0.0.1", peer_limit_per_host=3)
+    torrent = node.add(TORRENT)
+    ids = [f"-XX0001-{number:012d}".encode() for number in range(5)]
+    for host in ("8.1.2.3", "192.168.1.2"):
+        for peer_id in ids:
+            scripted(network, host, peer_id).dial(node.address)
+    assert torrent.peers.of_host("8.1.2.3") == 3
+    assert torrent.peers.of_host("192.168.1.2") == 5, "a gateway may stand for many"
+    assert node.session.connections.refused == {"host_full": 2}
+
+
+def test_one_host_has_its_share_of_all_connections(network: MemoryNetwork) -> None:
+    node = SimNode(network, "10.0.0.1", peer_limit_global=40, peer_limit_per_host=0)
+    torrents = [node.add(TORRENT), node.add(OTHER)]
+    peers = []
+    for number in range(16):
+        hash_ = torrents[number % 2].info_hashes.wire_ids[0]
+        peer_id = f"-XX0001-{number:012d}".encode()
+        peers.append(ScriptedPeer(network, "8.1.2.3", hash_, peer_id=peer_id))
+        peers[-1].dial(node.address)
+    assert node.session.connections.established == 10
+    assert node.session.connections.refused == {"host_full": 6}
+    peers[0].hang_up()
+    network.run(1)
+    scripted(network, "8.1.2.3", b"-XX0001-one-more....").dial(node.address)
+    assert node.session.connections.established == 10, "a place came free"

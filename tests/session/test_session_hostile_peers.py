@@ -221,7 +221,7 @@ def test_one_host_cannot_fill_the_handshakes(network: MemoryNetwork, node: SimNo
     for peer in peers:
         peer.dial(node.address)
     assert sum(peer.closed is None for peer in peers) == 20
-    assert node.session.connections.refused == 10
+    assert node.session.connections.arrivals.turned_away == {"host_handshakes": 10}
 
 
 def test_a_silent_peer_is_dropped_after_three_minutes(

@@ -168,6 +168,22 @@ class TcpTests(TestCase):
         assert "refused" in (await failed).lower()
         free.close()
 
+    async def test_who_is_not_admitted_is_hung_up_on_and_nothing_is_made_for_him(self) -> None:
+        transport = TcpTransport(reactor, "127.0.0.1")
+        asked: list[str] = []
+
+        def nobody(host: str) -> bool:
+            asked.append(host)
+            return False
+
+        listening = transport.listen(0, lambda stream: self.fail("accepted"), nobody)
+        self.addCleanup(lambda: Deferred.fromCoroutine(listening.close()))
+        here = Ear()
+        address = PeerAddress("127.0.0.1", listening.port)
+        transport.dial(address, lambda stream: here, self.fail, 5)
+        await here.lost
+        assert asked == ["127.0.0.1"]
+
     async def test_a_taken_port_is_refused(self) -> None:
         transport = TcpTransport(reactor)
         listening = transport.listen(0, lambda stream: Ear())

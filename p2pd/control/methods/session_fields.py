@@ -74,6 +74,7 @@ SETTABLE = (
     Param("label_limits", json_object, None),
     Param("limit_local_peers", boolean, None),
     Param("peer_limit_global", integer(0, 65535), None),
+    Param("peer_limit_per_host", integer(0, 65535), None),
     Param("peer_limit_per_torrent", integer(0, 65535), None),
     Param("peer_speed_limit_down", SPEED, None),
     Param("peer_speed_limit_up", SPEED, None),

@@ -13,7 +13,7 @@ from p2pd.testing.sim.event_clock import EventCall, EventClock
 from p2pd.testing.sim.links import Downlink, Uplink
 from p2pd.testing.sim.streams import LEAST_WINDOW, SimStream
 from p2pd.testing.virtual_time import VirtualNetwork
-from p2pd.transports.interfaces import Connected, Failed
+from p2pd.transports.interfaces import Admits, Connected, Failed, everybody
 
 SPEEDY = 100e6
 """Bytes per second that a link without a bound is taken for, where a window must be had."""
@@ -46,7 +46,7 @@ class Place:
         self.up = Uplink(clock, link.up)
         self.down = Downlink(clock, link.down)
         self.stream: type[SimStream] = SimStream
-        self.listeners: dict[int, Connected] = {}
+        self.listeners: dict[int, tuple[Connected, Admits]] = {}
         self.streams: dict[SimStream, None] = {}
         self.next_port = 40_000
 
@@ -152,12 +152,16 @@ class SimTransport:
         port = here.next_port
 
         def arrive() -> None:
-            accept = there.listeners.get(address.port) if there is not None else None
-            if accept is None or there is None or not here.online:
+            listener = there.listeners.get(address.port) if there is not None else None
+            if listener is None or there is None or not here.online:
                 failed("connection refused")
                 return
+            accept, admits = listener
             ours, theirs = network.connect(here, port, there, address.port)
-            theirs.receiver = accept(theirs)
+            if admits(here.host):
+                theirs.receiver = accept(theirs)
+            else:
+                theirs.abort()
             ours.receiver = connected(ours)
 
         if there is None or not self._answers(there):
@@ -170,10 +174,10 @@ class SimTransport:
             return False
         return not there.link.dial_loss or self._network.rng.random() >= there.link.dial_loss
 
-    def listen(self, port: int, connected: Connected) -> _Listening:
+    def listen(self, port: int, connected: Connected, admits: Admits = everybody) -> _Listening:
         """Accept at this place."""
         port = port or 6881
-        self._place.listeners[port] = connected
+        self._place.listeners[port] = connected, admits
         return _Listening(self._place, port)
 
 

@@ -1,0 +1,99 @@
+"""Who knocks: accepted connections that have not yet said which torrent they want.
+
+A stranger costs nothing but a system call until there is a place for him: he is counted and turned
+away before any object is made for him. Places are few, of one host fewer, and who holds one and
+says nothing loses it to the next when all are taken.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from typing import Callable, Protocol
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.clock import Clock
+
+HANDSHAKES = 200
+"""Handshakes of strangers under way."""
+
+PER_HOST_HANDSHAKES = 20
+
+GRACE_SECONDS = 3.0
+"""What everyone has for a handshake, however many others knock: some round trips."""
+
+SPARE_CONNECTIONS = 10
+"""Accepted beyond the limit, to hear which torrent they want: somebody may give way there."""
+
+
+class HandshakeEnd(enum.Enum):
+    """How a handshake came to nothing."""
+
+    HUNG_UP = "hung_up"
+    SILENT = "silent"
+    GAVE_WAY = "gave_way"
+    GARBAGE = "garbage"
+    OTHER_TORRENT = "other_torrent"
+    """Not here, or not the one that it was dialled for."""
+    CLOSING = "closing"
+
+
+class Stranger(Protocol):
+    """A connection under way to its handshake."""
+
+    address: PeerAddress
+    began: float
+
+    def fail(self, reason: str, end: HandshakeEnd) -> None:
+        """Close it."""
+
+
+class Arrivals:
+    """The places for strangers. `turned_away` counts refusals by what they were for."""
+
+    def __init__(self, clock: Clock, *, room: Callable[[], int]) -> None:
+        """`room` tells how many more connections may be open in all."""
+        self._clock = clock
+        self._room = room
+        self._strangers: dict[Stranger, None] = {}
+        self._of_host: Counter[str] = Counter()
+        self.turned_away: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._strangers)
+
+    def admits(self, host: str) -> bool:
+        """Whether a connection from there is taken; if not, it is counted and to be closed."""
+        refusal = self._refusal(host)
+        if refusal:
+            self.turned_away[refusal] += 1
+        return not refusal
+
+    def came(self, stranger: Stranger) -> None:
+        """A connection that was admitted."""
+        self._strangers[stranger] = None
+        self._of_host[stranger.address.host] += 1
+
+    def went(self, stranger: Stranger) -> None:
+        """It shook hands, or it ended."""
+        del self._strangers[stranger]
+        host = stranger.address.host
+        self._of_host[host] -= 1
+        if not self._of_host[host]:
+            del self._of_host[host]
+
+    def _refusal(self, host: str) -> str:
+        if self._room() + SPARE_CONNECTIONS <= 0:
+            return "session_full"
+        if self._of_host[host] >= PER_HOST_HANDSHAKES:
+            return "host_handshakes"
+        if len(self._strangers) >= HANDSHAKES and not self._make_room():
+            return "handshakes"
+        return ""
+
+    def _make_room(self) -> bool:
+        oldest = next(iter(self._strangers))
+        if self._clock.seconds() - oldest.began < GRACE_SECONDS:
+            return False
+        oldest.fail("others came while it said nothing", HandshakeEnd.GAVE_WAY)
+        return True

@@ -1,0 +1,79 @@
+"""Who knocks, and how many of them are heard."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.session.arrivals import (
+    GRACE_SECONDS,
+    HANDSHAKES,
+    PER_HOST_HANDSHAKES,
+    SPARE_CONNECTIONS,
+    Arrivals,
+    HandshakeEnd,
+)
+
+
+class FakeStranger:
+    """Remembers how it ended."""
+
+    def __init__(self, arrivals: Arrivals, host: str, began: float) -> None:
+        self.address = PeerAddress(host, 1)
+        self.began = began
+        self.end: HandshakeEnd | None = None
+        self._arrivals = arrivals
+
+    def fail(self, reason: str, end: HandshakeEnd) -> None:
+        self.end = end
+        self._arrivals.went(self)
+
+
+class Door:
+    """Arrivals on a clock, with `free` places in the session."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.free = 1000
+        self.arrivals = Arrivals(self.clock, room=lambda: self.free)
+
+    def knock(self, host: str) -> FakeStranger | None:
+        if not self.arrivals.admits(host):
+            return None
+        stranger = FakeStranger(self.arrivals, host, self.clock.seconds())
+        self.arrivals.came(stranger)
+        return stranger
+
+
+def test_one_host_has_few_places() -> None:
+    door = Door()
+    held = [door.knock("8.8.8.8") for _ in range(PER_HOST_HANDSHAKES + 5)]
+    assert sum(stranger is not None for stranger in held) == PER_HOST_HANDSHAKES
+    assert door.arrivals.turned_away == {"host_handshakes": 5}
+    assert door.knock("8.8.4.4") is not None
+    assert held[0] is not None
+    door.arrivals.went(held[0])
+    assert door.knock("8.8.8.8") is not None, "its place is free again"
+
+
+def test_who_says_nothing_gives_way_when_all_places_are_taken() -> None:
+    door = Door()
+    held = [door.knock(f"8.8.{n // 250}.{n % 250 + 1}") for n in range(HANDSHAKES)]
+    assert door.knock("9.9.9.9") is None, "the others have had no time yet"
+    assert door.arrivals.turned_away == {"handshakes": 1}
+    door.clock.advance(GRACE_SECONDS)
+    assert door.knock("9.9.9.9") is not None
+    assert held[0] is not None
+    assert held[0].end is HandshakeEnd.GAVE_WAY
+    assert sum(stranger is not None and stranger.end is not None for stranger in held) == 1
+    assert len(door.arrivals) == HANDSHAKES
+
+
+def test_a_full_session_hears_a_few_more() -> None:
+    """Somebody may give way to them in their torrent."""
+    door = Door()
+    door.free = -SPARE_CONNECTIONS + 1
+    assert door.knock("8.8.8.8") is not None
+    door.free = -SPARE_CONNECTIONS
+    assert door.knock("8.8.4.4") is None
+    assert door.arrivals.turned_away == {"session_full": 1}
