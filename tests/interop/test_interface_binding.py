@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS, CONTROL = 6881, 9091
-LISTEN, SYN_SENT = "0A", "02"
+LISTEN, SYN_SENT, OPEN = "0A", "02", "07"
 WAIT_SECONDS = 15.0
 
 CALL = """
@@ -46,9 +46,9 @@ class Namespace:
         inside = ["ip", "netns", "exec", self.name, *command]
         return subprocess.run(inside, check=True, capture_output=True, text=True).stdout
 
-    def sockets(self, state: str) -> set[str]:
-        """Local IPv4 addresses of the TCP sockets in a state, but for the control API's."""
-        rows = [line.split() for line in self.run("cat", "/proc/net/tcp").splitlines()[1:]]
+    def sockets(self, state: str, kind: str = "tcp") -> set[str]:
+        """Local IPv4 addresses of the sockets in a state, but for the control API's."""
+        rows = [line.split() for line in self.run("cat", f"/proc/net/{kind}").splitlines()[1:]]
         local = [row[1].split(":") for row in rows if row[3] == state]
         return {
             ".".join(str(byte) for byte in reversed(bytes.fromhex(address)))
@@ -111,13 +111,14 @@ def test_a_vpn_that_goes_and_comes_back(namespace: Namespace, tmp_path: Path) ->
     try:
         wait_for(lambda: answers(namespace))
         assert namespace.sockets(LISTEN) == {"10.8.0.2"}
-        tracker = "&tr=http://10.9.0.9:1/announce"
-        namespace.call("torrent_add", filename=MAGNET + tracker)
+        trackers = "&tr=http://10.9.0.9:1/announce&tr=udp://10.9.0.9:2/announce"
+        namespace.call("torrent_add", filename=MAGNET + trackers)
         addresses = [f"10.9.0.{number}:6881" for number in range(3, 9)]
         ids = ["ab" * 20]
         namespace.call("peer_add", ids=ids, addresses=addresses)
         wait_for(lambda: bool(namespace.sockets(SYN_SENT)))
         assert namespace.sockets(SYN_SENT) == {"10.8.0.2"}
+        wait_for(lambda: namespace.sockets(OPEN, "udp") == {"10.8.0.2"})
 
         namespace.ip("addr", "del", "10.8.0.2/24", "dev", "vpn0")
         wait_for(lambda: not namespace.sockets(LISTEN))
@@ -127,12 +128,16 @@ def test_a_vpn_that_goes_and_comes_back(namespace: Namespace, tmp_path: Path) ->
         more = [f"10.9.0.{number}:6881" for number in range(20, 30)]
         namespace.call("peer_add", ids=ids, addresses=more)
         namespace.call("torrent_reannounce", ids=ids)
-        assert namespace.sockets(SYN_SENT) <= {"10.8.0.2"}  # those from before, bound to vpn0
+        # Those from before are bound to vpn0.
+        assert namespace.sockets(SYN_SENT) <= {"10.8.0.2"}
+        assert namespace.sockets(OPEN, "udp") <= {"10.8.0.2"}
 
         namespace.ip("addr", "add", "10.8.0.77/24", "dev", "vpn0")
         wait_for(lambda: namespace.sockets(LISTEN) == {"10.8.0.77"})
         wait_for(lambda: "10.8.0.77" in namespace.sockets(SYN_SENT))
         assert "10.9.0.2" not in namespace.sockets(SYN_SENT)
+        namespace.call("torrent_reannounce", ids=ids)
+        wait_for(lambda: namespace.sockets(OPEN, "udp") == {"10.8.0.77"})
         daemon.terminate()
         assert daemon.wait(10) == 0
     finally:
