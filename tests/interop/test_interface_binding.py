@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PEERS, CONTROL = 6881, 9091
 LISTEN, SYN_SENT, OPEN = "0A", "02", "07"
-WAIT_SECONDS = 15.0
+WAIT_SECONDS = 30.0
 
 CALL = """
 import sys, urllib.request
