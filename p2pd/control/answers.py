@@ -49,24 +49,28 @@ class Pacer:
 
 def success(call: Call, result: dict[str, Any]) -> dict[str, Any]:
     """The answer object for a result."""
-    return {"jsonrpc": "2.0", "result": result, "id": call.id}
+    return {"jsonrpc": "2.0", "id": call.id, "result": result}
 
 
 def failure(call: Call | BadCall | None, error: RpcError) -> dict[str, Any]:
     """The answer object for an error; no call means that not even an id could be read."""
-    return {"jsonrpc": "2.0", "error": error.to_json(), "id": call.id if call else None}
+    return {"jsonrpc": "2.0", "id": call.id if call else None, "error": error.to_json()}
 
 
 async def encode(answer: object, pacer: Pacer) -> list[bytes]:
     """The JSON text of an answer or of a list of answers, in chunks."""
     if isinstance(answer, list):
         return await _encode_list([await encode(one, pacer) for one in answer], pacer)
-    if isinstance(answer, dict) and isinstance(answer.get("result"), dict):
-        chunks = [b'{"jsonrpc":"2.0","id":', dumps(answer["id"]), b',"result":{']
-        for position, (key, value) in enumerate(answer["result"].items()):
-            chunks += [b"," if position else b"", dumps(key), b":", *await _value(value, pacer)]
-        return [*chunks, b"}}"]
+    if isinstance(answer, dict):
+        return await _encode_object(answer, pacer)
     return [dumps(answer)]
+
+
+async def _encode_object(answer: dict[str, Any], pacer: Pacer) -> list[bytes]:
+    chunks = [b"{"]
+    for position, (key, value) in enumerate(answer.items()):
+        chunks += [b"," if position else b"", dumps(key), b":", *await _value(value, pacer)]
+    return [*chunks, b"}"]
 
 
 async def _encode_list(encoded: list[list[bytes]], pacer: Pacer) -> list[bytes]:
@@ -100,6 +104,8 @@ async def encode_rows(rows: Iterable[object], pacer: Pacer) -> EncodedList:
 async def _value(value: object, pacer: Pacer) -> list[bytes]:
     if isinstance(value, EncodedList):
         return value.chunks
+    if isinstance(value, dict):
+        return await _encode_object(value, pacer)
     if not isinstance(value, list) or len(value) <= LONG_LIST:
         return [dumps(value)]
     slices = []

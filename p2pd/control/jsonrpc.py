@@ -25,7 +25,7 @@ from p2pd.control.errors import RpcCode, RpcError, rpc_error_of
 from p2pd.control.gate import is_same_origin, nothing_here, say
 from p2pd.control.message import BadCall, Call, calls_of, is_method_name, parse_json
 from p2pd.control.request import ControlRequest
-from p2pd.control.schema import BoundMethod
+from p2pd.control.schema import BoundMethod, JsonObject
 
 _log = Logger()
 
@@ -80,19 +80,25 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
             return wanted or None
         return wanted[0] if wanted else None
 
+    async def perform(self, call: Call) -> JsonObject:
+        """The result of a call. Raises RpcError and nothing else."""
+        try:
+            return await self._method(call.method)(call.params)
+        except RpcError:
+            raise
+        except P2pdError as refusal:
+            raise rpc_error_of(refusal) from None
+        except Exception:
+            _log.failure("the method {method} failed", method=call.method)
+            raise RpcError(RpcCode.INTERNAL_ERROR, "see the daemon's log") from None
+
     async def _run(self, entry: Call | BadCall) -> dict[str, Any] | None:
         if isinstance(entry, BadCall):
             return answers.failure(entry, entry.error)
         try:
-            answer = answers.success(entry, await self._method(entry.method)(entry.params))
+            answer = answers.success(entry, await self.perform(entry))
         except RpcError as refusal:
             answer = answers.failure(entry, refusal)
-        except P2pdError as refusal:
-            answer = answers.failure(entry, rpc_error_of(refusal))
-        except Exception:
-            _log.failure("the method {method} failed", method=entry.method)
-            error = RpcError(RpcCode.INTERNAL_ERROR, "see the daemon's log")
-            answer = answers.failure(entry, error)
         return None if entry.notification else answer
 
     def _method(self, name: str) -> BoundMethod:

@@ -3,6 +3,7 @@
 Whoever comes without the right `X-Transmission-Session-Id` gets it in a 409, on a GET too: some
 clients fetch it so. The id stands in for the content type and Origin checks, since a page from
 elsewhere can neither read nor send that header. (Transmission's rpc-spec, 2.2.1)
+A body in the older dialect is translated here, and so is its answer.
 """
 
 from __future__ import annotations
@@ -15,17 +16,16 @@ from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
+from p2pd.control import older_dialect
+from p2pd.control.errors import RpcError
 from p2pd.control.gate import say
 from p2pd.control.jsonrpc import RpcResource
 from p2pd.control.methods.session_fields import RPC_VERSION_SEMVER
+from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS
 from p2pd.control.request import ControlRequest
 
 SESSION_HEADER = "X-Transmission-Session-Id"
 VERSION_HEADER = "X-Transmission-Rpc-Version"
-LEGACY_SENTENCE = (
-    'the daemon answers JSON-RPC 2.0 only ("jsonrpc": "2.0", snake_case names);'
-    " this call is in the older dialect"
-)
 
 
 def new_session_id(rng: random.Random) -> str:
@@ -38,6 +38,8 @@ class TransmissionResource(RpcResource):
 
     def __init__(self, groups: Mapping[str, BaseSubhandler], reactor: Any, session_id: str) -> None:
         super().__init__(groups, reactor)
+        torrent = groups["torrent"].showing(older_dialect.older_columns(TORRENT_COLUMNS))
+        self._older = RpcResource({**groups, "torrent": torrent}, reactor)
         self._session_id = session_id
 
     def refuse(self, request: ControlRequest) -> bytes | None:
@@ -50,12 +52,15 @@ class TransmissionResource(RpcResource):
         return None
 
     async def respond(self, value: object) -> object | None:
-        """The answer; the older dialect gets a refusal in its own form, so that it is shown."""
-        if isinstance(value, dict) and "jsonrpc" not in value and "method" in value:
-            refusal: dict[str, Any] = {"arguments": {}, "result": LEGACY_SENTENCE}
-            tag = value.get("tag")
-            return refusal | ({"tag": tag} if isinstance(tag, int) else {})
-        return await super().respond(value)
+        """The answer, in the dialect of the call."""
+        if not older_dialect.is_older(value):
+            return await super().respond(value)
+        assert isinstance(value, dict)
+        try:
+            call = older_dialect.call_of(value)
+            return older_dialect.success(call, await self._older.perform(call))
+        except RpcError as refusal:
+            return older_dialect.failure(older_dialect.tag_of(value), refusal)
 
     def _headers(self) -> list[tuple[str, str]]:
         return [

@@ -220,11 +220,22 @@ class TestTransmission:
         wrong = headers | {"X-Transmission-Session-Id": session_id[:-1] + "\xe9"}
         assert caller.send("POST", "/transmission/rpc", body, wrong).status == 409
 
-    def test_the_older_dialect_is_told_so_in_its_own_form(self, caller: Any) -> None:
+    def test_the_older_dialect_is_answered_in_its_own_form(self, caller: Any) -> None:
+        def call(method: str, **arguments: object) -> Any:
+            asked = {"method": method, "arguments": arguments, "tag": 4}
+            answer = caller.post(asked, "/transmission/rpc", X_Transmission_Session_Id=session_id)
+            assert (answer.status, answer.json["tag"]) == (200, 4)
+            return answer.json
+
         session_id = caller.send("GET", "/transmission/rpc").headers["x-transmission-session-id"][0]
-        legacy = {"method": "torrent-get", "arguments": {"fields": ["id"]}, "tag": 4}
-        answer = caller.post(legacy, path="/transmission/rpc", X_Transmission_Session_Id=session_id)
-        assert answer.status == 200
-        assert "JSON-RPC 2.0" in answer.json.pop("result")
-        assert answer.json["tag"] == 4
-        assert answer.json["arguments"] == {}
+        rows = call("torrent-get", fields=["id", "downloadDir", "file-count", "no-such"], ids=1)
+        (row,) = rows["arguments"]["torrents"]
+        assert list(row) == ["id", "downloadDir", "file-count"]
+        table = call("torrent-get", fields=["hashString"], format="table")["arguments"]["torrents"]
+        assert table[0] == ["hashString"]
+        assert call("session-stats")["arguments"]["torrentCount"] == 2
+        assert call("torrent-stop", ids=[1])["result"] == "success"
+        refused = call("no-such-method")
+        assert refused == {
+            "arguments": {}, "result": "there is no method no_such_method", "tag": 4,
+        }  # fmt: skip

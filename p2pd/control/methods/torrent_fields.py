@@ -10,13 +10,21 @@ import base64
 import mimetypes
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from p2pd.control.methods.peer_fields import peer_row, peer_source
 from p2pd.control.methods.tracker_fields import tracker_row, tracker_statistics_row
 from p2pd.session.api import TorrentStatus, TorrentView
 
 Getter = Callable[[TorrentView, float], Any]
+
+
+class Column(NamedTuple):
+    """A field of torrents as it is shown."""
+
+    name: str
+    get: Getter
+
 
 STALLED_SECONDS = 30 * 60
 """Idle for this long, a running torrent counts as stalled."""
@@ -199,3 +207,8 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "wanted": lambda torrent, now: [file.wanted for file in torrent.files()],
     "webseeds": lambda torrent, now: list(torrent.metainfo.web_seeds) if torrent.metainfo else [],
 }
+
+TORRENT_COLUMNS: Mapping[str, Column] = {
+    name: Column(name, get) for name, get in TORRENT_FIELDS.items()
+}
+"""By the name that a client asks for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from txjsonrpc_ng.jsonrpc import BaseSubhandler
 from p2pd.control.answers import Pacer, encode_rows
 from p2pd.control.methods.selection import RECENTLY_ACTIVE, Ids, Selection, ids
 from p2pd.control.methods.torrent_add import TorrentAdder
-from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
+from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS, Column
 from p2pd.control.methods.torrent_set import SET_PARAMS, change_torrents
 from p2pd.control.schema import (
     JsonObject,
@@ -44,6 +45,13 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
         self._adder = adder
         self._reactor = reactor
         self._wall_clock = wall_clock
+        self._columns = TORRENT_COLUMNS
+
+    def showing(self, columns: Mapping[str, Column]) -> TorrentMethods:
+        """The same methods with other columns of torrents."""
+        other = copy.copy(self)
+        other._columns = columns
+        return other
 
     @takes(
         _ALL_UNLESS_IDS,
@@ -56,21 +64,23 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
         """The fields asked for of the torrents asked for; unknown fields are left out."""
         if not fields:
             raise refuse("fields is empty: it names what to tell of each torrent")
-        names = [name for name in dict.fromkeys(fields) if name in TORRENT_FIELDS]
+        asked = dict.fromkeys(fields)
+        columns = [self._columns[name] for name in asked if name in self._columns]
         pacer = Pacer(self._reactor)
-        rows = self._rows(self._selection.torrents(ids), names, table=format == "table")
+        rows = self._rows(self._selection.torrents(ids), columns, table=format == "table")
         answer: JsonObject = {"torrents": await encode_rows(rows, pacer)}
         if ids == (RECENTLY_ACTIVE,):
             answer["removed"] = self._selection.removed()
         return answer
 
     def _rows(
-        self, torrents: list[TorrentView], names: list[str], *, table: bool
+        self, torrents: list[TorrentView], columns: list[Column], *, table: bool
     ) -> Iterator[list[Any] | JsonObject]:
-        getters = [TORRENT_FIELDS[name] for name in names]
+        names = [column.name for column in columns]
+        getters = [column.get for column in columns]
         now = self._wall_clock()
         if table:
-            yield list(names)
+            yield names
         for torrent in torrents:
             values = [get(torrent, now) for get in getters]
             yield values if table else dict(zip(names, values, strict=True))
