@@ -44,12 +44,14 @@ def check_pieces(
     Blocks. `workers()` is how many threads may hash, the calling one included; it is asked before
     every run, and threads begin or end accordingly. `progress(done, total)` counts bytes and is
     called from any of them. What cannot be read is not right. When `stop()` becomes true the
-    pieces found until then are the answer.
+    pieces found until then are the answer. The next sync covers them, whoever wrote them.
     """
     # What is at the files' paths now counts, not what was there when they were first opened.
     storage.close()
     storage.file_states()
-    return _Check(storage, verifier, layout, pieces, workers, progress, stop).run()
+    right = _Check(storage, verifier, layout, pieces, workers, progress, stop).run()
+    storage.found(right)
+    return right
 
 
 class _Check:

@@ -48,7 +48,9 @@ class FileHandles:
         self._look_every = look_every
         self._now = now
         self._lock = threading.Lock()
-        self._unsynced: set[int] = set()
+        self._written: set[int] = set()
+        self._found: set[int] = set()
+        """Files of which an earlier process may have written what it never synced."""
         self._new: set[int] = set()
         """Files whose names may not be on the disk itself yet."""
         self._least_sizes: dict[int, int] = {}
@@ -116,14 +118,21 @@ class FileHandles:
     def written(self, index: int, end: int) -> None:
         """The file was written to, up to `end`, and is not on the disk itself yet."""
         with self._lock:
-            self._unsynced.add(index)
+            self._written.add(index)
             self._least_sizes[index] = max(self._least_sizes.get(index, 0), end)
 
-    def take_unsynced(self) -> list[int]:
-        """The files written since the last time this was asked."""
+    def found(self, indices: set[int]) -> None:
+        """Something in these files is right, but perhaps neither it nor their names on the disk."""
         with self._lock:
-            indices, self._unsynced = self._unsynced, set()
-        return sorted(indices)
+            self._found |= indices
+            self._new |= indices
+
+    def take_unsynced(self) -> tuple[list[int], list[int]]:
+        """The files written since the last time this was asked, and others that were found."""
+        with self._lock:
+            written, self._written = self._written, set()
+            found, self._found = self._found, set()
+        return sorted(written), sorted(found - written)
 
     def sync_names(self) -> None:
         """Bring the names of new files to the disk itself. Raises StorageError."""
@@ -148,7 +157,8 @@ class FileHandles:
         """The files are about to go: nothing is known of them any more."""
         self.close()
         with self._lock:
-            self._unsynced.clear()
+            self._written.clear()
+            self._found.clear()
             self._new.clear()
             self._least_sizes.clear()
 

@@ -7,14 +7,14 @@ import os
 import stat
 import threading
 from contextlib import contextmanager
-from typing import Iterator, Sequence
+from typing import Iterable, Iterator, Sequence
 
 from p2pd.base.errors import StorageError
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.block_cache import BlockCache, CachedBlocks
 from p2pd.storage.file_handles import LOOK_SECONDS, FileHandles
-from p2pd.storage.folder_walk import open_folder, storage_error
+from p2pd.storage.folder_walk import NOTHING_TO_SYNC, open_folder, storage_error
 from p2pd.storage.interfaces import FileState
 from p2pd.storage.open_files import OpenFile, OpenFiles
 
@@ -210,20 +210,26 @@ class FileStorage:
                 offset += written
         self._handles.written(index, offset)
 
+    def found(self, pieces: Iterable[int]) -> None:
+        """See interfaces.Storage."""
+        indices = {index for piece in pieces for index in self.layout.files_of_piece(piece)}
+        self._handles.found({index for index in indices if not self.layout.files[index].pad})
+
     def sync(self) -> None:
-        """fdatasync every file written since the last time, then the folders of new ones.
+        """fdatasync every file written or found since the last time, then the folders of new ones.
 
         Every file is tried; the first problem is raised. A file that is gone is tried no more.
         """
         # One at a time: who comes second may have nothing left to sync, but relies on the first.
         with self._syncing:
-            indices = self._handles.take_unsynced()
-            problems = [problem for index in indices if (problem := self._sync_file(index))]
+            written, found = self._handles.take_unsynced()
+            problems = [problem for index in written if (problem := self._sync_written(index))]
+            problems += [problem for index in found if (problem := self._sync_found(index))]
             if problems:
                 raise problems[0]
             self._handles.sync_names()
 
-    def _sync_file(self, index: int) -> StorageError | None:
+    def _sync_written(self, index: int) -> StorageError | None:
         try:
             file = self._handles.to_write(index, look=True)
         except StorageError as problem:
@@ -232,6 +238,23 @@ class FileStorage:
             os.fdatasync(file.fd)
         except OSError as problem:
             self._handles.written(index, 0)
+            return storage_error(self._handles.shown(index), problem)
+        finally:
+            self._handles.put_back(file)
+        return None
+
+    def _sync_found(self, index: int) -> StorageError | None:
+        """What we did not write ourselves we may not be allowed to write: reading must do."""
+        try:
+            file = self._handles.to_read(index)
+        except StorageError as problem:
+            return problem
+        try:
+            os.fdatasync(file.fd)
+        except OSError as problem:
+            if problem.errno in NOTHING_TO_SYNC:
+                return None
+            self._handles.found({index})
             return storage_error(self._handles.shown(index), problem)
         finally:
             self._handles.put_back(file)

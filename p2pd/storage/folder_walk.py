@@ -28,6 +28,9 @@ _WORDS = {
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
+NOTHING_TO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS)
+"""What file systems answer that have nothing to sync of a folder, or of anything."""
+
 
 def storage_error(path: str, problem: OSError) -> StorageError:
     """The problem as a sentence that names the file."""
@@ -75,8 +78,7 @@ def _sync_folder(fd: int) -> None:
     try:
         os.fsync(fd)
     except OSError as problem:
-        # Some file systems have nothing to sync of a folder.
-        if problem.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS):
+        if problem.errno not in NOTHING_TO_SYNC:
             raise
     finally:
         os.close(fd)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, Sequence
+from typing import Iterable, NamedTuple, Protocol, Sequence
 
 from p2pd.base.requests import Request
 
@@ -49,8 +49,14 @@ class Storage(Protocol):
     def with_data(self, pieces: Sequence[int]) -> list[int]:
         """Those of the pieces that the disk may hold something of: no holes, no absent files."""
 
+    def found(self, pieces: Iterable[int]) -> None:
+        """These were read and are right, but perhaps in memory only: a sync is to cover them.
+
+        Whoever wrote them may have ended before it could sync them.
+        """
+
     def sync(self) -> None:
-        """Bring everything written so far to the disk itself."""
+        """Bring everything written or found so far to the disk itself."""
 
     def file_states(self) -> list[FileState | None]:
         """Each regular file of the layout as it is now, None for one that is not there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Iterable, Sequence
 
 from p2pd.base.errors import StorageError
 from p2pd.base.requests import Request
@@ -57,6 +57,9 @@ class MemoryStorage:
     def with_data(self, pieces: Sequence[int]) -> list[int]:
         """Those that were written."""
         return [piece for piece in pieces if piece in self.pieces]
+
+    def found(self, pieces: Iterable[int]) -> None:
+        """Nothing to do: there is no disk below."""
 
     def sync(self) -> None:
         """Count the call."""

@@ -218,6 +218,68 @@ def test_a_second_sync_waits_for_the_first(
     assert not second.is_alive()
 
 
+def test_what_a_check_finds_is_synced_for_who_wrote_it_may_have_been_killed(
+    stored: tuple[FileStorage, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut could take what was recorded by then."""
+    metainfo, layout, _ = folder(FILES)
+    later = FileStorage(str(tmp_path), layout, OpenFiles(8))
+    os.truncate(tmp_path / "top/b", PIECE - 1)
+    verifier = PieceVerifier(metainfo, layout)
+    assert list(check_pieces(later, verifier, layout, [1, 2, 3])) == [1, 2]
+    synced = watch_syncs(monkeypatch)
+    folders: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: folders.append(os.readlink(f"/proc/self/fd/{fd}")))
+    later.sync()
+    assert synced == [str(tmp_path / "top/a")]
+    assert folders[:2] == [str(tmp_path), str(tmp_path / "top")]
+    later.sync()
+    assert len(synced) == 1, "once is enough"
+
+
+def test_what_is_found_need_not_be_ours_to_write(
+    stored: tuple[FileStorage, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, _ = stored
+    storage.close()
+    flags: list[int] = []
+    plain_open = os.open
+
+    def watched(path: str, how: int, *more: int, **where: int) -> int:
+        flags.append(how)
+        return plain_open(path, how, *more, **where)
+
+    monkeypatch.setattr(os, "open", watched)
+    storage.found([0, 3])
+    storage.sync()
+    assert not any(how & (os.O_RDWR | os.O_WRONLY) for how in flags)
+
+    def read_only(fd: int) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "fdatasync", read_only)
+    storage.found([0])
+    storage.sync()
+
+
+def test_a_found_file_that_could_not_be_synced_is_tried_again(
+    stored: tuple[FileStorage, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, _ = stored
+    storage.found([0])
+
+    def broken(fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", broken)
+        with pytest.raises(StorageError, match="top/a: Input/output error"):
+            storage.sync()
+    synced = watch_syncs(monkeypatch)
+    storage.sync()
+    assert synced == [str(tmp_path / "top/a")]
+
+
 def watch_syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     synced: list[str] = []
     monkeypatch.setattr(
