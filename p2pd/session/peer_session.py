@@ -242,16 +242,23 @@ class PeerSession:
             self.download.refill(self.seconds())
             self.flush()
 
-    def has_new_pieces(self, pieces: Sequence[int], haves: bytes) -> None:
+    def has_new_pieces(self, pieces: Sequence[int], haves: bytes, *, hurry: bool) -> bool:
         """We got pieces: tell the peer, with what is sent next, a second from now at the latest.
 
-        At once if it lacks one, or may be a seed that shows us more when it hears (BEP 16).
+        At once if it lacks one, or may be a seed that shows us more when it hears (BEP 16). True if
+        it lacks one and was not told yet: `hurry` is false while so many pieces come that those
+        who want and have nothing are better told of several at a time.
         """
-        if not self.closed:
-            self.send_bytes(haves)
-            no_more = not (self.told.is_full or self.download.outstanding)
-            if no_more or self.told.lacks_any_of(pieces):
-                self.flush()
+        if self.closed:
+            return False
+        self.send_bytes(haves)
+        no_more = not (self.told.is_full or self.download.outstanding)
+        if not (no_more or self.told.lacks_any_of(pieces)):
+            return False
+        if hurry or self.am_interested or self.peer_interested:
+            self.flush()
+            return False
+        return True
 
     # -- what the sides ask -------------------------------------------------------------------
 

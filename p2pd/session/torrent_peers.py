@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Container, Iterator, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.base.clock import DelayedCall
 from p2pd.protocols.peerwire.messages import Have, encode
 from p2pd.session.peer_places import FIRST_CHANCE, PeerPlaces, is_redundant
 from p2pd.session.peer_session import PeerSession
@@ -24,6 +25,10 @@ from p2pd.swarm.reputation import POOR, UNKNOWN
 
 CHOKE_ROUND = 10.0
 """Seconds between rounds of the choker (BEP 3)."""
+
+
+TELL_SECONDS = 0.05
+"""For which those who want nothing hear of new pieces together, after one piece was told."""
 
 
 class PeersOwner(Protocol):
@@ -51,6 +56,8 @@ class TorrentPeers:
         self._owner = owner
         self._choking = TorrentChoking(owner, choker)
         self._next_round = 0.0
+        self._telling: DelayedCall | None = None
+        self._to_tell: dict[PeerSession, None] = {}
         self._places = PeerPlaces(owner.host.preferences, owner.trust.is_poor)
         self._remembered = RememberedPeers(owner, pool)
 
@@ -214,13 +221,26 @@ class TorrentPeers:
     def broadcast_have(self, pieces: Sequence[int]) -> None:
         """Tell everyone of new pieces."""
         haves = b"".join(encode(Have(piece)) for piece in pieces)
+        hurry = self._telling is None
         for peer in list(self.connected):
-            peer.has_new_pieces(pieces, haves)
+            if peer.has_new_pieces(pieces, haves, hurry=hurry):
+                self._to_tell[peer] = None
+        if hurry:
+            self._telling = self._owner.host.clock.callLater(TELL_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        peers, self._to_tell = self._to_tell, {}
+        for peer in peers:
+            peer.flush()
 
     def disconnect_all(self, reason: str) -> None:
         """Hang up on everyone."""
         for peer in list(self.connected):
             peer.disconnect(reason)
+        if self._telling is not None:
+            self._telling.cancel()
+            self._tell()
         self._remembered.save()
 
     def __iter__(self) -> Iterator[PeerSession]:

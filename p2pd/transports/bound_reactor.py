@@ -9,18 +9,13 @@ from twisted.internet import tcp
 from twisted.internet.error import ConnectBindError
 from zope.interface import directlyProvides, providedBy
 
-from p2pd.transports.way_out import WayOut, bind_to_device
+from p2pd.transports.way_out import WayOut, bound_to_device
 
 
 class _BoundClient(tcp.Client):
     def createInternetSocket(self) -> socket.socket:  # noqa: N802 - Twisted's name
         made = cast(socket.socket, super().createInternetSocket())
-        try:
-            bind_to_device(made, self.connector.device)
-        except OSError:
-            made.close()
-            raise
-        return made
+        return bound_to_device(made, self.connector.device)
 
 
 class _BoundConnector(tcp.Connector):

@@ -13,24 +13,20 @@ from collections import deque
 from itertools import islice
 from typing import Any, Sequence, cast
 
-from twisted.internet import address as twisted_address
 from twisted.internet import main, protocol, tcp
 from twisted.internet.interfaces import IAddress, IConnector
-from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from p2pd.base.addresses import PeerAddress, canonical_host
+from p2pd.base.addresses import PeerAddress
 from p2pd.transports.interfaces import (
-    Admits,
     Buffer,
     Connected,
     Failed,
     Landing,
     StreamReceiver,
-    everybody,
 )
-from p2pd.transports.way_out import bind_to_device
+from p2pd.transports.tcp_counts import TcpCounts
+from p2pd.transports.way_out import bound_to_device
 
 READ_SIZE = 1024 * 1024
 """Bytes of one read, and the end of a wake-up: then other sockets have their turn.
@@ -42,14 +38,6 @@ keep the reactor waiting. Four reads of a quarter measured a tenth slower.
 BUFFERS_PER_SEND = 64
 LOW_WATER = 256 * 1024
 """Bytes still queued at which the receiver is told that it may write more."""
-
-BACKLOG = 512
-
-ACCEPTS_PER_TURN = 16
-"""Connections taken from a port before the peers that are there have their turn."""
-
-TROUBLE_SECONDS = 60.0
-"""From one warning that nobody can be accepted to the next."""
 
 _scratch = memoryview(bytearray(READ_SIZE))
 
@@ -79,6 +67,7 @@ class VectoredConnection(tcp.Connection):
             return main.CONNECTION_LOST
         if not size:
             return main.CONNECTION_DONE
+        self.protocol.counts.received += size
         if landing is not None and places:
             landing.filled(size)
         else:
@@ -127,6 +116,7 @@ class VectoredConnection(tcp.Connection):
             except OSError:
                 return cast(Exception, main.CONNECTION_LOST)
             self.queued -= sent
+            self.protocol.counts.sent += sent
             if not self.queued:
                 queue.clear()
                 return None
@@ -145,15 +135,6 @@ class VectoredConnection(tcp.Connection):
         super().connectionLost(reason)
 
 
-def _on_device(made: socket.socket, device: str) -> socket.socket:
-    try:
-        bind_to_device(made, device)
-    except OSError:
-        made.close()
-        raise
-    return made
-
-
 class VectoredServer(VectoredConnection, tcp.Server):
     """An accepted connection."""
 
@@ -162,48 +143,7 @@ class VectoredClient(VectoredConnection, tcp.Client):
     """A dialled connection."""
 
     def createInternetSocket(self) -> socket.socket:  # noqa: N802, D102 - Twisted's name
-        return _on_device(super().createInternetSocket(), self.connector.device)
-
-
-@implementer(ILogObserver)
-class _AcceptTroubles:
-    """Passes on what Twisted logs while accepting, and says now and then when descriptors ran out.
-
-    Twisted keeps a descriptor in reserve: with that it accepts who came and hangs up at once, so as
-    not to be woken for ever by somebody it cannot accept.
-    """
-
-    log = Logger()
-
-    def __init__(self) -> None:
-        self._said = -TROUBLE_SECONDS
-
-    def __call__(self, event: LogEvent) -> None:
-        globalLogPublisher({**event, "log_namespace": tcp.__name__})
-        if not event.get("log_format", "").startswith("EMFILE encountered"):
-            return
-        if event["log_time"] - self._said >= TROUBLE_SECONDS:
-            self._said = event["log_time"]
-            self.log.warn("peers that come are hung up on: no file descriptor is left (ulimit -n)")
-
-
-class VectoredPort(tcp.Port):
-    """A listening port that accepts vectored connections."""
-
-    transport = VectoredServer
-    device = ""
-    _logger = Logger(observer=_AcceptTroubles())
-
-    def doRead(self) -> None:  # noqa: N802, D102 - Twisted's name
-        # Twisted would take 20 more at each turn as long as a flood lasts.
-        self.numberAccepts = min(self.numberAccepts, ACCEPTS_PER_TURN)
-        super().doRead()
-
-    def createInternetSocket(self) -> socket.socket:  # noqa: N802, D102 - Twisted's name
-        made = cast(socket.socket, super().createInternetSocket())
-        if made.family == socket.AF_INET6 and self.interface == "::":
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        return _on_device(made, self.device)
+        return bound_to_device(super().createInternetSocket(), self.connector.device)
 
 
 class VectoredConnector(tcp.Connector):
@@ -220,7 +160,8 @@ class TcpStream(protocol.Protocol):
 
     transport: VectoredConnection
 
-    def __init__(self, connected: Connected, address: PeerAddress) -> None:
+    def __init__(self, connected: Connected, address: PeerAddress, counts: TcpCounts) -> None:
+        self.counts = counts
         self._connected = connected
         self._address = address
         self.receiver: StreamReceiver = _Nobody()
@@ -287,34 +228,21 @@ class _Nobody:
         pass
 
 
-class PeerFactory(protocol.Factory):
-    """Builds a stream for every connection that a port accepts."""
-
-    noisy = False
-
-    def __init__(self, connected: Connected, admits: Admits = everybody) -> None:
-        self._connected = connected
-        self._admits = admits
-
-    def buildProtocol(self, addr: IAddress | None) -> TcpStream | None:  # noqa: N802
-        """None for who is not admitted: the port closes the socket."""
-        dialler = cast(twisted_address.IPv4Address, addr)
-        address = PeerAddress(canonical_host(dialler.host), dialler.port)
-        return TcpStream(self._connected, address) if self._admits(address.host) else None
-
-
 class DialFactory(protocol.ClientFactory):
     """Builds the stream of one attempt, or says why there is none."""
 
     noisy = False
 
-    def __init__(self, address: PeerAddress, connected: Connected, failed: Failed) -> None:
+    def __init__(
+        self, address: PeerAddress, connected: Connected, failed: Failed, counts: TcpCounts
+    ) -> None:
+        self._counts = counts
         self._address = address
         self._connected = connected
         self._failed: Failed | None = failed
 
     def buildProtocol(self, addr: IAddress | None) -> TcpStream:  # noqa: N802, D102 - Twisted's name
-        return TcpStream(self._connected, self._address)
+        return TcpStream(self._connected, self._address, self._counts)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:  # noqa: N802, D102
         if self._failed is not None:

@@ -13,6 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.transports.accepting import BACKLOG, PeerFactory, VectoredPort
 from p2pd.transports.interfaces import (
     Admits,
     Connected,
@@ -23,14 +24,8 @@ from p2pd.transports.interfaces import (
     StreamReceiver,
     everybody,
 )
-from p2pd.transports.tcp import (
-    BACKLOG,
-    DialFactory,
-    PeerFactory,
-    TcpStream,
-    VectoredConnector,
-    VectoredPort,
-)
+from p2pd.transports.tcp import DialFactory, TcpStream, VectoredConnector
+from p2pd.transports.tcp_counts import TcpCounts
 from p2pd.transports.way_out import InterfaceWay, WayOut, way_of
 
 
@@ -45,6 +40,7 @@ class TcpTransport:
     def __init__(
         self, reactor: Any, interface: str | WayOut = "", handed: socket.socket | None = None
     ) -> None:
+        self.counts = TcpCounts()
         self._reactor = reactor
         self._way = way_of(interface)
         self._handed = handed
@@ -58,7 +54,7 @@ class TcpTransport:
         bind = self._way.address(address.is_ipv6)
         if bind is None:
             return _NoWay(self._reactor.callLater(0, failed, "no way out to its kind of address"))
-        factory = DialFactory(address, self._followed(connected), failed)
+        factory = DialFactory(address, self._followed(connected), failed, self.counts)
         connector = VectoredConnector(
             address.host, address.port, factory, timeout, (bind, 0) if bind else None, self._reactor
         )
@@ -71,7 +67,7 @@ class TcpTransport:
 
         Raises CannotListenError when the port is taken.
         """
-        factory = PeerFactory(self._followed(connected), admits)
+        factory = PeerFactory(self._followed(connected), admits, self.counts)
         if self._handed is not None:
             return self._adopt(self._handed, factory)
         if isinstance(self._way, InterfaceWay):

@@ -84,6 +84,16 @@ def bind_to_device(made: socket.socket, device: str) -> None:
             return
 
 
+def bound_to_device(made: socket.socket, device: str) -> socket.socket:
+    """The same socket, bound; closed when it cannot be. Raises OSError."""
+    try:
+        bind_to_device(made, device)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 def interface_addresses(name: str) -> list[str]:
     """The IPv4 address of an interface that is up, and its IPv6 ones but for link-local ones."""
     return [*_ipv4(name), *_ipv6(name)] if _is_up(name) else []

@@ -17,6 +17,7 @@ from bench.inside.p2pd_launcher import TICK, AnswerTimes, Ticker, watch_answers
 from p2pd.base.addresses import PeerAddress
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.transports.tcp import TcpStream
+from p2pd.transports.tcp_counts import TcpCounts
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_streams_and_disk_threads_of_p2pd_are_watched(monkeypatch: pytest.Monkey
     reactor._poller.poll(5)
     assert (polls, reactor._poller.close) == ([5], 1)
 
-    stream = TcpStream(lambda stream: stream, PeerAddress("127.0.0.1", 1))  # type: ignore
+    stream = TcpStream(lambda stream: stream, PeerAddress("127.0.0.1", 1), TcpCounts())  # type: ignore
     stream.transport = SimpleNamespace(write_buffers=written.append)  # type: ignore
     stream.receiver = SimpleNamespace(stream_received=lambda data: stream.write([b"answer"]))  # type: ignore
     stream.received(memoryview(b"question"))

@@ -337,3 +337,23 @@ def test_one_host_has_its_share_of_all_connections(network: MemoryNetwork) -> No
     network.run(1)
     scripted(network, "8.1.2.3", b"-XX0001-one-more....").dial(node.address)
     assert node.session.connections.established == 10, "a place came free"
+
+
+def test_who_wants_nothing_is_not_told_of_each_piece_by_itself(network: MemoryNetwork) -> None:
+    contents = {"data": random.Random(1).randbytes(100 * PIECE)}
+    data = make_torrent(contents, piece_length=PIECE)
+    seed, node = SimNode(network, "10.0.0.2"), SimNode(network, "10.0.0.1")
+    seed.put(data, contents)
+    torrent = node.add(data)
+    silent = ScriptedPeer(network, "10.0.0.3", torrent.info_hashes.wire_ids[0])
+    silent.dial(node.address)
+    silent.send(wire.HaveNone())
+    arrivals: list[float] = []
+    silent.answer = lambda event: arrivals.append(network.clock.seconds())
+    began = network.clock.seconds()
+    node.connect(torrent, seed.address)
+    network.run_until(lambda: torrent.is_complete())
+    network.run(1.1)
+    assert len(silent.of_kind(wire.Have)) == 100
+    took = network.clock.seconds() - began
+    assert len(set(arrivals)) <= took / 0.05 + 2, "a few times a second"

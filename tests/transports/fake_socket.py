@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.transports.tcp import TcpStream, VectoredConnection
+from p2pd.transports.tcp_counts import TcpCounts
 
 
 class FakeSocket:
@@ -160,7 +161,7 @@ class Link:
         self.reactor = FakeReactor()
         self.socket = FakeSocket()
         self.ear = Ear()
-        self.stream = TcpStream(lambda stream: self.ear, PeerAddress("10.0.0.1", 1))
+        self.stream = TcpStream(lambda stream: self.ear, PeerAddress("10.0.0.1", 1), TcpCounts())
         self.connection = VectoredConnection(self.socket, self.stream, cast(Any, self.reactor))
         self.connection.connected = 1
         self.connection.startReading()
