@@ -27,6 +27,9 @@ from p2pd.control.message import BadCall, Call, calls_of, is_method_name, parse_
 from p2pd.control.request import ControlRequest
 from p2pd.control.schema import BoundMethod, JsonObject
 
+DISCOVERY = {"rpc.discover": "system_methods"}
+"""What a client of any API asks for that describes itself (OpenRPC, Service Discovery Method)."""
+
 _log = Logger()
 
 
@@ -102,6 +105,7 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
         return None if entry.notification else answer
 
     def _method(self, name: str) -> BoundMethod:
+        name = DISCOVERY.get(name, name)
         if is_method_name(name):
             try:
                 method: BoundMethod = self._getFunction(name)

@@ -3,7 +3,8 @@
 A check gets the param's name (for the sentence) and the value from JSON, and returns the value
 the method wants or raises RpcError. Params that no schema names are ignored, as Transmission
 does, unless the method asks for `strict`: setters do, so that nobody believes in a setting
-that was dropped.
+that was dropped. What a check takes is said in JSON Schema, too, for clients to read
+(`system_methods`); it may say less than the check, never more.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from p2pd.control.errors import RpcCode, RpcError
 
 Check = Callable[[str, object], Any]
 JsonObject = dict[str, Any]
 BoundMethod = Callable[..., Awaitable[JsonObject]]
+Described = TypeVar("Described", bound=Callable[..., Any])
 
 MAX_TEXT = 64 * 1024
 MAX_LIST = 1_000_000
@@ -33,11 +35,37 @@ class Param:
     default: Any = REQUIRED
 
 
+def described(schema: JsonObject) -> Callable[[Described], Described]:
+    """Decorate a check: every value that it lets pass is one of this JSON Schema."""
+
+    def decorate(check: Described) -> Described:
+        check.schema = schema  # type: ignore[attr-defined]
+        return check
+
+    return decorate
+
+
+def schema_of(check: Check) -> JsonObject:
+    """What a check takes, in JSON Schema; an empty one says nothing."""
+    schema: JsonObject = getattr(check, "schema", {})
+    return schema
+
+
+def object_of(*params: Param) -> JsonObject:
+    """The JSON Schema of an object with these members."""
+    return {
+        "type": "object",
+        "properties": {param.name: schema_of(param.check) for param in params},
+        "required": [param.name for param in params if param.default is REQUIRED],
+    }
+
+
 def refuse(sentence: str) -> RpcError:
     """The error for a param that is wrong."""
     return RpcError(RpcCode.INVALID_PARAMS, sentence)
 
 
+@described({"enum": [True, False, 0, 1]})
 def boolean(name: str, value: object) -> bool:
     """True or false; 0 and 1 too, which clients written against older servers send."""
     if isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)):
@@ -48,6 +76,7 @@ def boolean(name: str, value: object) -> bool:
 def integer(least: int, most: int) -> Check:
     """A whole number within bounds."""
 
+    @described({"type": "integer", "minimum": least, "maximum": most})
     def check(name: str, value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise refuse(f"{name} must be a whole number")
@@ -61,6 +90,7 @@ def integer(least: int, most: int) -> Check:
 def number(least: float, most: float) -> Check:
     """A number within bounds, whole or not."""
 
+    @described({"type": "number", "minimum": least, "maximum": most})
     def check(name: str, value: object) -> float:
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise refuse(f"{name} must be a number")
@@ -74,6 +104,7 @@ def number(least: float, most: float) -> Check:
 def text(most: int = MAX_TEXT) -> Check:
     """A string of at most `most` characters that has a UTF-8 form and no NUL."""
 
+    @described({"type": "string", "maxLength": most})
     def check(name: str, value: object) -> str:
         if not isinstance(value, str):
             raise refuse(f"{name} must be a string")
@@ -93,6 +124,7 @@ def text(most: int = MAX_TEXT) -> Check:
 def list_of(item: Check, most: int = MAX_LIST) -> Check:
     """A list of at most `most` values that all pass `item`; the method gets a tuple."""
 
+    @described({"type": "array", "items": schema_of(item), "maxItems": most})
     def check(name: str, value: object) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise refuse(f"{name} must be a list")
@@ -106,6 +138,7 @@ def list_of(item: Check, most: int = MAX_LIST) -> Check:
 def one_of(*choices: str) -> Check:
     """One of a few words."""
 
+    @described({"enum": list(choices)})
     def check(name: str, value: object) -> str:
         if isinstance(value, str) and value in choices:
             return value
@@ -114,6 +147,7 @@ def one_of(*choices: str) -> Check:
     return check
 
 
+@described({"type": "string", "pattern": "^/", "maxLength": 4096})
 def absolute_path(name: str, value: object) -> str:
     """An absolute path on the daemon's host; a relative one has an error code of its own."""
     path: str = text(4096)(name, value)
@@ -122,6 +156,7 @@ def absolute_path(name: str, value: object) -> str:
     return path
 
 
+@described({"type": "array", "items": {"type": "string", "pattern": "^[^,]+$"}, "maxItems": 100})
 def labels(name: str, value: object) -> tuple[str, ...]:
     """Labels: trimmed, not empty, without commas (clients join them with commas), each once."""
     found: dict[str, None] = {}
@@ -134,6 +169,7 @@ def labels(name: str, value: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+@described({"type": "object"})
 def json_object(name: str, value: object) -> dict[str, object]:
     """An object; what is in it is for the session to judge."""
     if not isinstance(value, dict):
@@ -173,6 +209,22 @@ def takes(*schema: Param, strict: bool = False) -> Callable[[BoundMethod], Bound
                 raise refuse(f"cannot be set here: {', '.join(unknown)[:300]}")
             return await method(self, **bind(params, schema))
 
-        return checked
+        return declares(*schema)(checked)
 
     return decorate
+
+
+def declares(*schema: Param) -> Callable[[Described], Described]:
+    """Decorate a method that checks its params by itself: these they are."""
+
+    def decorate(method: Described) -> Described:
+        method.params = schema  # type: ignore[attr-defined]
+        return method
+
+    return decorate
+
+
+def params_of(method: Callable[..., Any]) -> Sequence[Param]:
+    """The params of a method."""
+    params: Sequence[Param] = getattr(method, "params", ())
+    return params

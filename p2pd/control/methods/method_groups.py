@@ -13,6 +13,7 @@ from p2pd.control.methods.selection import Selection
 from p2pd.control.methods.session_fields import SessionFacts
 from p2pd.control.methods.session_methods import SessionMethods
 from p2pd.control.methods.state_methods import StateMethods
+from p2pd.control.methods.system_methods import SystemMethods
 from p2pd.control.methods.torrent_add import TorrentAdder
 from p2pd.control.methods.torrent_methods import TorrentMethods
 from p2pd.control.torrent_source import TorrentSource
@@ -30,10 +31,11 @@ def make_method_groups(
 ) -> dict[str, BaseSubhandler]:
     """The groups by the first word of their methods' names."""
     selection = Selection(api, wall_clock)
-    return {
+    groups: dict[str, BaseSubhandler] = {
         "torrent": TorrentMethods(api, selection, TorrentAdder(api, source), clock, wall_clock),
         "session": SessionMethods(api, SessionFacts(version, session_id)),
         "free": DiskMethods(api),
         "peer": PeerMethods(api, selection),
         "state": StateMethods(api),
     }
+    return {**groups, "system": SystemMethods(groups, version)}

@@ -11,7 +11,7 @@ from txjsonrpc_ng.jsonrpc import BaseSubhandler
 from p2pd.base.addresses import PeerAddress, canonical_host, parse_address
 from p2pd.base.errors import FormatError
 from p2pd.control.methods.selection import Ids, Selection, ids
-from p2pd.control.schema import JsonObject, Param, integer, list_of, refuse, takes, text
+from p2pd.control.schema import JsonObject, Param, described, integer, list_of, refuse, takes, text
 from p2pd.session.api import SessionApi
 from p2pd.swarm.bans import REASON_LIMIT, Ban
 
@@ -19,6 +19,7 @@ MAX_ADDRESSES = 2000
 MOST_HOURS = 24 * 3660
 
 
+@described({"type": "string"})
 def _address(name: str, value: object) -> PeerAddress:
     if not isinstance(value, str):
         raise refuse(f"{name} must be a string like 192.0.2.1:6881 or [2001:db8::1]:6881")
@@ -28,6 +29,7 @@ def _address(name: str, value: object) -> PeerAddress:
         raise refuse(f"{name}: {error}") from None
 
 
+@described({"type": "string"})
 def _host_or_peer(name: str, value: object) -> PeerAddress:
     """A whole host has the port 0."""
     if not isinstance(value, str):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from p2pd.control.schema import Check, list_of, refuse
+from p2pd.control.schema import Check, described, list_of, refuse, schema_of
 from p2pd.session.api import SessionApi, TorrentView
 
 RECENTLY_ACTIVE = "recently_active"
@@ -18,6 +18,7 @@ RECENT_SECONDS = 60.0
 Ids = tuple[int | str, ...]
 
 
+@described({"type": ["integer", "string"], "maxLength": 64})
 def _one_id(name: str, value: object) -> int | str:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -29,6 +30,7 @@ def _one_id(name: str, value: object) -> int | str:
 _MANY: Check = list_of(_one_id)
 
 
+@described({"oneOf": [schema_of(_one_id), schema_of(_MANY)]})
 def ids(name: str, value: object) -> Ids:
     """Check an `ids` param; the method gets a tuple."""
     many: Ids = _MANY(name, value) if isinstance(value, list) else (_one_id(name, value),)

@@ -60,6 +60,8 @@ FACT_GETTERS: Mapping[str, Callable[[SessionFacts], Any]] = {
 FREE_SPACE_FIELD = "download_dir_free_space"
 NOTICE_FIELD = "state_notice"
 
+SESSION_FIELDS = (*FACT_GETTERS, *SETTING_GETTERS, FREE_SPACE_FIELD, NOTICE_FIELD)
+
 _DAY_MINUTE = integer(0, 24 * 60)
 
 SETTABLE = (

@@ -17,7 +17,7 @@ from p2pd.control.methods.session_fields import (
     SessionFacts,
 )
 from p2pd.control.methods.torrent_fields import in_force
-from p2pd.control.schema import JsonObject, Param, bind, list_of, refuse, takes, text
+from p2pd.control.schema import JsonObject, Param, bind, declares, list_of, refuse, takes, text
 from p2pd.session.api import BlockCacheReport, DescriptorReport, SessionApi, SessionStatistics
 
 
@@ -43,6 +43,7 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
             return found
         return {name: found[name] for name in fields if name in found}
 
+    @declares(*SETTABLE)
     async def jsonrpc_set(self, params: Mapping[str, object]) -> JsonObject:
         """Change settings; one that cannot be changed refuses the whole call."""
         settable = {param.name for param in SETTABLE}

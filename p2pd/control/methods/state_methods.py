@@ -10,7 +10,7 @@ import binascii
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
-from p2pd.control.schema import JsonObject, Param, integer, refuse, takes, text
+from p2pd.control.schema import JsonObject, Param, described, integer, refuse, takes, text
 from p2pd.session.api import SessionApi
 
 MOST_BYTES = 2**50
@@ -21,6 +21,7 @@ _NAME = Param("name", text(200))
 _OFFSET = Param("offset", integer(0, MOST_BYTES))
 
 
+@described({"type": "string", "contentEncoding": "base64"})
 def _data(name: str, value: object) -> bytes:
     encoded: str = text(PART * 4 // 3 + 4)(name, value)
     try:

@@ -10,13 +10,14 @@ from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.control.answers import Pacer, encode_rows
 from p2pd.control.methods.selection import RECENTLY_ACTIVE, Ids, Selection, ids
-from p2pd.control.methods.torrent_add import TorrentAdder
+from p2pd.control.methods.torrent_add import ADD_PARAMS, TorrentAdder
 from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS, Column
 from p2pd.control.methods.torrent_set import SET_PARAMS, change_torrents
 from p2pd.control.schema import (
     JsonObject,
     Param,
     boolean,
+    declares,
     list_of,
     one_of,
     refuse,
@@ -85,6 +86,7 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
             values = [get(torrent, now) for get in getters]
             yield values if table else dict(zip(names, values, strict=True))
 
+    @declares(*ADD_PARAMS)
     async def jsonrpc_add(self, params: Mapping[str, object]) -> JsonObject:
         """Add a torrent, or find that it is there."""
         return await self._adder.add(params)

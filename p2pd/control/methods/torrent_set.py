@@ -18,13 +18,16 @@ from p2pd.control.schema import (
     Param,
     bind,
     boolean,
+    described,
     integer,
     json_object,
     labels,
     list_of,
     number,
+    object_of,
     one_of,
     refuse,
+    schema_of,
     text,
 )
 from p2pd.session.api import SessionApi, TorrentView
@@ -43,6 +46,7 @@ TRACKER_SCHEMES = ("http", "https", "udp", "ws", "wss")
 Tiers = tuple[tuple[str, ...], ...]
 
 
+@described({"type": "string", "maxLength": MAX_TRACKER_URL})
 def tracker_url(name: str, value: object) -> str:
     """An announce URL. Raises RpcError (INVALID_TRACKER_LIST)."""
     url: str = text(MAX_TRACKER_URL)(name, value).strip()
@@ -56,6 +60,7 @@ def tracker_url(name: str, value: object) -> str:
     return url
 
 
+@described({"type": "string"})
 def tracker_list(name: str, value: object) -> Tiers:
     """Tiers from text: one URL a line, a blank line between tiers. Raises RpcError."""
     tiers: list[list[str]] = [[]]
@@ -85,6 +90,7 @@ _WINDOW = (
 )
 
 
+@described(object_of(*_WINDOW))
 def _window(name: str, value: object) -> DeadlineWindow:
     given = json_object(name, value)
     if unknown := sorted(given.keys() - {param.name for param in _WINDOW}):
@@ -92,9 +98,13 @@ def _window(name: str, value: object) -> DeadlineWindow:
     return DeadlineWindow(**bind(given, _WINDOW))
 
 
+_WINDOWS = list_of(_window, MAX_WINDOWS)
+
+
+@described(schema_of(_WINDOWS))
 def piece_deadlines(name: str, value: object) -> tuple[DeadlineWindow, ...]:
     """Windows of pieces that are due, not too many in all."""
-    windows: tuple[DeadlineWindow, ...] = list_of(_window, MAX_WINDOWS)(name, value)
+    windows: tuple[DeadlineWindow, ...] = _WINDOWS(name, value)
     if sum(window.piece_count for window in windows) > MAX_DUE:
         raise refuse(f"{name} holds more than {MAX_DUE} pieces")
     return windows
