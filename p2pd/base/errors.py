@@ -19,6 +19,18 @@ class DiskFullError(StorageError):
     """There is no room for what is to be written; later there may be."""
 
 
+class ReadOnlyError(StorageError):
+    """What is on the file system cannot be changed; later it may be."""
+
+
+class DiskFaultError(StorageError):
+    """The disk failed; it may do better the next time."""
+
+
+class MissingError(StorageError):
+    """The volume, or what should be on it, is not there; later it may be."""
+
+
 class StateError(P2pdError):
     """The state folder or database cannot be used."""
 

@@ -83,6 +83,10 @@ def moment(unix_seconds: float) -> str:
         return "unknown"
 
 
+DISK_WORDS = {"full": "disk full", "silent": "disk silent"}
+"""What a torrent waits for, by the API's names."""
+
+
 def status(torrent: dict[str, object]) -> str:
     """What a torrent is doing, in a word."""
     number = torrent.get("status")
@@ -90,6 +94,11 @@ def status(torrent: dict[str, object]) -> str:
     word = STATUS_WORDS[number] if known and isinstance(number, int) else "unknown"
     if not has_metadata(torrent) and word == "downloading":
         word = "getting metadata"
+    disk = str(torrent.get("disk_state"))
+    if disk == "missing":
+        return disk
+    if disk in DISK_WORDS:
+        return f"{word}, {DISK_WORDS[disk]}"
     return f"{word}, error" if torrent.get("error") else word
 
 

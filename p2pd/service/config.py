@@ -201,6 +201,12 @@ class StorageSection:
     checks_per_device: int = key(
         1, whole(1, 64), "Torrents whose data is checked at one time on one disk."
     )
+    folder_watch_seconds: float = key(
+        30.0,
+        number(0.1, 3600),
+        "Seconds between two looks at each download folder in use: whether its volume is there,\n"
+        "the same as before, and missing data is back.",
+    )
     open_files: int = key(256, whole(8, 100_000), "Data files to keep open.")
 
 

@@ -42,10 +42,11 @@ from p2pd.storage.open_files import OpenFiles
 from p2pd.transports.tcp_transport import TcpTransport
 from p2pd.transports.way_out import InterfaceWay
 
-HALF_OPEN, BAN_HOURS, OPEN_FILES = (
+HALF_OPEN, BAN_HOURS, OPEN_FILES, FOLDER_WATCH = (
     ("peers", "max_half_open"),
     ("peers", "ban_hours"),
     ("storage", "open_files"),
+    ("storage", "folder_watch_seconds"),
 )
 """Keys that hold at once, besides the settings."""
 
@@ -178,7 +179,10 @@ class SessionPart:
             self._session.dialer.limit(limits.half_open)
         if BAN_HOURS in changed:
             self._session.bans.seconds = limits.ban_seconds
-        return {key: "" for key in (HALF_OPEN, BAN_HOURS, OPEN_FILES) if key in changed}
+        if FOLDER_WATCH in changed:
+            self._session.folders.seconds = limits.folder_watch_seconds
+        at_once = (HALF_OPEN, BAN_HOURS, OPEN_FILES, FOLDER_WATCH)
+        return {key: "" for key in at_once if key in changed}
 
     def _share_out(self, shares: DescriptorShares) -> None:
         self._shares = shares

@@ -37,6 +37,15 @@ class TorrentStatus(enum.IntEnum):
     SEEDING = 6
 
 
+class DiskState(enum.StrEnum):
+    """What a torrent waits for, of its disk; it goes on by itself. The words are the API's."""
+
+    OK = "ok"
+    MISSING = "missing"
+    FULL = "full"
+    SILENT = "silent"
+
+
 class TorrentTrouble(enum.IntEnum):
     """What is wrong with a torrent; the numbers are the control API's."""
 
@@ -141,6 +150,8 @@ class TorrentView(Protocol):
     def status(self) -> TorrentStatus: ...
     @property
     def trouble(self) -> TorrentTrouble: ...
+    @property
+    def disk_state(self) -> DiskState: ...
     @property
     def error_string(self) -> str: ...
     @property

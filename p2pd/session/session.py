@@ -25,6 +25,7 @@ from p2pd.session.active_torrents import ActiveTorrents
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.connections import Connections
 from p2pd.session.devices import Device, Devices, in_time
+from p2pd.session.download_folders import DownloadFolders, LookAt
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
@@ -37,6 +38,7 @@ from p2pd.session.upload_slots import UploadSlots
 from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
+from p2pd.storage.volumes import volume_state
 from p2pd.swarm.preference import CountryOf, Preferences, no_country
 from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import StreamTransport
@@ -75,6 +77,7 @@ class SessionParts:
     country_of: CountryOf = no_country
     ban_memory: BanMemory | None = None
     """None: bans are forgotten when the session ends."""
+    look_at_folder: LookAt = volume_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class SessionLimits:
     request_timeout: float = 30.0
     check_workers: int = 2
     checks_per_device: int = 1
+    folder_watch_seconds: float = 30.0
     ban_seconds: float = 7 * 86_400.0
 
 
@@ -118,6 +122,7 @@ class Session:
         self.upload_slots = UploadSlots(self)
         self.budget = MemoryBudget(limits.memory_in_flight)
         self.devices = Devices(parts.disks, self.budget)
+        self.folders = DownloadFolders(self, parts.look_at_folder, limits.folder_watch_seconds)
         self.checks = CheckQueue(
             parts.disks.aside, limits.check_workers, per_device=limits.checks_per_device
         )
@@ -215,6 +220,7 @@ class Session:
         """Forget a torrent, and its files if so wished."""
         self.torrents.remove(torrent, self.wall())
         self.activity.forget(torrent)
+        torrent.missing.close()
         await torrent.stop()
         self.rates.torrent_removed(torrent.record)
         # A start or a check under way would make files anew behind their removal.
@@ -327,6 +333,7 @@ class Session:
         self.rates.tick()
         for device in self.devices.tick(now):
             self._device_changed(device)
+        self.folders.tick(now)
         self.activity.tick(now)
         self.dialer.resume()
         if now >= self._next_checkpoint:

@@ -14,10 +14,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.base.errors import P2pdError, StateError, StorageError
+from p2pd.base.errors import MissingError, P2pdError, StateError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.metainfo import Metainfo
 from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
+from p2pd.session.missing_data import MissingData, prepare
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_counters import TorrentCounters
 from p2pd.session.torrent_dialling import TorrentDialling
@@ -48,6 +49,7 @@ class Torrent:
         self.error = ""
         self.started_at = 0.0
         self.dirty = False
+        self.missing = MissingData(self)
         self.opening = TorrentOpening(self)
         self.exchange = TorrentExchange(self)
         self.trust = TorrentTrust(self)
@@ -87,6 +89,9 @@ class Torrent:
         """Run; when it is being opened or checked, as soon as that is over."""
         self.record.paused = False
         self.error = ""
+        if self.missing.why:
+            await self.host.folders.look_for(self)
+            return
         if self.running or self.opening.busy or self.opening.check is not None:
             return
         if self._doubtful:
@@ -100,6 +105,7 @@ class Torrent:
         self.running = True
         self.record.clean = False
         self.started_at = self.host.wall()
+        self.host.folders.watch(self, self.record.download_dir)
         self.counters.begin(self.seconds(), complete=self.is_complete())
         self.host.activity.started(self)
         self.trackers.announcer.start()
@@ -110,7 +116,10 @@ class Torrent:
         self.preparing += 1
         try:
             if self.content is not None:
-                await self.content.device.run("write", self.content.storage.prepare)
+                await self.content.device.run("write", prepare, self.content, self.record.pieces)
+        except MissingError as problem:
+            self.missing.gone(problem)
+            return False
         except P2pdError as problem:
             self.fail(str(problem))
             return False
@@ -143,9 +152,37 @@ class Torrent:
             await self.host.in_time(Deferred.fromCoroutine(self.content.pieces.all_stored()))
         await stopped
         await self.checkpoint()
+        self._let_go_of_files()
+
+    def _let_go_of_files(self) -> None:
+        """Where nothing is open a volume can be unmounted."""
+        if self.content is not None and not self.running:
+            self._background(self.content.device.run("write", self.content.storage.close))
+
+    def leave_disk(self) -> None:
+        """Run no more, and leave its files alone; what is recorded stays as it is."""
+        self.dirty = self._doubtful = self._sync_failed = False
+        if self.running:
+            # What was written in this run is not described by what the record says of the files.
+            self.record.clean = self.content is not None and self.content.as_recorded
+            self._hang_up()
+            self._background(self.trackers.announcer.stop())
+            self._background(self.checkpoint())
+        self._let_go_of_files()
+
+    async def reopen(self) -> None:
+        """Look at its files anew, as after a start, then go on."""
+        content = self.content
+        if content is None or self.opening.busy or self.opening.check is not None:
+            return
+        if self.running:
+            self.leave_disk()
+        content.pieces.close()
+        await self._go_on(checked=await self.opening.open(content.metainfo))
 
     def _hang_up(self) -> None:
         self.running = False
+        self.host.folders.forget(self)
         self.dialling.stopped()
         self.counters.end(self.seconds())
         self.host.activity.stopped(self)
@@ -161,11 +198,16 @@ class Torrent:
         # Busy from here on: a start, or another verify, may come while this one hangs up.
         self.opening.busy = True
         try:
+            if self.missing.why:
+                self.missing.give_up()
             await self.halt()
             self.error = ""
             self.host.activity.changed(self)
             self._sync_failed = False
             checked = await self.opening.verify(content)
+        except MissingError as problem:
+            self.missing.gone(problem)
+            return
         except P2pdError as problem:
             self.fail(str(problem))
             return
@@ -175,6 +217,8 @@ class Torrent:
 
     async def _go_on(self, *, checked: bool) -> None:
         """A check is over: run if the user wants it to. One that was given up is due again."""
+        if self.missing.why:
+            return
         self._doubtful = not checked and self.content is not None
         if not self.error:
             await self.start_unless_paused()
@@ -191,7 +235,7 @@ class Torrent:
         if self.running:
             self._hang_up()
             self.count_time()
-        return sure and not self._sync_failed
+        return sure and not self._sync_failed and not self.missing.why
 
     def closed(self, states: str) -> None:
         """Its files were brought to disk and have these states: its record is to say so."""
@@ -220,7 +264,7 @@ class Torrent:
                 # The kernel may have dropped what it could not write, and the next sync would
                 # succeed all the same: only hashing tells what is really there.
                 self._doubtful = self._sync_failed = True
-                self.fail(str(problem))
+                await self.missing.doubt(problem)
                 return
             if not self._sync_failed:
                 self.record.pieces = bitfield
@@ -286,7 +330,7 @@ class Torrent:
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused a piece, or does not have what it should have."""
         if self.running:
-            self.fail(str(problem))
+            self._background(self.missing.doubt(problem))
 
     # -- peers ---------------------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ class TorrentContent:
         self.selection = FileSelection(layout, levels)
         self._sequence = (sequential, sequential_from)
         self.missing_wanted = 0
+        self.as_recorded = False
+        """Whether the files are still as the record says that they were at the last clean stop."""
         self._rng = rng
         self._listener = listener
         self._roots: dict[bytes, int] | None = None
@@ -69,6 +71,7 @@ class TorrentContent:
 
     def stored(self, piece: int) -> None:
         """A piece came to be had."""
+        self.as_recorded = False
         if self._wanted[piece]:
             self.missing_wanted -= 1
 

@@ -15,6 +15,7 @@ from p2pd.session.active_torrents import ActiveTorrents
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.devices import Devices
 from p2pd.session.dialer import Dialer
+from p2pd.session.download_folders import DownloadFolders
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
@@ -38,6 +39,7 @@ class TorrentHost(Protocol):
     peer_id: bytes
     disks: Disks
     devices: Devices
+    folders: DownloadFolders
     budget: MemoryBudget
     checks: CheckQueue
     rates: RateLimits

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from p2pd.base.errors import P2pdError, StorageError
+from p2pd.base.errors import MissingError, P2pdError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
@@ -14,6 +14,7 @@ from p2pd.formats.magnet import parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_info
 from p2pd.session.check_queue import CheckJob
 from p2pd.session.file_selection import FileSelection
+from p2pd.session.missing_data import MissingData, look_before_check, look_for
 from p2pd.session.pieces_listener import PiecesListener
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_host import TorrentHost
@@ -29,6 +30,7 @@ class OpeningOwner(Protocol):
     info_hashes: InfoHashes
     dirty: bool
     running: bool
+    missing: MissingData
 
     @property
     def outcomes(self) -> PiecesListener:
@@ -76,6 +78,9 @@ class TorrentOpening:
             if late:
                 self._owner.content_built(content)
             return right
+        except MissingError as problem:
+            self._owner.missing.gone(problem)
+            return False
         except P2pdError as problem:
             self._owner.fail(str(problem))
             return False
@@ -100,11 +105,17 @@ class TorrentOpening:
         return metainfo, await self.open(metainfo)
 
     async def verify(self, content: TorrentContent) -> bool:
-        """Believe nothing, hash everything; whether it came to its end."""
+        """Believe nothing, hash everything; whether it came to its end.
+
+        Raises MissingError if the data is missing, before anything is given up or at the end.
+        """
+        recorded = self._owner.record.pieces
+        await content.device.run("read", look_before_check, content, recorded)
         every = range(content.layout.piece_count)
         content.set_have(PieceSet(len(every)))
         right = await self._check(content, list(every))
         if right is not None:
+            await content.device.run("read", look_before_check, content, recorded)
             content.set_have(right)
             self._owner.dirty = True
             await self._owner.checkpoint()
@@ -141,8 +152,10 @@ class TorrentOpening:
         )
 
     async def _resume(self, content: TorrentContent) -> bool:
+        recorded = self._owner.record.pieces
         plan = await content.device.run("read", _look, content, self._owner.record)
         content.set_have(plan.have)
+        content.as_recorded = plan.as_recorded
         if not plan.check:
             return True
         # Recorded before it is looked into: after a crash nothing that is in doubt is believed.
@@ -151,6 +164,8 @@ class TorrentOpening:
         right = await self._check(content, plan.check)
         if right is None:
             return False
+        # What cannot be read is not right, but that may be since the volume went meanwhile.
+        await content.device.run("read", look_for, content, recorded)
         for piece in right:
             plan.have.add(piece)
         content.set_have(plan.have)

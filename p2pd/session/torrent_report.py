@@ -10,7 +10,7 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.magnet import Magnet
 from p2pd.formats.metainfo import Metainfo
-from p2pd.session.api import FileView, TorrentStatus, TorrentTrouble
+from p2pd.session.api import DiskState, FileView, TorrentStatus, TorrentTrouble
 from p2pd.session.peer_report import PeerReport
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrent import Torrent
@@ -21,6 +21,7 @@ ETA_NONE = -1
 
 FULL_DISK = "there is no room on the disk; it goes on by itself when there is"
 SILENT_DISK = "the disk does not answer; what is on it waits until it does"
+DISK_WORDS = {DiskState.FULL: FULL_DISK, DiskState.SILENT: SILENT_DISK}
 
 
 class TorrentReport:
@@ -103,6 +104,19 @@ class TorrentReport:
         if self._local_error():
             return TorrentTrouble.LOCAL
         return TorrentTrouble.TRACKER_ERROR if self._tracker_error() else TorrentTrouble.NONE
+
+    @property
+    def disk_state(self) -> DiskState:
+        """What it waits for, of its disk."""
+        torrent, content = self.torrent, self.torrent.content
+        if torrent.missing.why:
+            return DiskState.MISSING
+        if torrent.error or content is None:
+            return DiskState.OK
+        if content.device.silent:
+            return DiskState.SILENT
+        waits = content.device.full and torrent.running and not torrent.is_complete()
+        return DiskState.FULL if waits else DiskState.OK
 
     @property
     def error_string(self) -> str:
@@ -334,13 +348,7 @@ class TorrentReport:
         return self.torrent.trackers.announcer.states()
 
     def _local_error(self) -> str:
-        torrent, content = self.torrent, self.torrent.content
-        if torrent.error or content is None:
-            return torrent.error
-        if content.device.silent:
-            return SILENT_DISK
-        waits = content.device.full and torrent.running and not torrent.is_complete()
-        return FULL_DISK if waits else ""
+        return DISK_WORDS.get(self.disk_state) or self.torrent.missing.why or self.torrent.error
 
     def _tracker_error(self) -> str:
         if not self.torrent.running:

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import Sequence
 
-from p2pd.base.errors import FormatError
+from p2pd.base.errors import FormatError, MissingError
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.interfaces import FileState, Storage
@@ -24,6 +24,8 @@ class ResumePlan:
 
     have: PieceSet
     check: list[int]
+    as_recorded: bool = False
+    """Whether no file changed since the record was closed: `recorded_states` describes them."""
 
 
 def plan_resume(
@@ -34,8 +36,12 @@ def plan_resume(
     clean: bool,
     recorded_states: str | None,
 ) -> ResumePlan:
-    """Look at the files (blocking: call it in a thread) and decide."""
-    have = _recorded_pieces(recorded, layout.piece_count)
+    """Look at the files (blocking: call it in a thread) and decide.
+
+    Raises MissingError if there are files that hold what is recorded, and none of them is there.
+    """
+    have = recorded_pieces(recorded, layout.piece_count)
+    raise_if_missing(layout, storage, have)
     states = storage.file_states()
     before = decode_states(recorded_states) if clean else None
     if before is not None and len(before) != len(states):
@@ -56,7 +62,33 @@ def plan_resume(
             have.discard(piece)
     if not trusted:
         check.update(have.missing())
-    return ResumePlan(have, storage.with_data(sorted(check)))
+    as_recorded = before is not None and not suspect
+    return ResumePlan(have, storage.with_data(sorted(check)), as_recorded)
+
+
+def least_sizes(layout: FileLayout, have: PieceSet) -> list[tuple[int, int]]:
+    """The files that hold something of these pieces, and the bytes that each has at the least."""
+    sizes = []
+    for index, file in enumerate(layout.files):
+        if file.pad or not file.length or file.symlink is not None:
+            continue
+        last = have.flags.rfind(1, file.first_piece, file.end_piece)
+        if last >= 0:
+            end = (last + 1) * layout.piece_length - file.offset
+            sizes.append((index, min(end, file.length)))
+    return sizes
+
+
+def raise_if_missing(layout: FileLayout, storage: Storage, have: PieceSet) -> None:
+    """Blocks. Raises MissingError if some file should hold something, and none is there."""
+    problem = ""
+    for index, _ in least_sizes(layout, have):
+        seen = storage.presence([(index, 1)])
+        if seen.there:
+            return
+        problem = problem or seen.problem
+    if problem:
+        raise MissingError(problem)
 
 
 def encode_states(states: Sequence[FileState | None]) -> str:
@@ -76,7 +108,8 @@ def decode_states(text: str | None) -> list[tuple[int, int] | None] | None:
         return None
 
 
-def _recorded_pieces(recorded: bytes | None, size: int) -> PieceSet:
+def recorded_pieces(recorded: bytes | None, size: int) -> PieceSet:
+    """What a record says; nothing if it makes no sense."""
     if recorded is None:
         return PieceSet(size)
     try:

@@ -14,7 +14,7 @@ from typing import Callable
 
 from p2pd.base.errors import StorageError
 from p2pd.formats.file_layout import FileLayout
-from p2pd.storage.folder_walk import open_file, storage_error, sync_names
+from p2pd.storage.folder_walk import RootId, open_file, storage_error, sync_names
 from p2pd.storage.open_files import OpenFile, OpenFiles
 from p2pd.storage.prompt_reads import prompt_flags
 
@@ -53,6 +53,8 @@ class FileHandles:
         """Files of which an earlier process may have written what it never synced."""
         self._new: set[int] = set()
         """Files whose names may not be on the disk itself yet."""
+        self.root_id: RootId | None = None
+        """The folder in which files are made, and in no other that comes to be at the same path."""
         self._least_sizes: dict[int, int] = {}
         """Files known to be there, and the bytes that each must have at least."""
         self.put_back = open_files.put_back
@@ -184,6 +186,7 @@ class FileHandles:
                 write=True,
                 create=least is None or not file.length,  # an empty one has nothing to lose
                 executable=file.executable,
+                known=self.root_id,
             )
         except StorageError:
             if least is not None and not os.path.lexists(self.shown(index)):

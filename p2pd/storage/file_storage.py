@@ -14,8 +14,15 @@ from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.block_cache import BlockCache, CachedBlocks
 from p2pd.storage.file_handles import LOOK_SECONDS, FileHandles
-from p2pd.storage.folder_walk import NOTHING_TO_SYNC, open_folder, storage_error
-from p2pd.storage.interfaces import FileState
+from p2pd.storage.file_presence import file_state, presence
+from p2pd.storage.folder_walk import (
+    NOTHING_TO_SYNC,
+    is_root,
+    make_root,
+    open_folder,
+    storage_error,
+)
+from p2pd.storage.interfaces import FileState, Presence
 from p2pd.storage.open_files import OpenFile, OpenFiles
 
 NOT_OURS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -182,11 +189,12 @@ class FileStorage:
     def prepare(self) -> None:
         """Make the download folder, and the files that hold nothing."""
         try:
-            os.close(open_folder(self.root, (), create=True))
+            self._handles.root_id = make_root(self.root)
         except OSError as problem:
             raise storage_error(self.root, problem) from None
         for index, file in enumerate(self.layout.files):
-            if not file.length and not file.pad and file.symlink is None:
+            empty = not file.length and not file.pad and file.symlink is None
+            if empty and file_state(self.root, self.layout, index) is None:
                 self._handles.make(index)
 
     def write_piece(self, piece: int, data: bytes | bytearray | memoryview) -> None:
@@ -288,21 +296,18 @@ class FileStorage:
 
     def file_states(self) -> list[FileState | None]:
         """See interfaces.Storage."""
-        states = [self._state(index) for index in range(len(self.layout.files))]
+        indices = range(len(self.layout.files))
+        states = [file_state(self.root, self.layout, index) for index in indices]
         self._handles.expect({index for index, state in enumerate(states) if state})
         return states
 
-    def _state(self, index: int) -> FileState | None:
-        file = self.layout.files[index]
-        if file.pad or file.symlink is not None:
-            return None
-        try:
-            found = os.stat(self._handles.shown(index), follow_symlinks=False)
-        except OSError:
-            return None
-        if not stat.S_ISREG(found.st_mode):
-            return None
-        return FileState(found.st_size, found.st_mtime_ns)
+    def same_folder(self) -> bool:
+        """See interfaces.Storage."""
+        return is_root(self.root, self._handles.root_id)
+
+    def presence(self, least: Sequence[tuple[int, int]]) -> Presence:
+        """See interfaces.Storage."""
+        return presence(self.root, self.layout, least)
 
     def delete_files(self) -> None:
         """Remove the files, then the folders that this leaves empty, never the root itself.

@@ -13,7 +13,13 @@ import os
 import stat
 from typing import Iterable, Sequence
 
-from p2pd.base.errors import DiskFullError, StorageError
+from p2pd.base.errors import (
+    DiskFaultError,
+    DiskFullError,
+    MissingError,
+    ReadOnlyError,
+    StorageError,
+)
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -26,7 +32,26 @@ _WORDS = {
     errno.ENXIO: "it is not a regular file",
 }
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_KINDS: dict[int, type[StorageError]] = {
+    errno.ENOSPC: DiskFullError,
+    errno.EDQUOT: DiskFullError,
+    errno.EROFS: ReadOnlyError,
+    errno.EIO: DiskFaultError,
+    errno.ETIMEDOUT: DiskFaultError,
+    errno.EREMOTEIO: DiskFaultError,
+    errno.ENOMEM: DiskFaultError,
+    errno.EAGAIN: DiskFaultError,
+    errno.ENODEV: MissingError,
+    errno.ENXIO: MissingError,
+    errno.ENOTCONN: MissingError,
+    errno.ESTALE: MissingError,
+    errno.ESHUTDOWN: MissingError,
+    errno.EHOSTDOWN: MissingError,
+}
+"""What may be otherwise later."""
+
+RootId = tuple[int, int]
+"""Device and inode of a download folder."""
 
 NOTHING_TO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS)
 """What file systems answer that have nothing to sync of a folder, or of anything."""
@@ -34,17 +59,48 @@ NOTHING_TO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS)
 
 def storage_error(path: str, problem: OSError) -> StorageError:
     """The problem as a sentence that names the file."""
+    if isinstance(problem, StorageError):
+        return problem
     words = _WORDS.get(problem.errno or 0) or problem.strerror or str(problem)
-    kind = DiskFullError if problem.errno in _FULL else StorageError
+    kind = _KINDS.get(problem.errno or 0, StorageError)
     return kind(f"{path}: {words}")
 
 
-def open_folder(root: str, parts: Sequence[str], *, create: bool) -> int:
-    """A descriptor of the folder `parts` below `root`. Raises OSError; close it."""
-    if create:
-        os.makedirs(root, exist_ok=True)
+def make_root(root: str) -> RootId:
+    """Make the download folder if it is not there. Raises OSError."""
+    os.makedirs(root, exist_ok=True)
+    found = os.stat(root)
+    return found.st_dev, found.st_ino
+
+
+def is_root(root: str, known: RootId | None) -> bool:
+    """Whether the known download folder is at its path."""
+    if known is None:
+        return False
+    try:
+        current = os.open(root, _DIRECTORY)
+    except OSError:
+        return False
+    try:
+        return not _is_another(current, known)
+    except OSError:
+        return False
+    finally:
+        os.close(current)
+
+
+def open_folder(
+    root: str, parts: Sequence[str], *, create: bool, known: RootId | None = None
+) -> int:
+    """A descriptor of the folder `parts` below `root`. Raises OSError; close it.
+
+    `create` makes the parts that are not there, never the root; and nothing if the root is not the
+    `known` one, but what is seen when that was unmounted.
+    """
     current = os.open(root, _DIRECTORY)
     try:
+        if create and known is not None and _is_another(current, known):
+            raise MissingError(f"{root}: the volume that was there is not there any more")
         for part in parts:
             if create:
                 with contextlib.suppress(FileExistsError):
@@ -56,6 +112,17 @@ def open_folder(root: str, parts: Sequence[str], *, create: bool) -> int:
         os.close(current)
         raise
     return current
+
+
+def _is_another(fd: int, known: RootId) -> bool:
+    """Whether a root is not the known one.
+
+    Some file systems change inodes behind one's back; what a volume was mounted on is empty.
+    """
+    found = os.fstat(fd)
+    if found.st_dev != known[0]:
+        return True
+    return found.st_ino != known[1] and not os.listdir(fd)
 
 
 def sync_names(root: str, folders: Iterable[tuple[str, ...]]) -> None:
@@ -91,15 +158,16 @@ def open_file(
     write: bool = False,
     create: bool = False,
     executable: bool = False,
+    known: RootId | None = None,
 ) -> int:
     """A descriptor of the regular file `path` below `root`, for reading, and for writing if asked.
 
-    `create` makes it and its folders where they are not there. Raises StorageError, which names
-    the file: also for a link or anything but a regular file.
+    `create` makes it and its folders where they are not there, see `open_folder` for `known`.
+    Raises StorageError, which names the file: also for a link or anything but a regular file.
     """
     shown = os.path.join(root, *path)
     try:
-        folder = open_folder(root, path[:-1], create=create)
+        folder = open_folder(root, path[:-1], create=create, known=known)
         try:
             flags = _FILE | (os.O_RDWR if write else os.O_RDONLY) | (os.O_CREAT if create else 0)
             fd = os.open(path[-1], flags, 0o777 if executable else 0o666, dir_fd=folder)

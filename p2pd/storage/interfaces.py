@@ -14,6 +14,14 @@ class FileState(NamedTuple):
     mtime_ns: int
 
 
+class Presence(NamedTuple):
+    """How many of so many files are there, and why the first of the others is not, in words."""
+
+    asked: int
+    there: int
+    problem: str
+
+
 class Storage(Protocol):
     """The files of one torrent, addressed by piece. Every method may raise StorageError."""
 
@@ -21,7 +29,11 @@ class Storage(Protocol):
     """The download folder. Torrents that share it are on one device."""
 
     def prepare(self) -> None:
-        """Make the folders, and files that hold nothing (length 0), before downloading."""
+        """Make the folders, and files that hold nothing (length 0), before downloading.
+
+        From then on new files are made in that download folder alone: MissingError if another is at
+        its path, as when its volume is unmounted.
+        """
 
     def read(self, piece: int, begin: int, length: int) -> bytes | bytearray:
         """Bytes of a piece; padding reads as zeros."""
@@ -64,6 +76,12 @@ class Storage(Protocol):
         A file that is there now and is gone at a later write is an error, and is not made anew:
         pieces counted as had would be in it no more.
         """
+
+    def presence(self, least: Sequence[tuple[int, int]]) -> Presence:
+        """Which of these files, by index, are there, with so many bytes at least. Never raises."""
+
+    def same_folder(self) -> bool:
+        """Whether the download folder is the one that `prepare` found. Never raises."""
 
     def delete_files(self) -> None:
         """Remove the torrent's files, and the folders that this leaves empty."""

@@ -7,7 +7,7 @@ from typing import Iterable, Sequence
 from p2pd.base.errors import StorageError
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
-from p2pd.storage.interfaces import FileState
+from p2pd.storage.interfaces import FileState, Presence
 
 
 class MemoryStorage:
@@ -20,6 +20,7 @@ class MemoryStorage:
         self.fault: StorageError | None = None
         self.sync_fault: StorageError | None = None
         self.synced = 0
+        self.same = True
 
     def prepare(self) -> None:
         """Nothing to make."""
@@ -70,6 +71,15 @@ class MemoryStorage:
     def file_states(self) -> list[FileState | None]:
         """Every file looks complete once anything was written."""
         return [FileState(file.length, 1) if self.pieces else None for file in self.layout.files]
+
+    def presence(self, least: Sequence[tuple[int, int]]) -> Presence:
+        """All or nothing, as `file_states`."""
+        there = len(least) if self.pieces else 0
+        return Presence(len(least), there, "" if there else "nothing was ever written")
+
+    def same_folder(self) -> bool:
+        """As a test says."""
+        return self.same
 
     def delete_files(self) -> None:
         """Forget everything."""

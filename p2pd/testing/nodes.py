@@ -9,6 +9,7 @@ from typing import Any, Callable, Mapping, Sequence, cast
 from twisted.internet.defer import Deferred, succeed
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import MissingError
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
@@ -18,10 +19,13 @@ from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
+from p2pd.storage.volumes import VolumeState
 from p2pd.testing.inline_disk import InlineDisk, OneDisk
 from p2pd.testing.memory_store import MemoryBans, MemoryStore
 from p2pd.testing.torrents import piece_bytes
 from p2pd.testing.virtual_time import VirtualNetwork
+
+ANY_FOLDER = VolumeState((0, 1), read_only=False, free=1 << 50)
 
 DISK_SECONDS = 0.001
 """How long a job takes on a simulated disk."""
@@ -89,6 +93,8 @@ class SimNode:
         self.disk = {} if disk is None else disk
         self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
         self.announcers: list[FakeAnnouncer] = []
+        self.folders: dict[str, VolumeState | None] = {}
+        """Download folders that are not like any other; None for one that is not there."""
         limits = limits or SessionLimits(check_workers=1)
         defaults = {"peer_limit_global": 100, "peer_limit_per_torrent": 50}
         chosen = SessionSettings(download_dir="/downloads", **{**defaults, **settings})
@@ -158,12 +164,19 @@ class SimNode:
             make_storage=self._make_storage,
             make_announcer=cast(Any, self._make_announcer),
             ban_memory=self.bans,
+            look_at_folder=self._look_at_folder,
         )
 
     def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:
         kept = self.disk.setdefault((folder, layout.files[0].path[0]), MemoryStorage(layout))
         kept.layout = layout
         return kept
+
+    def _look_at_folder(self, folder: str) -> VolumeState:
+        state = self.folders.get(folder, ANY_FOLDER)
+        if state is None:
+            raise MissingError(f"{folder}: No such file or directory")
+        return state
 
     def _make_announcer(self, _torrent: Any, tiers: Any, found: Any, *_: Any) -> FakeAnnouncer:
         self.announcers.append(FakeAnnouncer(tiers, found))

@@ -20,7 +20,8 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
     """A torrent with every field that p2pctl asks for."""
     return {
         "activity_date": 1_700_000_000, "added_date": 1_700_000_000, "comment": "words",
-        "corrupt_ever": 0, "creator": "someone", "date_created": 0, "done_date": 0,
+        "corrupt_ever": 0, "creator": "someone", "date_created": 0, "disk_state": "ok",
+        "done_date": 0,
         "download_limit": 100, "download_limit_in_force": -1, "download_limited": False,
         "download_dir": "/downloads", "downloaded_ever": 5_000_000, "error": 0,
         "error_string": "", "eta": 65, "file_count": 2, "hash_string": f"{number:02x}ab" * 10,

@@ -45,6 +45,9 @@ def test_status() -> None:
     assert text.status({"status": 6}) == "seeding"
     assert text.status({"status": 4, "metadata_percent_complete": 0}) == "getting metadata"
     assert text.status({"status": 0, "error": 3}) == "stopped, error"
+    assert text.status({"status": 0, "error": 3, "disk_state": "missing"}) == "missing"
+    full = {"status": 4, "error": 3, "disk_state": "full"}
+    assert text.status(full) == "downloading, disk full"
     assert text.status({"status": 77}) == "unknown"
 
 

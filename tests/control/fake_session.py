@@ -14,6 +14,7 @@ from p2pd.session.api import (
     AddedTorrent,
     BlockCacheReport,
     DescriptorReport,
+    DiskState,
     FileView,
     FreeSpace,
     SessionStatistics,
@@ -101,6 +102,7 @@ class FakeTorrent:
     download_dir: str = "/downloads"
     status: TorrentStatus = TorrentStatus.DOWNLOADING
     trouble: TorrentTrouble = TorrentTrouble.NONE
+    disk_state: DiskState = DiskState.OK
     error_string: str = ""
     added_at: float = NOW - 1000.5
     completed_at: float = 0.0

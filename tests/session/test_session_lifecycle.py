@@ -186,7 +186,7 @@ def test_a_file_that_vanishes_under_a_seed_is_said_in_words(
     peer.send(wire.Request(0, 0, 16384))
     network.run(1)
     assert peer.closed is not None
-    assert torrent.error == "piece 0 was never written"
+    assert "data is not there" in torrent.missing.why
     assert not torrent.running
 
 

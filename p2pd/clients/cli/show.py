@@ -15,8 +15,8 @@ ONE_TORRENT = click.argument("word", metavar="TORRENT")
 
 INFO_FIELDS = [
     "activity_date", "added_date", "comment", "corrupt_ever", "creator", "date_created",
-    "done_date", "download_dir", "download_limit_in_force", "downloaded_ever", "error",
-    "error_string", "eta", "file_count", "hash_string", "have_valid", "id", "info_hash_v1",
+    "disk_state", "done_date", "download_dir", "download_limit_in_force", "downloaded_ever",
+    "error", "error_string", "eta", "file_count", "hash_string", "have_valid", "id", "info_hash_v1",
     "info_hash_v2", "is_private", "labels", "left_until_done", "magnet_link",
     "metadata_percent_complete", "name", "peer_limit", "peers_connected",
     "peers_getting_from_us", "peers_sending_to_us", "percent_complete", "percent_done",

@@ -22,9 +22,9 @@ from p2pd.clients.text import (
 )
 
 LIST_FIELDS = [
-    "error", "error_string", "eta", "hash_string", "id", "metadata_percent_complete", "name",
-    "peers_connected", "percent_done", "rate_download", "rate_upload", "size_when_done", "status",
-    "total_size", "upload_ratio",
+    "disk_state", "error", "error_string", "eta", "hash_string", "id",
+    "metadata_percent_complete", "name", "peers_connected", "percent_done", "rate_download",
+    "rate_upload", "size_when_done", "status", "total_size", "upload_ratio",
 ]  # fmt: skip
 
 SNUBBED = "S"

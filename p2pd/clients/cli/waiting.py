@@ -17,7 +17,8 @@ STOPPED, CHECK_WAIT, CHECKING = range(3)
 LOCAL_ERROR = 3
 
 WAIT_FIELDS = [
-    "error", "error_string", "eta", "id", "left_until_done", "metadata_percent_complete", "name",
+    "disk_state", "error", "error_string", "eta", "id", "left_until_done",
+    "metadata_percent_complete", "name",
     "peers_connected", "percent_done", "rate_download", "recheck_progress", "size_when_done",
     "status",
 ]  # fmt: skip

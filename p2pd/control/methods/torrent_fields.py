@@ -133,6 +133,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "creator": _of_metainfo("created_by", ""),
     "date_created": _of_metainfo("creation_date", 0),
     "desired_available": lambda torrent, now: torrent.desired_available,
+    "disk_state": lambda torrent, now: torrent.disk_state.value,
     "done_date": lambda torrent, now: int(torrent.completed_at),
     "download_dir": lambda torrent, now: torrent.download_dir,
     "download_limit": lambda torrent, now: torrent.limits.download_limit,
