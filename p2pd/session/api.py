@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Protocol, Sequence
+from typing import Any, Awaitable, Callable, Iterable, Mapping, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.ids import InfoHashes
+from p2pd.base.measures import Measure
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
@@ -378,6 +379,9 @@ class SessionApi(Protocol):
         """Change settings by attribute name. Raises P2pdError for an unknown name or bad value."""
 
     def summary(self) -> SessionSummary: ...
+    async def measures(self, pause: Callable[[], Awaitable[None]]) -> Sequence[Measure]:
+        """The session in numbers; `pause` is awaited now and then, for others to have a turn."""
+
     async def free_space(self, path: str) -> FreeSpace:
         """Raises P2pdError when the path is not absolute or not there."""
 

@@ -130,6 +130,11 @@ class CheckQueue:
         self._next(device)
         return job
 
+    def counts(self) -> tuple[int, int]:
+        """How many run, and how many wait."""
+        waiting = sum(not job.stopped for d in self._devices.values() for job in d.waiting)
+        return len(self._running), waiting
+
     def stop_all(self) -> None:
         """Give up everything that waits or runs."""
         waiting = [job for device in self._devices.values() for job in device.waiting]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, TypeVar, cast
+from typing import Any, Callable, Iterator, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -109,6 +109,9 @@ class Devices:
         """The device of a torrent's files. Fires late, or never, if it does not answer."""
         found = self._disks.ask(("device", storage.root), storage.device)
         return found.addErrback(_unknown).addCallback(self._numbered)
+
+    def __iter__(self) -> Iterator[Device]:
+        return iter(list(self._known.values()))
 
     def tick(self, now: float) -> list[Device]:
         """Once a second: those that fell silent or full, or are well again."""

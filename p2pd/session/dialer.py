@@ -40,7 +40,7 @@ class Dialer:
         connected: Callable[[DialTorrent, PeerAddress, PeerStream], StreamReceiver],
     ) -> None:
         self._transport = transport
-        self._half_open_limit = half_open_limit
+        self.half_open_limit = half_open_limit
         self._may_connect = may_connect
         self._connected = connected
         self._attempts: dict[tuple[int, PeerAddress], Dialling] = {}
@@ -53,7 +53,7 @@ class Dialer:
 
     def limit(self, half_open: int) -> None:
         """So many attempts at a time from now on."""
-        self._half_open_limit = half_open
+        self.half_open_limit = half_open
         self.resume()
 
     def wake(self, torrent: DialTorrent) -> None:
@@ -67,7 +67,7 @@ class Dialer:
 
     def resume(self) -> None:
         """Dial as far as the limits allow; to be called now and then, since they may have moved."""
-        while self._waiting and self.half_open < self._half_open_limit and self._may_connect():
+        while self._waiting and self.half_open < self.half_open_limit and self._may_connect():
             torrent, _ = self._waiting.popitem(last=False)
             if not torrent.wants_peers:
                 continue

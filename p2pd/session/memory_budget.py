@@ -41,6 +41,11 @@ class MemoryBudget:
         """Bytes of whole pieces that wait for any disk."""
         return sum(share.backlog.size for share in self.shares)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for bytes to come free."""
+        return len(self._waiting)
+
     def room_for(self, size: int) -> int:
         """How many buffers of `size` bytes fit, whoever they are for.
 

@@ -34,7 +34,7 @@ from p2pd.session.piece_buffers import PieceBuffers
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.transports.interfaces import Buffer, PeerStream
 
-SEND_LIMIT = 8 * 1024 * 1024
+SEND_LIMIT = 4 * 1024 * 1024
 """Bytes that may wait for a peer that does not read before it is dropped."""
 
 
@@ -122,6 +122,11 @@ class PeerSession:
             self.stream.abort()
             self._gone(reason, misbehaved=misbehaved)
 
+    def reads_too_little(self) -> None:
+        """Drop it: what it asked for takes too much memory until it reads it."""
+        self.torrent.reads_too_little()
+        self.drop("it does not read what it asked for")
+
     def disconnect(self, reason: str) -> None:
         """Close the connection for a reason of our own."""
         if not self.closed:
@@ -137,7 +142,7 @@ class PeerSession:
             self.download.tick(now)
             self.flush()
         if not self.closed and self.stream.pending > SEND_LIMIT:
-            self.drop("it does not read what it asked for")
+            self.reads_too_little()
 
     # -- the stream (InboxPeer) ---------------------------------------------------------------
 
@@ -153,6 +158,9 @@ class PeerSession:
                 return
         self.download.settle(now)
         self.flush()
+        if self.stream.pending > SEND_LIMIT:
+            self.reads_too_little()
+            return
         self.upload.serve()
 
     def writable(self) -> None:

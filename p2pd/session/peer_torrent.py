@@ -65,4 +65,7 @@ class PeerTorrent(Protocol):
     def hash_message(self, peer: PeerSession, message: Any) -> None:
         """A hash request, hashes or reject (BEP 52)."""
 
+    def reads_too_little(self) -> None:
+        """A peer is dropped for that."""
+
     def peer_gone(self, peer: PeerSession, reason: str, *, misbehaved: bool) -> None: ...

@@ -29,8 +29,10 @@ from p2pd.session.download_folders import DownloadFolders, LookAt
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
+from p2pd.session.send_queues import SendQueues
 from p2pd.session.session_bans import BanMemory, SessionBans
 from p2pd.session.session_closing import SessionClosing
+from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_registry import TorrentRegistry
@@ -115,6 +117,8 @@ class Session:
         self.preferences = Preferences(parts.rng, parts.country_of)
         self.peer_memory = parts.peer_memory
         self.bans = SessionBans(self, parts.ban_memory, limits.ban_seconds)
+        self.counts = SessionCounts()
+        self.send_queues = SendQueues()
         self.torrents = TorrentRegistry()
         timers = Schedule(parts.clock)
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
@@ -335,6 +339,7 @@ class Session:
             self._device_changed(device)
         self.folders.tick(now)
         self.activity.tick(now)
+        self.send_queues.look(peer for torrent in self.activity.busy for peer in torrent.peers)
         self.dialer.resume()
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + CHECKPOINT_SECONDS

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import os
 from dataclasses import fields
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Awaitable, Callable, Iterable, Mapping, Sequence
 
 from p2pd import __version__
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
+from p2pd.base.measures import Measure
 from p2pd.session.api import (
     AddedTorrent,
     BlockCacheReport,
@@ -21,6 +22,7 @@ from p2pd.session.api import (
 )
 from p2pd.session.devices import in_time
 from p2pd.session.session import Session
+from p2pd.session.session_measures import session_measures
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
 from p2pd.session.state_backups import StateBackups
@@ -222,6 +224,10 @@ class SessionControl:
     def _cache_report(self) -> BlockCacheReport:
         cache = self._block_cache
         return BlockCacheReport(cache.at_once, cache.hits, cache.misses, cache.used, cache.limit)
+
+    async def measures(self, pause: Callable[[], Awaitable[None]]) -> list[Measure]:
+        """The session in numbers."""
+        return await session_measures(self._session, self._adding.line, pause)
 
     def this_run(self) -> SessionStatistics:
         """Totals since the start."""

@@ -13,6 +13,7 @@ from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.magnet import Magnet, parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_torrent
+from p2pd.session.add_line import AddLine
 from p2pd.session.devices import in_time
 from p2pd.session.file_selection import FileSelection
 from p2pd.session.session import Session
@@ -32,6 +33,7 @@ class TorrentAdding:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.line = AddLine()
         self._lock = DeferredLock()
 
     async def add(self, request: AddTorrent) -> tuple[Torrent, bool]:
@@ -44,10 +46,14 @@ class TorrentAdding:
             raise AddTorrentError(
                 AddProblem.PATH, f"the download folder is not absolute: {folder!r}"
             )
+        with self.line.place(len(request.torrent or b"")):
+            return await self._add(request, os.path.normpath(folder))
+
+    async def _add(self, request: AddTorrent, folder: str) -> tuple[Torrent, bool]:
         if request.torrent is not None:
-            return await self._add_torrent(request, request.torrent, os.path.normpath(folder))
+            return await self._add_torrent(request, request.torrent, folder)
         if request.magnet is not None:
-            return await self._add_magnet(request, request.magnet, os.path.normpath(folder))
+            return await self._add_magnet(request, request.magnet, folder)
         raise AddTorrentError(AddProblem.UNRECOGNIZED, "neither a torrent nor a magnet link")
 
     async def _add_torrent(

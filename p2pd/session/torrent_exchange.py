@@ -204,6 +204,10 @@ class TorrentExchange:
         if self._owner.layers is not None:
             self._owner.layers.received(peer, message)
 
+    def reads_too_little(self) -> None:
+        """Counted."""
+        self._owner.host.counts.slow_readers += 1
+
     def peer_gone(self, peer: PeerSession, reason: str, *, misbehaved: bool) -> None:
         """A connection ended."""
         self._starving.pop(peer, None)

@@ -20,6 +20,7 @@ from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.session_bans import SessionBans
+from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.upload_slots import UploadSlots
 from p2pd.state.resume import TorrentStore
@@ -51,6 +52,7 @@ class TorrentHost(Protocol):
     peer_memory: PeerMemory | None
     bans: SessionBans
     activity: ActiveTorrents[Any]
+    counts: SessionCounts
 
     @property
     def listen_port(self) -> int:

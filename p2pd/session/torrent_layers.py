@@ -15,6 +15,7 @@ from p2pd.base.errors import FormatError, StorageError
 from p2pd.formats.merkle_tree import HashRange, MerkleTree
 from p2pd.protocols.peerwire.messages import Hashes, HashReject, HashRequest
 from p2pd.session.peer_session import PeerSession
+from p2pd.session.send_queues import ANSWERS_AHEAD
 from p2pd.session.torrent_content import TorrentContent
 
 ASKED_PER_PEER = 4
@@ -142,6 +143,9 @@ class PieceLayerExchange:
 
     def _answer(self, peer: PeerSession, asked: HashRequest) -> None:
         """Give the hashes; what we do not have, and what no tree has, is rejected."""
+        if peer.send_pending > ANSWERS_AHEAD:
+            peer.send(HashReject(*asked))
+            return
         range_ = HashRange(asked.base_layer, asked.index, asked.length, asked.proof_layers)
         try:
             tree, first_piece = self._tree(asked.pieces_root)

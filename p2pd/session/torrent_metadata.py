@@ -13,6 +13,7 @@ from p2pd.protocols.peerwire.extensions.ut_metadata import (
     MetadataRequest,
 )
 from p2pd.session.peer_session import PeerSession
+from p2pd.session.send_queues import ANSWERS_AHEAD
 
 NAME = "ut_metadata"
 REQUESTS_PER_PEER = 4
@@ -124,8 +125,10 @@ class MetadataExchange:
     def _answer(self, peer: PeerSession, piece: int) -> None:
         served = self._served[peer] = self._served.get(peer, 0) + 1
         start = piece * ut_metadata.PIECE_SIZE
-        if self._info is None or start >= len(self._info) or served > SERVED_PER_PEER:
+        behind = peer.send_pending > ANSWERS_AHEAD
+        if self._info is None or start >= len(self._info) or served > SERVED_PER_PEER or behind:
             peer.extensions.send(NAME, MetadataReject(piece).encode())
             return
         data = self._info[start : start + ut_metadata.PIECE_SIZE]
         peer.extensions.send(NAME, MetadataData(piece, len(self._info), data).encode())
+        peer.flush()  # so that the next question of the same packet sees whether it is read

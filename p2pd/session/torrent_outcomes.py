@@ -64,6 +64,7 @@ class TorrentOutcomes:
         owner.content.stored(piece)
         owner.dirty = True
         owner.host.activity.wake(owner)
+        owner.host.counts.pieces_passed += 1
         owner.trust.piece_passed(piece, contributors, digests)
         if not self._to_announce:
             owner.host.clock.callLater(0, self._announce_pieces)
@@ -71,6 +72,7 @@ class TorrentOutcomes:
 
     def piece_failed(self, piece: int, senders: Sequence[Hashable | None], digests: bytes) -> None:
         """A piece came out wrong: it is asked for again, and who sent it is watched."""
+        self._owner.host.counts.pieces_failed += 1
         self._owner.trust.piece_failed(piece, senders, digests)
         self._owner.exchange.feed_all()
 

@@ -27,6 +27,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from p2pd.base.measures import SECONDS, Histogram
+
 T = TypeVar("T")
 
 LOOK_SECONDS = 0.003
@@ -46,6 +48,12 @@ class _Job(NamedTuple):
     result: Deferred[Any]
     work: Callable[..., Any]
     args: tuple[Any, ...]
+    kind: str
+    asked_at: float
+
+
+_Done = tuple[Deferred[Any], Any, str, float]
+"""Who waits, what came of it, what kind of job it was, and when it was asked for."""
 
 
 _Jobs = SimpleQueue[tuple[Sequence[_Job], bool] | None]
@@ -86,11 +94,18 @@ class ThreadHost(Protocol):
         """Run `callable` in `delay` seconds."""
 
 
+Latencies = dict[str, Histogram]
+"""Seconds from asking for a job to having its result, by the kind of job."""
+
+
 class DiskQueue:
     """Threads for blocking work. `run` is called in the reactor's thread only."""
 
-    def __init__(self, reactor: ThreadHost, threads: int = 2) -> None:
+    def __init__(
+        self, reactor: ThreadHost, threads: int = 2, latencies: Latencies | None = None
+    ) -> None:
         """`threads` wait for the disk at the same time; as many, or one a core, store pieces."""
+        self.latencies: Latencies = {} if latencies is None else latencies
         self._reactor = reactor
         self._thread_count = threads
         cores = sorted(os.sched_getaffinity(0))
@@ -99,7 +114,7 @@ class DiskQueue:
         self._crews: dict[str, _Jobs] = {}
         self._to_store: list[_Job] = []
         self._threads: list[threading.Thread] = []
-        self._finished: deque[tuple[Deferred[Any], Any]] = deque()
+        self._finished: deque[_Done] = deque()
         self._lock = threading.Lock()
         self._waking = False
         self._looking: IDelayedCall | None = None
@@ -117,7 +132,7 @@ class DiskQueue:
             result.errback(Failure(RuntimeError("the disk queue is stopped")))
             return result
         self.pending += 1
-        work = _Job(result, job, args)
+        work = _Job(result, job, args, kind, time.monotonic())
         if kind == "store":
             if not self._to_store:
                 self._reactor.callLater(0, self._store)
@@ -185,17 +200,17 @@ class DiskQueue:
         while (taken := queue.get()) is not None:
             jobs, urgent = taken
             done = []
-            for result, work, args in jobs:
+            for result, work, args, kind, asked_at in jobs:
                 try:
                     outcome: Any = work(*args)
                 except BaseException:
                     outcome = Failure()
-                done.append((result, outcome))
+                done.append((result, outcome, kind, asked_at))
             del taken, jobs, work, args, outcome
             self._deliver(done, urgent)
             del done, result
 
-    def _deliver(self, done: list[tuple[Deferred[Any], Any]], urgent: bool) -> None:
+    def _deliver(self, done: list[_Done], urgent: bool) -> None:
         with self._lock:
             self._finished.extend(done)
             wake = not self._waking and (urgent or self._looking is None)
@@ -229,5 +244,13 @@ class DiskQueue:
             finished, self._finished = self._finished, deque()
             self._waking = False
         self.pending -= len(finished)
-        for result, outcome in finished:
+        now = time.monotonic()
+        for result, outcome, kind, asked_at in finished:
+            self._count(kind, now - asked_at)
             result.callback(outcome)
+
+    def _count(self, kind: str, seconds: float) -> None:
+        seen = self.latencies.get(kind)
+        if seen is None:
+            seen = self.latencies[kind] = Histogram(SECONDS)
+        seen.observe(seconds)

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from p2pd.base.errors import StorageError
-from p2pd.storage.disk_queue import DiskQueue, ThreadHost
+from p2pd.storage.disk_queue import DiskQueue, Latencies, ThreadHost
 
 T = TypeVar("T")
 
@@ -35,7 +35,8 @@ class Disks:
         self._threads = threads
         self._queues: dict[int, DiskQueue] = {}
         self._asked: dict[Hashable, list[Deferred[Any]]] = {}
-        self.aside = DiskQueue(reactor, threads)
+        self.latencies: Latencies = {}
+        self.aside = DiskQueue(reactor, threads, self.latencies)
         """For work that takes its time and needs no disk."""
 
     def on(self, device: int) -> DiskQueue:
@@ -45,7 +46,8 @@ class Disks:
             key = sorted(self._queues)[device % DEVICES]
         queue = self._queues.get(key)
         if queue is None:
-            queue = self._queues[key] = DiskQueue(self._reactor, self._threads)
+            queue = DiskQueue(self._reactor, self._threads, self.latencies)
+            self._queues[key] = queue
         return queue
 
     def ask(self, question: Hashable, look: Callable[[], T]) -> Deferred[T]:
@@ -69,6 +71,11 @@ class Disks:
                 target=self._look, args=(question, look), name="p2pd-ask", daemon=True
             ).start()
         return result
+
+    @property
+    def unanswered(self) -> int:
+        """Questions that are without an answer."""
+        return len(self._asked)
 
     def stop(self, patience: float = 2.0) -> None:
         """Finish what is queued, then end the threads; blocks for `patience` seconds at most."""

@@ -7,6 +7,7 @@ from typing import Any, Callable, Hashable, Protocol, TypeVar
 from twisted.internet.defer import Deferred, execute
 
 from p2pd.base.clock import Clock
+from p2pd.storage.disk_queue import Latencies
 
 T = TypeVar("T")
 
@@ -37,6 +38,8 @@ class OneDisk:
 
     def __init__(self, queue: Queue) -> None:
         self.aside = queue
+        self.latencies: Latencies = {}
+        self.unanswered = 0
 
     def on(self, device: int) -> Queue:
         """The same for every device."""

@@ -1,0 +1,15 @@
+"""What the session counts from its start on, of what happens too seldom to cost anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class SessionCounts:
+    """Over all torrents, those that are gone too."""
+
+    pieces_passed: int = 0
+    pieces_failed: int = 0
+    slow_readers: int = 0
+    """Peers that were dropped since they did not read what they asked for."""
