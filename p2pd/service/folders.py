@@ -53,6 +53,23 @@ def make_writable(folder: str, *, mode: int = 0o777) -> None:
         raise ConfigError(f"{folder}: cannot be written: {reason}") from None
 
 
+def has_run(state_dir: str) -> bool:
+    """Whether a daemon has been at work with this state folder before."""
+    return any(os.path.exists(os.path.join(state_dir, name)) for name in ("state.db", "torrents"))
+
+
+def trouble_with(folder: str) -> str:
+    """Why nothing could be downloaded to a folder now, or nothing. Blocks.
+
+    One that is not there may be on a volume that is not mounted yet: it is not made.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except (OSError, ValueError) as problem:
+        return f"{folder}: {problem.strerror if isinstance(problem, OSError) else problem}"
+
+
 class FolderLock:
     """Keeps a second daemon out of a state folder, for as long as this process lives."""
 

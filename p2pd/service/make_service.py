@@ -20,7 +20,14 @@ from p2pd.service.ending import (
     end_well_on_sigterm,
     reload_on_sighup,
 )
-from p2pd.service.folders import FolderLock, Place, download_folder, make_writable, state_folder
+from p2pd.service.folders import (
+    FolderLock,
+    Place,
+    download_folder,
+    has_run,
+    make_writable,
+    state_folder,
+)
 from p2pd.service.logging import LogLevelOf, log_file, log_observer
 from p2pd.service.node import Node, NodePart
 from p2pd.service.notify import ServiceManager
@@ -64,7 +71,9 @@ def _take_place(config: Config, lock: FolderLock) -> Place:
     state, downloads = state_folder(config), download_folder(config)
     make_writable(state, mode=0o700)
     lock.take()
-    make_writable(downloads)
+    if not has_run(state):
+        # Later it may be on a volume that is not there yet: what is on other disks runs without.
+        make_writable(downloads)
     if not config.control.auth:
         return Place(state, downloads, None)
     given = given_token_path()
@@ -113,7 +122,8 @@ def _read_again(options: Options) -> Config:
     """As at the start; in a thread. Raises ConfigError."""
     config = options.read()
     _refuse_unbuilt(config)
-    make_writable(download_folder(config))
+    if download_folder(config) != download_folder(options.config):
+        make_writable(download_folder(config))
     return config
 
 

@@ -19,7 +19,7 @@ from p2pd.service.announcing import Announcing
 from p2pd.service.config import Config
 from p2pd.service.countries import Countries
 from p2pd.service.descriptors import DescriptorShares, raise_limit
-from p2pd.service.folders import Place, download_folder
+from p2pd.service.folders import Place, download_folder, trouble_with
 from p2pd.service.http_port import cannot_listen
 from p2pd.service.interface_watch import InterfaceWatch
 from p2pd.service.session_config import SETTINGS, limits_of, settings_of, shares_of
@@ -122,7 +122,19 @@ class SessionPart:
         )
         await self._session.start()
         self._watch_interface()
+        self._try_downloads()
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
+
+    def _try_downloads(self) -> None:
+        """Say it if nothing can be downloaded to the usual folder; in a thread, for it may hang."""
+        folder = self._place.download_dir
+
+        def say(trouble: str) -> None:
+            if trouble:
+                self.log.warn("the download folder cannot be written: {trouble}", trouble=trouble)
+
+        tried = self._disks.ask(("try", folder), lambda: trouble_with(folder)).addCallback(say)
+        self._session.background(tried, "the download folder")
 
     async def stop(self) -> None:
         """Everything recorded, every file closed."""

@@ -148,7 +148,11 @@ class DownloadFolders:
             del self._folders[folder.path]
             return
         folder.asking = True
-        self._question(folder, lost).addCallbacks(
+        # Nothing is known of the folder yet but what one that runs found when it started.
+        witnesses = (
+            [] if folder.state else [each for each in folder.torrents if not each.missing.why]
+        )
+        self._question(folder, lost + witnesses[:1]).addCallbacks(
             self._answered, self._unanswered, callbackArgs=(folder,), errbackArgs=(folder,)
         )
 
@@ -166,10 +170,12 @@ class DownloadFolders:
         if look.problem is not None:
             for torrent in here:
                 torrent.missing.gone(look.problem)
-        elif look.state is not None and before is not None and before.root != look.state.root:
-            device = before.root[0] != look.state.root[0]
-            for torrent in here:
-                self._run(torrent.missing.moved(device=device))
+        elif look.state is not None:
+            another = any(torrent in found and not found[torrent].same_folder for torrent in here)
+            if another or (before is not None and before.root != look.state.root):
+                device = before is not None and before.root[0] != look.state.root[0]
+                for torrent in here:
+                    self._run(torrent.missing.moved(device=device))
         for torrent, seen in found.items():
             if torrent in folder.torrents and torrent.missing.why:
                 self._run(torrent.missing.looked(look, seen))

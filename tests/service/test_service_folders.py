@@ -16,7 +16,14 @@ from p2pd.service.control_token import (
     read_given_token,
     token_path,
 )
-from p2pd.service.folders import FolderLock, download_folder, make_writable, state_folder
+from p2pd.service.folders import (
+    FolderLock,
+    download_folder,
+    has_run,
+    make_writable,
+    state_folder,
+    trouble_with,
+)
 
 
 def mode_of(path: str | Path) -> int:
@@ -121,3 +128,18 @@ def test_a_given_file_that_holds_no_token_is_refused(tmp_path: Path) -> None:
         read_given_token(str(tmp_path / "p2pd.control-token"))
     with pytest.raises(StateError, match="No such file"):
         read_given_token(str(tmp_path / "nothing"))
+
+
+def test_a_download_folder_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    assert trouble_with(str(tmp_path)) == ""
+    away = tmp_path / "volume"
+    assert trouble_with(str(away)) == f"{away}: No such file or directory"
+    assert not away.exists()
+
+
+@pytest.mark.parametrize("name", ["state.db", "torrents"])
+def test_a_state_folder_tells_whether_it_was_used(tmp_path: Path, name: str) -> None:
+    (tmp_path / "lock").touch()
+    assert not has_run(str(tmp_path))
+    (tmp_path / name).touch()
+    assert has_run(str(tmp_path))
