@@ -82,9 +82,9 @@ def test_all_queues_together_have_a_bound_and_the_longest_go_first() -> None:
 
 def test_a_line_of_adds_has_its_places() -> None:
     line = AddLine(places=2, size=100)
-    with line.place(10), line.place(10):
-        with pytest.raises(AddTorrentError, match="2 torrents wait to be added: try again"):
-            line.place(1).__enter__()
+    busy = pytest.raises(AddTorrentError, match="2 torrents wait to be added: try again")
+    with line.place(10), line.place(10), busy:
+        line.place(1).__enter__()
     with line.place(1000), pytest.raises(AddTorrentError):
         line.place(1).__enter__()
     assert (line.waiting, line.bytes, line.refused) == (0, 0, 2)
