@@ -16,6 +16,10 @@ Check = Callable[[Any], Any]
 
 MAX_TEXT = 4096
 
+LOG_LEVELS = ("debug", "info", "warn", "error")
+
+NAMESPACE = re.compile(r"[a-zA-Z_]\w{0,63}(\.\w{1,64}){0,15}")
+
 INTERFACE_NAME = re.compile(r"[!-.0-9;-~]{1,15}")
 """As Linux has it: no blanks, no slash, no colon."""
 
@@ -119,4 +123,16 @@ def names(value: Any) -> tuple[str, ...]:
     for name in value:
         if not isinstance(name, str) or not name or not name.isprintable() or len(name) > 255:
             raise _refusal("a list of names", value)
+    return tuple(value)
+
+
+def namespace_levels(value: Any) -> tuple[str, ...]:
+    """A list of ``NAMESPACE=LEVEL``, for the log."""
+    wanted = f'a list of "NAMESPACE=LEVEL", with a level of {", ".join(LOG_LEVELS)}'
+    if not isinstance(value, (list, tuple)) or len(value) > 100:
+        raise _refusal(wanted, value)
+    for each in value:
+        namespace, _, level = each.partition("=") if isinstance(each, str) else ("", "", "")
+        if level not in LOG_LEVELS or not NAMESPACE.fullmatch(namespace):
+            raise _refusal(wanted, value)
     return tuple(value)

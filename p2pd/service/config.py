@@ -11,17 +11,20 @@ from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError
 from p2pd.service.checks import (
+    LOG_LEVELS,
     Check,
     address,
     file,
     flag,
     folder,
     names,
+    namespace_levels,
     number,
     one_of,
     way_out,
     whole,
 )
+from p2pd.service.log_lines import FORMATS
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO, MODES
 
@@ -227,9 +230,23 @@ class LoggingSection:
 
     level: str = key(
         "info",
-        one_of("debug", "info", "warn", "error"),
+        one_of(*LOG_LEVELS),
         "The least important messages to write: debug, info, warn or error.",
     )
+    levels: tuple[str, ...] = key(
+        (),
+        namespace_levels,
+        'Other levels for parts of the daemon: ["p2pd.session=debug", "p2pd.discovery=error"].',
+    )
+    format: str = key(
+        FORMATS[0],
+        one_of(*FORMATS),
+        "Lines for people (text), for programs (json: an object a line), or for systemd's journal\n"
+        "(journal: with levels, without the time); auto finds out whether it is the journal.",
+    )
+    file: str = key("", file, "A file to log to; empty is stdout, or what twistd was told.")
+    file_mib: int = key(10, whole(1, 65_536), "MiB of a log file before the next one is begun.")
+    files_kept: int = key(5, whole(1, 1000), "Log files that are kept besides.")
 
 
 @dataclass(frozen=True, slots=True)

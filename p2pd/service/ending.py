@@ -17,13 +17,16 @@ def _has_terminal() -> bool:
     return os.isatty(0)
 
 
-def end_failed(reactor: Any, sentence: str) -> None:
-    """Stop the reactor, and have the process exit with status 1 once it has stopped."""
+def end_failed(reactor: Any, sentence: str, drain: Callable[[], object]) -> None:
+    """Stop the reactor, and have the process exit with status 1 once it has stopped.
+
+    `drain` writes the last lines of the log.
+    """
     output = sys.__stderr__ or sys.stderr
     print(f"p2pd: {sentence}", file=output, flush=True)
     # twistd always exits with status 0 when the reactor has stopped, whatever the reason was.
     # Registered this late, it is the first exit handler to run, after twistd has cleaned up.
-    reactor.addSystemEventTrigger("after", "shutdown", atexit.register, _exit, 1)
+    reactor.addSystemEventTrigger("after", "shutdown", atexit.register, _exit, 1, drain)
     # Before it runs a reactor cannot be stopped, and a part may fail as early as that.
     reactor.callWhenRunning(reactor.stop)
 
@@ -63,15 +66,16 @@ def _stop(reactor: Any) -> None:
         reactor.stop()
 
 
-def end_at_once_when_stopped(reactor: Any) -> None:
+def end_at_once_when_stopped(reactor: Any, drain: Callable[[], object]) -> None:
     """When the reactor has stopped, have the process end without taking its memory apart first.
 
     With ten thousand torrents that takes Python seconds, and everything is recorded and closed.
     """
-    reactor.addSystemEventTrigger("after", "shutdown", atexit.register, _exit, 0)
+    reactor.addSystemEventTrigger("after", "shutdown", atexit.register, _exit, 0, drain)
 
 
-def _exit(status: int) -> None:
+def _exit(status: int, drain: Callable[[], object]) -> None:
+    drain()
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:
             stream.flush()

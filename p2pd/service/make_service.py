@@ -9,7 +9,6 @@ import sys
 from typing import Any, Callable, Mapping, Sequence
 
 from twisted.internet.threads import deferToThreadPool
-from twisted.logger import ILogObserver
 
 from p2pd.base.errors import ConfigError, P2pdError
 from p2pd.service.config import Config
@@ -28,7 +27,8 @@ from p2pd.service.folders import (
     make_writable,
     state_folder,
 )
-from p2pd.service.logging import LogLevelOf, log_file, log_observer
+from p2pd.service.log_output import rotating_file
+from p2pd.service.logging import Log
 from p2pd.service.node import Node, NodePart
 from p2pd.service.notify import ServiceManager
 from p2pd.service.options import Options, refuse
@@ -48,20 +48,21 @@ def makeService(options: Options) -> Node:  # noqa: N802 - Twisted's name
 
     from p2pd.service.composition import compose
 
-    node = make_service(options, reactor, compose)
+    log = _open_log(options)
+    node = make_service(options, reactor, compose, log)
     end_well_on_sigterm(reactor)
-    end_at_once_when_stopped(reactor)
+    end_at_once_when_stopped(reactor, log.drain)
     reload_on_sighup(reactor, node.reload)
     return node
 
 
-def make_service(options: Options, reactor: Any, compose: Compose) -> Node:
+def make_service(options: Options, reactor: Any, compose: Compose, log: Log) -> Node:
     """The daemon, with its folders and ports taken. Ends the program when they cannot be had."""
     config = options.config
     lock = FolderLock(state_folder(config))
     try:
         place = _take_place(config, lock)
-        return _make_node(options, place, reactor, compose)
+        return _make_node(options, place, reactor, compose, log)
     except P2pdError as problem:
         lock.release()
         refuse(" ".join(str(problem).split()))
@@ -82,15 +83,15 @@ def _take_place(config: Config, lock: FolderLock) -> Place:
     return Place(state, downloads, load_token(state), token_path(state))
 
 
-def _make_node(options: Options, place: Place, reactor: Any, compose: Compose) -> Node:
-    config, level = options.config, LogLevelOf(options.config.logging.level)
+def _make_node(options: Options, place: Place, reactor: Any, compose: Compose, log: Log) -> Node:
+    config = options.config
     _refuse_unbuilt(config)
     manager = ServiceManager(reactor)
     parts = compose(config, place, reactor)
     reloading = Reloading(
         config,
         lambda: _read_again(options),
-        [*parts, level],
+        [*parts, log],
         manager,
         lambda job: deferToThreadPool(reactor, reactor.getThreadPool(), job),
     )
@@ -108,11 +109,11 @@ def _make_node(options: Options, place: Place, reactor: Any, compose: Compose) -
         reactor,
         starting=manager.starting,
         ready=ready,
-        failed=lambda sentence: end_failed(reactor, sentence),
+        failed=lambda sentence: end_failed(reactor, sentence, log.drain),
         stopping=stopping,
         stopped=manager.stopped,
         reload=reloading.again,
-        observer=_observer(options, level),
+        observer=log.observer,
     )
     node.prepare()
     return node
@@ -135,15 +136,20 @@ def _refuse_unbuilt(config: Config) -> None:
         )
 
 
-def _observer(options: Options, level: LogLevelOf) -> ILogObserver | None:
-    """Our lines instead of twistd's, wherever twistd was told to write them."""
+def _open_log(options: Options) -> Log:
+    """Where twistd was told to log, and else as configured. Ends the program when it cannot be."""
     process: Mapping[str, Any] = options.parent or {}
+    chosen = options.config.logging
     if process.get("logger") is not None or process.get("syslog"):
-        return None
-    path = process.get("logfile")
-    if path in (None, "", "-"):
+        return Log(chosen)
+    path = process.get("logfile") or chosen.file
+    if path in ("", "-"):
         if process.get("nodaemon", True):
-            return log_observer(sys.stdout, level)
+            return Log(chosen, sys.stdout)
         if path == "-":
             refuse("a daemon in the background cannot log to stdout")
-    return log_observer(log_file(path or DEFAULT_LOG_FILE), level)
+    path = path or DEFAULT_LOG_FILE
+    try:
+        return Log(chosen, rotating_file(path, chosen.file_mib, chosen.files_kept))
+    except OSError as problem:
+        refuse(f"{path}: cannot be logged to: {problem.strerror}")

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import globalLogPublisher
 
 from p2pd.base.errors import ConfigError
 from p2pd.service.config import Config, config_of
-from p2pd.service.logging import LogLevelOf
 from p2pd.service.reloading import Reloading
 
 OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.rst"
@@ -158,12 +157,3 @@ def test_nothing_is_changed_while_it_stops(world: World) -> None:
     world.reload(peers__max_connections=40)
     assert world.part.config == Config()
     assert world.manager.heard == ["reloading"]
-
-
-def test_the_level_of_the_log() -> None:
-    level = LogLevelOf("info")
-    assert level.reconfigure(Config(), [("peers", "port")]) == {}
-    config = config_of({("logging", "level"): "error"})
-    assert level.reconfigure(config, [("logging", "level")]) == {("logging", "level"): ""}
-    assert level.lowest.logLevelForNamespace("p2pd") is LogLevel.error
-    assert level.lowest.logLevelForNamespace("twisted.web") is LogLevel.error

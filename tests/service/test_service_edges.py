@@ -1,18 +1,15 @@
-"""Where the daemon meets its surroundings: HTTP ports, the log."""
+"""Where the daemon meets its surroundings: HTTP ports."""
 
 from __future__ import annotations
 
-import io
 import socket
 from typing import Any
 
 import pytest
 from twisted.internet.testing import MemoryReactor
-from twisted.logger import Logger, LogLevel, LogPublisher
 
 from p2pd.base.errors import ConfigError
 from p2pd.service.http_port import HttpPort
-from p2pd.service.logging import LogLevelOf, log_observer
 from p2pd.service.site_part import SitePart
 
 
@@ -53,49 +50,3 @@ def test_callers_wait_until_the_site_is_there() -> None:
     port.let_go()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port.port), timeout=1)
-
-
-def lines_at(level: str) -> list[str]:
-    output = io.StringIO()
-    publisher = LogPublisher(log_observer(output, LogLevelOf(level)))
-    ours = Logger(namespace="p2pd.session", observer=publisher)
-    theirs = Logger(namespace="twisted.internet.tcp", observer=publisher)
-    for logger in (ours, theirs):
-        for each in (LogLevel.debug, LogLevel.info, LogLevel.warn, LogLevel.error):
-            logger.emit(each, "{who} {name}", who=logger.namespace.split(".")[0], name=each.name)
-    return [line.split(" ", 2)[2].strip() for line in output.getvalue().splitlines()]
-
-
-def test_a_line_has_a_time_a_level_and_the_message() -> None:
-    output = io.StringIO()
-    logger = Logger(
-        namespace="p2pd", observer=LogPublisher(log_observer(output, LogLevelOf("info")))
-    )
-    logger.info("hello {name}", name="you")
-    date, time, level, message = output.getvalue().split(maxsplit=3)
-    assert (len(date), len(time), level, message) == (10, 8, "info", "hello you\n")
-
-
-def test_levels() -> None:
-    assert lines_at("error") == ["error p2pd error", "error twisted error"]
-    assert lines_at("warn")[0] == "warn  p2pd warn"
-    assert len(lines_at("debug")) == 8
-
-
-def test_twisted_is_heard_only_when_something_is_wrong() -> None:
-    shown = [line for line in lines_at("info") if "twisted" in line]
-    assert shown == ["warn  twisted warn", "error twisted error"]
-
-
-def test_an_internal_error_comes_with_its_traceback() -> None:
-    output = io.StringIO()
-    logger = Logger(
-        namespace="p2pd", observer=LogPublisher(log_observer(output, LogLevelOf("info")))
-    )
-    try:
-        raise ZeroDivisionError("inner")
-    except ZeroDivisionError:
-        logger.failure("while doing {what}", what="this")
-    assert "while doing this" in output.getvalue()
-    assert "Traceback" in output.getvalue()
-    assert "inner" in output.getvalue()
