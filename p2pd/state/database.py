@@ -121,34 +121,53 @@ class Database:
 
     def _alone(self, job: Job) -> Any:
         try:
-            try:
-                return self._transaction([job.work])[0]
-            except (*DATABASE_ERRORS, StateError) as problem:
-                if not is_damage(problem):
-                    raise
-                self._disconnect()
-                self._file.replace(problem)
-                return self._transaction([job.work])[0]
+            return self._until_whole(lambda: self._transaction([job.work])[0])
         except DATABASE_ERRORS as problem:
             return Failure(StateError(f"the state database {self.path} refused: {problem}"))
         except Exception:
             return Failure()
 
-    def _transaction(self, works: list[Work]) -> list[Any]:
+    def _until_whole(self, act: Callable[[], T]) -> T:
+        """Do it; with a new connection, and then a new database, where that speaks of damage.
+
+        After an error of the disk SQLite may speak of damage where there is none, as long as the
+        connection lives.
+        """
+        for replace in (False, True):
+            try:
+                return act()
+            except (*DATABASE_ERRORS, StateError) as problem:
+                if not is_damage(problem):
+                    raise
+                self._disconnect()
+                if replace:
+                    self._file.replace(problem)
+        return act()
+
+    def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = self._file.connected()
-        connection = self._connection
+        return self._connection
+
+    def _transaction(self, works: list[Work]) -> list[Any]:
+        connection = self._connected()
         connection.execute("BEGIN IMMEDIATE")
         try:
             with closing(connection.cursor()) as cursor:
                 results = [work(cursor) for work in works]
             connection.execute("COMMIT")
         except BaseException:
-            # SQLite has ended it already when the disk is full.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            self._roll_back()
             raise
         return results
+
+    def _roll_back(self) -> None:
+        # SQLite has ended it already when the disk is full.
+        if self._connection is not None and self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                self._disconnect()
 
     def _keep(self) -> None:
         """Have the copies beside the database follow it."""
@@ -156,33 +175,24 @@ class Database:
         if connection is None or self._copies_wait or connection.total_changes == self._kept_at:
             return
         try:
-            more = catch_up(connection, self.kept)
+            more = self._until_whole(lambda: catch_up(self._connected(), self.kept))
             self._keeping_failed = False
         except (OSError, *DATABASE_ERRORS, StateError) as problem:
             # They stay due, and are tried again at the next change.
             more = False
-            self._keeping_failed = self._cannot_keep(connection, problem)
-            if self._connection is None:
-                return
-        self._kept_at = -1 if more else connection.total_changes
+            self._roll_back()
+            self._cannot_keep(problem)
+        if self._connection is None:
+            return
+        self._kept_at = -1 if more else self._connection.total_changes
         if more and self._thread is not None:
             self._thread.callInThread(self._work)
 
-    def _cannot_keep(self, connection: sqlite3.Connection, problem: Exception) -> bool:
-        if is_damage(problem):
-            self._disconnect()
-            try:
-                self._file.replace(problem)
-            except StateError as again:
-                problem = again
-            else:
-                return False
-        elif connection.in_transaction:
-            connection.execute("ROLLBACK")
+    def _cannot_keep(self, problem: Exception) -> None:
         if not self._keeping_failed:
             words = getattr(problem, "strerror", None) or str(problem)
             self._tell(f"{self.kept.folder}: torrents cannot be copied there: {words}")
-        return True
+        self._keeping_failed = True
 
     def _disconnect(self) -> None:
         if self._connection is not None:

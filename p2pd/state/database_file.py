@@ -50,15 +50,20 @@ class DatabaseFile:
         """Make it or bring it up to date. Raises StateError with a sentence."""
         self._make()
         try:
-            self._prepare()
-        except (*DATABASE_ERRORS, DamagedError) as problem:
-            if not is_damage_at_opening(problem):
-                raise self._refusal(problem) from None
-            self.replace(problem)
-            try:
+            for replace in (False, True):
+                try:
+                    self._prepare()
+                    break
+                except (*DATABASE_ERRORS, DamagedError) as problem:
+                    if not is_damage_at_opening(problem):
+                        raise
+                    # What a disk refuses once it may give the next time.
+                    if replace:
+                        self.replace(problem)
+            else:
                 self._prepare()
-            except DATABASE_ERRORS as again:
-                raise self._refusal(again) from None
+        except DATABASE_ERRORS as problem:
+            raise self._refusal(problem) from None
         self.notice = notices(self._state_dir)
 
     def connected(self) -> sqlite3.Connection:

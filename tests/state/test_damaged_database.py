@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from p2pd.base.errors import StateError
-from p2pd.state import rebuilding
+from p2pd.state import database as database_module
+from p2pd.state import database_file, rebuilding
 from p2pd.state.bans import BanStore
 from p2pd.state.good_peers import GoodPeerStore
+from p2pd.state.records import name_of
 from p2pd.state.resume import TorrentStore
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
@@ -165,6 +167,88 @@ def test_damage_while_it_runs_costs_no_job(tmp_path: Path, records: Records) -> 
     assert len(found) == len(records) + 1
     assert (found[changed.id].labels, found[changed.id].pieces) == (("new",), b"\xc0")
     assert "is set aside" in database.notice
+    database.close()
+
+
+def malformed() -> sqlite3.DatabaseError:
+    problem = sqlite3.DatabaseError("database disk image is malformed")
+    problem.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return problem
+
+
+def test_damage_that_one_connection_alone_speaks_of_is_none(
+    tmp_path: Path, records: Records
+) -> None:
+    """SQLite does after it met errors of the disk, though all is well there."""
+    database = opened(tmp_path)
+    result(TorrentStore(database).load_all())
+    first = database._connection
+
+    def job(cursor: sqlite3.Cursor) -> int:
+        if cursor.connection is first:
+            raise malformed()
+        return len(cursor.execute("SELECT id FROM torrents").fetchall())
+
+    assert result(database.run(job)) == len(records)
+    assert not (tmp_path / "damaged").exists()
+    database.close()
+
+
+def test_nor_is_damage_that_the_copying_meets_only_once(
+    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = opened(tmp_path)
+    problems, plain = [malformed()], database_module.catch_up
+
+    def catch_up(*args: Any) -> bool:
+        if problems:
+            raise problems.pop()
+        return plain(*args)
+
+    monkeypatch.setattr(database_module, "catch_up", catch_up)
+    records[0].labels = ("new",)
+    result(TorrentStore(database).save(records[0]))
+    assert database.kept.choices(name_of(records[0].hash_v1, None)).labels == ("new",)
+    assert not (tmp_path / "damaged").exists()
+    database.close()
+
+
+def test_an_opening_that_fails_once_sets_nothing_aside(
+    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems, plain = [malformed()], database_file.check_version
+
+    def check_version(connection: sqlite3.Connection) -> int:
+        if problems:
+            raise problems.pop()
+        return plain(connection)
+
+    monkeypatch.setattr(database_file, "check_version", check_version)
+    found, notice = reloaded(tmp_path)
+    assert (len(found), notice) == (len(records), "")
+
+
+def test_a_transaction_that_cannot_be_taken_back_ends_with_its_connection(
+    tmp_path: Path, records: Records
+) -> None:
+    database = opened(tmp_path)
+
+    class Stubborn(sqlite3.Connection):
+        def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+            if sql == "ROLLBACK":
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().execute(sql, *args)
+
+    database._connection = sqlite3.connect(
+        tmp_path / "state.db", isolation_level=None, factory=Stubborn
+    )
+
+    def refused(cursor: sqlite3.Cursor) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with pytest.raises(StateError, match="refused: disk I/O error"):
+        result(database.run(refused))
+    assert len(result(TorrentStore(database).load_all())) == len(records)
     database.close()
 
 
