@@ -94,6 +94,9 @@ def status(torrent: dict[str, object]) -> str:
     word = STATUS_WORDS[number] if known and isinstance(number, int) else "unknown"
     if not has_metadata(torrent) and word == "downloading":
         word = "getting metadata"
+    move = torrent.get("move")
+    if isinstance(move, dict):
+        word += f", moving {percent(move['progress'])}"
     disk = str(torrent.get("disk_state"))
     if disk == "missing":
         return disk

@@ -31,6 +31,7 @@ from p2pd.state.backups import BackupFolder
 from p2pd.state.bans import BanStore
 from p2pd.state.database import Database
 from p2pd.state.good_peers import GoodPeerStore
+from p2pd.state.moves import MoveStore
 from p2pd.state.resume import TorrentStore
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
@@ -278,6 +279,7 @@ class SessionPart:
             peer_memory=self._good_peers,
             country_of=self._countries,
             ban_memory=BanStore(self._database),
+            journal=MoveStore(self._database),
         )
 
     def _new_storage(self, layout: FileLayout, download_dir: str) -> Storage:

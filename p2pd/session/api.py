@@ -19,6 +19,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
+from p2pd.session.move_view import MoveView
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
@@ -147,6 +148,8 @@ class TorrentView(Protocol):
     def magnet_link(self) -> str: ...
     @property
     def download_dir(self) -> str: ...
+    @property
+    def move(self) -> MoveView | None: ...
     @property
     def status(self) -> TorrentStatus: ...
     @property
@@ -356,6 +359,13 @@ class SessionApi(Protocol):
     async def start(self, torrent: TorrentView) -> None: ...
     async def stop(self, torrent: TorrentView) -> None: ...
     async def verify(self, torrent: TorrentView) -> None: ...
+    async def set_location(self, torrent: TorrentView, folder: str, *, move: bool) -> None:
+        """Have its files in that folder: move them there, or find them there.
+
+        Answers when it is sure to be done: a move goes on also after a restart. To move it to
+        where it is ends a move under way. Raises P2pdError.
+        """
+
     def reannounce(self, torrent: TorrentView) -> None: ...
     async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
         """Raises IndexError for a file index out of range, P2pdError with a sentence else."""

@@ -84,6 +84,12 @@ class Device:
         for store in waiting:
             store(None)
 
+    def left(self, store: Store) -> None:
+        """Whose pieces did not fit has gone elsewhere."""
+        self._without_room.pop(store, None)
+        if self.full and not self._without_room:
+            self.has_room()  # nobody is left to find out
+
     def _retry(self, now: float) -> None:
         """One of those that wait tries one piece, each in its turn."""
         self._retry_at = now + RETRY_SECONDS

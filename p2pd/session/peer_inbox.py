@@ -60,7 +60,10 @@ class PeerInbox:
 
     def attach(self, backlog: WriteBacklog) -> None:
         """It is known which disk the pieces go to, and so what waits for it."""
-        self._backlog = backlog
+        if backlog is not self._backlog:
+            self._backlog.forget(self._backlog_is_short)
+            self._backlog = backlog
+            self._release(BACKLOG)
 
     def close(self) -> None:
         """Listen no more."""

@@ -315,6 +315,10 @@ class PeerSession:
         """The peer no longer has a piece (BEP 54)."""
         self.told.lost(piece)
 
+    def relocated(self, content: TorrentContent) -> None:
+        """The torrent's files are on another disk, perhaps."""
+        self._inbox.attach(content.device.memory.backlog)
+
     def _attach(self, content: TorrentContent) -> None:
         self.download.attach(content.pieces)
         self._inbox.attach(content.device.memory.backlog)

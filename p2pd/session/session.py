@@ -27,6 +27,7 @@ from p2pd.session.connections import Connections
 from p2pd.session.devices import Device, Devices, in_time
 from p2pd.session.download_folders import DownloadFolders, LookAt
 from p2pd.session.memory_budget import MemoryBudget
+from p2pd.session.moves import Moves, settled
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.send_queues import SendQueues
@@ -35,8 +36,10 @@ from p2pd.session.session_closing import SessionClosing
 from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
+from p2pd.session.torrent_moving import MoveJournal
 from p2pd.session.torrent_registry import TorrentRegistry
 from p2pd.session.upload_slots import UploadSlots
+from p2pd.state.moves import MoveRow
 from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
@@ -52,6 +55,9 @@ T = TypeVar("T")
 
 CLOSE_SECONDS = 4.0
 """What disks have for each step when the session ends; what is recorded is true without them."""
+
+CLEAR_SECONDS = 10.0
+"""What the old files of a torrent that was just moved have to go before it is removed."""
 
 REST_SECONDS = 2.0
 """What work in the background has to end when the session does."""
@@ -77,6 +83,8 @@ class SessionParts:
     peer_memory: PeerMemory | None = None
     """None: good peers are forgotten when the session ends."""
     country_of: CountryOf = no_country
+    journal: MoveJournal | None = None
+    """Of torrents that are moved. None: none can be."""
     ban_memory: BanMemory | None = None
     """None: bans are forgotten when the session ends."""
     look_at_folder: LookAt = volume_state
@@ -132,6 +140,7 @@ class Session:
         )
         self.connections = Connections(self, parts.transport, half_open_limit=limits.half_open)
         self.dialer = self.connections.dialer
+        self.moves = Moves(self, parts.journal)
         self.new_storage = parts.make_storage
         self.rate_download = RollingRate()
         self.rate_upload = RollingRate()
@@ -151,8 +160,9 @@ class Session:
         self._next_checkpoint = self.started_at + CHECKPOINT_SECONDS
         self.rates.settings_changed()
         await self.bans.recall()
+        cut_off = await self.moves.cut_off()
         for record in await self.store.load_all():
-            self._restore(record)
+            self._restore(record, cut_off.get(record.id))
         await self.store.mark_running()
         self._tick_call = self.clock.callLater(1.0, self._tick)
 
@@ -161,6 +171,7 @@ class Session:
         self.closing = True
         if self._tick_call is not None and self._tick_call.active():
             self._tick_call.cancel()
+        self.moves.leave()
         self.checks.stop_all()
         await self.connections.close()
         await SessionClosing(self, self._run).close(list(self.torrents))
@@ -170,11 +181,15 @@ class Session:
         rest = DeferredList(list(self._background))
         await rest.addTimeout(REST_SECONDS, cast(Any, self.clock))
 
-    def _restore(self, record: TorrentRecord) -> None:
+    def _restore(self, record: TorrentRecord, move: MoveRow | None) -> None:
+        if move is not None:
+            move = settled(record, move)
         hashes = InfoHashes(record.hash_v1, record.hash_v2)
         torrent = Torrent(self, record, hashes)
         self._admit(torrent)
         self.background(self._open_restored(torrent), record.name)
+        if move is not None:
+            self.moves.resume(torrent, move)
 
     def _admit(self, torrent: Torrent) -> None:
         self.torrents.add(torrent)
@@ -225,6 +240,7 @@ class Session:
         self.torrents.remove(torrent, self.wall())
         self.activity.forget(torrent)
         torrent.missing.close()
+        await self.moves.end(torrent, patience=CLEAR_SECONDS)
         await torrent.stop()
         self.rates.torrent_removed(torrent.record)
         # A start or a check under way would make files anew behind their removal.

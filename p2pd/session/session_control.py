@@ -152,6 +152,10 @@ class SessionControl:
         subject = self._torrent(torrent)
         self._session.background(subject.verify(), subject.record.name)
 
+    async def set_location(self, torrent: TorrentView, folder: str, *, move: bool) -> None:
+        """Move its files there, or find them there. Raises P2pdError."""
+        await self._session.moves.set_location(self._torrent(torrent), folder, move=move)
+
     def reannounce(self, torrent: TorrentView) -> None:
         """Ask its trackers for peers now."""
         self._torrent(torrent).trackers.announcer.reannounce()

@@ -45,7 +45,7 @@ class Torrent:
         self.host = host
         self.record = record
         self.info_hashes = hashes
-        self.running = False
+        self.running = self.being_found = False
         self.error = ""
         self.started_at = 0.0
         self.dirty = False
@@ -60,7 +60,7 @@ class Torrent:
         self.metadata = MetadataExchange(self, MetadataAssembly(hashes), None)
         self.layers: PieceLayerExchange | None = None
         self.trackers = TorrentTrackers(self, self.dialling.found)
-        self._doubtful = False
+        self.doubtful = False
         self._sync_failed = False
         self.preparing = 0
         self.counters = TorrentCounters(record)
@@ -83,7 +83,7 @@ class Torrent:
         if metainfo is None:
             await self.start_unless_paused()
         else:
-            await self._go_on(checked=await self.opening.open(metainfo))
+            await self.go_on(checked=await self.opening.open(metainfo))
 
     async def start(self) -> None:
         """Run; when it is being opened or checked, as soon as that is over."""
@@ -94,7 +94,7 @@ class Torrent:
             return
         if self.running or self.opening.busy or self.opening.check is not None:
             return
-        if self._doubtful:
+        if self.doubtful:
             await self.verify()
             return
         prepared = await self._prepare()
@@ -136,7 +136,7 @@ class Torrent:
     async def settled(self) -> None:
         """Wait until no thread is at work on its files, for half a minute at most."""
         for _ in range(600):
-            if not (self.preparing or self.opening.busy or self.opening.check is not None):
+            if not self.is_being_opened:
                 return
             pause: Deferred[None] = Deferred()
             self.host.clock.callLater(0.05, pause.callback, None)
@@ -161,7 +161,7 @@ class Torrent:
 
     def leave_disk(self) -> None:
         """Run no more, and leave its files alone; what is recorded stays as it is."""
-        self.dirty = self._doubtful = self._sync_failed = False
+        self.dirty = self.doubtful = self._sync_failed = False
         if self.running:
             # What was written in this run is not described by what the record says of the files.
             self.record.clean = self.content is not None and self.content.as_recorded
@@ -172,13 +172,14 @@ class Torrent:
 
     async def reopen(self) -> None:
         """Look at its files anew, as after a start, then go on."""
+        await self.host.moves.switched(self)
         content = self.content
         if content is None or self.opening.busy or self.opening.check is not None:
             return
         if self.running:
             self.leave_disk()
         content.pieces.close()
-        await self._go_on(checked=await self.opening.open(content.metainfo))
+        await self.go_on(checked=await self.opening.open(content.metainfo))
 
     def _hang_up(self) -> None:
         self.running = False
@@ -192,6 +193,7 @@ class Torrent:
 
     async def verify(self) -> None:
         """Hash all the data again, then go on as before."""
+        await self.host.moves.switched(self)
         content = self.content
         if content is None or self.opening.busy or self.opening.check is not None:
             return
@@ -201,9 +203,7 @@ class Torrent:
             if self.missing.why:
                 self.missing.give_up()
             await self.halt()
-            self.error = ""
-            self.host.activity.changed(self)
-            self._sync_failed = False
+            self.look_anew()
             checked = await self.opening.verify(content)
         except MissingError as problem:
             self.missing.gone(problem)
@@ -213,19 +213,25 @@ class Torrent:
             return
         finally:
             self.opening.busy = False
-        await self._go_on(checked=checked)
+        await self.go_on(checked=checked)
 
-    async def _go_on(self, *, checked: bool) -> None:
+    def look_anew(self) -> None:
+        """What was wrong with its files is found again if it still is."""
+        self.error = ""
+        self._sync_failed = False
+        self.host.activity.changed(self)
+
+    async def go_on(self, *, checked: bool) -> None:
         """A check is over: run if the user wants it to. One that was given up is due again."""
         if self.missing.why:
             return
-        self._doubtful = not checked and self.content is not None
+        self.doubtful = not checked and self.content is not None
         if not self.error:
             await self.start_unless_paused()
 
     async def start_unless_paused(self) -> None:
         """Run if the user wants it to."""
-        if not self.record.paused and not self.host.closing:
+        if not self.record.paused and not self.host.closing and not self.being_found:
             await self.start()
 
     def end(self) -> bool:
@@ -242,7 +248,7 @@ class Torrent:
         assert self.content is not None
         self.record.file_states = states
         self.record.pieces = self.content.have.to_bitfield()
-        self.record.clean = not self._doubtful
+        self.record.clean = not self.doubtful
 
     def fail(self, sentence: str) -> None:
         """Something local went wrong: stop, and show the sentence until the user starts again."""
@@ -263,7 +269,7 @@ class Torrent:
             except StorageError as problem:
                 # The kernel may have dropped what it could not write, and the next sync would
                 # succeed all the same: only hashing tells what is really there.
-                self._doubtful = self._sync_failed = True
+                self.doubtful = self._sync_failed = True
                 await self.missing.doubt(problem)
                 return
             if not self._sync_failed:
@@ -304,7 +310,7 @@ class Torrent:
         if self.layers is not None:
             self.layers.tick(self.seconds(), list(self.peers))
         self.outcomes.settle_completion(downloaded=False)
-        await self._go_on(checked=checked)
+        await self.go_on(checked=checked)
 
     def selection_changed(self) -> None:
         """Other files are wanted now: ask for them, or be done."""
@@ -351,6 +357,11 @@ class Torrent:
     def seconds(self) -> float:
         """Monotonic time."""
         return self.host.clock.seconds()
+
+    @property
+    def is_being_opened(self) -> bool:
+        """Whether it is opened, checked, or made ready to run."""
+        return bool(self.preparing or self.opening.busy or self.opening.check is not None)
 
     @property
     def is_busy(self) -> bool:

@@ -61,6 +61,14 @@ class TorrentContent:
         self.pieces.close()
         self.pieces = self._new_pieces(have)
 
+    def relocate(self, storage: Storage, device: Device) -> None:
+        """The files are elsewhere: from now on they are read and written there.
+
+        Nothing is on its way to the old ones.
+        """
+        self.storage, self.device = storage, device
+        self.pieces.relocate(storage, device, self.verifier)
+
     def is_complete(self) -> bool:
         """Whether every wanted piece is had."""
         return not self.missing_wanted

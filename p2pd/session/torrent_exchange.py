@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Hashable, Iterable, Mapping, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from p2pd import __version__
 from p2pd.base.errors import StorageError
@@ -31,6 +32,7 @@ from p2pd.session.torrent_peers import TorrentPeers
 from p2pd.session.torrent_super_seeding import TorrentSuperSeeding
 from p2pd.session.torrent_trust import TorrentTrust
 from p2pd.state.resume import TorrentRecord
+from p2pd.storage.interfaces import Storage
 from p2pd.swarm.deadlines import DeadlineWindow, due_in
 from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import Buffer
@@ -129,7 +131,18 @@ class TorrentExchange:
     def read_blocks(self, requests: Sequence[Request]) -> Deferred[Sequence[Buffer]]:
         """Blocks from disk, in a thread."""
         assert self.content is not None
-        return self.content.device.run("read", self.content.storage.read_many, requests)
+        storage = self.content.storage
+        reading: Deferred[Any] = self.content.device.run("read", storage.read_many, requests)
+        return reading.addErrback(self._read_elsewhere, storage, requests)
+
+    def _read_elsewhere(
+        self, failure: Failure, storage: Storage, requests: Sequence[Request]
+    ) -> Any:
+        """It could not be read: perhaps because the files were moved while it waited."""
+        content = self.content
+        if failure.check(StorageError) is None or content is None or content.storage is storage:
+            return failure
+        return self.read_blocks(requests)
 
     def extension_handshake(
         self, peer: PeerSession, local_ids: Mapping[str, int]

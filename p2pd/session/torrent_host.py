@@ -32,6 +32,16 @@ from p2pd.swarm.request_pipeline import RequestWindow
 T = TypeVar("T")
 
 
+class SwitchedMoves(Protocol):
+    """The moves of a session, as a torrent sees them."""
+
+    def of(self, torrent: Any) -> Any:
+        """The move of a torrent, if there is one."""
+
+    async def switched(self, torrent: Any) -> None:
+        """Wait, if just now the torrent gets its new folder."""
+
+
 class TorrentHost(Protocol):
     """The session, as its torrents see it."""
 
@@ -53,6 +63,10 @@ class TorrentHost(Protocol):
     bans: SessionBans
     activity: ActiveTorrents[Any]
     counts: SessionCounts
+
+    @property
+    def moves(self) -> SwitchedMoves:
+        """Torrents that are moved."""
 
     @property
     def listen_port(self) -> int:

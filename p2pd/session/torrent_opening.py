@@ -152,8 +152,15 @@ class TorrentOpening:
         )
 
     async def _resume(self, content: TorrentContent) -> bool:
-        recorded = self._owner.record.pieces
         plan = await content.device.run("read", _look, content, self._owner.record)
+        return await self.follow(content, plan)
+
+    async def follow(self, content: TorrentContent, plan: ResumePlan) -> bool:
+        """Believe what may be believed and check the rest; whether that came to its end.
+
+        Raises MissingError.
+        """
+        recorded = self._owner.record.pieces
         content.set_have(plan.have)
         content.as_recorded = plan.as_recorded
         if not plan.check:

@@ -18,6 +18,7 @@ from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
 from p2pd.protocols.peerwire.messages import Block
 from p2pd.session.devices import Device
+from p2pd.session.kept_pieces import KeptPieces
 from p2pd.session.piece_checking import Checked, PieceChecker
 from p2pd.session.pieces_listener import PiecesListener
 from p2pd.session.second_tries import SecondTries
@@ -55,7 +56,7 @@ class TorrentPieces:
         self._being_stored: set[int] = set()
         self._second = SecondTries(device.memory, layout.piece_length)
         self._whole_meanwhile: set[int] = set()
-        self._without_room: dict[int, None] = {}
+        self._kept = KeptPieces(device, lambda pieces: self._store(pieces, probe=True))
         self._waiting: list[Deferred[None]] = []
         self._closed = False
 
@@ -77,8 +78,8 @@ class TorrentPieces:
         now: float = 0.0,
     ) -> list[Request]:
         """Up to `count` requests for this peer, within the memory budget."""
-        room = self._memory.room_for(self.layout.piece_length)
-        if not room and self._second:
+        room = 0 if self._kept.held else self._memory.room_for(self.layout.piece_length)
+        if not room and self._second and not self._kept.held:
             self._forget_failed(self._second.pieces())
             room = self._memory.room_for(self.layout.piece_length)
         requests = self.picker.pick(
@@ -194,7 +195,7 @@ class TorrentPieces:
         """Throw away what came of these pieces, but for those that are being written."""
         for piece in pieces:
             if piece not in self._being_stored:
-                self._without_room.pop(piece, None)
+                self._kept.forget(piece)
                 self._buffers.pop(piece, None)
                 for peer, request in self.picker.abandon_piece(piece):
                     self._listener.exchange.cancel(peer, request)
@@ -206,10 +207,33 @@ class TorrentPieces:
         self.abandon_open()
         self._closed = True
 
+    # -- while the files are moved -------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Write nothing: pieces that come whole stay in memory, and no more are opened."""
+        self._kept.held = True
+
+    def go_on(self) -> None:
+        """Write again, wherever the files are now."""
+        self._kept.go_on()
+
+    def relocate(self, storage: Storage, device: Device, verifier: PieceVerifier) -> None:
+        """The files are elsewhere. Nothing is being stored."""
+        self._checker = PieceChecker(self.layout, verifier, storage)
+        self._forget_failed(self._second.pieces())
+        size = len(self._open) * self.layout.piece_length
+        before, self._device, self._memory = self._device, device, device.memory
+        device.memory.take(size)
+        before.memory.give(size)
+        self._kept.move_to(device)
+        self._second = SecondTries(device.memory, self.layout.piece_length)
+
+    # -- to the disk ---------------------------------------------------------------------------
+
     def _store(self, whole: Sequence[int], *, probe: bool = False) -> None:
         """Verify and write pieces that came in one wake-up, small ones together."""
-        if self._device.full and not probe:
-            self._keep(whole)
+        if self._kept.held or (self._device.full and not probe):
+            self._kept.keep(whole)
             return
         together = max(1, TOGETHER_BYTES // self.layout.piece_length)
         if not self._being_stored.isdisjoint(whole):  # a mixture of what it was before is tried
@@ -239,7 +263,7 @@ class TorrentPieces:
         for (piece, buffer), outcome in zip(batch.items(), outcomes, strict=True):
             if isinstance(outcome, DiskFullError) and not self._closed:
                 self._buffers[piece] = buffer
-                self._keep([piece])
+                self._kept.keep([piece])
                 continue
             if isinstance(outcome, Checked) and not outcome.right and not self._closed:
                 self._failed(piece, buffer, outcome.digests)
@@ -252,7 +276,7 @@ class TorrentPieces:
         self._tell_if_all_stored()
 
     def _passed(self, piece: int, digests: bytes, contributors: Collection[Hashable]) -> None:
-        self._without_room.pop(piece, None)
+        self._kept.forget(piece)
         before = self.picker.bytes_in_open_pieces
         withdrawn = self.picker.piece_passed(piece)
         if self._device.full:
@@ -271,22 +295,6 @@ class TorrentPieces:
         self._release(piece)
         if isinstance(outcome, StorageError) and not self._closed:
             self._listener.storage_failed(outcome)
-
-    def _keep(self, whole: Iterable[int]) -> None:
-        """These did not fit on the disk: they stay in memory until there is room."""
-        self._without_room.update(dict.fromkeys(whole))
-        if self._without_room:
-            self._device.filled(self._store_kept)
-
-    def _store_kept(self, count: int | None) -> None:
-        """There may be room now for so many of those that are kept, or for all."""
-        pieces = list(self._without_room)[:count]
-        for piece in pieces:
-            del self._without_room[piece]
-        if pieces:
-            self._store(pieces, probe=True)
-        elif count is not None:
-            self._device.has_room()  # what waited is not wanted any more
 
     # -- pieces that failed --------------------------------------------------------------------
 
@@ -315,7 +323,7 @@ class TorrentPieces:
                 self._try(piece, self._second[piece].data, self._second[piece].renewed())
 
     def _try(self, piece: int, data: bytearray, mixtures: Sequence[Patches]) -> None:
-        if mixtures:
+        if mixtures and not self._kept.held:
             self._being_stored.add(piece)
             job = self._device.run("store", self._checker.store_any, piece, data, mixtures)
             job.addErrback(lambda failure: StorageError(str(failure.value)))

@@ -11,6 +11,7 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.magnet import Magnet
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.api import DiskState, FileView, TorrentStatus, TorrentTrouble
+from p2pd.session.move_view import MoveView
 from p2pd.session.peer_report import PeerReport
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrent import Torrent
@@ -79,6 +80,12 @@ class TorrentReport:
     def download_dir(self) -> str:
         """The folder that holds its file or folder."""
         return self.torrent.record.download_dir
+
+    @property
+    def move(self) -> MoveView | None:
+        """Its move to another folder, if there is one."""
+        move: MoveView | None = self.torrent.host.moves.of(self.torrent)
+        return move
 
     # -- state ---------------------------------------------------------------------------------
 

@@ -206,7 +206,8 @@ def _copy_tables(cursor: sqlite3.Cursor, salvage: Salvage) -> None:
         cursor.executemany(
             f"INSERT OR IGNORE INTO {table} VALUES ({marks})", list(salvage.rows(table))
         )
-    cursor.execute("DELETE FROM good_peers WHERE torrent NOT IN (SELECT id FROM torrents)")
+    for table in ("good_peers", "moves"):
+        cursor.execute(f"DELETE FROM {table} WHERE torrent NOT IN (SELECT id FROM torrents)")
 
 
 def _aside_name(path: str, date: str) -> str:

@@ -32,7 +32,7 @@ class TorrentStore:
 
     def save(self, record: TorrentRecord) -> Deferred[None]:
         """Write the whole row."""
-        return self._database.run(_save, record.id, row_values(record, SAVED))
+        return self._database.run(save_row, record.id, row_values(record, SAVED))
 
     def save_progress(self, record: TorrentRecord) -> Deferred[None]:
         """Write what changes while it runs."""
@@ -66,7 +66,8 @@ def _add(cursor: sqlite3.Cursor, row: dict[str, Any]) -> int:
     return id_
 
 
-def _save(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) -> None:
+def save_row(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) -> None:
+    """Write the whole row of a torrent."""
     choices_changed(cursor, id_, row)
     _update(cursor, id_, row)
 
@@ -84,6 +85,7 @@ def _update_all(cursor: sqlite3.Cursor, rows: Mapping[int, Mapping[str, Any]]) -
 def _remove(cursor: sqlite3.Cursor, id_: int) -> None:
     torrent_removed(cursor, id_)
     cursor.execute("DELETE FROM torrents WHERE id = ?", [id_])
+    cursor.execute("DELETE FROM moves WHERE torrent = ?", [id_])
 
 
 def _mark_running(cursor: sqlite3.Cursor) -> None:

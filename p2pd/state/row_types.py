@@ -12,6 +12,7 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "settings": (str, str),
     "statistics": (str, int),
     "bans": (str, int, bytes, str, _NUMBER, (*_NUMBER, type(None))),
+    "moves": (int, str, str, str),
     "good_peers": (int, str, int, _NUMBER, int, int, _NUMBER),
 }
 

@@ -9,8 +9,8 @@ disk is slower than that, the thread wakes the reactor after all and nothing is 
 There are three crews of threads, each started when it is first needed. Those that store pieces
 hash, and so need cores more than the disk: there are no more of them than cores, each on a core of
 its own, and they let the reactor's thread go first. Those that read and write otherwise mostly wait
-for the disk, and may be many. Checks have a thread of their own, so that a re-check of a terabyte
-delays neither.
+for the disk, and may be many. Checks and moves have a thread of their own, so that a terabyte that
+is checked or moved delays neither.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ LOOK_SECONDS = 0.003
 
 STORED_TOGETHER = 4
 """Jobs of one turn that one thread does: more of them keep more threads busy."""
+
+LONG = ("check", "move")
+"""Work of steps without end, in a thread of its own."""
 
 STORING_NICENESS = 10
 """Added to the niceness of the storing threads.
@@ -122,7 +125,7 @@ class DiskQueue:
         self.pending = 0
 
     def run(self, kind: str, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Run `job(*args)` in a thread; `kind` is "read", "write", "check" or "store".
+        """Run `job(*args)` in a thread; `kind` is "read", "write", "check", "move" or "store".
 
         "store" is for pieces: what is to be stored in one turn goes together, nobody waits for it.
         The Deferred fires in the reactor's thread, with the result or with what was raised.
@@ -138,7 +141,7 @@ class DiskQueue:
                 self._reactor.callLater(0, self._store)
             self._to_store.append(work)
         else:
-            self._crew("check" if kind == "check" else "disk").put(((work,), True))
+            self._crew("check" if kind in LONG else "disk").put(((work,), True))
         return result
 
     def stop(self, patience: float = 2.0) -> None:

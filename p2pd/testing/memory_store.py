@@ -8,6 +8,7 @@ from typing import Sequence
 from twisted.internet.defer import Deferred, succeed
 
 from p2pd.base.errors import StateError
+from p2pd.state.moves import MoveRow
 from p2pd.state.resume import PROGRESS, TorrentRecord
 from p2pd.swarm.bans import Ban
 
@@ -30,20 +31,20 @@ class MemoryStore:
 
     async def add(self, record: TorrentRecord) -> None:
         """Insert it; its `id` is set."""
-        self._check()
+        self.check()
         self._last_id += 1
         record.id = self._last_id
         self.rows[record.id] = replace(record)
 
     async def save(self, record: TorrentRecord) -> None:
         """Write the whole row."""
-        self._check()
+        self.check()
         if record.id in self.rows:
             self.rows[record.id] = replace(record)
 
     async def save_progress(self, record: TorrentRecord) -> None:
         """Write what changes while it runs."""
-        self._check()
+        self.check()
         row = self.rows.get(record.id)
         if row is not None:
             for name in PROGRESS:
@@ -56,7 +57,7 @@ class MemoryStore:
 
     async def remove(self, id_: int) -> None:
         """Forget a torrent."""
-        self._check()
+        self.check()
         self.rows.pop(id_, None)
 
     async def mark_running(self) -> None:
@@ -68,9 +69,42 @@ class MemoryStore:
         """The copy of its .torrent beside the database, if there is one."""
         return self.copies.get(record.id)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises `fault`, if it is set."""
         if self.fault is not None:
             raise self.fault
+
+
+class MemoryJournal:
+    """The journal of moves in memory, beside the torrents' table; see state.moves.MoveStore."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.rows: dict[int, MoveRow] = {}
+        self.kept = True
+        self._store = store
+
+    async def load(self) -> list[MoveRow]:
+        """All of them."""
+        return list(self.rows.values())
+
+    async def save(self, row: MoveRow) -> None:
+        """Begin one, or say how far it is."""
+        self._store.check()
+        self.rows[row.torrent] = row
+
+    async def switch(self, row: MoveRow, record: TorrentRecord) -> None:
+        """Both or neither."""
+        await self._store.save(record)
+        self.rows[row.torrent] = row
+
+    async def end(self, torrent: int) -> None:
+        """It is over."""
+        self._store.check()
+        self.rows.pop(torrent, None)
+
+    async def is_kept(self, record: TorrentRecord) -> bool:
+        """As the test says."""
+        return self.kept
 
 
 class MemoryBans:

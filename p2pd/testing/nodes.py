@@ -13,7 +13,7 @@ from p2pd.base.errors import MissingError
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
-from p2pd.session.session import Session, SessionLimits, SessionParts
+from p2pd.session.session import MakeStorage, Session, SessionLimits, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
@@ -21,7 +21,7 @@ from p2pd.session.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.volumes import VolumeState
 from p2pd.testing.inline_disk import InlineDisk, OneDisk
-from p2pd.testing.memory_store import MemoryBans, MemoryStore
+from p2pd.testing.memory_store import MemoryBans, MemoryJournal, MemoryStore
 from p2pd.testing.torrents import piece_bytes
 from p2pd.testing.virtual_time import VirtualNetwork
 
@@ -69,8 +69,9 @@ class FakeAnnouncer:
 class SimNode:
     """A whole session at an IP address of a VirtualNetwork, on memory storage.
 
-    Another node made with the `store`, `disk` and `bans` of this one is this one restarted. `disks`
-    stands in for storage.disks.Disks where one InlineDisk will not do.
+    Another node made with the `store`, `disk`, `bans` and `journal` of this one is this one
+    restarted. `disks` stands in for storage.disks.Disks where one InlineDisk will not do, and
+    `make_storage` makes storage of another kind.
     """
 
     def __init__(
@@ -81,6 +82,8 @@ class SimNode:
         limits: SessionLimits | None = None,
         store: MemoryStore | None = None,
         bans: MemoryBans | None = None,
+        journal: MemoryJournal | None = None,
+        make_storage: MakeStorage | None = None,
         disk: dict[tuple[str, str], MemoryStorage] | None = None,
         disks: Any = None,
         seed: int | None = None,
@@ -90,6 +93,8 @@ class SimNode:
         self.address = PeerAddress(host, 6881)
         self.store = store or MemoryStore()
         self.bans = bans or MemoryBans()
+        self.journal = journal or MemoryJournal(self.store)
+        self._new_storage = make_storage
         self.disk = {} if disk is None else disk
         self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
         self.announcers: list[FakeAnnouncer] = []
@@ -161,10 +166,11 @@ class SimNode:
             transport=self.network.transport(self.address.host),
             disks=self._disks,
             store=cast(Any, self.store),
-            make_storage=self._make_storage,
+            make_storage=self._new_storage or self._make_storage,
             make_announcer=cast(Any, self._make_announcer),
             ban_memory=self.bans,
             look_at_folder=self._look_at_folder,
+            journal=cast(Any, self.journal),
         )
 
     def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:

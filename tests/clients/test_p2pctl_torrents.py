@@ -1,8 +1,9 @@
-"""p2pctl list, info, files, peers, start, stop, verify, remove, watch, and its ways to fail."""
+"""p2pctl list, info, files, peers, start, stop, verify, move, remove, watch, and its failures."""
 
 from __future__ import annotations
 
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,25 @@ def test_remove(p2pctl: Any, daemon: Any) -> None:
     ]
     assert p2pctl("remove", "--all").exit_code == 2
     assert len(daemon.asked("torrent_remove")) == 2
+
+
+def test_move(p2pctl: Any, daemon: Any) -> None:
+    assert "3 Music: will be moved to /srv/new" in p2pctl("move", "Music", "/srv/new").output
+    assert p2pctl("move", "3", "2", "there", "--find").exit_code == 0
+    assert daemon.asked("torrent_set_location") == [
+        {"ids": [3], "location": "/srv/new", "move": True},
+        {"ids": [3, 2], "location": os.path.abspath("there"), "move": False},
+    ]
+    assert p2pctl("move", "/srv/new").exit_code == 2
+    assert "Moving" not in p2pctl("info", "Music").output
+    move = {"location": "/srv/new", "progress": 0.25, "stage": "copying", "error_string": ""}
+    daemon.torrents[2]["move"] = move
+    assert "downloading, moving 25.0%" in p2pctl("list").output
+    assert "to /srv/new: copying, 25.0%" in p2pctl("info", "Music").output
+    move["error_string"] = "no room"
+    assert "to /srv/new: copying, 25.0%; no room" in p2pctl("info", "Music").output
+    told = json.loads(p2pctl("move", "Music", "/srv/new", "--json").output)
+    assert told["location"] == "/srv/new"
 
 
 @pytest.mark.parametrize(

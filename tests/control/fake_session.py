@@ -93,6 +93,14 @@ TRACKER = TrackerState(
 
 
 @dataclass
+class FakeMove:
+    target: str = "/elsewhere"
+    stage: str = "copying"
+    progress: float = 0.5
+    trouble: str = "there is no room"
+
+
+@dataclass
 class FakeTorrent:
     id: int = 1
     name: str = "some torrent"
@@ -100,6 +108,7 @@ class FakeTorrent:
     layout: FakeLayout | None = field(default_factory=FakeLayout)
     magnet_link: str = "magnet:?xt=urn:btih:00"
     download_dir: str = "/downloads"
+    move: FakeMove | None = None
     status: TorrentStatus = TorrentStatus.DOWNLOADING
     trouble: TorrentTrouble = TorrentTrouble.NONE
     disk_state: DiskState = DiskState.OK
@@ -208,6 +217,9 @@ class FakeSession:
 
     async def verify(self, torrent: FakeTorrent) -> None:
         self._note("verify", torrent.id)
+
+    async def set_location(self, torrent: FakeTorrent, folder: str, *, move: bool) -> None:
+        self._note("set_location", torrent.id, folder, move)
 
     def reannounce(self, torrent: FakeTorrent) -> None:
         self._note("reannounce", torrent.id)

@@ -12,6 +12,7 @@ from p2pd.control.answers import SPELL
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.session.api import TorrentStatus
 from p2pd.session.torrent_requests import AddTorrent
+from tests.control.fake_session import FakeMove
 
 NOW = 1_700_000_000.0
 
@@ -47,6 +48,15 @@ class TestGet:
             "begin_piece": 3, "end_piece": 4,
         }  # fmt: skip
         assert row["file_stats"][1] == {"bytes_completed": 0, "wanted": False, "priority": -1}
+
+    def test_a_move_is_told(self, caller: Any, session: Any) -> None:
+        fields = {"fields": ["move"], "ids": 1}
+        assert caller.call("torrent_get", **fields).result["torrents"] == [{"move": None}]
+        session.all[0].move = FakeMove()
+        assert caller.call("torrent_get", **fields).result["torrents"][0]["move"] == {
+            "location": "/elsewhere", "stage": "copying", "progress": 0.5,
+            "error_string": "there is no room",
+        }  # fmt: skip
 
     def test_a_peer_is_told(self, caller: Any) -> None:
         answer = caller.call("torrent_get", fields=["peers", "peers_from"], ids=1)
@@ -250,7 +260,7 @@ class TestAdd:
 
 
 class TestActions:
-    """start, stop, verify, reannounce, remove."""
+    """start, stop, verify, reannounce, set_location, remove."""
 
     @pytest.mark.parametrize("action", ["start", "stop", "verify", "reannounce"])
     def test_on_some_and_on_all(self, caller: Any, session: Any, action: str) -> None:
@@ -273,6 +283,18 @@ class TestActions:
         session.start = session.change = act
         assert caller.call(method).result == {}
         assert session.asked == [1]
+
+    def test_set_location(self, caller: Any, session: Any) -> None:
+        assert caller.call("torrent_set_location", ids=[2], location="/a", move=True).result == {}
+        caller.call("torrent_set_location", location="/b")
+        assert session.asked == [
+            ("set_location", 2, "/a", True),
+            ("set_location", 1, "/b", False),
+            ("set_location", 2, "/b", False),
+        ]
+        for wrong, code in (({}, -32602), ({"location": "a"}, 3), ({"location": 1}, -32602)):
+            assert caller.call("torrent_set_location", ids=[2], **wrong).error[0] == code
+        assert len(session.asked) == 3
 
     def test_remove(self, caller: Any, session: Any) -> None:
         assert caller.call("torrent_remove", ids=[1]).result == {}

@@ -12,7 +12,7 @@ import pytest
 from twisted.internet import reactor
 
 from p2pd.base.errors import StateError
-from p2pd.state import bans, good_peers, settings, statistics
+from p2pd.state import bans, good_peers, moves, settings, statistics
 from p2pd.state import records as rows
 from p2pd.state.database import Database
 from p2pd.state.upgrades import schema_scripts, upgrade
@@ -87,7 +87,10 @@ def test_no_value_is_lost_on_the_way_from(version: int, tmp_path: Path) -> None:
         assert upgraded.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         for table, rows in before.items():
             found = upgraded.execute(f"SELECT {', '.join(named[table])} FROM {table}").fetchall()
-            assert sorted(found) == sorted(rows), table
+            if table == "kept_due":  # there is no copy of any of the torrents
+                assert set(found) >= set(rows)
+            else:
+                assert sorted(found) == sorted(rows), table
         with closing(sqlite3.connect(tmp_path / "fresh.db")) as fresh:
             assert schema_of(upgraded) == schema_of(fresh)
             new, wanted = columns_of(upgraded), columns_of(fresh)
@@ -112,6 +115,7 @@ def test_what_a_store_reads_of_a_database_of(version: int, tmp_path: Path) -> No
         assert len(statistics._load(cursor)) == ROWS
         assert len(bans._load(cursor)) == (ROWS if version >= 5 else 0)
         assert len(good_peers._load(cursor, 1000)) == (1 if version >= 2 else 0)
+        assert len(moves._load(cursor)) == (ROWS if version >= 10 else 0)
 
 
 def test_an_upgrade_that_was_cut_off_goes_on(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from p2pd.clients.cli.change import set_torrents
 from p2pd.clients.cli.create import create
 from p2pd.clients.cli.invocation import program_options
 from p2pd.clients.cli.limits import alt_speeds, limit, limits
+from p2pd.clients.cli.move import move
 from p2pd.clients.cli.show import files, info, list_torrents, peers
 from p2pd.clients.cli.watch import watch
 from p2pd.clients.text import plain
@@ -51,8 +52,8 @@ def cli() -> None:
 
 
 for command in (
-    add, alt_speeds, backup, ban, bans, create, files, info, limit, limits, list_torrents, peers,
-    remove, restore, set_torrents, start, stop, unban, verify, watch,
+    add, alt_speeds, backup, ban, bans, create, files, info, limit, limits, list_torrents, move,
+    peers, remove, restore, set_torrents, start, stop, unban, verify, watch,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -18,7 +18,7 @@ INFO_FIELDS = [
     "disk_state", "done_date", "download_dir", "download_limit_in_force", "downloaded_ever",
     "error", "error_string", "eta", "file_count", "hash_string", "have_valid", "id", "info_hash_v1",
     "info_hash_v2", "is_private", "labels", "left_until_done", "magnet_link",
-    "metadata_percent_complete", "name", "peer_limit", "peers_connected",
+    "metadata_percent_complete", "move", "name", "peer_limit", "peers_connected",
     "peers_getting_from_us", "peers_sending_to_us", "percent_complete", "percent_done",
     "piece_count", "piece_size", "rate_download", "rate_upload", "recheck_progress",
     "seconds_downloading", "seconds_seeding", "seed_choking", "sequential_download",

@@ -23,8 +23,8 @@ from p2pd.clients.text import (
 
 LIST_FIELDS = [
     "disk_state", "error", "error_string", "eta", "hash_string", "id",
-    "metadata_percent_complete", "name", "peers_connected", "percent_done", "rate_download",
-    "rate_upload", "size_when_done", "status", "total_size", "upload_ratio",
+    "metadata_percent_complete", "move", "name", "peers_connected", "percent_done",
+    "rate_download", "rate_upload", "size_when_done", "status", "total_size", "upload_ratio",
 ]  # fmt: skip
 
 SNUBBED = "S"
@@ -126,6 +126,7 @@ def _identity(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Info-hash v2", torrent["info_hash_v2"]),
         ("Magnet", torrent["magnet_link"]),
         ("Folder", torrent["download_dir"]),
+        ("Moving", _move(torrent["move"])),
         ("Labels", ", ".join(torrent["labels"])),
         ("Comment", torrent["comment"]),
         ("Made by", torrent["creator"]),
@@ -172,6 +173,13 @@ def _history(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Downloading", duration(torrent["seconds_downloading"])),
         ("Seeding", duration(torrent["seconds_seeding"])),
     ]
+
+
+def _move(move: JsonObject | None) -> str:
+    if move is None:
+        return ""
+    facts = f"to {move['location']}: {move['stage']}, {percent(move['progress'])}"
+    return f"{facts}; {move['error_string']}" if move["error_string"] else facts
 
 
 def _order(torrent: JsonObject) -> str:

@@ -67,6 +67,18 @@ def _is_stalled(torrent: TorrentView, now: float) -> bool:
     return running and now - max(torrent.started_at, torrent.active_at) > STALLED_SECONDS
 
 
+def _move(torrent: TorrentView, now: float) -> dict[str, Any] | None:
+    move = torrent.move
+    if move is None:
+        return None
+    return {
+        "error_string": move.trouble,
+        "location": move.target,
+        "progress": move.progress,
+        "stage": move.stage,
+    }
+
+
 def _of_metainfo(attribute: str, missing: Any) -> Getter:
     """The getter for what only metadata tells; `missing` stands in while there is none."""
 
@@ -161,6 +173,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "magnet_link": lambda torrent, now: torrent.magnet_link,
     "max_connected_peers": lambda torrent, now: torrent.peer_limit,
     "metadata_percent_complete": lambda torrent, now: torrent.metadata_percent_complete,
+    "move": _move,
     "name": lambda torrent, now: torrent.name,
     "peer_limit": lambda torrent, now: torrent.peer_limit,
     "peers": lambda torrent, now: [peer_row(peer) for peer in torrent.peers],

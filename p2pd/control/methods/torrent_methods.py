@@ -1,4 +1,4 @@
-"""torrent_get and what is done to torrents (Transmission's rpc-spec, 3.1 to 3.5)."""
+"""torrent_get and what is done to torrents (Transmission's rpc-spec, 3.1 to 3.6)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from p2pd.control.methods.torrent_set import SET_PARAMS, change_torrents
 from p2pd.control.schema import (
     JsonObject,
     Param,
+    absolute_path,
     boolean,
     declares,
     list_of,
@@ -123,6 +124,17 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
         for torrent in self._selection.torrents(ids):
             self._api.reannounce(torrent)
         return {}
+
+    @takes(
+        _ALL_UNLESS_IDS,
+        Param("location", absolute_path),
+        Param("move", boolean, False),
+    )
+    async def jsonrpc_set_location(self, ids: Ids | None, location: str, move: bool) -> JsonObject:
+        """Have the torrents' files in another folder: moved there, or found there."""
+        return await self._each(
+            ids, lambda torrent: self._api.set_location(torrent, location, move=move)
+        )
 
     # Left out, ids means everything elsewhere. Not here: a slip would lose all torrents.
     @takes(Param("ids", ids), Param("delete_local_data", boolean, False))
