@@ -43,8 +43,13 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
         "tracker_stats": [
             {"announce": "http://t.test/announce", "has_announced": True,
              "last_announce_succeeded": False, "last_announce_result": "not registered",
-             "last_announce_time": 1_700_000_000, "last_announce_peer_count": 0},
+             "last_announce_time": 1_700_000_000, "last_announce_peer_count": 0, "tier": 0,
+             "announce_state": 1, "next_announce_time": 1_700_000_600, "seeder_count": -1,
+             "leecher_count": 7},
         ],
+        "tracker_list": "http://t.test/announce\n\nhttp://u.test/announce",
+        "piece_deadlines": [[12, 2.5], [13, -0.5]], "pieces": "wAA=",
+        "availability": [-1, -1, 1, 0, 1, 2, 1, 1, 1, 1],
         "files": [{"name": name + "/a", "length": 10, "bytes_completed": 5},
                   {"name": name + "/empty", "length": 0, "bytes_completed": 0}],
         "file_stats": [{"wanted": True, "priority": 1}, {"wanted": False, "priority": 0}],
@@ -68,9 +73,14 @@ class FakeDaemon:
         self.http: HttpAnswer | None = None
         self.raises: Exception | None = None
         self.patiently: list[str] = []
+        self.hurried = 0
 
     def connect(self, url: str) -> FakeDaemon:
         self.urls.append(url)
+        return self
+
+    def connect_hurriedly(self, url: str) -> FakeDaemon:
+        self.hurried += 1
         return self
 
     def post(self, body: bytes, token: str | None, *, patient: bool = False) -> HttpAnswer:
@@ -112,7 +122,12 @@ def daemon() -> FakeDaemon:
 
 @pytest.fixture
 def invocation(daemon: FakeDaemon, tmp_path: Any) -> Invocation:
-    return Invocation(connect=daemon.connect, sleep=lambda _: None, environ={"HOME": str(tmp_path)})
+    return Invocation(
+        connect=daemon.connect,
+        connect_hurriedly=daemon.connect_hurriedly,
+        sleep=lambda _: None,
+        environ={"HOME": str(tmp_path)},
+    )
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_waiting_has_a_time_out(p2pctl: Any, adding: Any, invocation: Any) -> No
     times = iter(range(0, 100, 10))
     invocation.clock = lambda: next(times)
     result = p2pctl("add", "magnet:?x", "--wait", "--timeout", "25")
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "not downloaded within 25 seconds" in result.output
     assert len(adding.asked("torrent_get")) == 3
 

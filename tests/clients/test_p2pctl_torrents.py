@@ -123,12 +123,13 @@ def test_how_torrents_seed_and_get_their_pieces_is_set(p2pctl: Any, daemon: Any)
 
 def test_remove(p2pctl: Any, daemon: Any) -> None:
     assert p2pctl("remove", "3").exit_code == 0
-    assert p2pctl("remove", "3", "--delete-data").exit_code == 0
+    assert p2pctl("remove", "3", "--delete-data", "--yes").exit_code == 0
     assert daemon.asked("torrent_remove") == [
         {"ids": [3], "delete_local_data": False},
         {"ids": [3], "delete_local_data": True},
     ]
-    assert p2pctl("remove", "--all").exit_code == 2
+    for unasked in (["--all"], ["--label", "linux"], ["3", "--delete-data"]):
+        assert p2pctl("remove", *unasked).exit_code == 2
     assert len(daemon.asked("torrent_remove")) == 2
 
 
@@ -148,7 +149,7 @@ def test_move(p2pctl: Any, daemon: Any) -> None:
     move["error_string"] = "no room"
     assert "to /srv/new: copying, 25.0%; no room" in p2pctl("info", "Music").output
     told = json.loads(p2pctl("move", "Music", "/srv/new", "--json").output)
-    assert told["location"] == "/srv/new"
+    assert told["torrents"][0]["location"] == "/srv/new"
 
 
 @pytest.mark.parametrize(

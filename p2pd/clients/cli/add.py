@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import click
 
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import JsonObject
-from p2pd.clients.cli.actions import pass_invocation
-from p2pd.clients.cli.invocation import Invocation, api_options, in_words
+from p2pd.clients.cli.actions import TIMEOUT
+from p2pd.clients.cli.change import torrent_options
+from p2pd.clients.cli.choosing import complete_labels
+from p2pd.clients.cli.files import file_options
+from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.cli.waiting import wait_for
 from p2pd.clients.text import plain
 
@@ -27,37 +31,54 @@ _HASH = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
 @click.command()
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option("--wait", is_flag=True, help="Show the progress; return when all is downloaded.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), help="With --wait: give up after so many seconds."
-)
+@TIMEOUT
 @click.option("--paused", is_flag=True, help="Do not start it.")
 @click.option("--download-dir", type=click.Path(), help="Folder to download to.")
-@click.option("--label", "labels", multiple=True, help="Label it; may be repeated.")
-@click.option("--sequential", is_flag=True, help="Get the pieces in order.")
+@click.option(
+    "--label", "labels", metavar="LABEL", multiple=True, shell_complete=complete_labels,
+    help="Label it; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--sequential/--rarest-first", "sequential_download", default=None,
+    help="Get the pieces in order, or the rarest first.",
+)  # fmt: skip
+@torrent_options
+@file_options
+@click.option("--cookies", help="For URLs: name1=content1; name2=content2.")
 @api_options
 @pass_invocation
 def add(
     invocation: Invocation,
+    /,
     sources: tuple[str, ...],
     wait: bool,
     timeout: float | None,
     paused: bool,
     download_dir: str | None,
     labels: tuple[str, ...],
-    sequential: bool,
+    **others: Any,
 ) -> None:
-    """Add torrents: .torrent files, URLs of some, magnet links, info-hashes."""
+    """Add torrents: .torrent files (- is stdin), URLs of some, magnet links, info-hashes.
+
+    FILES are indices of files in the torrent: 3, 0-4, 1,3,8-10, or all.
+
+    \b
+    Examples:
+      p2pctl add debian.torrent --label linux --wait
+      p2pctl add 'magnet:?xt=urn:btih:...' --download-dir /srv/films --sequential
+    """
     if wait and paused:
         raise click.UsageError("a paused torrent never gets done: --wait and --paused exclude")
-    wishes: dict[str, Any] = {}
-    if paused:
-        wishes["paused"] = True
+    wishes: dict[str, Any] = {"paused": True} if paused else {}
     if download_dir is not None:
         wishes["download_dir"] = os.path.abspath(download_dir)
     if labels:
         wishes["labels"] = list(labels)
-    if sequential:
-        wishes["sequential_download"] = True
+    wishes |= {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in others.items()
+        if value is not None
+    }
     with in_words():
         added = [_add(invocation, source, wishes) for source in sources]
         if wait:
@@ -78,6 +99,8 @@ def _add(invocation: Invocation, source: str, wishes: dict[str, Any]) -> JsonObj
 def _content(source: str) -> dict[str, str]:
     """The param of torrent_add for a source. Raises P2pdError."""
     path = Path(source)
+    if source == "-":
+        return {"metainfo": base64.b64encode(_stdin()).decode("ascii")}
     if _REMOTE.match(source) or (_HASH.match(source) and not path.exists()):
         return {"filename": source}
     try:
@@ -88,3 +111,10 @@ def _content(source: str) -> dict[str, str]:
     if len(data) > MAX_TORRENT:
         raise P2pdError(f"{source} is bigger than {MAX_TORRENT} bytes")
     return {"metainfo": base64.b64encode(data).decode("ascii")}
+
+
+def _stdin() -> bytes:
+    data = sys.stdin.buffer.read(MAX_TORRENT + 1)
+    if len(data) > MAX_TORRENT:
+        raise P2pdError(f"what came on stdin is bigger than {MAX_TORRENT} bytes")
+    return data

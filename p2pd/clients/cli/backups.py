@@ -14,8 +14,7 @@ import click
 
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import ApiClient, JsonObject
-from p2pd.clients.cli.actions import pass_invocation
-from p2pd.clients.cli.invocation import Invocation, api_options, in_words
+from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.text import counted, plain, size
 
 PART = 4 * 1024 * 1024

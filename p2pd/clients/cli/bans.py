@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from p2pd.clients.cli.actions import pass_invocation
-from p2pd.clients.cli.invocation import Invocation, api_options, in_words
+from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.cli.tables import ban_table
 from p2pd.clients.text import counted, plain
 

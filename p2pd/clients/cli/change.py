@@ -1,58 +1,114 @@
-"""p2pctl set: how torrents download and seed."""
+"""p2pctl set: how torrents download and seed, and what they are labelled."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from p2pd.clients.cli.actions import pass_invocation
-from p2pd.clients.cli.invocation import Invocation, api_options, in_words
-from p2pd.clients.selection import choose
-from p2pd.clients.text import plain
+from p2pd.clients.api_client import JsonObject
+from p2pd.clients.cli.choosing import chooses_torrents, complete_labels, tell_chosen
+from p2pd.clients.cli.invocation import (
+    Command,
+    Invocation,
+    api_options,
+    in_words,
+    pass_invocation,
+)
+from p2pd.clients.selection import Wanted
 
-WORDS = click.argument("words", metavar="TORRENT...", nargs=-1, required=True)
 SEEDING_MODES = ("session", "round_robin", "fastest_upload", "anti_leech")
+SUPER_SEEDING = ("auto", "on", "off")
+
+TORRENT_OPTIONS = (
+    click.option(
+        "--from-piece", "sequential_download_from_piece", type=click.IntRange(0), metavar="PIECE",
+        help="Where the order begins; the pieces before come last.",
+    ),
+    click.option(
+        "--peer-limit", type=click.IntRange(0, 65535), metavar="N", help="Most peers of it."
+    ),
+    click.option(
+        "--seed-choking", type=click.Choice(SEEDING_MODES),
+        help="Whom to serve when complete: as the session does, everyone in turns, who takes "
+        "most, or first who just began or is nearly complete.",
+    ),
+    click.option(
+        "--super-seeding", type=click.Choice(SUPER_SEEDING),
+        help="As a seed, show each peer single pieces (BEP 16); auto: only while nobody else "
+        "seeds.",
+    ),
+)  # fmt: skip
+"""What a torrent can be told when it is added and at any time later."""
+
+
+def torrent_options(command: Command) -> Command:
+    """Decorate a command with these."""
+    for decorate in reversed(TORRENT_OPTIONS):
+        command = decorate(command)
+    return command
+
+
+def _label_option(option: str, name: str, words: str) -> Callable[[Command], Command]:
+    return click.option(
+        option, name, metavar="LABEL", multiple=True, shell_complete=complete_labels, help=words
+    )
 
 
 @click.command("set")
-@WORDS
+@chooses_torrents
 @click.option(
-    "--sequential/--rarest-first",
-    "sequential_download",
-    default=None,
+    "--sequential/--rarest-first", "sequential_download", default=None,
     help="Get the pieces in order, or the rarest first.",
-)
-@click.option(
-    "--from-piece",
-    "sequential_download_from_piece",
-    type=click.IntRange(0),
-    metavar="PIECE",
-    help="Where the order begins; the pieces before come last.",
-)
-@click.option(
-    "--seed-choking",
-    type=click.Choice(SEEDING_MODES),
-    help="Whom to serve when complete: as the session does, everyone in turns, who takes most, "
-    "or first who just began or is nearly complete.",
-)
-@click.option(
-    "--super-seeding",
-    type=click.Choice(["auto", "on", "off"]),
-    help="As a seed, show each peer single pieces (BEP 16); auto: only while nobody else seeds.",
-)
+)  # fmt: skip
+@torrent_options
+@_label_option("--add-label", "added", "Label them; may be repeated.")
+@_label_option("--remove-label", "removed", "Take a label off them; may be repeated.")
+@click.option("--no-labels", is_flag=True, help="Take all labels off them, before any is added.")
 @api_options
 @pass_invocation
-def set_torrents(invocation: Invocation, /, words: tuple[str, ...], **wishes: Any) -> None:
-    """Set how torrents get their pieces and whom they serve."""
+def set_torrents(
+    invocation: Invocation, /, wanted: Wanted, added: tuple[str, ...], removed: tuple[str, ...],
+    no_labels: bool, **wishes: Any,
+) -> None:  # fmt: skip
+    """Set how torrents get their pieces and whom they serve, and label them.
+
+    \b
+    Examples:
+      p2pctl set film --sequential
+      p2pctl set 3-7 --add-label linux
+      p2pctl set --label seen --remove-label seen --add-label archive
+    """
     changes = {name: value for name, value in wishes.items() if value is not None}
-    if not changes:
+    labelled = bool(added or removed or no_labels)
+    if not changes and not labelled:
         raise click.UsageError("say what to set: one of the options")
     with in_words():
-        chosen = choose(invocation.client, words)
+        chosen = wanted.find(invocation.client)
         ids = [torrent["id"] for torrent in chosen]
-        invocation.client.call("torrent_set", ids=ids, **changes)
-    if invocation.as_json:
-        invocation.tell({"torrents": [torrent | changes for torrent in chosen]})
-    for torrent in chosen:
-        invocation.say(f"{torrent['id']} {plain(torrent['name'])}: set")
+        if changes and ids:
+            invocation.client.call("torrent_set", ids=ids, **changes)
+        if labelled and ids:
+            _label(invocation, ids, added, set(removed), no_labels)
+    tell_chosen(invocation, chosen, "set", changes)
+
+
+def _label(
+    invocation: Invocation, ids: list[int], added: tuple[str, ...], removed: set[str], anew: bool
+) -> None:
+    """Torrents that get the same labels are set in one call."""
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for torrent in invocation.client.torrents(["id", "labels"], ids):
+        labels = _labels_after(torrent, added, removed, anew)
+        if list(labels) != torrent["labels"]:
+            alike.setdefault(labels, []).append(torrent["id"])
+    for labels, those in alike.items():
+        invocation.client.call("torrent_set", ids=those, labels=list(labels))
+
+
+def _labels_after(
+    torrent: JsonObject, added: tuple[str, ...], removed: set[str], anew: bool
+) -> tuple[str, ...]:
+    kept = [] if anew else [label for label in torrent["labels"] if label not in removed]
+    return tuple(dict.fromkeys([*kept, *added]))

@@ -13,8 +13,7 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from p2pd.base.errors import P2pdError
-from p2pd.clients.cli.actions import pass_invocation
-from p2pd.clients.cli.invocation import Invocation, in_words, json_option
+from p2pd.clients.cli.invocation import Invocation, in_words, json_option, pass_invocation
 from p2pd.clients.text import plain, size
 from p2pd.formats.creator import CreationOptions
 from p2pd.formats.metainfo import Metainfo, parse_torrent

@@ -24,14 +24,22 @@ from p2pd.clients.api_client import (
     JsonObject,
     Transport,
 )
-from p2pd.clients.columns import Columns
+from p2pd.clients.columns import Columns, Line
 from p2pd.clients.credentials import find_token, token_in
 from p2pd.clients.text import plain
 
 PIPE_WIDTH = 1000
 """Columns when the output is no terminal: nothing is cut off for whoever reads it."""
 
+HURRIED_SECONDS = 1.0
+"""How long somebody who pressed Tab waits at most."""
+
+ANSI = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class TooLateError(P2pdError):
+    """What was waited for did not happen in the time that was given."""
 
 
 class FailedError(click.ClickException):
@@ -49,6 +57,16 @@ class NoDaemonError(FailedError):
     exit_code = 3
 
 
+class LateError(FailedError):
+    """Not done in the time given: exit status 4."""
+
+    exit_code = 4
+
+
+def _hurried_transport(url: str) -> Transport:
+    return HttpTransport(url, HURRIED_SECONDS)
+
+
 @dataclass
 class Invocation:
     """One run of p2pctl; tests put their own transport, clock and sleep in."""
@@ -58,6 +76,7 @@ class Invocation:
     state_dir: str | None = None
     as_json: bool = False
     connect: Callable[[str], Transport] = HttpTransport
+    connect_hurriedly: Callable[[str], Transport] = _hurried_transport
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -73,11 +92,25 @@ class Invocation:
         width = None if sys.stdout.isatty() else PIPE_WIDTH
         return Console(file=sys.stdout, markup=False, highlight=False, emoji=False, width=width)
 
+    @property
+    def ascii_only(self) -> bool:
+        """Whether the output has no letters to draw with."""
+        return not self.console.encoding.lower().startswith("utf")
+
+    def hurried_client(self) -> ApiClient:
+        """A client that gives up soon. Raises P2pdError when there is no token."""
+        return ApiClient(self.connect_hurriedly(self.url), self._token())
+
     def show(self, table: Columns) -> None:
-        """A table; on a terminal no wider than it, with errors in red."""
+        """A table; on a terminal no wider than it, and in colours unless there is NO_COLOR."""
         width = self.console.width if self.console.is_terminal else None
-        for text, alarming in table.lines(width):
-            click.secho(text, fg="red" if alarming else None)
+        coloured = self.console.is_terminal and not self.console.no_color
+        # Written at once: ten thousand lines are one call of the system's then, not as many.
+        click.echo("".join(_painted(line, coloured) for line in table.lines(width)), nl=False)
+
+    def warn(self, sentence: str) -> None:
+        """A line on stderr, beside whatever is answered."""
+        click.echo(plain(sentence), err=True)
 
     def show_rows(
         self, rows: list[JsonObject], table: Callable[[list[JsonObject]], Columns], nothing: str
@@ -107,6 +140,20 @@ class Invocation:
         return find_token(self.environ, is_root=os.geteuid() == 0)
 
 
+def has_person() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
+pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
+
+
+def _painted(line: Line, coloured: bool) -> str:
+    if coloured and line.style:
+        return f"\x1b[{ANSI[line.style]}m{line.text}\x1b[0m\n"
+    return f"{line.text}\n"
+
+
 @contextmanager
 def in_words() -> Iterator[None]:
     """Turn the errors that are raised on purpose into what click prints."""
@@ -114,6 +161,8 @@ def in_words() -> Iterator[None]:
         yield
     except CannotConnectError as error:
         raise NoDaemonError(str(error)) from None
+    except TooLateError as error:
+        raise LateError(str(error)) from None
     except P2pdError as error:
         raise FailedError(str(error)) from None
 
@@ -150,7 +199,11 @@ def _options(command: Command, *, from_environment: bool) -> Command:
     token_help = "The control token [the one in the state folder]."
     decorators = (
         click.option(
-            "--state-dir", type=click.Path(), help="The daemon's state folder.", **_REMEMBERED
+            "--state-dir",
+            type=click.Path(),
+            envvar=name("P2PCTL_STATE_DIR"),
+            help="The daemon's state folder.",
+            **_REMEMBERED,
         ),
         click.option("--token", envvar=name("P2PCTL_TOKEN"), help=token_help, **_REMEMBERED),
         click.option(

@@ -8,8 +8,8 @@ import click
 
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import ApiClient, JsonObject
-from p2pd.clients.cli.actions import pass_invocation
-from p2pd.clients.cli.invocation import Invocation, api_options, in_words
+from p2pd.clients.cli.choosing import WORDS, complete_labels
+from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.cli.limit_tables import (
     alternative_sentence,
     limit_table,
@@ -34,7 +34,6 @@ TORRENT_FIELDS = [
     "upload_limited",
 ]  # fmt: skip
 
-WORDS = click.argument("words", metavar="[TORRENT]...", nargs=-1)
 DOWN = click.option("--down", callback=reading(read_speed), metavar="SPEED", help="Of downloads.")
 UP = click.option("--up", callback=reading(read_speed), metavar="SPEED", help="Of uploads.")
 
@@ -71,7 +70,9 @@ def _torrents(client: ApiClient, words: tuple[str, ...]) -> list[JsonObject]:
 @WORDS
 @DOWN
 @UP
-@click.option("--label", help="Of all torrents of a label together.")
+@click.option(
+    "--label", shell_complete=complete_labels, help="Of all torrents of a label together."
+)
 @click.option("--each-peer", is_flag=True, help="Of every single peer.")
 @click.option(
     "--honor-session/--ignore-session", "honor", default=None,

@@ -4,34 +4,77 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from importlib import import_module
 
 import click
 
 from p2pd import __version__
-from p2pd.clients.cli.actions import remove, start, stop, verify
-from p2pd.clients.cli.add import add
-from p2pd.clients.cli.backups import backup, restore
-from p2pd.clients.cli.bans import ban, bans, unban
-from p2pd.clients.cli.change import set_torrents
-from p2pd.clients.cli.create import create
 from p2pd.clients.cli.invocation import program_options
-from p2pd.clients.cli.limits import alt_speeds, limit, limits
-from p2pd.clients.cli.move import move
-from p2pd.clients.cli.show import files, info, list_torrents, peers
-from p2pd.clients.cli.watch import watch
 from p2pd.clients.text import plain
+
+COMMANDS = {
+    "add": "add.add",
+    "add-peers": "peers.add_peers",
+    "alt-speeds": "limits.alt_speeds",
+    "api": "raw.api",
+    "backup": "backups.backup",
+    "ban": "bans.ban",
+    "bans": "bans.bans",
+    "completion": "completion.completion",
+    "create": "create.create",
+    "deadlines": "deadlines.deadlines",
+    "files": "files.files",
+    "free-space": "daemon.free_space",
+    "info": "show.info",
+    "limit": "limits.limit",
+    "limits": "limits.limits",
+    "list": "show.list_torrents",
+    "move": "move.move",
+    "peers": "peers.peers",
+    "pieces": "show.pieces",
+    "reannounce": "actions.reannounce",
+    "remove": "actions.remove",
+    "restore": "backups.restore",
+    "set": "change.set_torrents",
+    "settings": "daemon.settings",
+    "shutdown": "daemon.shutdown",
+    "start": "actions.start",
+    "stats": "daemon.stats",
+    "stop": "actions.stop",
+    "trackers": "trackers.trackers",
+    "unban": "bans.unban",
+    "verify": "actions.verify",
+    "watch": "watch.watch",
+}
+"""Where each command is, in this package: only the one that is run is imported."""
 
 
 class Commands(click.Group):
-    """Its help has a whole sentence for every command, on two lines if need be."""
+    """Imports commands as they are asked for: the shell asks each time somebody presses Tab.
+
+    The help has a whole sentence for every command, on two lines if need be.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].rpartition(".")
+        command: click.Command = getattr(import_module(f"{__package__}.{module}"), name)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The part of the help that lists the commands."""
         with formatter.section("Commands"):
             formatter.write_dl(
                 [
-                    (name, self.commands[name].get_short_help_str(limit=300))
-                    for name in self.commands
+                    (name, command.get_short_help_str(limit=300))
+                    for name in COMMANDS
+                    if (command := self.get_command(ctx, name)) is not None
                 ]
             )
 
@@ -44,18 +87,11 @@ class Commands(click.Group):
 def cli() -> None:
     """Drive a running p2pd: add torrents, see how they do, start, stop and remove them.
 
-    TORRENT is an id, the start of an info-hash (four digits or more), or a part of the name that
-    no other torrent has.
+    TORRENT is an id, a range of ids (3-7 or 3,5-7), the start of an info-hash (four digits or
+    more), or a part of the name that no other torrent has.
 
-    Exit status: 0 done, 1 an error, 2 wrong usage, 3 no daemon there.
+    Exit status: 0 done, 1 an error, 2 wrong usage, 3 no daemon there, 4 not done within --timeout.
     """
-
-
-for command in (
-    add, alt_speeds, backup, ban, bans, create, files, info, limit, limits, list_torrents, move,
-    peers, remove, restore, set_torrents, start, stop, unban, verify, watch,
-):  # fmt: skip
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -6,19 +6,19 @@ import os
 
 import click
 
-from p2pd.clients.cli.actions import pass_invocation
-from p2pd.clients.cli.invocation import Invocation, api_options, in_words
-from p2pd.clients.selection import choose
+from p2pd.clients.cli.choosing import chooses_torrents, tell_chosen
+from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
+from p2pd.clients.selection import Wanted
 from p2pd.clients.text import plain
 
 
 @click.command()
-@click.argument("words", metavar="TORRENT...", nargs=-1, required=True)
+@chooses_torrents
 @click.argument("folder", type=click.Path())
 @click.option("--find", is_flag=True, help="The files are there already: look, and go on there.")
 @api_options
 @pass_invocation
-def move(invocation: Invocation, words: tuple[str, ...], folder: str, find: bool) -> None:
+def move(invocation: Invocation, wanted: Wanted, folder: str, find: bool) -> None:
     """Move torrents' files to another folder; FOLDER is one of the daemon's machine.
 
     They are moved while the torrents go on; p2pctl list and info show how far that is. To move them
@@ -26,11 +26,10 @@ def move(invocation: Invocation, words: tuple[str, ...], folder: str, find: bool
     """
     place = os.path.abspath(folder)
     with in_words():
-        chosen = choose(invocation.client, words)
+        chosen = wanted.find(invocation.client)
         ids = [torrent["id"] for torrent in chosen]
-        invocation.client.call("torrent_set_location", ids=ids, location=place, move=not find)
-    if invocation.as_json:
-        invocation.tell({"torrents": chosen, "location": place})
+        if ids:
+            client = invocation.client
+            client.call("torrent_set_location", ids=ids, location=place, move=not find)
     done = "is looked for in" if find else "will be moved to"
-    for torrent in chosen:
-        invocation.say(f"{torrent['id']} {plain(torrent['name'])}: {done} {plain(place)}")
+    tell_chosen(invocation, chosen, f"{done} {plain(place)}", {"location": place})

@@ -1,17 +1,16 @@
-"""p2pctl list, info, files, peers."""
+"""p2pctl list, info, pieces."""
 
 from __future__ import annotations
 
 import click
 
 from p2pd.clients.api_client import JsonObject
-from p2pd.clients.cli.actions import pass_invocation
-from p2pd.clients.cli.invocation import Invocation, api_options, in_words
-from p2pd.clients.cli.tables import LIST_FIELDS, file_table, info_table, peer_table, torrent_table
-from p2pd.clients.selection import choose
-from p2pd.clients.text import plain
-
-ONE_TORRENT = click.argument("word", metavar="TORRENT")
+from p2pd.clients.cli.choosing import ONE_TORRENT, chooses_torrents_or_all, torrent_of
+from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
+from p2pd.clients.cli.tables import LIST_FIELDS, info_table, torrent_table
+from p2pd.clients.piece_map import PieceMap
+from p2pd.clients.selection import Wanted
+from p2pd.clients.text import counted, percent, size
 
 INFO_FIELDS = [
     "activity_date", "added_date", "comment", "corrupt_ever", "creator", "date_created",
@@ -27,17 +26,67 @@ INFO_FIELDS = [
 ]  # fmt: skip
 
 
+SORT_KEYS = {
+    "added": "added_date",
+    "done": "percent_done",
+    "down": "rate_download",
+    "id": "id",
+    "left": "eta",
+    "name": "name",
+    "peers": "peers_connected",
+    "ratio": "upload_ratio",
+    "size": "size_when_done",
+    "state": "status",
+    "up": "rate_upload",
+}
+MOST_ERRORS = 10
+MAP_WIDTH = 100
+NO_TORRENTS = "there are no torrents: add one with p2pctl add"
+
+
 @click.command("list")
+@chooses_torrents_or_all
+@click.option(
+    "--sort", type=click.Choice(sorted(SORT_KEYS)), default="id", show_default=True,
+    help="What to sort by.",
+)  # fmt: skip
+@click.option("--reverse", is_flag=True, help="The other way round.")
 @api_options
 @pass_invocation
-def list_torrents(invocation: Invocation) -> None:
-    """List the torrents."""
+def list_torrents(invocation: Invocation, wanted: Wanted, sort: str, reverse: bool) -> None:
+    """List the torrents; reasons of errors are told on stderr.
+
+    \b
+    Examples:
+      p2pctl list --state downloading --sort left
+      p2pctl list --label linux --json
+    """
     with in_words():
-        torrents = invocation.client.torrents(LIST_FIELDS)
+        ids = [torrent["id"] for torrent in wanted.find(invocation.client)] if wanted else None
+        torrents = invocation.client.torrents(LIST_FIELDS, ids) if ids != [] else []
         state = invocation.client.call("session_get", fields=["state_notice"])
     if notice := state.get("state_notice"):
-        click.echo(plain(notice), err=True)
-    invocation.show_rows(torrents, torrent_table, "there are no torrents: add one with p2pctl add")
+        invocation.warn(notice)
+    torrents.sort(key=lambda torrent: _sort_key(torrent, SORT_KEYS[sort]), reverse=reverse)
+    nothing = "no torrent is like that" if wanted else NO_TORRENTS
+    invocation.show_rows(torrents, torrent_table, nothing)
+    if not invocation.as_json:
+        _warn_of_errors(invocation, torrents)
+
+
+def _sort_key(torrent: JsonObject, field: str) -> tuple[bool, str | float, int]:
+    """What is not known, like the time left of most, comes last."""
+    value = torrent[field]
+    unknown = field == "eta" and value < 0
+    return unknown, value.casefold() if isinstance(value, str) else value, torrent["id"]
+
+
+def _warn_of_errors(invocation: Invocation, torrents: list[JsonObject]) -> None:
+    wrong = [torrent for torrent in torrents if torrent["error"]]
+    for torrent in wrong[:MOST_ERRORS]:
+        invocation.warn(f"{torrent['id']} {torrent['name']}: {torrent['error_string']}")
+    if len(wrong) > MOST_ERRORS:
+        invocation.warn(f"and {counted(len(wrong) - MOST_ERRORS, 'error')} more")
 
 
 @click.command()
@@ -57,43 +106,30 @@ def info(invocation: Invocation, word: str) -> None:
 @ONE_TORRENT
 @api_options
 @pass_invocation
-def files(invocation: Invocation, word: str) -> None:
-    """List the files of a torrent."""
-    torrent = _one(invocation, word, ["files", "file_stats"])
-    rows = [
-        file | {"index": index, "wanted": state["wanted"], "priority": state["priority"]}
-        for index, (file, state) in enumerate(
-            zip(torrent["files"], torrent["file_stats"], strict=True)
-        )
-    ]
-    nothing = "the files are not known yet: the metadata is still to come"
-    invocation.show_rows(rows, file_table, nothing)
+def pieces(invocation: Invocation, word: str) -> None:
+    """Draw which pieces of a torrent are here, and which the connected peers have.
 
-
-@click.command()
-@ONE_TORRENT
-@api_options
-@pass_invocation
-def peers(invocation: Invocation, word: str) -> None:
-    """List the connected peers of a torrent.
-
-    \b
-    Flags:  D  it sends to us          d  we want something, it chokes us
-            U  we send to it           u  it wants something, we choke it
-            K  it would send to us, we want nothing
-            ?  we would send to it, it wants nothing
-            O  it is served by way of trial
-            S  it snubs us: it lets us ask, and sends nothing
-            E  encrypted               I  it came to us
+    Each cell stands for as many pieces as it takes to fit: full where all of them are here, a dot
+    where none is, and an exclamation mark where one is missing that no connected peer has.
     """
-    rows = _one(invocation, word, ["peers"])["peers"]
-    invocation.show_rows(rows, peer_table, "no peers are connected")
+    fields = ["availability", "name", "piece_count", "piece_size", "pieces"]
+    torrent = _one(invocation, word, fields)
+    if invocation.as_json:
+        invocation.tell(torrent)
+        return
+    drawn = PieceMap(torrent["pieces"], torrent["piece_count"], torrent["availability"])
+    if not drawn.count:
+        invocation.say("the pieces are not known yet: the metadata is still to come")
+        return
+    width = min(invocation.console.width, MAP_WIDTH)
+    for line in drawn.text_lines(width, invocation.ascii_only):
+        invocation.say(line)
+    here = f"{drawn.here} of {counted(drawn.count, 'piece')} of {size(torrent['piece_size'])} here"
+    lack = drawn.unavailable
+    missing = f", {counted(lack, 'piece')} that no connected peer has" if lack else ""
+    invocation.say(f"{here} ({percent(drawn.here / drawn.count)}){missing}")
 
 
 def _one(invocation: Invocation, word: str, fields: list[str]) -> JsonObject:
     with in_words():
-        chosen = choose(invocation.client, [word])
-        found = invocation.client.torrents(fields, [chosen[0]["id"]])
-    if not found:
-        raise click.ClickException("the torrent was removed just now")
-    return found[0]
+        return torrent_of(invocation, word, fields)

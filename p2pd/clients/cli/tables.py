@@ -22,7 +22,7 @@ from p2pd.clients.text import (
 )
 
 LIST_FIELDS = [
-    "disk_state", "error", "error_string", "eta", "hash_string", "id",
+    "added_date", "disk_state", "error", "error_string", "eta", "hash_string", "id", "labels",
     "metadata_percent_complete", "move", "name", "peers_connected", "percent_done",
     "rate_download", "rate_upload", "size_when_done", "status", "total_size", "upload_ratio",
 ]  # fmt: skip
@@ -30,14 +30,18 @@ LIST_FIELDS = [
 SNUBBED = "S"
 """Not in `flag_str`: Transmission's clients have no such letter."""
 
+STOPPED = 0
 PRIORITY_WORDS = {-1: "low", 0: "normal", 1: "high"}
 
 
 def torrent_table(torrents: Iterable[JsonObject]) -> Columns:
     """One line a torrent."""
+    torrents = list(torrents)
+    labels = "Labels" if any(torrent["labels"] for torrent in torrents) else ""
     table = Columns(
-        "Id>", "Done>", "Size>", "State", "Down>", "Up>", "Ratio>", "Peers>", "Left>", "Name"
-    )
+        "Id>", "Done>", "Size>", "State", "Down>", "Up>", "Ratio>", "Peers>", "Left>", labels,
+        "Name", spare=("Labels", "Ratio", "Peers", "Size", "Left", "Up", "Down", "State"),
+    )  # fmt: skip
     for torrent in torrents:
         table.add_row(
             str(torrent["id"]),
@@ -49,15 +53,28 @@ def torrent_table(torrents: Iterable[JsonObject]) -> Columns:
             ratio(torrent["upload_ratio"]),
             str(torrent["peers_connected"]),
             duration(torrent["eta"]),
+            plain(",".join(torrent["labels"]), 60),
             plain(torrent["name"], 255),
-            alarming=bool(torrent["error"]),
+            style=torrent_style(torrent),
         )
     return table
 
 
+def torrent_style(torrent: JsonObject) -> str:
+    """How its line looks on a terminal."""
+    if torrent["error"]:
+        return "red"
+    if torrent["status"] == STOPPED:
+        return "dim"
+    return "green" if torrent["rate_download"] or torrent["rate_upload"] else ""
+
+
 def file_table(files: Iterable[JsonObject]) -> Columns:
     """One line a file."""
-    table = Columns("Index>", "Done>", "Size>", "Wanted", "Priority", "Name")
+    table = Columns(
+        "Index>", "Done>", "Size>", "Wanted", "Priority", "Name",
+        spare=("Size", "Wanted", "Priority"),
+    )  # fmt: skip
     for file in files:
         share = file["bytes_completed"] / file["length"] if file["length"] else 1.0
         table.add_row(
@@ -67,13 +84,17 @@ def file_table(files: Iterable[JsonObject]) -> Columns:
             "yes" if file["wanted"] else "no",
             PRIORITY_WORDS.get(file["priority"], "normal"),
             plain(file["name"]),
+            style="" if file["wanted"] else "dim",
         )
     return table
 
 
 def peer_table(peers: Iterable[JsonObject]) -> Columns:
     """One line a peer."""
-    table = Columns("Address", "Done>", "Down>", "Up>", "Rating>", "Flags", "Transport", "Client")
+    table = Columns(
+        "Address", "Done>", "Down>", "Up>", "Rating>", "Flags", "Transport", "Client",
+        spare=("Transport", "Rating", "Flags"),
+    )  # fmt: skip
     for peer in peers:
         table.add_row(
             _address(peer),
@@ -194,14 +215,76 @@ def _in_force(limit: int) -> str:
 
 
 def _tracker(tracker: JsonObject) -> str:
+    return plain(f"{tracker['announce']}: {tracker_result(tracker)}", 2000)
+
+
+def tracker_result(tracker: JsonObject) -> str:
+    """What a tracker answered last, and when."""
     if not tracker["has_announced"]:
-        result = "not asked yet"
-    elif tracker["last_announce_succeeded"]:
-        result = f"{counted(tracker['last_announce_peer_count'], 'peer')} at {_last(tracker)}"
-    else:
-        result = f"{tracker['last_announce_result']} at {_last(tracker)}"
-    return plain(f"{tracker['announce']}: {result}", 2000)
+        return "not asked yet"
+    if tracker["last_announce_succeeded"]:
+        return f"{counted(tracker['last_announce_peer_count'], 'peer')} at {_last(tracker)}"
+    return plain(f"{tracker['last_announce_result']} at {_last(tracker)}", 500)
 
 
 def _last(tracker: JsonObject) -> str:
     return moment(tracker["last_announce_time"])
+
+
+ANNOUNCE_WORDS = {0: "off", 1: "waits", 3: "asks now"}
+
+
+def tracker_table(trackers: Iterable[JsonObject]) -> Columns:
+    """One line a tracker."""
+    table = Columns(
+        "Tier>", "Tracker", "State", "Seeds>", "Peers>", "Next", "Last answer",
+        spare=("Tier", "Next", "Peers", "Seeds", "State"),
+    )  # fmt: skip
+    for tracker in trackers:
+        failed = tracker["has_announced"] and not tracker["last_announce_succeeded"]
+        table.add_row(
+            str(tracker["tier"]),
+            plain(tracker["announce"], 80),
+            ANNOUNCE_WORDS.get(tracker["announce_state"], ""),
+            _known(tracker["seeder_count"]),
+            _known(tracker["leecher_count"]),
+            moment(tracker["next_announce_time"]) if tracker["next_announce_time"] else "",
+            tracker_result(tracker),
+            style="red" if failed else "",
+        )
+    return table
+
+
+def _known(count: int) -> str:
+    return str(count) if count >= 0 else ""
+
+
+def stats_table(answer: JsonObject) -> Columns:
+    """Totals of this run and of all, and what is in use."""
+    table = Columns("", "This run>", "All runs>")
+    current, every = answer["current_stats"], answer["cumulative_stats"]
+    for words, name, shown in (
+        ("Downloaded", "downloaded_bytes", size),
+        ("Uploaded", "uploaded_bytes", size),
+        ("Torrents added", "files_added", str),
+        ("Time running", "seconds_active", duration),
+        ("Runs", "session_count", str),
+    ):
+        table.add_row(words, shown(current[name]), shown(every[name]))
+    for words, value in _in_use(answer):
+        table.add_row(words, value, "")
+    return table
+
+
+def _in_use(answer: JsonObject) -> list[tuple[str, str]]:
+    active, count = answer["active_torrent_count"], answer["torrent_count"]
+    cache, descriptors = answer["block_cache"], answer["descriptors"]
+    return [
+        ("Torrents active", f"{active} of {count}"),
+        ("Down", rate(answer["download_speed"]) or "idle"),
+        ("Up", rate(answer["upload_speed"]) or "idle"),
+        ("Waits to be written", size(answer["write_backlog_bytes"])),
+        ("Block cache", f"{size(cache['used_bytes'])} of {size(cache['limit_bytes'])}"),
+        ("Connections", f"{descriptors['connections']} of {descriptors['connections_limit']}"),
+        ("Open files", f"{descriptors['open_files']} of {descriptors['open_files_limit']}"),
+    ]

@@ -10,8 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from p2pd.clients.api_client import JsonObject
-from p2pd.clients.cli.actions import pass_invocation
-from p2pd.clients.cli.invocation import Invocation, api_options, in_words
+from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.cli.tables import LIST_FIELDS, torrent_table
 from p2pd.clients.text import rate
 
@@ -66,8 +65,8 @@ def busiest(torrents: list[JsonObject], count: int) -> list[JsonObject]:
 
 def _picture(torrents: list[JsonObject], totals: JsonObject, width: int) -> Text:
     picture = Text(no_wrap=True)
-    for text, alarming in torrent_table(torrents).lines(width):
-        picture.append(f"{text}\n", style="red" if alarming else None)
+    for text, style in torrent_table(torrents).lines(width):
+        picture.append(f"{text}\n", style=style)
     return picture.append(f"\n{_summary(totals)}")
 
 
