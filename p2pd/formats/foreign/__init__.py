@@ -1,0 +1,1 @@
+"""What other BitTorrent programs keep of their torrents, read into one model."""
