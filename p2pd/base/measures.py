@@ -104,8 +104,8 @@ def histograms(
 
 def bounded(name: str, meaning: str, value: float, limit: float) -> list[Measure]:
     """What is there, and how much there may be."""
-    limited = f"How much {name} may be: {meaning[0].lower()}{meaning[1:]}"
-    return [gauge(name, meaning, value), gauge(f"{name}_limit", limited, limit)]
+    most = f"The most that {name} may be."
+    return [gauge(name, meaning, value), gauge(f"{name}_limit", most, limit)]
 
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

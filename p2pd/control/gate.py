@@ -14,7 +14,12 @@ from urllib.parse import urlsplit
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from p2pd.base.addresses import canonical_host
+from p2pd.base.errors import FormatError
 from p2pd.control.auth import Login, Verdict
+
+PROXIED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+"""Headers by which a proxy says that the request is somebody else's."""
 
 
 class Plain(Resource):
@@ -54,8 +59,12 @@ def nothing_here() -> Plain:
 class Gate:
     """The checks before the tree of resources."""
 
-    def __init__(self, login: Login, allowed_hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self, login: Login, allowed_hosts: Sequence[str] = (), open_paths: Sequence[bytes] = ()
+    ) -> None:
+        """`open_paths` may be read without a login by programs on this host."""
         self._login = login
+        self._open_paths = tuple(open_paths)
         self._allowed_hosts = tuple(host.lower().rstrip(".") for host in allowed_hosts)
 
     def admits(self, request: Request) -> bool:
@@ -64,7 +73,11 @@ class Gate:
 
     def refusal(self, request: Request) -> Resource | None:
         """What to answer instead of the resource, or None to go on."""
-        verdict = self._login.judge(_only_header(request, b"authorization"), client_host(request))
+        if self._is_open(request):
+            verdict = Verdict.WELCOME
+        else:
+            credentials = _only_header(request, b"authorization")
+            verdict = self._login.judge(credentials, client_host(request))
         if verdict is Verdict.LOCKED:
             return Plain(403, "too many wrong tokens from this address: try again in a minute")
         if request.method == b"OPTIONS":
@@ -75,6 +88,15 @@ class Gate:
         if not self._knows_host(_only_header(request, b"host")):
             return Plain(421, "this host name is not in control.allowed_hosts")
         return None
+
+    def _is_open(self, request: Request) -> bool:
+        """Behind a proxy on this host everyone would come from here: then it is not."""
+        return (
+            request.path in self._open_paths
+            and request.method in (b"GET", b"HEAD")
+            and is_loopback(client_host(request))
+            and not any(request.requestHeaders.hasHeader(name) for name in PROXIED)
+        )
 
     def _knows_host(self, header: bytes | None) -> bool:
         name = host_name(header)
@@ -109,6 +131,14 @@ def is_same_origin(request: Request) -> bool:
 def client_host(request: Request) -> str:
     """The address the connection comes from, in text; a unix socket counts as loopback."""
     return str(getattr(request.getClientAddress(), "host", "127.0.0.1"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an IP address in text is this host's own."""
+    try:
+        return ipaddress.ip_address(canonical_host(host)).is_loopback
+    except FormatError:
+        return False
 
 
 def host_name(header: bytes | None) -> str | None:

@@ -21,10 +21,12 @@ from txjsonrpc_ng.web.jsonrpc import JSONRPC
 
 from p2pd.base.errors import P2pdError
 from p2pd.control import answers
+from p2pd.control.delivery import Delivery
 from p2pd.control.errors import RpcCode, RpcError, rpc_error_of
 from p2pd.control.gate import is_same_origin, nothing_here, say
 from p2pd.control.message import BadCall, Call, calls_of, is_method_name, parse_json
 from p2pd.control.request import ControlRequest
+from p2pd.control.rpc_load import UNKNOWN, RpcLoad
 from p2pd.control.schema import BoundMethod, JsonObject
 
 DISCOVERY = {"rpc.discover": "system_methods"}
@@ -39,9 +41,12 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
     isLeaf = False
     separator = "_"
 
-    def __init__(self, groups: Mapping[str, BaseSubhandler], reactor: Any) -> None:
+    def __init__(
+        self, groups: Mapping[str, BaseSubhandler], reactor: Any, load: RpcLoad | None = None
+    ) -> None:
         super().__init__()
         self._reactor = reactor
+        self._load = load or RpcLoad()
         for prefix, group in groups.items():
             self.putSubHandler(prefix, group)
 
@@ -56,9 +61,16 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
         if request.content.overflow:
             request.setHeader(b"connection", b"close")
             return say(request, 413, f"the body is bigger than {request.content.limit} bytes")
+        if busy := request.content.busy or self._load.refusal():
+            return say(request, 503, busy, [("Retry-After", "1")])
+        self._load.requests += 1
         work = Deferred.fromCoroutine(self._serve(request))
         work.addErrback(self._report, request)
+        work.addBoth(self._served)
         return NOT_DONE_YET
+
+    def _served(self, _result: object) -> None:
+        self._load.requests -= 1
 
     def refuse(self, request: ControlRequest) -> bytes | None:
         """The body of a refusal for what HTTP says of the request, or None to go on."""
@@ -85,15 +97,26 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
 
     async def perform(self, call: Call) -> JsonObject:
         """The result of a call. Raises RpcError and nothing else."""
+        began, name, result = self._reactor.seconds(), UNKNOWN, "ok"
         try:
-            return await self._method(call.method)(call.params)
-        except RpcError:
-            raise
-        except P2pdError as refusal:
-            raise rpc_error_of(refusal) from None
-        except Exception:
-            _log.failure("the method {method} failed", method=call.method)
-            raise RpcError(RpcCode.INTERNAL_ERROR, "see the daemon's log") from None
+            method = self._method(call.method)
+            name = call.method
+            return await method(call.params)
+        except Exception as problem:
+            error = self._error_of(problem, call)
+            result = error.code.name.lower()
+            raise error from None
+        finally:
+            self._load.performed(name, result, self._reactor.seconds() - began)
+
+    @staticmethod
+    def _error_of(problem: Exception, call: Call) -> RpcError:
+        if isinstance(problem, RpcError):
+            return problem
+        if isinstance(problem, P2pdError):
+            return rpc_error_of(problem)
+        _log.failure("the method {method} failed", method=call.method)
+        return RpcError(RpcCode.INTERNAL_ERROR, "see the daemon's log")
 
     async def _run(self, entry: Call | BadCall) -> dict[str, Any] | None:
         if isinstance(entry, BadCall):
@@ -116,7 +139,7 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
         raise RpcError(RpcCode.METHOD_NOT_FOUND, f"there is no method {name[:64]}")
 
     async def _serve(self, request: ControlRequest) -> None:
-        connection = _Watch(request)
+        connection = _Watch(request, self._load, self._reactor)
         try:
             value = parse_json(request.content.read())
         except RpcError as error:
@@ -147,8 +170,10 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
 class _Watch:
     """Knows whether the client is still there to be answered."""
 
-    def __init__(self, request: ControlRequest) -> None:
+    def __init__(self, request: ControlRequest, load: RpcLoad, reactor: Any) -> None:
         self._request = request
+        self._load = load
+        self._reactor = reactor
         self._gone = False
         request.notifyFinish().addErrback(self._left)
 
@@ -158,10 +183,12 @@ class _Watch:
     def finish(self, chunks: list[bytes]) -> None:
         if self._gone:
             return
-        if chunks:
-            self._request.setHeader(b"content-length", b"%d" % sum(map(len, chunks)))
-            self._request.write(b"".join(chunks))
-        self._request.finish()
+        if not chunks:
+            self._request.finish()
+            return
+        delivery = Delivery(self._request, chunks, self._load, self._reactor)
+        self._request.setHeader(b"content-length", b"%d" % delivery.size)
+        delivery.begin()
 
 
 def _takes_gzip(request: ControlRequest) -> bool:

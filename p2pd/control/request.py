@@ -12,6 +12,8 @@ from typing import Any
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
+from p2pd.control.rpc_load import RpcLoad
+
 BODY_LIMIT = 32 * 1024 * 1024
 """Bytes in the body of a request with the right token: a big .torrent file in base64."""
 
@@ -19,19 +21,40 @@ STRANGER_BODY_LIMIT = 64 * 1024
 """Bytes kept of the body of a request that will be refused anyway."""
 
 
-class BoundedBody(BytesIO):
-    """A request's body in memory; what is past `limit` is dropped and `overflow` counts it."""
+BUSY = "too many bytes of requests are in memory: try again in a moment"
 
-    def __init__(self, limit: int) -> None:
+
+class BoundedBody(BytesIO):
+    """A request's body in memory; what is past `limit` is dropped and `overflow` counts it.
+
+    `load` bounds the bodies of all requests: when there is no room in it, nothing more is kept and
+    `busy` says so.
+    """
+
+    def __init__(self, limit: int, load: RpcLoad) -> None:
         super().__init__()
         self.limit = limit
         self.overflow = 0
+        self.busy = ""
+        self._load = load
+        self._taken = 0
 
     def write(self, data: Any) -> int:
         """Keep what fits."""
-        room = max(0, self.limit - self.tell())
-        self.overflow += max(0, len(data) - room)
-        return super().write(data[:room])
+        kept = data[: max(0, self.limit - self.tell())]
+        self.overflow += len(data) - len(kept)
+        if not kept or self.busy:
+            return 0
+        if not self._load.takes_body(len(kept)):
+            self.busy = BUSY
+            return 0
+        self._taken += len(kept)
+        return super().write(kept)
+
+    def forget(self) -> None:
+        """The request is over."""
+        taken, self._taken = self._taken, 0
+        self._load.body_gone(taken)
 
 
 class ControlRequest(Request):
@@ -43,7 +66,9 @@ class ControlRequest(Request):
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
         """Make the body's buffer; the headers are all there by now."""
         gate = self.channel.site.gate
-        self.content = BoundedBody(BODY_LIMIT if gate.admits(self) else STRANGER_BODY_LIMIT)
+        limit = BODY_LIMIT if gate.admits(self) else STRANGER_BODY_LIMIT
+        self.content = body = BoundedBody(limit, self.channel.site.load)
+        self.notifyFinish().addBoth(lambda _: body.forget())
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Take a part of the body; hang up on who goes on and on."""

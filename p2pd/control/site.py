@@ -19,12 +19,28 @@ from p2pd.control.auth import Login
 from p2pd.control.gate import Gate, nothing_here
 from p2pd.control.jsonrpc import RpcResource
 from p2pd.control.methods.method_groups import make_method_groups
+from p2pd.control.metrics_page import MetricsPage, Source
 from p2pd.control.request import ControlRequest
+from p2pd.control.rpc_load import RpcLoad
 from p2pd.control.torrent_source import NetworkTorrentSource, TorrentSource
 from p2pd.control.transmission_rpc import TransmissionResource, new_session_id
 from p2pd.session.api import SessionApi
 
 IDLE_SECONDS = 60
+
+METRICS = b"metrics"
+
+CONNECTIONS = 128
+OF_HOST = 96
+"""A proxy is one host."""
+
+_TOO_MANY_WORDS = b"too many connections: close some, or try again in a moment\n"
+TOO_MANY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Length: %d\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s"
+    % (len(_TOO_MANY_WORDS), _TOO_MANY_WORDS)
+)
+"""What those hear that come beyond these."""
 
 
 class ControlRoot(Resource):
@@ -45,7 +61,7 @@ class ControlRoot(Resource):
 class ControlSite(Site):
     """The site. `root` takes more children; all of them are behind the gate."""
 
-    def __init__(self, root: Resource, gate: Gate, reactor: Any) -> None:
+    def __init__(self, root: Resource, gate: Gate, reactor: Any, load: RpcLoad) -> None:
         super().__init__(
             root,
             requestFactory=ControlRequest,
@@ -54,6 +70,7 @@ class ControlSite(Site):
             reactor=reactor,
         )
         self.gate = gate
+        self.load = load
         self.root = root
         self.noisy = False
         self.displayTracebacks = False
@@ -77,13 +94,19 @@ def make_control_site(
     wall_clock: Callable[[], float] = time.time,
     rng: random.Random | None = None,
     torrent_source: TorrentSource | None = None,
+    measured: Sequence[Source] = (),
+    open_metrics: bool = False,
+    load: RpcLoad | None = None,
 ) -> ControlSite:
-    """The site for `/rpc` and `/transmission/rpc`, to be listened with by the caller.
+    """The site for `/rpc`, `/transmission/rpc` and `/metrics`, to be listened with by the caller.
 
     `token` None switches the login off. `allowed_hosts` are the names (``*`` and ``?`` match) a
     Host header may hold beside localhost and IP addresses. `reactor` gives time, threads and
-    connections to fetch torrents with. Raises ConfigError for an empty token.
+    connections to fetch torrents with. `measured` is what else is asked for metrics, besides the
+    session and the site itself; `open_metrics` lets programs on this host read them without a
+    login. `load` bounds what callers cost. Raises ConfigError for an empty token.
     """
+    load = load or RpcLoad()
     login = Login(token, reactor)
     session_id = new_session_id(rng or random.SystemRandom())
     source = torrent_source or NetworkTorrentSource(reactor, f"p2pd/{version}")
@@ -96,8 +119,10 @@ def make_control_site(
         session_id=session_id,
     )
     root = ControlRoot()
-    root.putChild(b"rpc", RpcResource(groups, reactor))
+    root.putChild(b"rpc", RpcResource(groups, reactor, load))
+    root.putChild(METRICS, MetricsPage(api, [load.measures, *measured], reactor))
     transmission = ControlRoot()
-    transmission.putChild(b"rpc", TransmissionResource(groups, reactor, session_id))
+    transmission.putChild(b"rpc", TransmissionResource(groups, reactor, session_id, load))
     root.putChild(b"transmission", transmission)
-    return ControlSite(root, Gate(login, allowed_hosts), reactor)
+    open_paths = (b"/" + METRICS,) if open_metrics else ()
+    return ControlSite(root, Gate(login, allowed_hosts, open_paths), reactor, load)

@@ -23,6 +23,7 @@ from p2pd.control.jsonrpc import RpcResource
 from p2pd.control.methods.session_fields import RPC_VERSION_SEMVER
 from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS
 from p2pd.control.request import ControlRequest
+from p2pd.control.rpc_load import RpcLoad
 
 SESSION_HEADER = "X-Transmission-Session-Id"
 VERSION_HEADER = "X-Transmission-Rpc-Version"
@@ -36,8 +37,14 @@ def new_session_id(rng: random.Random) -> str:
 class TransmissionResource(RpcResource):
     """The resource; everything but the edge is RpcResource's."""
 
-    def __init__(self, groups: Mapping[str, BaseSubhandler], reactor: Any, session_id: str) -> None:
-        super().__init__(groups, reactor)
+    def __init__(
+        self,
+        groups: Mapping[str, BaseSubhandler],
+        reactor: Any,
+        session_id: str,
+        load: RpcLoad | None = None,
+    ) -> None:
+        super().__init__(groups, reactor, load)
         torrent = groups["torrent"].showing(older_dialect.older_columns(TORRENT_COLUMNS))
         self._older = RpcResource({**groups, "torrent": torrent}, reactor)
         self._session_id = session_id

@@ -20,7 +20,7 @@ class Announcing:
         self._timers = Schedule(reactor)
         self._rng = random.SystemRandom()
         self._numwant = config.announce.numwant
-        self._transports = TrackerTransports(
+        self.transports = TrackerTransports(
             reactor,
             self._rng,
             interface=way,
@@ -43,7 +43,7 @@ class Announcing:
             clock=self._timers,
             wall=time.time,
             rng=self._rng,
-            transports=self._transports,
+            transports=self.transports,
             peer_id=peer_id,
             port=port,
             numwant=self._numwant,
@@ -51,4 +51,4 @@ class Announcing:
 
     async def stop(self) -> None:
         """Give the sockets back."""
-        await self._transports.close()
+        await self.transports.close()

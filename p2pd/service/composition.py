@@ -6,11 +6,14 @@ The parts take their own keys of the configuration; no room below this one knows
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from typing import Any
 
 from p2pd.base.errors import ConfigError
-from p2pd.control.site import make_control_site
+from p2pd.base.measures import Labels, Measure
+from p2pd.control.site import CONNECTIONS, OF_HOST, TOO_MANY, make_control_site
 from p2pd.service.config import Config, ControlSection, TrackerSection
+from p2pd.service.daemon_measures import server_measures
 from p2pd.service.folders import Place
 from p2pd.service.handed_sockets import HandedSockets
 from p2pd.service.http_port import HttpPort
@@ -19,6 +22,8 @@ from p2pd.service.session_part import SessionPart
 from p2pd.service.site_part import SitePart
 from p2pd.tracker.http import make_tracker_site
 from p2pd.tracker.stores.memory import MemorySwarmStore
+from p2pd.tracker.tracker_measures import tracker_measures
+from p2pd.transports.bounded_connections import BoundedConnections
 
 
 def compose(config: Config, place: Place, reactor: Any) -> list[NodePart]:
@@ -26,9 +31,10 @@ def compose(config: Config, place: Place, reactor: Any) -> list[NodePart]:
     handed = HandedSockets.from_systemd()
     session = SessionPart(config, place, reactor, _peer_socket(config, handed))
     parts: list[NodePart] = [session]
-    if config.tracker.enabled:
-        parts.append(_tracker_part(config, handed, reactor))
-    parts.append(_control_part(config, place, session, handed, reactor))
+    tracker = OwnTracker(config.tracker, reactor) if config.tracker.enabled else None
+    if tracker is not None:
+        parts.append(_tracker_part(config, tracker, handed, reactor))
+    parts.append(_control_part(config, place, session, tracker, handed, reactor))
     handed.refuse_rest()
     return parts
 
@@ -53,34 +59,71 @@ def _http_port(
 
 
 def _control_part(
-    config: Config, place: Place, session: SessionPart, handed: HandedSockets, reactor: Any
+    config: Config,
+    place: Place,
+    session: SessionPart,
+    tracker: OwnTracker | None,
+    handed: HandedSockets,
+    reactor: Any,
 ) -> SitePart:
     control = config.control
     login = "no login" if place.token is None else f"token in {place.token_file}"
-    return SitePart(
-        "control API",
-        _http_port("control", control, handed),
-        lambda: make_control_site(
+
+    def make_site() -> BoundedConnections:
+        bounded: BoundedConnections
+        measured = [session.measures, *([] if tracker is None else [tracker.measures])]
+        site = make_control_site(
             session.api,
             token=place.token,
             reactor=reactor,
             allowed_hosts=control.allowed_hosts,
-        ),
+            measured=[*measured, lambda: server_measures("rpc", "the control API", bounded)],
+            open_metrics=control.open_metrics,
+        )
+        bounded = BoundedConnections(
+            site, reactor, most=CONNECTIONS, most_of_host=OF_HOST, refusal=TOO_MANY
+        )
+        return bounded
+
+    return SitePart(
+        "control API",
+        _http_port("control", control, handed),
+        make_site,
         reactor,
         lambda address: f"control API at http://{address}/rpc, {login}",
     )
 
 
-def _tracker_part(config: Config, handed: HandedSockets, reactor: Any) -> SitePart:
-    tracker = config.tracker
+class OwnTracker:
+    """The tracker of one's own, and its numbers."""
+
+    def __init__(self, section: TrackerSection, reactor: Any) -> None:
+        self._store = MemorySwarmStore(
+            max_torrents=section.max_torrents, max_all_peers=section.max_peers
+        )
+        self._outcomes: Counter[Labels] = Counter()
+        self.site = make_tracker_site(
+            self._store,
+            reactor,
+            announce_interval=section.announce_interval,
+            outcomes=self._outcomes,
+        )
+
+    def measures(self) -> list[Measure]:
+        """What it keeps, what it answered, and its connections."""
+        return [
+            *tracker_measures(self._store, self._outcomes),
+            *server_measures("own_tracker", "our own tracker", self.site),
+        ]
+
+
+def _tracker_part(
+    config: Config, tracker: OwnTracker, handed: HandedSockets, reactor: Any
+) -> SitePart:
     return SitePart(
         "tracker",
-        _http_port("tracker", tracker, handed),
-        lambda: make_tracker_site(
-            MemorySwarmStore(max_torrents=tracker.max_torrents, max_all_peers=tracker.max_peers),
-            reactor,
-            announce_interval=tracker.announce_interval,
-        ),
+        _http_port("tracker", config.tracker, handed),
+        lambda: tracker.site,
         reactor,
         lambda address: f"tracker at http://{address}/announce",
     )

@@ -148,7 +148,7 @@ class AnnounceSection:
 
 @dataclass(frozen=True, slots=True)
 class ControlSection:
-    """The control API: POST /rpc and POST /transmission/rpc."""
+    """The control API: POST /rpc and POST /transmission/rpc; and GET /metrics."""
 
     port: int = key(9091, PORT, "TCP port; 0 takes any free one.")
     interface: str = key("127.0.0.1", address, "Address to listen on; empty is every one.")
@@ -159,6 +159,9 @@ class ControlSection:
         (),
         names,
         "Names this API may be called by besides localhost and IP addresses; * and ? match.",
+    )
+    open_metrics: bool = key(
+        False, flag, "Let programs on this machine read GET /metrics without the token."
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass
 
-OTHERS = 192
+OTHERS = 256
 """The database, the log, ports, the reactor's own; and HTTP, to trackers and from callers."""
 
 TRACKER = 2000

@@ -14,14 +14,24 @@ from twisted.logger import Logger
 from p2pd.base.addresses import canonical_host
 from p2pd.base.clock import DelayedCall
 from p2pd.base.errors import FormatError, P2pdError
+from p2pd.base.measures import Measure
 from p2pd.formats.file_layout import FileLayout
 from p2pd.service.announcing import Announcing
 from p2pd.service.config import Config
 from p2pd.service.countries import Countries
+from p2pd.service.daemon_measures import (
+    database_measures,
+    file_measures,
+    lag_measure,
+    process_measures,
+    tcp_measures,
+    tracker_client_measures,
+)
 from p2pd.service.descriptors import DescriptorShares, raise_limit
 from p2pd.service.folders import Place, download_folder, trouble_with
 from p2pd.service.http_port import cannot_listen
 from p2pd.service.interface_watch import InterfaceWatch
+from p2pd.service.loop_lag import LoopLag
 from p2pd.service.session_config import SETTINGS, limits_of, settings_of, shares_of
 from p2pd.session.api import DescriptorReport, SessionApi, SessionStatistics
 from p2pd.session.session import Session, SessionParts
@@ -85,6 +95,7 @@ class SessionPart:
         self._set_by_clients: set[str] = set()
         self._saving: DelayedCall | None = None
         self._transport = TcpTransport(reactor, self._way, handed)
+        self._lag = LoopLag(reactor)
         self._session = Session(
             self._parts(), settings_of(config, place.download_dir), limits_of(config, self._shares)
         )
@@ -122,6 +133,7 @@ class SessionPart:
             backups=BackupFolder(self._place.state_dir),
         )
         await self._session.start()
+        self._lag.start()
         self._watch_interface()
         self._try_downloads()
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
@@ -147,7 +159,19 @@ class SessionPart:
         finally:
             self._database.close()
 
+    def measures(self) -> list[Measure]:
+        """What is below and around the session, in numbers."""
+        return [
+            *process_measures(self._reactor.seconds() - self._session.started_at),
+            *file_measures(self._descriptors(), self._block_cache),
+            *tcp_measures(self._transport.counts),
+            *database_measures(self._database),
+            *tracker_client_measures(self._announcing.transports),
+            lag_measure(self._lag.seen),
+        ]
+
     async def _stop_session(self, control: SessionControl) -> None:
+        self._lag.stop()
         if self._saving is not None and self._saving.active():
             self._saving.cancel()
         if self._watch is not None:

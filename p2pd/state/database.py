@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from p2pd.base.errors import StateError
+from p2pd.base.measures import SECONDS, Histogram
 from p2pd.state.damage import DATABASE_ERRORS, is_damage
 from p2pd.state.database_file import DatabaseFile
 from p2pd.state.kept_due import catch_up
@@ -60,6 +61,8 @@ class Database:
         self.path = self._file.path
         self.kept = self._file.kept
         self._reactor = reactor
+        self.seconds = Histogram(SECONDS)
+        """What transactions took, with their syncs."""
         self._waiting: deque[Job] = deque()
         self._thread: ThreadPool | None = None
         self._connection: sqlite3.Connection | None = None
@@ -71,6 +74,11 @@ class Database:
     def notice(self) -> str:
         """What happened to databases that lie set aside; empty when nothing did."""
         return self._file.notice
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that have not begun."""
+        return len(self._waiting)
 
     def open(self) -> None:
         """Make the folder, open the file and bring its schema up to date.
@@ -150,7 +158,7 @@ class Database:
         return self._connection
 
     def _transaction(self, works: list[Work]) -> list[Any]:
-        connection = self._connected()
+        connection, began = self._connected(), time.monotonic()
         connection.execute("BEGIN IMMEDIATE")
         try:
             with closing(connection.cursor()) as cursor:
@@ -159,6 +167,8 @@ class Database:
         except BaseException:
             self._roll_back()
             raise
+        finally:
+            self.seconds.observe(time.monotonic() - began)
         return results
 
     def _roll_back(self) -> None:

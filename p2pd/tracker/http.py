@@ -7,6 +7,7 @@ point a swarm at somebody else. Refusals are bencoded failure reasons, as client
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from typing import Any, Mapping
 from urllib.parse import unquote_to_bytes
 
@@ -20,8 +21,14 @@ from p2pd.base.addresses import PeerAddress, canonical_host, pack_compact
 from p2pd.base.clock import Clock
 from p2pd.base.errors import FormatError
 from p2pd.base.ids import PEER_ID_SIZE, V1_SIZE
+from p2pd.base.measures import Labels
 from p2pd.formats import bencode
-from p2pd.tracker.http_site import BoundedConnections, TrackerSite
+from p2pd.tracker.http_site import (
+    MOST_CONNECTIONS,
+    MOST_OF_HOST,
+    OLDEST_SECONDS,
+    TrackerSite,
+)
 from p2pd.tracker.swarm_store import (
     KeyMismatchError,
     SwarmCounts,
@@ -29,6 +36,7 @@ from p2pd.tracker.swarm_store import (
     SwarmStore,
     TrackerFullError,
 )
+from p2pd.transports.bounded_connections import BoundedConnections
 
 DEFAULT_NUMWANT = 50
 MOST_NUMWANT = 200
@@ -49,10 +57,14 @@ class TrackerResource(Resource):
     isLeaf = True
     log = Logger()
 
-    def __init__(self, store: SwarmStore, clock: Clock) -> None:
+    kind = ""
+
+    def __init__(self, store: SwarmStore, clock: Clock, outcomes: Counter[Labels]) -> None:
+        """`outcomes` counts what comes of requests, by kind and result."""
         super().__init__()
         self._store = store
         self._clock = clock
+        self._outcomes = outcomes
 
     def render(self, request: Request) -> int | bytes:
         """Answer GET; other methods are refused.
@@ -83,13 +95,19 @@ class TrackerResource(Resource):
             if len(raw) > LONGEST_QUERY:
                 raise RefusalError("the query is too long")
             host = canonical_host(request.getClientAddress().host)
-            return bencode.encode(await self.answer(parsed_query(raw), host))
+            answer = bencode.encode(await self.answer(parsed_query(raw), host))
         except TrackerFullError:
-            return _failure("the tracker is full")
+            return self._refuse("full", "the tracker is full")
         except KeyMismatchError:
-            return _failure("another peer announced this address with another key")
+            return self._refuse("refused", "another peer announced this address with another key")
         except FormatError as problem:
-            return _failure(str(problem))
+            return self._refuse("refused", str(problem))
+        self._outcomes[self.kind, "ok"] += 1
+        return answer
+
+    def _refuse(self, result: str, sentence: str) -> bytes:
+        self._outcomes[self.kind, result] += 1
+        return _failure(sentence)
 
     def _broken(self, failure: Failure) -> bytes | None:
         if failure.check(CancelledError):
@@ -108,8 +126,12 @@ class TrackerResource(Resource):
 class AnnounceResource(TrackerResource):
     """GET /announce. `interval` is in seconds; a peer expires after twice that."""
 
-    def __init__(self, store: SwarmStore, clock: Clock, interval: int) -> None:
-        super().__init__(store, clock)
+    kind = "announce"
+
+    def __init__(
+        self, store: SwarmStore, clock: Clock, outcomes: Counter[Labels], interval: int
+    ) -> None:
+        super().__init__(store, clock, outcomes)
         self._interval = interval
 
     async def answer(self, query: Query, host: str) -> dict[bytes, Any]:
@@ -162,6 +184,8 @@ class AnnounceResource(TrackerResource):
 class ScrapeResource(TrackerResource):
     """GET /scrape: only of the torrents that are named, never a list of all."""
 
+    kind = "scrape"
+
     async def answer(self, query: Query, host: str) -> dict[bytes, Any]:
         """The counts of each torrent that is known."""
         asked = query.get("info_hash", [])
@@ -200,13 +224,27 @@ class TrackerRoot(Resource):
 
 
 def make_tracker_site(
-    store: SwarmStore, clock: Clock, *, announce_interval: int = 1800
+    store: SwarmStore,
+    clock: Clock,
+    *,
+    announce_interval: int = 1800,
+    outcomes: Counter[Labels] | None = None,
 ) -> BoundedConnections:
-    """The tracker, to be listened with. `announce_interval` is in seconds."""
+    """The tracker, to be listened with. `announce_interval` is in seconds.
+
+    `outcomes` counts what comes of requests, by kind and result.
+    """
+    counted = Counter() if outcomes is None else outcomes
     root = TrackerRoot()
-    root.putChild(b"announce", AnnounceResource(store, clock, announce_interval))
-    root.putChild(b"scrape", ScrapeResource(store, clock))
-    return BoundedConnections(TrackerSite(root, clock), clock)
+    root.putChild(b"announce", AnnounceResource(store, clock, counted, announce_interval))
+    root.putChild(b"scrape", ScrapeResource(store, clock, counted))
+    return BoundedConnections(
+        TrackerSite(root, clock),
+        clock,
+        most=MOST_CONNECTIONS,
+        most_of_host=MOST_OF_HOST,
+        oldest=OLDEST_SECONDS,
+    )
 
 
 def parsed_query(raw: bytes) -> dict[str, list[bytes]]:

@@ -24,4 +24,4 @@ def test_a_bound_is_two_gauges() -> None:
     assert (there.name, there.values) == ("places", {(): 3})
     assert (limit.name, limit.values) == ("places_limit", {(): 5})
     assert limit.kind is Kind.GAUGE
-    assert limit.meaning == "How much places may be: places that are taken."
+    assert limit.meaning == "The most that places may be."

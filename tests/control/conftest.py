@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,7 @@ class Answer:
 class Caller:
     """Sends requests to the site as a client at `host` would, each on a connection of its own."""
 
-    def __init__(self, session: FakeSession, token: str | None = TOKEN) -> None:
+    def __init__(self, session: FakeSession, token: str | None = TOKEN, **options: Any) -> None:
         self.clock = MemoryReactorClock()
         self.source = FakeSource()
         self.host = "127.0.0.1"
@@ -71,6 +72,7 @@ class Caller:
             allowed_hosts=["seedbox.test", "*.lan"],
             wall_clock=lambda: NOW,
             torrent_source=self.source,
+            **options,
         )
 
     def connect(self) -> tuple[Any, StringTransport]:
@@ -131,6 +133,12 @@ def caller(session: FakeSession) -> Caller:
 def open_caller(session: FakeSession) -> Caller:
     """A site without a login."""
     return Caller(session, token=None)
+
+
+@pytest.fixture
+def caller_with(session: FakeSession) -> Callable[..., Caller]:
+    """A site with other options."""
+    return lambda **options: Caller(session, **options)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes
+from p2pd.base.measures import Measure, gauges
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.api import (
@@ -263,6 +264,10 @@ class FakeSession:
                 limit=1024, files=3, files_limit=256, connections=4, connections_limit=576
             ),
         )
+
+    async def measures(self, pause: Any) -> list[Measure]:
+        await pause()
+        return [gauges("torrents", 'By "status".', ("status",), {("seeding",): 2, ('a"\\\n',): 1})]
 
     async def free_space(self, path: str) -> FreeSpace:
         if path != "/downloads":

@@ -15,8 +15,8 @@ from p2pd.service.descriptors import FEWEST_FILES, MOST, raise_limit, share
 def test_what_fits_is_left_as_it_is() -> None:
     shares = share(1024, files=256, connections=500, tracker=False)
     assert (shares.files, shares.remark) == (256, "")
-    assert shares.connections == 1024 - 192 - 256
-    assert share(65_536, files=256, connections=500, tracker=True).connections == 63_088
+    assert shares.connections == 1024 - 256 - 256
+    assert share(65_536, files=256, connections=500, tracker=True).connections == 63_024
 
 
 def test_what_does_not_fit_is_lowered_and_said() -> None:
@@ -35,7 +35,7 @@ def test_shares_never_exceed_the_limit(
     limit: int, files: int, connections: int, tracker: bool
 ) -> None:
     shares = share(limit, files=files, connections=connections, tracker=tracker)
-    assert shares.files + shares.connections <= limit - min(192, limit // 4)
+    assert shares.files + shares.connections <= limit - min(256, limit // 4)
     assert FEWEST_FILES <= shares.files <= files
     assert shares.connections >= 1
     assert bool(shares.remark) == (shares.connections < connections or shares.files < files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -14,12 +15,13 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from p2pd.tracker.http import TrackerResource, parsed_query
-from p2pd.tracker.http_site import BoundedConnections, TrackerSite
+from p2pd.tracker.http_site import TrackerSite
+from p2pd.transports.bounded_connections import BoundedConnections
 
 
 @pytest.fixture
 def bounded(tracker, clock):
-    site = TrackerSite(tracker.site._site.resource, clock)
+    site = TrackerSite(tracker.site._inside.resource, clock)
     tracker.site = BoundedConnections(site, clock, most=3, most_of_host=2)
     return tracker
 
@@ -85,7 +87,7 @@ def test_requests_one_behind_the_other_are_all_answered(tracker):
 
 class SlowResource(TrackerResource):
     def __init__(self, answer):
-        super().__init__(SimpleNamespace(), Clock())
+        super().__init__(SimpleNamespace(), Clock(), Counter())
         self.waiting = answer
 
     async def answer(self, query, host):
@@ -95,7 +97,7 @@ class SlowResource(TrackerResource):
 def test_who_hangs_up_before_the_answer_is_not_answered(tracker):
     cancelled = []
     waiting = Deferred(cancelled.append)
-    tracker.site._site.resource.putChild(b"slow", SlowResource(waiting))
+    tracker.site._inside.resource.putChild(b"slow", SlowResource(waiting))
     protocol, transport = tracker.connect()
     protocol.dataReceived(b"GET /slow HTTP/1.1\r\nHost: t\r\n\r\n")
     lose(protocol)
@@ -105,7 +107,7 @@ def test_who_hangs_up_before_the_answer_is_not_answered(tracker):
 
 def test_a_store_that_breaks_is_an_internal_error_in_words(tracker):
     broken = Deferred()
-    tracker.site._site.resource.putChild(b"slow", SlowResource(broken))
+    tracker.site._inside.resource.putChild(b"slow", SlowResource(broken))
     protocol, transport = tracker.connect()
     protocol.dataReceived(b"GET /slow HTTP/1.1\r\nHost: t\r\n\r\n")
     broken.errback(RuntimeError("secret"))

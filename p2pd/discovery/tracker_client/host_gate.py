@@ -20,6 +20,12 @@ class HostGate:
         self._limit = limit
         self._gates: dict[Hashable, DeferredSemaphore] = {}
         self._inside: dict[Hashable, int] = {}
+        self.under_way = 0
+
+    @property
+    def waiting(self) -> int:
+        """Pieces of work whose turn has not come."""
+        return sum(self._inside.values()) - self.under_way
 
     async def run(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work when it is its turn. Cancelled while it waits, it never begins."""
@@ -27,9 +33,11 @@ class HostGate:
         self._inside[key] = self._inside.get(key, 0) + 1
         try:
             await gate.acquire()
+            self.under_way += 1
             try:
                 return await work()
             finally:
+                self.under_way -= 1
                 gate.release()
         finally:
             self._inside[key] -= 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Protocol
+from collections import Counter
+from typing import Any, Awaitable, Callable, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
+from p2pd.base.measures import Labels
 from p2pd.discovery.tracker_client.host_gate import HostGate
 from p2pd.discovery.tracker_client.http_tracker import HttpTracker, make_agent
 from p2pd.discovery.tracker_client.names import Names
@@ -19,8 +21,11 @@ from p2pd.protocols.tracker.announce import (
     AnnounceRequest,
     ScrapeCounts,
     TrackerError,
+    TrackerTimeoutError,
 )
 from p2pd.transports.way_out import WayOut
+
+T = TypeVar("T")
 
 PER_TRACKER = {"http": 8, "https": 8, "udp": 32}
 """Questions under way to one host and port."""
@@ -58,31 +63,46 @@ class TrackerTransports:
             "https": web,
             "udp": self._udp,
         }
+        self.outcomes: Counter[Labels] = Counter()
+        """Questions that are through, by kind and result."""
         self._gates = {scheme: HostGate(limit) for scheme, limit in PER_TRACKER.items()}
 
     async def announce(self, url: str, request: AnnounceRequest) -> AnnounceAnswer:
         """Announce. Raises TrackerError, and nothing else but CancelledError."""
-        scheme, key, transport = self._way_to(url)
-        try:
-            return await self._gates[scheme].run(key, lambda: transport.announce(url, request))
-        except (TrackerError, CancelledError):
-            raise
-        except Exception as problem:
-            raise self._unforeseen(url, problem) from None
+        return await self._ask("announce", url, lambda way: way.announce(url, request))
 
     async def scrape(self, url: str, info_hashes: list[bytes]) -> dict[bytes, ScrapeCounts]:
         """Scrape. Raises TrackerError, and nothing else but CancelledError."""
-        scheme, key, transport = self._way_to(url)
-        try:
-            return await self._gates[scheme].run(key, lambda: transport.scrape(url, info_hashes))
-        except (TrackerError, CancelledError):
-            raise
-        except Exception as problem:
-            raise self._unforeseen(url, problem) from None
+        return await self._ask("scrape", url, lambda way: way.scrape(url, info_hashes))
+
+    def counts(self) -> tuple[int, int]:
+        """Questions under way, and those that wait for others to the same tracker."""
+        gates = set(self._gates.values())
+        return sum(gate.under_way for gate in gates), sum(gate.waiting for gate in gates)
 
     async def close(self) -> None:
         """Give sockets back."""
         await self._udp.close()
+
+    async def _ask(self, kind: str, url: str, ask: Callable[[TrackerTransport], Awaitable[T]]) -> T:
+        result = "failed"
+        try:
+            scheme, key, transport = self._way_to(url)
+            answer = await self._gates[scheme].run(key, lambda: ask(transport))
+            result = "ok"
+            return answer
+        except CancelledError:
+            result = "given_up"
+            raise
+        except TrackerTimeoutError:
+            result = "timed_out"
+            raise
+        except TrackerError:
+            raise
+        except Exception as problem:
+            raise self._unforeseen(url, problem) from None
+        finally:
+            self.outcomes[kind, result] += 1
 
     def _way_to(self, url: str) -> tuple[str, str, TrackerTransport]:
         scheme = url.partition(":")[0].lower()

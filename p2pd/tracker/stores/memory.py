@@ -34,9 +34,9 @@ class MemorySwarmStore:
         max_of_host: int = 50_000,
         rng: random.Random | None = None,
     ) -> None:
-        self._max_torrents = max_torrents
+        self.max_torrents = max_torrents
         self._max_peers = max_peers
-        self._max_all_peers = max_all_peers
+        self.max_all_peers = max_all_peers
         self._max_of_host = max_of_host
         self._rng = rng or random.SystemRandom()
         self._swarms: dict[bytes, Swarm] = {}
@@ -80,6 +80,11 @@ class MemorySwarmStore:
     def __len__(self) -> int:
         return len(self._swarms)
 
+    @property
+    def peers_known(self) -> int:
+        """Over all swarms."""
+        return len(self._expiry)
+
     def _stopped(self, info_hash: bytes, peer: SwarmPeer) -> SwarmCounts:
         """Take a peer out. With another's key it is a neighbour behind the same address."""
         swarm = self._swarms.get(info_hash)
@@ -96,9 +101,9 @@ class MemorySwarmStore:
         """Count one more peer in. Raises TrackerFullError."""
         host = _network(address)
         if (
-            (swarm is None and len(self._swarms) >= self._max_torrents)
+            (swarm is None and len(self._swarms) >= self.max_torrents)
             or (swarm is not None and len(swarm) >= self._max_peers)
-            or len(self._expiry) >= self._max_all_peers
+            or len(self._expiry) >= self.max_all_peers
             or self._of_host.get(host, 0) >= self._max_of_host
         ):
             raise TrackerFullError

@@ -1,0 +1,87 @@
+"""docs/metrics.rst lists every metric there is, with its kind, its labels and its meaning."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from twisted.internet.task import Clock
+
+from p2pd.base.measures import Histogram, Measure
+from p2pd.control.metrics_page import PREFIX
+from p2pd.control.rpc_load import RpcLoad
+from p2pd.discovery.tracker_client.transports import TrackerTransports
+from p2pd.service import daemon_measures
+from p2pd.session.api import DescriptorReport
+from p2pd.state.database import Database
+from p2pd.storage.block_cache import BlockCache
+from p2pd.testing import MemoryNetwork, SimNode
+from p2pd.tracker.http import make_tracker_site
+from p2pd.tracker.stores.memory import MemorySwarmStore
+from p2pd.tracker.tracker_measures import tracker_measures
+from p2pd.transports.tcp_counts import TcpCounts
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.rst"
+
+
+async def no_pause() -> None:
+    """Nobody waits."""
+
+
+@pytest.fixture
+def measures(tmp_path: Path) -> list[Measure]:
+    """One of each, as the daemon tells them."""
+    network = MemoryNetwork(Clock())
+    node = SimNode(network, "10.0.0.1")
+    session = network.result(node.control.measures(no_pause))
+    store = MemorySwarmStore()
+    site = make_tracker_site(store, Clock())
+    return [
+        *session,
+        *RpcLoad().measures(),
+        *daemon_measures.server_measures("rpc", "the control API", site),
+        *daemon_measures.process_measures(1.0),
+        *daemon_measures.file_measures(DescriptorReport(9, 1, 2, 3, 4), BlockCache(10)),
+        *daemon_measures.tcp_measures(TcpCounts()),
+        *daemon_measures.database_measures(Database(None, str(tmp_path))),  # type: ignore[arg-type]
+        *daemon_measures.tracker_client_measures(_trackers()),
+        daemon_measures.lag_measure(Histogram((1.0,))),
+        *tracker_measures(store, Counter()),
+        *daemon_measures.server_measures("own_tracker", "our own tracker", site),
+    ]
+
+
+def _trackers() -> TrackerTransports:
+    return TrackerTransports(Clock(), random.Random(1), agent=object())
+
+
+def row(measure: Measure) -> list[str]:
+    labels = ", ".join(f"``{label}``" for label in measure.labels)
+    return [f"``{PREFIX}{measure.name}``", measure.kind.value, labels, measure.meaning]
+
+
+def test_every_metric_is_on_the_page_and_no_other(measures: list[Measure]) -> None:
+    lines = [line.strip() for line in PAGE.read_text().splitlines()]
+    found = list(csv.reader([x for x in lines if x.startswith('"``p2pd_')], skipinitialspace=True))
+    expected = sorted(map(row, measures))
+    text = "\n".join("   " + ", ".join(f'"{cell}"' for cell in each) for each in expected)
+    assert sorted(found) == expected, f"the table of docs/metrics.rst is to be:\n{text}"
+
+
+def test_names_are_as_prometheus_wants_them(measures: list[Measure]) -> None:
+    names = [measure.name for measure in measures]
+    assert len(names) == len(set(names))
+    for measure in measures:
+        assert measure.name.endswith("_total") == (measure.kind.value == "counter"), measure.name
+        assert measure.meaning.endswith("."), measure.name
+        assert '"' not in measure.meaning
+
+
+def test_what_has_a_limit_is_there_too(measures: list[Measure]) -> None:
+    names = {measure.name for measure in measures}
+    limits = {name for name in names if name.endswith("_limit")}
+    assert len(limits) > 15
+    assert {name.removesuffix("_limit") for name in limits} <= names
