@@ -145,4 +145,8 @@ class Node(MultiService):
         self._stopped()
 
     def _log_failure(self, failure: Failure, part: NodePart) -> None:
-        self.log.failure("{name} did not stop cleanly", failure, name=part.name)
+        if failure.check(P2pdError):
+            sentence = failure.getErrorMessage()
+            self.log.error("{name} did not stop cleanly: {why}", name=part.name, why=sentence)
+        else:
+            self.log.failure("{name} did not stop cleanly", failure, name=part.name)

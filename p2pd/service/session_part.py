@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from p2pd.base.addresses import canonical_host
 from p2pd.base.clock import DelayedCall
-from p2pd.base.errors import FormatError, P2pdError
+from p2pd.base.errors import FormatError, P2pdError, StateError
 from p2pd.base.measures import Measure
 from p2pd.formats.file_layout import FileLayout
 from p2pd.service.announcing import Announcing
@@ -178,7 +178,10 @@ class SessionPart:
             self._watch.stop()
         self._database.leave_copies()
         await self._session.stop()
-        await self._statistics.save(_totals(control))
+        try:
+            await self._statistics.save(_totals(control))
+        except StateError as problem:
+            self.log.error("the totals of the last minute are lost: {problem}", problem=problem)
         await self._announcing.stop()
         self._disks.stop()
 

@@ -8,7 +8,7 @@ import pytest
 from twisted.application.service import Application
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver
+from twisted.logger import ILogObserver, LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -126,6 +126,16 @@ def test_a_part_that_fails_to_stop_does_not_keep_the_others(world: World) -> Non
     node.stopService().addCallback(done.append)
     assert done == [None]
     assert world.diary[-2:] == ["stop b", "stop a"]
+
+
+def test_what_a_part_says_of_its_stop_is_a_line_and_no_traceback(world: World) -> None:
+    node = world.node(a={"stop": fail(StateError("state.db refused: disk I/O error"))})
+    node.startService()
+    with capturedLogs() as events:
+        node.stopService()
+    (event,) = [event for event in events if event["log_level"] is LogLevel.error]
+    assert formatEvent(event) == "a did not stop cleanly: state.db refused: disk I/O error"
+    assert "log_failure" not in event
 
 
 @implementer(ILogObserver)
