@@ -16,7 +16,7 @@ class RollingRate:
         self.total = 0
         self._window = window
         self._longest = max(window, longest)
-        self._buckets = [0] * self._longest
+        self._buckets: list[int] = []
         self._second = -1
         self._started = -1
 
@@ -48,9 +48,7 @@ class RollingRate:
         return amount / max(1.0, min(age, now - self._started))
 
     def _advance(self, second: int) -> None:
-        if self._second < 0:
-            self._started = second
-        elif second - self._second >= self._longest:
+        if self._second < 0 or second - self._second >= self._longest:
             self._buckets = [0] * self._longest
             self._started = second
         else:

@@ -11,12 +11,15 @@ from p2pd.protocols.peerwire.extensions.registry import (
     HANDSHAKE_ID,
     ExtensionHandshake,
     ExtensionRegistry,
+    names_by_id,
 )
 from p2pd.protocols.peerwire.extensions.upload_only import encode_upload_only, parse_upload_only
 from p2pd.session.peer_download import PeerDownload
 
 LOCAL_IDS = {"ut_metadata": 2, "lt_donthave": 3, "upload_only": 4}
 """The ids under which peers send each extension to us."""
+
+_NAMES = names_by_id(LOCAL_IDS)
 
 
 class ExtensionPeer(Protocol):
@@ -40,7 +43,7 @@ class PeerExtensions:
     def __init__(self, peer: ExtensionPeer, *, offered: bool) -> None:
         self._peer = peer
         self.offered = offered
-        self._registry = ExtensionRegistry(LOCAL_IDS)
+        self._registry = ExtensionRegistry(_NAMES)
         self.version = ""
         self.metadata_size = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import AbstractSet, Protocol
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.piece_set import PieceSet
@@ -20,6 +20,8 @@ NEWCOMERS = 2
 """Choked peers that are served such pieces at a time: more would take from those with a slot."""
 
 MAX_SUGGESTED = 16
+
+NONE: frozenset[int] = frozenset()
 
 
 class FastPeer(Protocol):
@@ -45,13 +47,19 @@ class PeerFast:
 
     def __init__(self, peer: FastPeer) -> None:
         self._peer = peer
-        self.allowed: set[int] = set()
-        self.served: set[int] = set()
+        # A set each that mostly stays empty would be much of what an idle peer costs.
+        self.allowed: AbstractSet[int] = NONE
+        self.served: AbstractSet[int] = NONE
         self.suggested: list[int] = []
 
     def allow(self, piece: int) -> None:
         """The peer serves this piece, choked or not."""
-        self.allowed.add(piece)
+        self.allowed = _with(self.allowed, piece)
+
+    def disallow(self, piece: int) -> None:
+        """The peer does not, after all."""
+        if piece in self.allowed:
+            self.allowed = self.allowed - {piece}
 
     def suggest(self, piece: int) -> None:
         """The peer can serve this piece cheaply."""
@@ -76,5 +84,12 @@ class PeerFast:
         count = content.layout.piece_count
         for piece in allowed_fast_set(peer.address.host, peer.wire_id, count, OFFERED):
             if have.flags[piece]:
-                self.served.add(piece)
+                self.served = _with(self.served, piece)
                 peer.send(wire.AllowedFast(piece))
+
+
+def _with(pieces: AbstractSet[int], piece: int) -> set[int]:
+    """The same set with one more: for the first one it is made."""
+    more = pieces if isinstance(pieces, set) else set(pieces)
+    more.add(piece)
+    return more

@@ -90,7 +90,7 @@ def _cancel(peer: PeerSession, message: wire.Cancel) -> None:
 
 
 def _reject(peer: PeerSession, message: wire.Reject) -> None:
-    peer.fast.allowed.discard(message.piece)
+    peer.fast.disallow(message.piece)
     peer.download.rejected(Request(*message))
 
 

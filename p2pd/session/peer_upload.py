@@ -9,7 +9,6 @@ before the socket has taken what came before follows the peer's rate, up to `SEN
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import chain
 from typing import Any, Callable, Protocol, Sequence
 
@@ -134,7 +133,8 @@ class PeerUpload:
         self.total = 0
         self.meter: Meter | None = None
         """The upload limits it is under; None: no limit, and nothing to do for one."""
-        self._runs: deque[_Run] = deque()
+        self._runs: list[_Run] = []
+        """A few at most: an empty deque is as large as all else that an idle upload has."""
         self._reading = 0
         self._in_memory = False
         """Whether the last run was: then the next is read when the socket is ready, not before."""
@@ -262,7 +262,7 @@ class PeerUpload:
     def _send_read(self) -> None:
         """Blocks leave in the order they were asked for: peers count on it, on the whole."""
         while not self._closed and self._runs and self._runs[0].blocks is not None:
-            first = self._runs.popleft()
+            first = self._runs.pop(0)
             self._reading -= first.size
             self._send(first)
         self.serve()

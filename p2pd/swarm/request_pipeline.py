@@ -7,8 +7,6 @@ wake-up, not per block. Refuses to know of pieces and sockets; `now` is seconds 
 
 from __future__ import annotations
 
-from collections import deque
-
 from p2pd.base.requests import BLOCK_SIZE
 
 MIN_TARGET = 4
@@ -58,7 +56,7 @@ class RequestWindow:
         self._idle_since = 0.0
         self._round_started: float | None = None
         self._round_bytes = 0
-        self._sent: deque[list[float]] = deque()
+        self._sent: list[list[float]] = []
         self._waiting = 0
         self._quickest = float("inf")
         self._deviation = 0.0
@@ -235,11 +233,13 @@ class RequestWindow:
     def _forget_oldest(self, count: int) -> None:
         """The oldest requests wait no longer: requests are answered in order, on the whole."""
         sent = self._sent
-        while count > 0 and sent:
-            batch = sent[0]
+        answered = 0
+        for batch in sent:
             gone = min(count, int(batch[1]))
             batch[1] -= gone
             self._waiting -= gone
             count -= gone
-            if not batch[1]:
-                sent.popleft()
+            if batch[1]:
+                break
+            answered += 1
+        del sent[:answered]

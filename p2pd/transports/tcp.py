@@ -9,8 +9,6 @@ it is, up to 64 buffers a call, without a copy.
 from __future__ import annotations
 
 import socket
-from collections import deque
-from itertools import islice
 from typing import Any, Sequence, cast
 
 from twisted.internet import main, protocol, tcp
@@ -48,7 +46,7 @@ class VectoredConnection(tcp.Connection):
     protocol: TcpStream
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.queue: deque[Buffer] = deque()
+        self.queue: list[Buffer] = []
         self.queued = 0
         self._wanted = False
         super().__init__(*args, **kwargs)
@@ -108,7 +106,7 @@ class VectoredConnection(tcp.Connection):
     def _send(self) -> Exception | None:
         queue = self.queue
         while queue:
-            batch = list(islice(queue, BUFFERS_PER_SEND))
+            batch = queue[:BUFFERS_PER_SEND]
             try:
                 sent = self.socket.sendmsg(batch)
             except (BlockingIOError, InterruptedError):
@@ -120,13 +118,14 @@ class VectoredConnection(tcp.Connection):
             if not self.queued:
                 queue.clear()
                 return None
-            for buffer in batch:
+            for position, buffer in enumerate(batch):
                 if sent < len(buffer):
                     if sent:
-                        queue[0] = memoryview(buffer)[sent:]
+                        queue[position] = memoryview(buffer)[sent:]
+                    del queue[:position]
                     return None
                 sent -= len(buffer)
-                queue.popleft()
+            del queue[: len(batch)]
         return None
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: N802, D102 - Twisted's name

@@ -32,7 +32,7 @@ def fuzz(data: bytes) -> None:
         handshake = ExtensionHandshake.parse(data)
     except FormatError:
         return
-    registry = ExtensionRegistry({"ut_metadata": 1})
+    registry = ExtensionRegistry({1: "ut_metadata"})
     registry.learn(handshake)
     if ExtensionHandshake.parse(handshake.encode()) != handshake:
         raise AssertionError("a handshake that was read changed on its way back")

@@ -16,6 +16,7 @@ from p2pd.protocols.peerwire.extensions.registry import (
     MAX_METADATA,
     ExtensionHandshake,
     ExtensionRegistry,
+    names_by_id,
 )
 from p2pd.protocols.peerwire.messages import Extended
 
@@ -138,7 +139,7 @@ def test_the_bound_is_inclusive() -> None:
 
 
 def test_each_side_has_its_own_numbers() -> None:
-    registry = ExtensionRegistry({"ut_metadata": 2, "lt_donthave": 3})
+    registry = ExtensionRegistry(names_by_id({"ut_metadata": 2, "lt_donthave": 3}))
     assert registry.name_of(2) == "ut_metadata"
     assert registry.name_of(9) is None
     registry.learn(ExtensionHandshake(messages={"ut_metadata": 9}))
@@ -170,4 +171,4 @@ def test_many_handshakes_do_not_fill_the_memory() -> None:
 @pytest.mark.parametrize("local", [{"a": 1, "b": 1}, {"a": 0}, {"a": 256}])
 def test_our_own_numbers_must_be_usable(local: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must differ"):
-        ExtensionRegistry(local)
+        names_by_id(local)

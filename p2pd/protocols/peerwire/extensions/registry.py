@@ -85,15 +85,12 @@ class ExtensionHandshake:
 class ExtensionRegistry:
     """The two numberings of one connection: ours for what we get, the peer's for what it gets."""
 
-    __slots__ = ("local", "remote", "_names")
+    __slots__ = ("remote", "_names")
 
-    def __init__(self, local: Mapping[str, int]) -> None:
-        """`local` maps names to ids that differ, from 1 to 255; else ValueError."""
-        self.local = dict(local)
+    def __init__(self, names: Mapping[int, str]) -> None:
+        """`names` are ours, from `names_by_id`: the same mapping for all connections."""
         self.remote: dict[str, int] = {}
-        self._names = {id_: name for name, id_ in local.items()}
-        if len(self._names) != len(local) or not all(0 < id_ < 256 for id_ in self._names):
-            raise ValueError("extension ids must differ and lie in 1..255")
+        self._names = names
 
     def learn(self, handshake: ExtensionHandshake) -> None:
         """Take the peer's ids. A later handshake adds to them, and id 0 switches one off."""
@@ -115,6 +112,14 @@ class ExtensionRegistry:
         """A message to the peer; None if it does not speak this extension."""
         id_ = self.remote.get(name)
         return None if id_ is None else Extended(id_, payload)
+
+
+def names_by_id(ids: Mapping[str, int]) -> dict[int, str]:
+    """Our numbering the other way round: the ids must differ, from 1 to 255; else ValueError."""
+    names = {id_: name for name, id_ in ids.items()}
+    if len(names) != len(ids) or not all(0 < id_ < 256 for id_ in names):
+        raise ValueError("extension ids must differ and lie in 1..255")
+    return names
 
 
 def _ids(value: Any) -> dict[str, int]:
