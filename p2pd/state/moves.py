@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from p2pd.state.database import Database
 from p2pd.state.records import SAVED, TorrentRecord, name_of, row_values
 from p2pd.state.resume import save_row
-from p2pd.state.row_types import checked
+from p2pd.state.row_types import checked, sum_of
 
 BEGUN, COPYING, PLACING, CLEARING = "begun", "copying", "placing", "clearing"
 """Nothing is there; some of it is; all of it is, under its names or not; and the old is to go."""
@@ -57,12 +57,12 @@ class MoveStore:
 
 
 def _load(cursor: sqlite3.Cursor) -> list[MoveRow]:
-    cursor.execute("SELECT torrent, source, target, stage FROM moves ORDER BY torrent")
-    return [MoveRow(*checked("moves", row)) for row in cursor.fetchall()]
+    cursor.execute("SELECT torrent, source, target, stage, row_sum FROM moves ORDER BY torrent")
+    return [MoveRow(*checked("moves", row)[:4]) for row in cursor.fetchall()]
 
 
 def _save(cursor: sqlite3.Cursor, row: MoveRow) -> None:
-    cursor.execute("INSERT OR REPLACE INTO moves VALUES (?, ?, ?, ?)", row)
+    cursor.execute("INSERT OR REPLACE INTO moves VALUES (?, ?, ?, ?, ?)", [*row, sum_of(row)])
 
 
 def _switch(cursor: sqlite3.Cursor, row: MoveRow, id_: int, values: Mapping[str, Any]) -> None:
