@@ -19,6 +19,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
+from p2pd.session.import_requests import ImportApi
 from p2pd.session.move_view import MoveView
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
@@ -327,7 +328,7 @@ class StateBackupsApi(Protocol):
         """Add what is in it and not here: torrents that came, and those that were here."""
 
 
-class SessionApi(Protocol):
+class SessionApi(ImportApi, Protocol):
     """What control asks of the session."""
 
     @property

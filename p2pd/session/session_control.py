@@ -21,6 +21,7 @@ from p2pd.session.api import (
     TorrentView,
 )
 from p2pd.session.devices import in_time
+from p2pd.session.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.session import Session
 from p2pd.session.session_measures import session_measures
 from p2pd.session.session_settings import SessionSettings
@@ -29,6 +30,7 @@ from p2pd.session.state_backups import StateBackups
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_adding import TorrentAdding
 from p2pd.session.torrent_changes import apply_changes
+from p2pd.session.torrent_importing import TorrentImporting
 from p2pd.session.torrent_report import TorrentReport
 from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.backups import BackupFolder
@@ -129,6 +131,12 @@ class SessionControl:
         if not duplicate:
             self._files_added += 1
         return AddedTorrent(self._report(torrent), duplicate)
+
+    async def import_torrent(self, request: ImportTorrent) -> ImportedTorrent:
+        """Add a torrent that another program had. Raises P2pdError, IndexError."""
+        imported = await TorrentImporting(self._session, self._adding).take(request)
+        self._files_added += bool(imported.id and not imported.duplicate)
+        return imported
 
     async def remove(self, torrent: TorrentView, *, delete_data: bool) -> None:
         """Forget it, and its files if so wished."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import NamedTuple
 
 from twisted.internet.defer import DeferredLock
 
@@ -28,6 +29,14 @@ BUILT_SECONDS = 2.0
 """What a torrent has to show its files before it is said to be added."""
 
 
+class Described(NamedTuple):
+    """A torrent that may be added: its first record, and peers that a link told of."""
+
+    record: TorrentRecord
+    metainfo: Metainfo | None
+    peers: list[PeerAddress]
+
+
 class TorrentAdding:
     """Adds torrents to a session, one at a time, so that two adds of the same one are one."""
 
@@ -41,24 +50,24 @@ class TorrentAdding:
 
         Raises AddTorrentError, IndexError for a file index out of range, PieceIndexError.
         """
+        with self.line.place(len(request.torrent or b"")):
+            return await self._admit(*await self.described(request))
+
+    async def described(self, request: AddTorrent) -> Described:
+        """What would be added. Raises as `add` does."""
         folder = request.download_dir or self._session.settings.download_dir
         if not os.path.isabs(folder) or "\0" in folder:
             raise AddTorrentError(
                 AddProblem.PATH, f"the download folder is not absolute: {folder!r}"
             )
-        with self.line.place(len(request.torrent or b"")):
-            return await self._add(request, os.path.normpath(folder))
-
-    async def _add(self, request: AddTorrent, folder: str) -> tuple[Torrent, bool]:
+        folder = os.path.normpath(folder)
         if request.torrent is not None:
-            return await self._add_torrent(request, request.torrent, folder)
+            return await self._of_torrent(request, request.torrent, folder)
         if request.magnet is not None:
-            return await self._add_magnet(request, request.magnet, folder)
+            return self._of_magnet(request, request.magnet, folder)
         raise AddTorrentError(AddProblem.UNRECOGNIZED, "neither a torrent nor a magnet link")
 
-    async def _add_torrent(
-        self, request: AddTorrent, data: bytes, folder: str
-    ) -> tuple[Torrent, bool]:
+    async def _of_torrent(self, request: AddTorrent, data: bytes, folder: str) -> Described:
         if len(data) > MAX_TORRENT_SIZE:
             raise AddTorrentError(
                 AddProblem.CORRUPT, f"the torrent has {len(data)} bytes, too many"
@@ -74,24 +83,21 @@ class TorrentAdding:
         record = self._record(request, folder, metainfo.info_hashes, metainfo.name)
         record.torrent = data
         record.priorities = levels
-        return await self._admit(record, metainfo, metainfo.trackers, [])
+        record.trackers = metainfo.trackers
+        return Described(record, metainfo, [])
 
-    async def _add_magnet(self, request: AddTorrent, uri: str, folder: str) -> tuple[Torrent, bool]:
+    def _of_magnet(self, request: AddTorrent, uri: str, folder: str) -> Described:
         try:
             magnet = parse_magnet(uri)
         except FormatError as problem:
             raise AddTorrentError(AddProblem.UNRECOGNIZED, str(problem)) from None
         record = self._record(request, folder, magnet.info_hashes, magnet.name or "")
         record.magnet = uri
-        tiers = tuple((url,) for url in magnet.trackers)
-        return await self._admit(record, None, tiers, magnet_peers(magnet))
+        record.trackers = tuple((url,) for url in magnet.trackers)
+        return Described(record, None, magnet_peers(magnet))
 
     async def _admit(
-        self,
-        record: TorrentRecord,
-        metainfo: Metainfo | None,
-        tiers: tuple[tuple[str, ...], ...],
-        peers: list[PeerAddress],
+        self, record: TorrentRecord, metainfo: Metainfo | None, peers: list[PeerAddress]
     ) -> tuple[Torrent, bool]:
         await self._lock.acquire()
         try:
@@ -99,12 +105,11 @@ class TorrentAdding:
             if here is not None:
                 # A link is written by anybody: it names no tracker of a private torrent (BEP 27).
                 if metainfo is not None or not here.private:
-                    here.trackers.add(tiers)
+                    here.trackers.add(record.trackers)
                 if metainfo is not None:
                     here.metadata_complete(metainfo)
                 torrent = here
             else:
-                record.trackers = tiers
                 torrent = await self._session.add(record, metainfo)
         finally:
             self._lock.release()
@@ -117,15 +122,18 @@ class TorrentAdding:
 
     async def restore(self, record: TorrentRecord, metainfo: Metainfo | None) -> bool:
         """Add it as it was chosen, to be checked; False if it is here."""
+        record.pieces = record.file_states = None
+        record.clean = False
+        return await self.take_in(record, metainfo) is not None
+
+    async def take_in(self, record: TorrentRecord, metainfo: Metainfo | None) -> Torrent | None:
+        """Add it with what is recorded of it; None if it is here."""
         await self._lock.acquire()
         try:
             hashes = InfoHashes(record.hash_v1, record.hash_v2)
             if self._session.torrents.sharing(hashes) is not None:
-                return False
-            record.pieces = record.file_states = None
-            record.clean = False
-            await self._session.add(record, metainfo)
-            return True
+                return None
+            return await self._session.add(record, metainfo)
         finally:
             self._lock.release()
 
