@@ -83,7 +83,12 @@ def moment(unix_seconds: float) -> str:
         return "unknown"
 
 
-DISK_WORDS = {"full": "disk full", "silent": "disk silent"}
+DISK_WORDS = {
+    "failing": "disk failing",
+    "full": "disk full",
+    "read_only": "read-only",
+    "silent": "disk silent",
+}
 """What a torrent waits for, by the API's names."""
 
 

@@ -45,6 +45,8 @@ class DiskState(enum.StrEnum):
 
     OK = "ok"
     MISSING = "missing"
+    READ_ONLY = "read_only"
+    FAILING = "failing"
     FULL = "full"
     SILENT = "silent"
 

@@ -7,8 +7,8 @@ from typing import Any, Callable, Iterator, TypeVar, cast
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from p2pd.base.clock import Clock
-from p2pd.base.errors import StorageError
+from p2pd.base.clock import Clock, DelayedCall
+from p2pd.base.errors import DiskFaultError, StorageError
 from p2pd.session.memory_budget import MemoryBudget, MemoryShare
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.disks import Disks
@@ -21,6 +21,9 @@ UNKNOWN_DEVICE = -1
 
 SILENT_SECONDS = 10.0
 """A disk that has work and finished nothing for so long does not answer."""
+
+FAULT_SECONDS = (1.0, 3.0, 9.0)
+"""Before each further attempt at what a disk failed at."""
 
 RETRY_SECONDS = 10.0
 """Between two attempts to write a piece to a full disk.
@@ -39,7 +42,8 @@ class Device:
     others are opened.
     """
 
-    def __init__(self, number: int, queue: DiskQueue, memory: MemoryShare) -> None:
+    def __init__(self, number: int, queue: DiskQueue, memory: MemoryShare, clock: Clock) -> None:
+        self._clock = clock
         self.number = number
         self.memory = memory
         self.silent = False
@@ -52,21 +56,40 @@ class Device:
         self._without_room: dict[Store, None] = {}
         self._retry_at = 0.0
 
+    def later(self, seconds: float, job: Callable[[], None]) -> DelayedCall:
+        """Do something about it later, in the reactor's thread."""
+        return self._clock.callLater(seconds, job)
+
     def run(self, kind: str, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run `job(*args)` in a thread of this device; see DiskQueue.run."""
         self.pending += 1
         return self._queue.run(kind, job, *args).addBoth(self._finished)
 
+    def read(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Read in a thread; when the disk fails, again, a few times."""
+        return self.run("read", job, *args).addErrback(self._read_again, FAULT_SECONDS, job, args)
+
+    def _read_again(
+        self,
+        failure: Failure,
+        pauses: tuple[float, ...],
+        job: Callable[..., Any],
+        args: tuple[Any, ...],
+    ) -> Deferred[Any]:
+        if not pauses or not failure.check(DiskFaultError):
+            failure.raiseException()
+        again: Deferred[Any] = Deferred()
+        again.addCallback(lambda _: self.run("read", job, *args))
+        again.addErrback(self._read_again, pauses[1:], job, args)
+        self.later(pauses[0], lambda: again.callback(None))
+        return again
+
     def look(self, now: float) -> bool:
         """See whether it gets on; whether that has changed."""
         if self._moved or not self.pending:
             self._moved, self._moved_at = False, now
-        silent = now - self._moved_at >= SILENT_SECONDS
-        if silent and not self.silent:
-            self.memory.hold_up()
-        elif self.silent and not silent:
-            self.memory.go_on()
-        self.silent = silent
+        self.silent = now - self._moved_at >= SILENT_SECONDS
+        self.memory.hold_up(self.silent or self.full)
         if self.full and now >= self._retry_at:
             self._retry(now)
         before, self._told = self._told, (self.silent, self.full)
@@ -75,11 +98,13 @@ class Device:
     def filled(self, store: Store) -> None:
         """A piece did not fit; `store` is to be called when it may."""
         self._without_room[store] = None
-        self.full = self.memory.closed = True
+        self.full = True
+        self.memory.hold_up(True)
 
     def has_room(self) -> None:
         """A piece was written: those that did not fit may fit now."""
-        self.full = self.memory.closed = False
+        self.full = False
+        self.memory.hold_up(self.silent)
         waiting, self._without_room = self._without_room, {}
         for store in waiting:
             store(None)
@@ -106,7 +131,8 @@ class Device:
 class Devices:
     """Devices by number, each made when the first torrent is found to be on it."""
 
-    def __init__(self, disks: Disks, budget: MemoryBudget) -> None:
+    def __init__(self, disks: Disks, budget: MemoryBudget, clock: Clock) -> None:
+        self._clock = clock
         self._disks = disks
         self._budget = budget
         self._known: dict[int, Device] = {}
@@ -127,7 +153,8 @@ class Devices:
     def _numbered(self, number: int) -> Device:
         device = self._known.get(number)
         if device is None:
-            device = Device(number, self._disks.on(number), self._budget.share())
+            queue, share = self._disks.on(number), self._budget.share()
+            device = Device(number, queue, share, self._clock)
             self._known[number] = device
         return device
 

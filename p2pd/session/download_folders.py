@@ -61,6 +61,8 @@ class FolderTorrent(Protocol):
 
     @property
     def missing(self) -> Missing: ...
+    def writable(self, yes: bool) -> None:
+        """Whether anything in the folder can be changed."""
 
 
 class FoldersHost(Protocol):
@@ -101,6 +103,7 @@ class DownloadFolders:
         folder = self._folders.setdefault(path, _Folder(path))
         folder.torrents[torrent] = None
         self._of[torrent] = folder
+        torrent.writable(folder.state is None or not folder.state.read_only)
 
     def forget(self, torrent: FolderTorrent) -> None:
         """It stopped, or is gone."""
@@ -171,6 +174,9 @@ class DownloadFolders:
             for torrent in here:
                 torrent.missing.gone(look.problem)
         elif look.state is not None:
+            if before is None or before.read_only != look.state.read_only:
+                for torrent in here:
+                    torrent.writable(not look.state.read_only)
             another = any(torrent in found and not found[torrent].same_folder for torrent in here)
             if another or (before is not None and before.root != look.state.root):
                 device = before is not None and before.root[0] != look.state.root[0]

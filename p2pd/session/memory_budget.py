@@ -99,8 +99,6 @@ class MemoryShare:
     def __init__(self, budget: MemoryBudget) -> None:
         self.used = 0
         self.wanting = False
-        self.closed = False
-        """Whether no more is to be opened, since there is no room on the disk."""
         self.backlog = WriteBacklog(budget.limit // BACKLOG_SHARE)
         self.buffers = budget.buffers
         self.call_when_free = budget.call_when_free
@@ -109,7 +107,7 @@ class MemoryShare:
 
     def room_for(self, size: int) -> int:
         """How many buffers of `size` bytes may be opened now: none while the disk takes nothing."""
-        if self._held_up or self.closed:
+        if self._held_up:
             return 0
         room = self._budget.room_for(size)
         rivals = sum(share.in_play for share in self._budget.shares if share is not self)
@@ -136,12 +134,11 @@ class MemoryShare:
         if not self._held_up:
             self._budget.give(size)
 
-    def hold_up(self) -> None:
-        """The disk does not answer: what is held up behind it is in nobody's way."""
-        self._held_up, self.wanting = True, False
-        self._budget.give(self.used)
-
-    def go_on(self) -> None:
-        """It answers again."""
-        self._held_up = False
-        self._budget.take(self.used)
+    def hold_up(self, yes: bool) -> None:
+        """Whether the disk takes nothing: what is held up behind it is in nobody's way."""
+        if yes and not self._held_up:
+            self._held_up, self.wanting = True, False
+            self._budget.give(self.used)
+        elif self._held_up and not yes:
+            self._held_up = False
+            self._budget.take(self.used)

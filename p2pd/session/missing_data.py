@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from p2pd.base.errors import MissingError, StorageError
+from p2pd.base.errors import DiskFaultError, MissingError, StorageError
 from p2pd.session.download_folders import FolderLook, Found
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_host import TorrentHost
@@ -35,6 +35,7 @@ class MissingOwner(Protocol):
     def leave_disk(self) -> None:
         """Run no more, and leave its files alone; what is recorded stays as it is."""
 
+    def writable(self, yes: bool) -> None: ...
     def fail(self, sentence: str) -> None: ...
     async def reopen(self) -> None:
         """Look at its files anew, then go on."""
@@ -79,7 +80,16 @@ class MissingData:
         except StorageError:  # its disk cannot even tell
             pass
         if not self.why:
-            self._owner.fail(str(problem))
+            self._owner.fail(self._advised(problem))
+
+    def _advised(self, problem: StorageError) -> str:
+        """The problem, and what is to be done about it, as far as that can be told."""
+        if not isinstance(problem, DiskFaultError):
+            return str(problem)
+        return (
+            f"{problem}. The disk failed again and again: see to it, then start the torrent "
+            f"(p2pctl start {self._owner.record.id})"
+        )
 
     async def moved(self, *, device: bool) -> None:
         """The folder is not the one that it was: see if the data is there."""
@@ -145,7 +155,7 @@ def _is_back(
     """A part alone is enough if it is not about to become more: somebody may be copying it there.
 
     Of what was never recorded there is nothing to look for but the folder: it is back when it is
-    the one that it was, or not the one that was seen in its place.
+    the one that it was, or not the one that was seen in its place, or can be written to again.
     """
     asked, there, _ = found.presence
     if asked:
@@ -155,7 +165,8 @@ def _is_back(
         return False
     if found.same_folder or before is None:
         return found.same_folder
-    return before[0].state is None or before[0].state.root != look.state.root
+    was = before[0].state
+    return was is None or was.root != look.state.root or was.read_only > look.state.read_only
 
 
 def look_for(content: TorrentContent, recorded: bytes | None) -> None:

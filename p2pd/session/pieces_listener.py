@@ -46,5 +46,8 @@ class PiecesListener(Protocol):
     def piece_failed(self, piece: int, senders: Sequence[Hashable | None], digests: bytes) -> None:
         """Its hash is wrong; these peers sent its blocks, one after the other."""
 
+    def storage_refused(self) -> None:
+        """The disk did not take a piece now; it is kept and tried again."""
+
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused; nothing of the piece was kept."""

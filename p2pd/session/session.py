@@ -133,7 +133,7 @@ class Session:
         self.rates = RateLimits(self, timers, parts.wall)
         self.upload_slots = UploadSlots(self)
         self.budget = MemoryBudget(limits.memory_in_flight)
-        self.devices = Devices(parts.disks, self.budget)
+        self.devices = Devices(parts.disks, self.budget, parts.clock)
         self.folders = DownloadFolders(self, parts.look_at_folder, limits.folder_watch_seconds)
         self.checks = CheckQueue(
             parts.disks.aside, limits.check_workers, per_device=limits.checks_per_device

@@ -94,7 +94,7 @@ class SessionClosing:
                 name = torrent.record.name
                 self.log.error("{name}: {problem}", name=name, problem=str(states))
             else:
-                torrent.closed(states)
+                torrent.recording.closed(states)
 
     def _save(self, torrents: Iterable[Torrent]) -> None:
         for batch in _batches(torrents):

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.base.errors import MissingError, P2pdError, StateError, StorageError
+from p2pd.base.errors import MissingError, P2pdError, ReadOnlyError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.metainfo import Metainfo
 from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
@@ -29,6 +29,7 @@ from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_opening import TorrentOpening
 from p2pd.session.torrent_outcomes import TorrentOutcomes
 from p2pd.session.torrent_peers import TorrentPeers
+from p2pd.session.torrent_recording import TorrentRecording
 from p2pd.session.torrent_trackers import TorrentTrackers
 from p2pd.session.torrent_trust import TorrentTrust
 from p2pd.state.resume import TorrentRecord
@@ -61,7 +62,7 @@ class Torrent:
         self.layers: PieceLayerExchange | None = None
         self.trackers = TorrentTrackers(self, self.dialling.found)
         self.doubtful = False
-        self._sync_failed = False
+        self.recording = TorrentRecording(self)
         self.preparing = 0
         self.counters = TorrentCounters(record)
 
@@ -117,7 +118,7 @@ class Torrent:
         try:
             if self.content is not None:
                 await self.content.device.run("write", prepare, self.content, self.record.pieces)
-        except MissingError as problem:
+        except (MissingError, ReadOnlyError) as problem:
             self.missing.gone(problem)
             return False
         except P2pdError as problem:
@@ -161,7 +162,7 @@ class Torrent:
 
     def leave_disk(self) -> None:
         """Run no more, and leave its files alone; what is recorded stays as it is."""
-        self.dirty = self.doubtful = self._sync_failed = False
+        self.dirty = self.doubtful = self.recording.sync_failed = False
         if self.running:
             # What was written in this run is not described by what the record says of the files.
             self.record.clean = self.content is not None and self.content.as_recorded
@@ -218,7 +219,7 @@ class Torrent:
     def look_anew(self) -> None:
         """What was wrong with its files is found again if it still is."""
         self.error = ""
-        self._sync_failed = False
+        self.recording.sync_failed = False
         self.host.activity.changed(self)
 
     async def go_on(self, *, checked: bool) -> None:
@@ -241,14 +242,13 @@ class Torrent:
         if self.running:
             self._hang_up()
             self.count_time()
-        return sure and not self._sync_failed and not self.missing.why
+        return sure and not self.recording.sync_failed and not self.missing.why
 
-    def closed(self, states: str) -> None:
-        """Its files were brought to disk and have these states: its record is to say so."""
-        assert self.content is not None
-        self.record.file_states = states
-        self.record.pieces = self.content.have.to_bitfield()
-        self.record.clean = not self.doubtful
+    def writable(self, yes: bool) -> None:
+        """Whether anything in its folder can be changed: a download waits, or goes on."""
+        if self.content is not None:
+            self.content.set_writable(yes)
+            self.host.activity.changed(self)
 
     def fail(self, sentence: str) -> None:
         """Something local went wrong: stop, and show the sentence until the user starts again."""
@@ -258,27 +258,8 @@ class Torrent:
         self._background(self.halt())
 
     async def checkpoint(self) -> None:
-        """Record what is verified, after the disk has it: sync first, then the database."""
-        self.count_time()
-        content = self.content
-        if content is not None and self.dirty and not content.device.silent:
-            self.dirty = False
-            bitfield = content.have.to_bitfield()
-            try:
-                await self.host.in_time(content.device.run("write", content.storage.sync))
-            except StorageError as problem:
-                # The kernel may have dropped what it could not write, and the next sync would
-                # succeed all the same: only hashing tells what is really there.
-                self.doubtful = self._sync_failed = True
-                await self.missing.doubt(problem)
-                return
-            if not self._sync_failed:
-                self.record.pieces = bitfield
-        try:
-            await self.host.store.save_progress(self.record)
-        except StateError:
-            self.dirty = True  # the next time, then
-            raise
+        """Record what is verified, after the disk has it."""
+        await self.recording.checkpoint()
 
     # -- content -------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ class TorrentContent:
         self.selection = FileSelection(layout, levels)
         self._sequence = (sequential, sequential_from)
         self.missing_wanted = 0
+        self._read_only = False
         self.as_recorded = False
         """Whether the files are still as the record says that they were at the last clean stop."""
         self._rng = rng
@@ -68,6 +69,12 @@ class TorrentContent:
         """
         self.storage, self.device = storage, device
         self.pieces.relocate(storage, device, self.verifier)
+
+    def set_writable(self, yes: bool) -> None:
+        """Whether anything can be written; what was refused before is tried now."""
+        self.pieces.read_only = self._read_only = not yes
+        if yes:
+            self.pieces.kept.try_now()
 
     def is_complete(self) -> bool:
         """Whether every wanted piece is had."""
@@ -148,6 +155,7 @@ class TorrentContent:
             device=self.device,
             listener=self._listener,
         )
+        pieces.read_only = self._read_only
         self._apply(pieces)
         return pieces
 

@@ -132,7 +132,7 @@ class TorrentExchange:
         """Blocks from disk, in a thread."""
         assert self.content is not None
         storage = self.content.storage
-        reading: Deferred[Any] = self.content.device.run("read", storage.read_many, requests)
+        reading: Deferred[Any] = self.content.device.read(storage.read_many, requests)
         return reading.addErrback(self._read_elsewhere, storage, requests)
 
     def _read_elsewhere(

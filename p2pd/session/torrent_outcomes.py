@@ -7,6 +7,7 @@ from typing import Collection, Hashable, Protocol, Sequence
 from twisted.logger import Logger
 
 from p2pd.base.errors import StorageError
+from p2pd.session.missing_data import MissingData
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_exchange import TorrentExchange
 from p2pd.session.torrent_host import TorrentHost
@@ -22,6 +23,7 @@ class OutcomesOwner(Protocol):
     host: TorrentHost
     record: TorrentRecord
     dirty: bool
+    missing: MissingData
     exchange: TorrentExchange
     peers: TorrentPeers
     trackers: TorrentTrackers
@@ -34,6 +36,7 @@ class OutcomesOwner(Protocol):
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused, or does not have what it should have."""
 
+    def writable(self, yes: bool) -> None: ...
     def count_time(self) -> None: ...
     async def checkpoint(self) -> None: ...
 
@@ -75,6 +78,11 @@ class TorrentOutcomes:
         self._owner.host.counts.pieces_failed += 1
         self._owner.trust.piece_failed(piece, senders, digests)
         self._owner.exchange.feed_all()
+
+    def storage_refused(self) -> None:
+        """The disk did not take a piece, which may be since it is not there."""
+        self._owner.host.folders.soon(self._owner)
+        self._owner.host.activity.changed(self._owner)
 
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused a piece."""

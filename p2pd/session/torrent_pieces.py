@@ -12,13 +12,14 @@ from typing import Collection, Container, Hashable, Iterable, Mapping, Sequence
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from p2pd.base.errors import DiskFullError, StorageError
+from p2pd.base.errors import StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
 from p2pd.protocols.peerwire.messages import Block
 from p2pd.session.devices import Device
-from p2pd.session.kept_pieces import KeptPieces
+from p2pd.session.kept_pieces import TRIED_AGAIN, KeptPieces
+from p2pd.session.open_pieces import OpenPieces
 from p2pd.session.piece_checking import Checked, PieceChecker
 from p2pd.session.pieces_listener import PiecesListener
 from p2pd.session.second_tries import SecondTries
@@ -51,12 +52,19 @@ class TorrentPieces:
         self._device = device
         self._memory = device.memory
         self._listener = listener
-        self._buffers: dict[int, bytearray] = {}
-        self._open: set[int] = set()
+        self._open = OpenPieces(layout, device.memory)
         self._being_stored: set[int] = set()
         self._second = SecondTries(device.memory, layout.piece_length)
         self._whole_meanwhile: set[int] = set()
-        self._kept = KeptPieces(device, lambda pieces: self._store(pieces, probe=True))
+        self.kept = KeptPieces(
+            device,
+            lambda pieces: self._store(pieces, probe=True),
+            give_up=listener.storage_failed,
+            abandon_but=lambda piece: self.abandon({*self._open} - {piece}),
+        )
+        self.read_only = False
+        """Whether nothing can be written, so that nothing is to be asked for."""
+        self._at_rest = True
         self._waiting: list[Deferred[None]] = []
         self._closed = False
 
@@ -78,10 +86,11 @@ class TorrentPieces:
         now: float = 0.0,
     ) -> list[Request]:
         """Up to `count` requests for this peer, within the memory budget."""
-        room = 0 if self._kept.held else self._memory.room_for(self.layout.piece_length)
-        if not room and self._second and not self._kept.held:
+        self._at_rest = False
+        room = self._room()
+        if not room and self._second and not self.kept.held:
             self._forget_failed(self._second.pieces())
-            room = self._memory.room_for(self.layout.piece_length)
+            room = self._room()
         requests = self.picker.pick(
             peer,
             pieces,
@@ -94,12 +103,15 @@ class TorrentPieces:
             pace=pace,
             now=now,
         )
-        opened = self._open
         for piece in {request.piece for request in requests}:
-            if piece not in opened:
-                opened.add(piece)
-                self._memory.take(self.layout.piece_length)
+            self._open.open(piece)
         return requests
+
+    def _room(self) -> int:
+        """How many pieces may be opened now."""
+        if self.read_only or self.kept.held or self.kept.problem is not None:
+            return 0
+        return self._memory.room_for(self.layout.piece_length)
 
     def receive(self, peer: Hashable, blocks: Sequence[Block]) -> list[BlockOutcome]:
         """Take the blocks of one wake-up: the bytes of those that are wanted are copied.
@@ -114,7 +126,7 @@ class TorrentPieces:
             if not outcome[0]:
                 continue
             if piece != current:
-                buffer, current = self._buffer_of(piece), piece
+                buffer, current = self._open.buffer_of(piece), piece
             buffer[begin : begin + len(data)] = data
             if outcome[1]:
                 whole.append(piece)
@@ -137,7 +149,7 @@ class TorrentPieces:
         current = -1
         for piece, begin, length in blocks:
             if piece != current:
-                view, current = memoryview(self._buffer_of(piece)), piece
+                view, current = memoryview(self._open.buffer_of(piece)), piece
             places.append(view[begin : begin + length])
         return blocks, places
 
@@ -189,17 +201,18 @@ class TorrentPieces:
 
     def abandon_open(self) -> None:
         """Throw away every partial piece, for their memory; pieces being written are finished."""
+        self._at_rest = True
         self.abandon({*self._open, *self._second.pieces()})
 
     def abandon(self, pieces: Iterable[int]) -> None:
         """Throw away what came of these pieces, but for those that are being written."""
         for piece in pieces:
             if piece not in self._being_stored:
-                self._kept.forget(piece)
-                self._buffers.pop(piece, None)
+                self.kept.forget(piece)
+                self._open.buffers.pop(piece, None)
                 for peer, request in self.picker.abandon_piece(piece):
                     self._listener.exchange.cancel(peer, request)
-                self._release(piece)
+                self._open.release(piece)
                 self._forget_failed([piece])
 
     def close(self) -> None:
@@ -211,36 +224,36 @@ class TorrentPieces:
 
     def hold(self) -> None:
         """Write nothing: pieces that come whole stay in memory, and no more are opened."""
-        self._kept.held = True
+        self.kept.held = True
 
     def go_on(self) -> None:
         """Write again, wherever the files are now."""
-        self._kept.go_on()
+        self.kept.go_on()
 
     def relocate(self, storage: Storage, device: Device, verifier: PieceVerifier) -> None:
         """The files are elsewhere. Nothing is being stored."""
         self._checker = PieceChecker(self.layout, verifier, storage)
         self._forget_failed(self._second.pieces())
-        size = len(self._open) * self.layout.piece_length
-        before, self._device, self._memory = self._device, device, device.memory
-        device.memory.take(size)
-        before.memory.give(size)
-        self._kept.move_to(device)
+        self._open.move_to(device.memory)
+        self._device, self._memory = device, device.memory
+        self.kept.move_to(device)
         self._second = SecondTries(device.memory, self.layout.piece_length)
 
     # -- to the disk ---------------------------------------------------------------------------
 
     def _store(self, whole: Sequence[int], *, probe: bool = False) -> None:
         """Verify and write pieces that came in one wake-up, small ones together."""
-        if self._kept.held or (self._device.full and not probe):
-            self._kept.keep(whole)
+        if self.kept.held or (self.kept.waiting and not probe):
+            self.kept.keep(whole)
             return
         together = max(1, TOGETHER_BYTES // self.layout.piece_length)
         if not self._being_stored.isdisjoint(whole):  # a mixture of what it was before is tried
             self._whole_meanwhile |= self._being_stored.intersection(whole)
             whole = [piece for piece in whole if piece not in self._being_stored]
         for first in range(0, len(whole), together):
-            batch = {piece: self._buffers.pop(piece) for piece in whole[first : first + together]}
+            batch = {
+                piece: self._open.buffers.pop(piece) for piece in whole[first : first + together]
+            }
             self._being_stored.update(batch)
             self._memory.backlog.add(sum(map(len, batch.values())))
             wanted = frozenset(filter(self._listener.trust.wants_digests, batch))
@@ -261,9 +274,10 @@ class TorrentPieces:
         self._being_stored.difference_update(batch)
         self._memory.backlog.remove(sum(map(len, batch.values())))
         for (piece, buffer), outcome in zip(batch.items(), outcomes, strict=True):
-            if isinstance(outcome, DiskFullError) and not self._closed:
-                self._buffers[piece] = buffer
-                self._kept.keep([piece])
+            if isinstance(outcome, TRIED_AGAIN) and not (self._closed or self._at_rest):
+                self._open.buffers[piece] = buffer
+                self.kept.refused(piece, outcome)
+                self._listener.storage_refused()
                 continue
             if isinstance(outcome, Checked) and not outcome.right and not self._closed:
                 self._failed(piece, buffer, outcome.digests)
@@ -272,16 +286,14 @@ class TorrentPieces:
             if isinstance(outcome, Checked) and outcome.right:
                 self._passed(piece, outcome.digests, self.picker.contributors(piece))
             else:
-                self._refused(piece, outcome)
+                self._lost(piece, outcome)
         self._tell_if_all_stored()
 
     def _passed(self, piece: int, digests: bytes, contributors: Collection[Hashable]) -> None:
-        self._kept.forget(piece)
         before = self.picker.bytes_in_open_pieces
         withdrawn = self.picker.piece_passed(piece)
-        if self._device.full:
-            self._device.has_room()
-        self._drop_buffer(piece)
+        self.kept.passed(piece)
+        self._open.drop(piece)
         if self._second.forget(piece):  # of two copies of some blocks, one was in vain
             self._listener.exchange.payload_wasted(before - self.picker.bytes_in_open_pieces)
         if not self._closed:
@@ -289,10 +301,11 @@ class TorrentPieces:
             if withdrawn:
                 self._listener.exchange.withdrawn(withdrawn)
 
-    def _refused(self, piece: int, outcome: Checked | StorageError) -> None:
+    def _lost(self, piece: int, outcome: Checked | StorageError) -> None:
         """The disk did not take it, or nobody needs it any more."""
         self.picker.piece_failed(piece)
-        self._release(piece)
+        self.kept.ended(piece)
+        self._open.release(piece)
         if isinstance(outcome, StorageError) and not self._closed:
             self._listener.storage_failed(outcome)
 
@@ -301,7 +314,8 @@ class TorrentPieces:
     def _failed(self, piece: int, buffer: bytearray, digests: bytes) -> None:
         """Its hash is wrong. It is kept, for most of its blocks may be right."""
         senders = self.picker.block_senders(piece)
-        self._release(piece)
+        self.kept.ended(piece)
+        self._open.release(piece)
         mixtures: Sequence[Patches] = ()
         if piece in self._second:
             data, mixtures = self._second[piece].data, self._second[piece].mixtures()
@@ -318,12 +332,12 @@ class TorrentPieces:
 
     def _look_again(self, blocks: Iterable[tuple[int, int, int]]) -> None:
         """Blocks came of pieces that failed before: one that differs may have been the bad one."""
-        for piece in self._second.came_again(blocks, self._buffers):
+        for piece in self._second.came_again(blocks, self._open.buffers):
             if piece not in self._being_stored and self.picker.is_missing(piece):
                 self._try(piece, self._second[piece].data, self._second[piece].renewed())
 
     def _try(self, piece: int, data: bytearray, mixtures: Sequence[Patches]) -> None:
-        if mixtures and not self._kept.held:
+        if mixtures and not self.kept.held:
             self._being_stored.add(piece)
             job = self._device.run("store", self._checker.store_any, piece, data, mixtures)
             job.addErrback(lambda failure: StorageError(str(failure.value)))
@@ -340,8 +354,8 @@ class TorrentPieces:
         elif whole:
             self._store([piece])
         elif isinstance(outcome, StorageError):
-            if not isinstance(outcome, DiskFullError):
-                self._refused(piece, outcome)
+            if not isinstance(outcome, TRIED_AGAIN):
+                self._lost(piece, outcome)
         elif piece in self._second and self._second[piece].renewed() not in ([], mixtures):
             self._try(piece, self._second[piece].data, self._second[piece].renewed())
         self._tell_if_all_stored()
@@ -366,34 +380,9 @@ class TorrentPieces:
             for deferred in waiting:
                 deferred.callback(None)
 
-    def _buffer_of(self, piece: int) -> bytearray:
-        buffer = self._buffers.get(piece)
-        if buffer is None:
-            if piece not in self._open:
-                self._open.add(piece)
-                self._memory.take(self.layout.piece_length)
-            buffer = self._buffers[piece] = self._new_buffer(piece)
-        return buffer
-
-    def _new_buffer(self, piece: int) -> bytearray:
-        size = self.layout.piece_size(piece)
-        if size == self.layout.request_size(piece):
-            return self._memory.buffers.take(size)
-        return bytearray(size)  # what is not asked for is padding, and must read as zeros
-
     def _close_untouched(self, pieces: set[int]) -> None:
         """Pieces of which nothing came and nothing is asked any more give their memory back."""
-        for piece in pieces & self._open:
-            if piece not in self._being_stored and not self.picker.is_open(piece):
-                self._drop_buffer(piece)
-
-    def _drop_buffer(self, piece: int) -> None:
-        buffer = self._buffers.pop(piece, None)
-        if buffer is not None:
-            self._memory.buffers.give(buffer)
-        self._release(piece)
-
-    def _release(self, piece: int) -> None:
-        if piece in self._open:
-            self._open.remove(piece)
-            self._memory.give(self.layout.piece_length)
+        for piece in pieces:
+            idle = piece not in self._being_stored and not self.picker.is_open(piece)
+            if idle and piece in self._open:
+                self._open.drop(piece)

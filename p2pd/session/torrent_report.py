@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
+from p2pd.base.errors import ReadOnlyError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
@@ -22,7 +23,12 @@ ETA_NONE = -1
 
 FULL_DISK = "there is no room on the disk; it goes on by itself when there is"
 SILENT_DISK = "the disk does not answer; what is on it waits until it does"
-DISK_WORDS = {DiskState.FULL: FULL_DISK, DiskState.SILENT: SILENT_DISK}
+READ_ONLY = "the download folder is read only; it goes on by itself when it can be written to"
+DISK_WORDS = {
+    DiskState.FULL: FULL_DISK,
+    DiskState.READ_ONLY: READ_ONLY,
+    DiskState.SILENT: SILENT_DISK,
+}
 
 
 class TorrentReport:
@@ -122,8 +128,13 @@ class TorrentReport:
             return DiskState.OK
         if content.device.silent:
             return DiskState.SILENT
-        waits = content.device.full and torrent.running and not torrent.is_complete()
-        return DiskState.FULL if waits else DiskState.OK
+        if not torrent.running or torrent.is_complete():
+            return DiskState.OK
+        if content.pieces.read_only or isinstance(content.pieces.kept.problem, ReadOnlyError):
+            return DiskState.READ_ONLY
+        if content.pieces.kept.problem is not None:
+            return DiskState.FAILING
+        return DiskState.FULL if content.device.full else DiskState.OK
 
     @property
     def error_string(self) -> str:
@@ -355,7 +366,10 @@ class TorrentReport:
         return self.torrent.trackers.announcer.states()
 
     def _local_error(self) -> str:
-        return DISK_WORDS.get(self.disk_state) or self.torrent.missing.why or self.torrent.error
+        state = self.disk_state
+        if state is DiskState.FAILING and self.torrent.content is not None:
+            return f"{self.torrent.content.pieces.kept.problem}; it is tried again"
+        return DISK_WORDS.get(state) or self.torrent.missing.why or self.torrent.error
 
     def _tracker_error(self) -> str:
         if not self.torrent.running:

@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 from typing import Iterable, Iterator, Sequence
 
-from p2pd.base.errors import StorageError
+from p2pd.base.errors import ReadOnlyError, StorageError
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.block_cache import BlockCache, CachedBlocks
@@ -240,6 +240,8 @@ class FileStorage:
     def _sync_written(self, index: int) -> StorageError | None:
         try:
             file = self._handles.to_write(index, look=True)
+        except ReadOnlyError:
+            return self._sync_found(index)
         except StorageError as problem:
             return problem
         try:

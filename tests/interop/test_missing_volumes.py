@@ -28,7 +28,12 @@ class Volume:
         run("umount", "--lazy", self.folder)
 
     def read_only(self, yes):
-        run("mount", "-o", f"remount,bind,{'ro' if yes else 'rw'}", self.folder)
+        """Whether the kernel did it."""
+        options = f"remount,bind,{'ro' if yes else 'rw'}"
+        done = subprocess.run(
+            ["mount", "-o", options, self.folder], capture_output=True, check=False
+        )
+        return done.returncode == 0
 
 
 @pytest.fixture
@@ -169,3 +174,26 @@ def test_a_missing_torrent_is_downloaded_anew_when_the_user_says_so(
     wait_until(lambda: not node.bytes_verified(), 10, "the data given up", details=node.state)
     node.dial(downloaded)
     node.wait_copy_of(content)
+
+
+def test_a_download_waits_while_its_volume_is_read_only(node, volume, content, new_libtorrent):
+    seed = new_libtorrent("seed")
+    seed.share(content)
+    node.call("session_set", speed_limit_down=4000, speed_limit_down_enabled=True)
+    node.add(content.torrent)
+    node.dial(seed)
+    wait_until(lambda: node.bytes_verified() > EXTRA // 8, 20, "half of it", details=node.state)
+    # The kernel makes nothing read only that files are open to be written on.
+    node.call("torrent_stop", ids=[node.hash_string])
+    wait_until(lambda: volume.read_only(True), 5, "a volume that is read only")
+    node.call("torrent_start", ids=[node.hash_string])
+    node.dial(seed)
+    wait_for(node, "read_only")
+    assert "read only" in node.torrent("error_string")["error_string"]
+    here = node.bytes_verified()
+    assert here < content.size
+    assert volume.read_only(False)
+    wait_for(node, "ok")
+    node.call("session_set", speed_limit_down_enabled=False)
+    node.wait_copy_of(content)
+    node.check_healthy()

@@ -121,13 +121,13 @@ def test_what_is_held_up_behind_a_dead_disk_is_in_nobodys_way() -> None:
     called: list[str] = []
     assert alive.room_for(10) == 0
     alive.call_when_free(lambda: called.append("free"))
-    dead.hold_up()
+    dead.hold_up(True)
     assert called == ["free"]
     assert (dead.room_for(10), alive.room_for(10)) == (0, 10)
     alive.take(100)
     dead.give(10)
     assert (budget.used, dead.used, alive.room_for(10)) == (100, 90, 0)
-    dead.go_on()
+    dead.hold_up(False)
     assert budget.used == 190
     dead.give(90)
     alive.give(50)
@@ -166,10 +166,10 @@ def test_the_sum_is_right_and_the_bound_holds(actions: list[tuple[int, str, int]
         elif what == "close" and opened[number]:
             share.give(opened[number].pop())
         elif what == "hold up" and not held[number]:
-            share.hold_up()
+            share.hold_up(True)
             held[number] = True
         elif what == "go on" and held[number]:
-            share.go_on()
+            share.hold_up(False)
             held[number] = False
 
     for number, what, size in actions:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from p2pd.base.errors import DiskFaultError, MissingError, StorageError
+from p2pd.base.errors import DiskFaultError, MissingError, ReadOnlyError, StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import TorrentStatus, TorrentTrouble
@@ -386,6 +386,25 @@ def test_what_was_recorded_stays_when_a_sync_finds_no_disk(
     network.run(LOOK + 2)
     assert count(torrent) == PIECES
     assert len(set(node.volume.read)) == PIECES - here, "what was not recorded is hashed"
+
+
+def test_a_new_download_waits_until_its_folder_can_be_made(
+    network: MemoryNetwork, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(storage: OnVolume) -> None:
+        raise ReadOnlyError(f"{FOLDER}: Read-only file system")
+
+    node.folders[FOLDER] = MOUNTED._replace(read_only=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(OnVolume, "prepare", refuse)
+        patched.setattr(OnVolume, "same_folder", lambda storage: False)
+        torrent = node.add(TORRENTS["a"])
+        network.run(3 * LOOK)
+        assert "Read-only file system" in torrent.missing.why
+        node.mount()
+        assert not torrent.running
+    network.run(LOOK + 2)
+    assert torrent.running
 
 
 # -- how it ends ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Callable
 
 import pytest
 
-from p2pd.base.errors import DiskFullError, StorageError
+from p2pd.base.errors import DiskFullError, ReadOnlyError, StorageError
 from p2pd.storage.checker import check_pieces
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.open_files import OpenFiles
@@ -440,3 +440,19 @@ def test_only_files_of_pieces_that_were_written_are_made(tmp_path: Path) -> None
     storage, data = storage_at(tmp_path)
     write(storage, data, 3)
     assert sorted(os.listdir(tmp_path / "top")) == ["b", "none"]
+
+
+def test_what_was_written_is_synced_when_nothing_can_be_opened_to_write_any_more(
+    stored: tuple[FileStorage, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a volume was made read only, and its files were closed for others."""
+    storage, data = stored
+    write(storage, data, 0)
+
+    def refuse(index: int, *, look: bool = False) -> None:
+        raise ReadOnlyError("top/a: Read-only file system")
+
+    monkeypatch.setattr(storage._handles, "to_write", refuse)
+    synced = watch_syncs(monkeypatch)
+    storage.sync()
+    assert str(tmp_path / "top/a") in synced
