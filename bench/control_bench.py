@@ -40,6 +40,7 @@ from p2pd.session.session_settings import SessionSettings
 from p2pd.state.resume import TorrentRecord
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing import MemoryNetwork, MemoryStore, OneDisk
+from p2pd.testing.nodes import ANY_FOLDER
 
 TORRENTS = 10_000
 RUNS = 7
@@ -179,16 +180,21 @@ class ManyTorrents:
             "POST /rpc HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         ).encode()
+        answer, took, held = self.send(head + body)
+        return json.loads(answer)["result"], took, held, len(answer)
+
+    def send(self, request: bytes) -> tuple[bytes, float, float]:
+        """The body of the answer, the seconds that it took, and the longest stretch."""
         transport = StringTransport(peerAddress=IPv4Address("TCP", "127.0.0.1", 50000))
         protocol = self.site.buildProtocol(transport.getPeer())
         protocol.makeConnection(transport)
         self.turns.longest = 0.0
         began = time.perf_counter()
-        self.turns.timed(lambda: protocol.dataReceived(head + body))
+        self.turns.timed(lambda: protocol.dataReceived(request))
         self.turns.run_until(transport.value)
         took = time.perf_counter() - began
         answer = transport.value().partition(b"\r\n\r\n")[2]
-        return json.loads(answer)["result"], took, self.turns.longest, len(answer)
+        return answer, took, self.turns.longest
 
     def _parts(self, store: MemoryStore) -> SessionParts:
         return SessionParts(
@@ -200,6 +206,7 @@ class ManyTorrents:
             store=cast(Any, store),
             make_storage=lambda layout, folder: cast(Any, MemoryStorage(layout)),
             make_announcer=self._announcer,
+            look_at_folder=lambda folder: ANY_FOLDER,
         )
 
     def _announcer(
@@ -247,6 +254,17 @@ def measure_call(many: ManyTorrents, what: str, method: str, **params: Any) -> N
           f"{rows} torrents, {samples[0][3]} bytes")  # fmt: skip
 
 
+def measure_metrics(many: ManyTorrents) -> None:
+    """Print the medians of a scrape."""
+    request = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    many.send(request)  # what writes the page is imported at the first
+    samples = [many.send(request) for _ in range(RUNS)]
+    took = statistics.median(sample[1] for sample in samples)
+    held = statistics.median(sample[2] for sample in samples)
+    print(f"/metrics: {took * 1e3:.2f} ms, reactor held {held * 1e3:.2f} ms, "
+          f"{len(samples[0][0])} bytes")  # fmt: skip
+
+
 def measure_idling(many: ManyTorrents, seconds: int) -> None:
     """Print the CPU time of a second in which nothing happens."""
     before, cpu = many.session.clock.seconds(), time.process_time()
@@ -280,6 +298,7 @@ def main(torrents: int = TORRENTS) -> None:
     measure_call(many, "one by hash", "torrent_get", fields=fields, ids=[by_hash])
     measure_call(many, "session_get", "session_get", fields=["version"])
     measure_call(many, "session_stats", "session_stats")
+    measure_metrics(many)
 
 
 if __name__ == "__main__":

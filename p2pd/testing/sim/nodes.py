@@ -20,6 +20,7 @@ from p2pd.session.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing.inline_disk import OneDisk
 from p2pd.testing.memory_store import MemoryStore
+from p2pd.testing.nodes import ANY_FOLDER
 from p2pd.testing.sim.conduct import CLAIMS_ALL, SPOILED_OF, Conduct, Noise, StallingStream
 from p2pd.testing.sim.disks import DiskSpeed, SharedStorage, SimDisk
 from p2pd.testing.sim.network import Link, SimNetwork
@@ -183,6 +184,7 @@ class SwarmNode:
             store=cast(Any, self._store),
             make_storage=self._make_storage,
             make_announcer=self._make_announcer,
+            look_at_folder=lambda folder: ANY_FOLDER,
         )
 
     def _rng(self, what: str) -> random.Random:
