@@ -23,6 +23,7 @@ from p2pd.session.api import (
     TorrentStatus,
     TorrentTrouble,
 )
+from p2pd.session.import_requests import Believed, ImportedTorrent, ImportTorrent
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError
@@ -206,6 +207,14 @@ class FakeSession:
         if request.torrent == b"corrupt":
             raise AddTorrentError(AddProblem.CORRUPT, "the pieces are no string")
         return AddedTorrent(self.all[0], duplicate=request.torrent == b"again")
+
+    async def import_torrent(self, request: ImportTorrent) -> ImportedTorrent:
+        self._note("import", request)
+        if request.add.files_unwanted:
+            raise IndexError(request.add.files_unwanted[0])
+        again = request.add.torrent == b"again"
+        pieces = Believed(10, 8, 2)
+        return ImportedTorrent(1, "some torrent", "ab" * 20, again, False, pieces, "")
 
     async def remove(self, torrent: FakeTorrent, *, delete_data: bool) -> None:
         self._note("remove", torrent.id, delete_data)

@@ -19,6 +19,7 @@ from p2pd.control.methods.session_fields import (
 )
 from p2pd.control.methods.torrent_add import ADD_PARAMS
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
+from p2pd.control.methods.torrent_import import IMPORT_PARAMS
 from p2pd.control.methods.torrent_set import SET_PARAMS
 from p2pd.control.methods.tracker_fields import tracker_statistics_row
 
@@ -47,7 +48,7 @@ def test_every_field_and_param_is_in_the_reference(words: set[str], fake_torrent
     names = {
         FREE_SPACE_FIELD, NOTICE_FIELD, *TORRENT_FIELDS, *FACT_GETTERS, *SETTING_GETTERS,
         *peer_row(torrent.peers[0]), *tracker_statistics_row(torrent.tracker_states[0]),
-        *(param.name for param in (*ADD_PARAMS, *SET_PARAMS, *SETTABLE)),
+        *(param.name for param in (*ADD_PARAMS, *IMPORT_PARAMS, *SET_PARAMS, *SETTABLE)),
     }  # fmt: skip
     assert names - words == set()
 
@@ -59,6 +60,7 @@ def test_the_reference_names_no_field_that_is_not_there() -> None:
         for method, text in zip(parts[1::2], parts[2::2], strict=True)
     }
     assert tables["torrent_get"] == set(TORRENT_FIELDS)
+    assert tables["torrent_import"] <= {param.name for param in IMPORT_PARAMS}
     assert tables["torrent_add"] <= {param.name for param in ADD_PARAMS}
     assert tables["session_get"] == {
         *FACT_GETTERS,

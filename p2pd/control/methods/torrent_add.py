@@ -70,7 +70,7 @@ class TorrentAdder:
         if (wanted["metainfo"] is None) == (wanted["filename"] is None):
             raise refuse("give either metainfo (a .torrent file in base64) or filename")
         _check_cookies(wanted["cookies"])
-        request = _request(wanted, await self._content(wanted))
+        request = add_request(wanted, await self._content(wanted))
         try:
             added = await self._api.add(request)
         except IndexError:
@@ -96,7 +96,8 @@ class TorrentAdder:
         return await self._source.read(absolute_path("filename", filename))
 
 
-def _request(wanted: Mapping[str, Any], content: bytes | str) -> AddTorrent:
+def add_request(wanted: Mapping[str, Any], content: bytes | str) -> AddTorrent:
+    """What is asked of the session, of params that were checked."""
     return AddTorrent(
         torrent=content if isinstance(content, bytes) else None,
         magnet=content if isinstance(content, str) else None,

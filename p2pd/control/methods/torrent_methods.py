@@ -12,6 +12,7 @@ from p2pd.control.answers import Pacer, encode_rows
 from p2pd.control.methods.selection import RECENTLY_ACTIVE, Ids, Selection, ids
 from p2pd.control.methods.torrent_add import ADD_PARAMS, TorrentAdder
 from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS, Column
+from p2pd.control.methods.torrent_import import IMPORT_PARAMS, import_torrent
 from p2pd.control.methods.torrent_set import SET_PARAMS, change_torrents
 from p2pd.control.schema import (
     JsonObject,
@@ -91,6 +92,11 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
     async def jsonrpc_add(self, params: Mapping[str, object]) -> JsonObject:
         """Add a torrent, or find that it is there."""
         return await self._adder.add(params)
+
+    @declares(*IMPORT_PARAMS)
+    async def jsonrpc_import(self, params: Mapping[str, object]) -> JsonObject:
+        """Add a torrent with what another program knew of it."""
+        return await import_torrent(self._api, params)
 
     @takes(*SET_PARAMS, strict=True)
     async def jsonrpc_set(self, ids: Ids | None, **changes: Any) -> JsonObject:
