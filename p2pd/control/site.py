@@ -109,7 +109,7 @@ def make_control_site(
     load = load or RpcLoad()
     login = Login(token, reactor)
     session_id = new_session_id(rng or random.SystemRandom())
-    source = torrent_source or NetworkTorrentSource(reactor, f"p2pd/{version}")
+    source = torrent_source or NetworkTorrentSource(reactor, f"p2pd/{version}", load=load)
     groups = make_method_groups(
         api,
         clock=reactor,

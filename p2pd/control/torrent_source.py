@@ -19,6 +19,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from p2pd.control.errors import RpcCode, RpcError
+from p2pd.control.rpc_load import RpcLoad
 
 MAX_TORRENT = 32 * 1024 * 1024
 MAX_REDIRECTS = 5
@@ -40,7 +41,11 @@ class TorrentSource(Protocol):
 class NetworkTorrentSource:
     """The real one, over Twisted's Agent and the reactor's threads."""
 
-    def __init__(self, reactor: Any, user_agent: str, agent: Any = None) -> None:
+    def __init__(
+        self, reactor: Any, user_agent: str, agent: Any = None, load: RpcLoad | None = None
+    ) -> None:
+        """What is fetched counts as a request's body in `load` until it is here."""
+        self._load = load or RpcLoad()
         self._reactor = reactor
         self._user_agent = user_agent
         self._agent = agent
@@ -92,27 +97,44 @@ class NetworkTorrentSource:
         if response.code != 200:
             phrase = response.phrase.decode("ascii", "replace")[:60]
             raise _http_error(f"the server answered {response.code} {phrase}")
-        body = _Body()
+        body = _Body(self._load)
         response.deliverBody(body)
-        return await body.whole
+        try:
+            return await body.whole
+        finally:
+            body.forget()
 
 
 class _Body(TwistedProtocol):
     """Collects a response's body, up to the bound."""
 
-    def __init__(self) -> None:
+    def __init__(self, load: RpcLoad) -> None:
+        self._load = load
         self._parts: list[bytes] = []
         self._size = 0
+        self._taken = 0
         self.whole: Deferred[bytes] = Deferred(self._cancelled)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         self._size += len(data)
         if self._size > MAX_TORRENT:
-            self._hang_up()
-            if not self.whole.called:
-                self.whole.errback(_http_error(f"the answer is bigger than {MAX_TORRENT} bytes"))
-            return
-        self._parts.append(data)
+            self._refuse(f"the answer is bigger than {MAX_TORRENT} bytes")
+        elif not self._load.takes_body(len(data)):
+            self._refuse("too many bytes of torrents are on their way: try again in a moment")
+        else:
+            self._taken += len(data)
+            self._parts.append(data)
+
+    def forget(self) -> None:
+        """It is somebody else's from now on."""
+        self._parts.clear()
+        self._load.body_gone(self._taken)
+        self._taken = 0
+
+    def _refuse(self, sentence: str) -> None:
+        self._hang_up()
+        if not self.whole.called:
+            self.whole.errback(_http_error(sentence))
 
     def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: N802
         if self.whole.called:

@@ -17,6 +17,7 @@ from twisted.web.http_headers import Headers
 
 from p2pd.control import torrent_source
 from p2pd.control.errors import RpcCode, RpcError
+from p2pd.control.rpc_load import RpcLoad
 from p2pd.control.torrent_source import FETCH_SECONDS, MAX_TORRENT, NetworkTorrentSource
 
 
@@ -162,3 +163,19 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torrent_source, "MAX_TORRENT", 4)
     with pytest.raises(RpcError):
         torrent_source._read_file(str(path))
+
+
+def test_bytes_of_all_fetches_have_a_bound() -> None:
+    load = RpcLoad(bodies=100)
+    held = FakeResponse(parts=(b"x" * 90,))
+    held.hangs = True
+    pages = {"http://a.test/x": held, "http://b.test/x": FakeResponse(parts=(b"y" * 20,))}
+    source = NetworkTorrentSource(Clock(), "p2pd/1", FakeAgent(pages), load)
+    first = Deferred.fromCoroutine(source.fetch("http://a.test/x"))
+    assert load.bodies == 90
+    refused: list[Any] = []
+    Deferred.fromCoroutine(source.fetch("http://b.test/x")).addErrback(refused.append)
+    assert "try again in a moment" in refused[0].value.sentence
+    first.addErrback(lambda failure: None)
+    first.cancel()
+    assert load.bodies == 0

@@ -6,14 +6,17 @@ from typing import Any, Callable, Sequence
 
 from twisted.internet.protocol import DatagramProtocol
 
-from p2pd.base.addresses import PeerAddress, canonical_host
-from p2pd.base.errors import FormatError
+from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.tracker.announce import TrackerError
 from p2pd.transports.way_out import WayOut, bind_to_device, way_of
 
 MAX_PACKET = 65_535
 
-Received = Callable[[bytes, PeerAddress], None]
+Received = Callable[[bytes, str, int], None]
+"""Called with a datagram, and the host and port that it says it comes from."""
+
+BYTES_A_TURN = 32 * 1024
+"""Read from a socket before others have their turn: answers are a few hundred bytes long."""
 
 
 class UdpSockets:
@@ -70,6 +73,7 @@ class UdpSockets:
             made = _Socket(self._received, address)
             interface = address or ("::" if ipv6 else "")
             made.port = self._reactor.listenUDP(0, made, interface, maxPacketSize=MAX_PACKET)
+            made.port.maxThroughput = BYTES_A_TURN
             if self._way.device:
                 bind_to_device(made.port.socket, self._way.device)
             known = self._sockets[ipv6] = made
@@ -83,8 +87,4 @@ class _Socket(DatagramProtocol):
         self.port: Any = None
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802 - Twisted's name
-        try:
-            sender = PeerAddress(canonical_host(addr[0]), addr[1])
-        except FormatError:
-            return
-        self._received(datagram, sender)
+        self._received(datagram, addr[0], addr[1])

@@ -12,8 +12,9 @@ from typing import Any, Callable, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from p2pd.base.addresses import PeerAddress
+from p2pd.base.addresses import PeerAddress, canonical_host
 from p2pd.base.clock import DelayedCall
+from p2pd.base.errors import FormatError
 from p2pd.discovery.tracker_client.names import Names
 from p2pd.discovery.tracker_client.request_target import split_url
 from p2pd.discovery.tracker_client.udp_sockets import UdpSockets
@@ -163,10 +164,11 @@ class UdpTracker:
             self._fail(transaction, problem)
         return done
 
-    def _received(self, datagram: bytes, sender: PeerAddress) -> None:
+    def _received(self, datagram: bytes, host: str, port: int) -> None:
+        # What nobody waits for goes first, and at the least cost: anybody can send a flood of it.
         transaction = udp.transaction_of(datagram)
         waiting = None if transaction is None else self._waiting.get(transaction)
-        if waiting is None or transaction is None or waiting.address != sender:
+        if waiting is None or transaction is None or waiting.address != _sender(host, port):
             return
         self._forget(transaction)
         waiting.done.callback(datagram)
@@ -189,6 +191,13 @@ class UdpTracker:
 
     def _timed_out(self, _result: object, seconds: float) -> Any:
         raise TrackerTimeoutError(f"no answer within {seconds:.0f} seconds")
+
+
+def _sender(host: str, port: int) -> PeerAddress | None:
+    try:
+        return PeerAddress(canonical_host(host), port)
+    except FormatError:
+        return None
 
 
 def _url_data(url: str) -> bytes:
