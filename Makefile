@@ -4,6 +4,7 @@
 #   make demo    a tracker, a seed and two leechers on loopback, in under a minute
 #   make test    every test (TESTS="tests/formats" for some of them)
 #   make check   lint, types, import rules, documentation
+#   make torture 200 kills and power cuts, on disks that fail (KILLS=50 SEED=7 ARGS="--first")
 #   make fuzz    the fuzz targets under atheris, FUZZ_SECONDS each
 #   make bench   p2pd beside other engines, see bench/README.rst (ARGS="--work leech --size 256M")
 #   make sim     simulated swarms: figures, targets, plots in build/sim (ARGS="--only flash-50")
@@ -15,6 +16,8 @@ ARGS ?=
 TESTS ?=
 PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 20
+KILLS ?= 200
+SEED ?=
 WORK ?= leech
 
 BIN := $(VENV)/bin
@@ -22,7 +25,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 SOURCES := setup.cfg pyproject.toml README.rst \
 	$(shell find p2pd twisted -name '*.py' -o -name '*.sql' -o -name 'py.typed')
 
-.PHONY: run demo test check docs fuzz bench sim profile clean
+.PHONY: run demo test torture check docs fuzz bench sim profile clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/installed
@@ -33,6 +36,9 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed $(VENV)/test-tools
 	$(BIN)/python -m pytest -p no:cacheprovider -q --durations=10 $(PYTEST_ARGS) $(TESTS)
+
+torture: $(VENV)/installed $(VENV)/test-tools
+	$(BIN)/python -m tests.torture --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(VENV)/installed $(VENV)/check-tools docs
 	$(BIN)/ruff check --no-cache .

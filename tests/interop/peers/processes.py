@@ -88,6 +88,11 @@ class ChildProcess:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def status(self) -> int | None:
+        """Its exit status, -9 when it was killed; None while it runs."""
+        return self._process.poll()
+
     def log_tail(self, lines: int = 30) -> str:
         """The last lines it wrote, for the message of a failed test."""
         text = self.log_path.read_text(errors="replace")

@@ -1,0 +1,80 @@
+"""The daemon under test: the real one, with a disk that fails on demand below it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from peers.http_calls import RpcError
+from peers.p2pd_node import P2pdNode, daemon_environment
+from peers.processes import ChildProcess, wait_until
+
+from tests.torture.broken_disk import BrokenDisk
+from tests.torture.contents import Content
+
+__all__ = ["NotStartedError", "RpcError", "TorturedDaemon"]
+
+START_SECONDS = 30
+RECORD_SECONDS = 1.0
+"""In life it records every ten seconds, but these lives are short."""
+
+_LAUNCH = (
+    "import p2pd.session.session as session; "
+    f"session.CHECKPOINT_SECONDS = {RECORD_SECONDS}; "
+    "from twisted.scripts.twistd import run; run()"
+)
+
+
+class NotStartedError(Exception):
+    """It ended, or said nothing, instead of starting."""
+
+
+class TorturedDaemon(P2pdNode):
+    """One p2pd with a state folder and several download folders, which are the disk's places."""
+
+    process: ChildProcess | None
+
+    def __init__(self, folder: Path, disk: BrokenDisk, **settings: str) -> None:
+        super().__init__(folder, start=False, settings=settings)
+        self.disk = disk
+        self.state_folder, self.volumes = disk.places[0], disk.places[1:]
+        self.downloads = self.volumes[0]
+
+    def launch(self) -> None:
+        """Start the process, and wait for nothing."""
+        self.process = ChildProcess(
+            [sys.executable, "-c", _LAUNCH, "-n", "--pidfile=", "p2pd", *self.arguments()],
+            self.folder,
+            name="p2pd",
+            environment={**daemon_environment(), **self.disk.environment},
+        )
+
+    def wait_ready(self) -> None:
+        """Until its control API answers. Raises NotStartedError."""
+        try:
+            wait_until(self._answers, START_SECONDS, "RPC of p2pd", details=self.log_tail)
+        except (RuntimeError, TimeoutError) as problem:
+            raise NotStartedError(str(problem)) from None
+
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises NotStartedError."""
+        self.launch()
+        self.wait_ready()
+
+    def rows(self, *fields: str) -> dict[str, dict[str, Any]]:
+        """These fields of every torrent, by hash."""
+        asked = ["hash_string", *fields]
+        answer = self.call("torrent_get", fields=asked)
+        return {row["hash_string"]: row for row in answer["torrents"]}
+
+    def feed(self, content: Content, seed: Any) -> None:
+        """Have it dial the seed for this torrent."""
+        self.call("peer_add", ids=[content.hash_string], addresses=[f"{seed.host}:{seed.port}"])
+
+    @property
+    def open_files(self) -> int:
+        """Its file descriptors."""
+        assert self.process is not None
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
