@@ -48,7 +48,6 @@ class MoveCopying:
     ) -> None:
         self.old = old
         self.new = new
-        self.done = 0
         self.total = 0
         """Bytes of both passes: those to copy, and those to read back."""
         self.good = PieceSet(layout.piece_count)
@@ -62,6 +61,14 @@ class MoveCopying:
         self._files: dict[int, OldFile] = {}
         """As they were when they were copied or linked."""
         self._linked: set[int] = set()
+        self._part = 0
+        """Bytes copied of the file that is copied now."""
+
+    @property
+    def done(self) -> int:
+        """Bytes copied, and bytes read back."""
+        copied = sum(file.held for file in self._files.values())
+        return copied + self._part + self._layout.bytes_had(self.good)
 
     @property
     def files(self) -> list[OldFile]:
@@ -94,6 +101,7 @@ class MoveCopying:
                     self.good.discard(piece)
                 await self._copy(file)
             self._files[file.index] = file
+            self._part = 0
 
     async def verify(self, have: PieceSet) -> None:
         """Read back what is had and was not yet; what is wrong is copied once more."""
@@ -159,7 +167,7 @@ class MoveCopying:
 
     async def _copy(self, file: OldFile) -> None:
         offset = await self.run_new(self.new.copied, file)
-        self.done += min(offset, file.held)
+        self._part = min(offset, file.held)
         unsynced = 0
         part = await self._read(file.index, offset)
         while part.data:
@@ -174,7 +182,7 @@ class MoveCopying:
                 reading.addErrback(lambda _: None)
                 raise
             unsynced = 0 if sync else unsynced
-            self.done += len(part.data)
+            self._part = min(self._part + len(part.data), file.held)
             part = await reading
         # Also of one that was copied before: whether a kill left it on the disk nobody knows.
         await self.run_new(self.new.finish, file)
@@ -211,10 +219,8 @@ class MoveCopying:
         for batch in self._batches(pieces):
             found = await self.run_new(self.new.wrong, self._staged, self._verifier, batch)
             wrong += found
-            for piece in batch:
-                self.done += self._layout.data_size(piece)
-                if piece not in found:
-                    self.good.add(piece)
+            for piece in set(batch).difference(found):
+                self.good.add(piece)
         return wrong
 
     def _is_wrong_at_source(self, piece: int) -> bool:

@@ -45,7 +45,8 @@ class Moves:
         self._kept = journal
         self._line = MoveLine()
         self._moves: dict[Torrent, TorrentMove] = {}
-        self._asking = DeferredLock()
+        self._asking: dict[Torrent, DeferredLock] = {}
+        """One wish at a time of each torrent that has any."""
 
     @property
     def _journal(self) -> MoveJournal:
@@ -57,6 +58,11 @@ class Moves:
         """Those that the end of the last session cut off, by the torrents' ids."""
         rows = [] if self._kept is None else await self._kept.load()
         return {row.torrent: row for row in rows}
+
+    def counts(self) -> tuple[int, int]:
+        """How many get on, and how many wait, for others or for what is in their way."""
+        waiting = sum(move.waits for move in self._moves.values())
+        return len(self._moves) - waiting, waiting
 
     def of(self, torrent: Torrent) -> TorrentMove | None:
         """The move of a torrent, if there is one."""
@@ -73,11 +79,14 @@ class Moves:
         if not os.path.isabs(folder) or "\0" in folder:
             raise P2pdError(f"the folder is not absolute: {folder!r}")
         target = os.path.normpath(folder)
-        await self._asking.acquire()
+        lock = self._asking.setdefault(torrent, DeferredLock())
+        await lock.acquire()
         try:
             await self._set_location(torrent, target, move)
         finally:
-            self._asking.release()
+            lock.release()
+            if not lock.locked:
+                self._asking.pop(torrent, None)
 
     async def _set_location(self, torrent: Torrent, target: str, move: bool) -> None:
         record, under_way = torrent.record, self._moves.get(torrent)
@@ -110,6 +119,8 @@ class Moves:
             raise P2pdError(f"{record.name}: {torrent.missing.why}")
         await self._look(content, record.download_dir, target)
         await self.end(torrent)
+        if all(other is not torrent for other in self._host.torrents):
+            raise P2pdError(f"{record.name}: it was removed")
         row = MoveRow(record.id, record.download_dir, target, BEGUN)
         await self._journal.save(row)
         self._begin(torrent, row)

@@ -232,6 +232,7 @@ def _disks(session: Session) -> list[Measure]:
         return gauges(name, meaning, ("device",), {key: value(d) for key, d in devices.items()})
 
     running, waiting = session.checks.counts()
+    moving, in_line = session.moves.counts()
     return [
         of_each("disk_jobs", "Jobs that a disk has not done yet, by st_dev.", lambda d: d.pending),
         of_each(
@@ -259,6 +260,12 @@ def _disks(session: Session) -> list[Measure]:
         ),
         gauge("checks_running", "Re-checks that read.", running),
         gauge("checks_waiting", "Re-checks that wait for others on their disks.", waiting),
+        gauge("moves_running", "Torrents that are on their way to other folders.", moving),
+        gauge(
+            "moves_waiting",
+            "Torrents that wait for others to be moved, or for what is in their way; each once.",
+            in_line,
+        ),
     ]
 
 

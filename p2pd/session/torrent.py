@@ -98,8 +98,7 @@ class Torrent:
         if self.doubtful:
             await self.verify()
             return
-        prepared = await self._prepare()
-        if not prepared or self.record.paused or self.running:
+        if not await self._prepare() or self.record.paused or self.running:
             return
         if self.opening.busy or self.host.closing:
             return
@@ -114,6 +113,7 @@ class Torrent:
 
     async def _prepare(self) -> bool:
         """Make the files that need no data; whether the disk lets us."""
+        await self.host.moves.switched(self)
         self.preparing += 1
         try:
             if self.content is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Coroutine, Protocol, Sequence, TypeVar
+from typing import Any, Coroutine, Iterable, Protocol, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -63,6 +63,10 @@ class TorrentHost(Protocol):
     bans: SessionBans
     activity: ActiveTorrents[Any]
     counts: SessionCounts
+
+    @property
+    def torrents(self) -> Iterable[Any]:
+        """All of them."""
 
     @property
     def moves(self) -> SwitchedMoves:

@@ -105,6 +105,11 @@ class TorrentMove:
         return min(1.0, copying.done / copying.total) if copying and copying.total else 0.0
 
     @property
+    def waits(self) -> bool:
+        """Whether it does not get on."""
+        return bool(self.trouble) or self.stage == WAITING
+
+    @property
     def is_switched(self) -> bool:
         """Whether the torrent is at the new place."""
         return self.row.stage == CLEARING
@@ -298,15 +303,35 @@ class TorrentMove:
         old, new = OldPlace(self.row.source, layout), OldPlace(self.target, layout)
         device = await self._host.devices.of(self._host.new_storage(layout, self.row.source))
         # What is had has to be there: a volume that is gone is no reason to remove the rest.
-        for moved in await self._step(
-            content.device, new.files, needed_files(layout, content.have)
-        ):
-            await self._step(device, old.remove, moved)
+        needed = needed_files(layout, content.have)
+        moved = await self._step(content.device, new.files, needed)
+        used = self._used_by_others()
+        for file in moved:
+            if layout.files[file.index].path not in used:
+                await self._step(device, old.remove, file)
         await self._step(device, old.remove_folders)
         if self._old_storage is not None:
             # What is still open of them keeps its room.
             await self._step(device, self._old_storage.close)
         await self._journal.end(self.torrent.record.id)
+
+    def _used_by_others(self) -> set[tuple[str, ...]]:
+        """The old files that are those of other torrents, too. Raises StorageError: not yet known.
+
+        What is shared has one name, and so have the torrents.
+        """
+        record = self.torrent.record
+        used: set[tuple[str, ...]] = set()
+        for other in self._host.torrents:
+            if other.record.name != record.name or other is self.torrent:
+                continue
+            if other.record.download_dir != self.row.source or other.record.torrent is None:
+                continue
+            if other.content is not None:
+                used.update(file.path for file in other.content.layout.files)
+            elif not other.error:
+                raise StorageError(f"{record.name}: another torrent of that name is being opened")
+        return used
 
     # -- how it goes on ------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from p2pd.base.errors import P2pdError, StateError
 from p2pd.session.api import TorrentStatus
@@ -298,9 +299,35 @@ class TestWhatHappensMeanwhile:
         assert other.progress == 0
         assert other.view.move is not None
         assert other.view.move.stage == "waiting"
+        assert node.session.moves.counts() == (1, 1)
         other.to_the_end()
         assert mover.view.move is None
         assert len(tree(tmp_path / "two")) == 4
+
+    def test_files_of_another_torrent_stay_where_they_are(
+        self, network: MemoryNetwork, node: SimNode, mover: Mover, tmp_path: Path
+    ) -> None:
+        shared = {name: FILES[name] for name in ("a.bin", "b.bin")}
+        other = Mover(network, node, node.add(make_torrent(shared, piece_length=PIECE)))
+        assert have(other.torrent).is_full
+        mover.ask(tmp_path / "two")
+        mover.to_the_end()
+        assert tree(tmp_path / "two") == WHOLE
+        assert tree(tmp_path / "one") == {f"folder/{name}": data for name, data in shared.items()}
+        network.result(other.torrent.verify())
+        assert have(other.torrent).is_full
+
+    def test_it_is_removed_while_the_disks_are_asked(
+        self, network: MemoryNetwork, node: SimNode, mover: Mover, tmp_path: Path
+    ) -> None:
+        refused: list[Any] = []
+        asked = node.control.set_location(mover.view, str(tmp_path / "two"), move=True)
+        Deferred.fromCoroutine(asked).addErrback(refused.append)
+        network.result(node.control.remove(mover.view, delete_data=False))
+        network.run(5)
+        assert tree(tmp_path) == {f"one/{path}": data for path, data in WHOLE.items()}
+        assert "removed" in str(refused[0].value)
+        assert node.journal.rows == {}
 
 
 class TestWhatIsInTheWay:
