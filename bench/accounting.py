@@ -29,6 +29,16 @@ def resident(pid: int) -> int:
     return _status(pid, "VmRSS")
 
 
+def proportional(pid: int) -> int:
+    """Bytes of memory that it has now, what is shared divided by those who share it (PSS)."""
+    return _rollup(pid, "Pss")
+
+
+def unshared(pid: int) -> int:
+    """Bytes of memory that it alone has (USS)."""
+    return _rollup(pid, "Private_Clean") + _rollup(pid, "Private_Dirty")
+
+
 def peak_resident(pid: int) -> int:
     """Bytes of memory that it had at most since it started, or since `reset_peak`."""
     return _status(pid, "VmHWM")
@@ -40,7 +50,15 @@ def reset_peak(pid: int) -> None:
 
 
 def _status(pid: int, field: str) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+    return _kilobytes(pid, "status", field)
+
+
+def _rollup(pid: int, field: str) -> int:
+    return _kilobytes(pid, "smaps_rollup", field)
+
+
+def _kilobytes(pid: int, file: str, field: str) -> int:
+    for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == field:
             return int(value.split()[0]) * 1024

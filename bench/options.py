@@ -10,7 +10,9 @@ from pathlib import Path
 from bench.sizes import GIB, KIB, MIB, parse_size
 
 TRANSFERS = ("leech", "seed", "many-seeds", "many-leechers")
-WORKS = (*TRANSFERS, "recheck", "memory", "idle", "latency", "stall", "limited-swarm", "flood")
+WORKS = (
+    *TRANSFERS, "recheck", "memory", "idle", "scale", "latency", "stall", "limited-swarm", "flood",
+)  # fmt: skip
 ENGINES = ("p2pd", "libtorrent", "transmission", "aria2")
 
 
@@ -29,6 +31,8 @@ class Options:
     timeout: float = 180.0
     torrents: int = 1000
     idle_seconds: float = 10.0
+    library: int = 10_000
+    rest_seconds: float = 240.0
     peers: int = 100
     pace: float = 20.0
     load_seconds: float = 5.0
@@ -55,6 +59,8 @@ def parse(arguments: Sequence[str]) -> Options:
         timeout=told.timeout,
         torrents=told.torrents,
         idle_seconds=told.idle_seconds,
+        library=told.library,
+        rest_seconds=told.rest_seconds,
         peers=told.peers,
         pace=told.pace,
         load_seconds=told.load_seconds,
@@ -81,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--timeout", type=_seconds, default=known.timeout, help="seconds that a run may take")
     add("--torrents", type=_count, default=known.torrents, help="for idle (default 1000)")
     add("--idle-seconds", type=_seconds, default=known.idle_seconds, help="(default 10)")
+    add("--library", type=_count, default=known.library, help="torrents of scale (default 10000)")
+    add("--rest-seconds", type=_seconds, default=known.rest_seconds,
+        help="after the start, before scale looks at idleness (default 240)")  # fmt: skip
     add("--peers", type=_count, default=known.peers, help="for latency (default 100)")
     add("--pace", type=_seconds, default=known.pace, help="requests/s of each (default 20)")
     add("--load-seconds", type=_seconds, default=known.load_seconds, help="(default 5)")

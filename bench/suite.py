@@ -12,7 +12,7 @@ from bench.errors import BenchError, CannotMeasureError
 from bench.report import outcome_lines
 from bench.sizes import MIB
 from bench.workbench import Workbench
-from bench.works import flood, idle, latency, limited_swarm, recheck, stall, transfer
+from bench.works import flood, idle, latency, limited_swarm, recheck, scale, stall, transfer
 
 FAILURES = (BenchError, OSError, ValueError, LookupError)
 """What a run may end with: it then has no figure, and the suite goes on."""
@@ -24,6 +24,7 @@ def all_cases(bench: Workbench) -> list[Case]:
         "recheck": recheck.cases,
         "memory": transfer.memory_cases,
         "idle": idle.cases,
+        scale.WORK: scale.cases,
         "latency": latency.cases,
         "stall": stall.cases,
         limited_swarm.WORK: limited_swarm.cases,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from bench.content import Torrent
 from bench.errors import BenchError, CannotMeasureError
+from bench.library import Library
 from bench.processes import HOST, Child
 from p2pd.clients.free_port import free_port
 
@@ -66,6 +67,10 @@ class Engine(ABC):
     def fill(self, torrents: Sequence[Torrent], folder: Path) -> None:
         """Have all these, their data in `folder`, complete after the next `start`."""
         raise CannotMeasureError(f"{self.name} is not measured with many torrents")
+
+    def furnish(self, library: Library) -> None:
+        """Write its state by hand: these are all complete and verified after the next `start`."""
+        raise CannotMeasureError(f"{self.name} is not measured with a library")
 
     def seeding(self) -> int:
         """How many torrents are complete and seeding, by an answer that tells of all of them."""

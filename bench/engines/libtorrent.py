@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.content import Torrent
 from bench.engines.engine import Engine, Status
 from bench.errors import BenchError
+from bench.library import Library
 from bench.line_child import LineChild
 from bench.processes import HOST, wait_until
 
@@ -77,6 +78,18 @@ class Libtorrent(Engine):
         wait_until(lambda: self.seeding() == len(torrents), 300, complete, self.child, 0.25)
         self._running.call("save")
         self.stop()
+
+    def furnish(self, library: Library) -> None:
+        """Resume data as it saves it, with all pieces."""
+        import libtorrent as lt
+
+        for number, torrent in enumerate(library.torrents):
+            parameters = lt.load_torrent_file(str(torrent.path))
+            parameters.save_path = str(library.data)
+            parameters.have_pieces = [True] * torrent.pieces
+            parameters.flags = lt.torrent_flags.update_subscribe | lt.torrent_flags.disable_pex
+            data = lt.write_resume_data_buf(parameters)
+            (self.folder / f"{number}.resume").write_bytes(data)
 
     def seeding(self) -> int:
         """Count the torrents that seed."""

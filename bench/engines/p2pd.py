@@ -12,8 +12,10 @@ from typing import Any
 
 from bench.content import Torrent
 from bench.engines.engine import Engine, Status
+from bench.engines.p2pd_state import furnish
 from bench.errors import BenchError
 from bench.http_calls import HttpEndpoint
+from bench.library import Library
 from bench.processes import HOST, Child, wait_until
 from p2pd.clients.free_port import free_port
 from p2pd.service.config import PeersSection
@@ -169,6 +171,15 @@ class P2pd(Engine):
             self.add(torrent, folder)
         complete = "check of all torrents by p2pd"
         wait_until(lambda: self.seeding() == len(torrents), 300, complete, self.child, 0.25)
+        self.stop()
+
+    def furnish(self, library: Library) -> None:
+        """Rows of its database; then it is started and stopped once, as after an upgrade."""
+        furnish(self._state, library)
+        self.start()
+        there = "all torrents in p2pd, for the first time"
+        count = len(library.torrents)
+        wait_until(lambda: self.seeding() == count, 300, there, self.child, 0.25)
         self.stop()
 
     def seeding(self) -> int:

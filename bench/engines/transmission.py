@@ -13,6 +13,7 @@ from typing import Any
 from bench.content import Torrent
 from bench.engines.engine import Engine, Status
 from bench.http_calls import HttpEndpoint
+from bench.library import Library, LibraryTorrent
 from bench.processes import HOST, Child, is_listening, wait_until
 from p2pd.clients.free_port import free_port
 from p2pd.formats import bencode
@@ -98,6 +99,13 @@ class Transmission(Engine):
 
     def fill(self, torrents: Sequence[Torrent], folder: Path) -> None:
         """Write its files for it: added one by one it checks ten torrents a second."""
+        self._write_state(torrents, folder)
+
+    def furnish(self, library: Library) -> None:
+        """The same files."""
+        self._write_state(library.torrents, library.data)
+
+    def _write_state(self, torrents: Sequence[Torrent | LibraryTorrent], folder: Path) -> None:
         for name in ("torrents", "resume"):
             (self.folder / name).mkdir(exist_ok=True)
         for torrent in torrents:
@@ -122,7 +130,7 @@ class Transmission(Engine):
             self._child = None
 
 
-def _complete(torrent: Torrent, folder: Path) -> bytes:
+def _complete(torrent: Torrent | LibraryTorrent, folder: Path) -> bytes:
     """Its record of a torrent that is complete and was checked."""
     progress = {b"blocks": b"all", b"have": b"all", b"time-checked": [int(time.time()) + 5]}
     return bencode.encode(

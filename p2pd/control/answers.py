@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,10 +86,11 @@ async def encode_rows(rows: Iterable[object], pacer: Pacer) -> EncodedList:
 
     No more than a few rows exist at a time. Ten thousand would not only need memory: so many new
     objects also make Python look for garbage among all that a daemon with as many torrents holds.
+    A row may be a coroutine that makes it.
     """
     chunks, batch = [b"["], list[object]()
     for row in rows:
-        batch.append(row)
+        batch.append(await row if isinstance(row, Coroutine) else row)
         if len(batch) == ROWS_AT_ONCE:
             chunks += [dumps(batch)[1:-1], b","]
             batch.clear()

@@ -13,7 +13,7 @@ from typing import Any
 
 from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.message import Call
-from p2pd.control.methods.torrent_fields import Column
+from p2pd.control.methods.torrent_fields import Column, Getter
 
 SUCCESS = "success"
 
@@ -117,10 +117,18 @@ def _arguments(method: str, result: Mapping[str, Any]) -> dict[str, Any]:
 def _older_column(name: str, column: Column) -> Column:
     shown, get = _kebab(name) if name in _KEBAB_OF_TORRENTS else _camel(name), column.get
     if name == "wanted":
-        return Column(shown, lambda torrent, now: [int(wanted) for wanted in get(torrent, now)])
-    if name in _ROWS_WITHIN:
-        return Column(shown, lambda torrent, now: _renamed(get(torrent, now), _camel))
-    return Column(shown, get)
+        get = _as_numbers(get)
+    elif name in _ROWS_WITHIN:
+        get = _with_older_names(get)
+    return Column(shown, get, column.of_files)
+
+
+def _as_numbers(get: Getter) -> Getter:
+    return lambda torrent, now: [int(wanted) for wanted in get(torrent, now)]
+
+
+def _with_older_names(get: Getter) -> Getter:
+    return lambda torrent, now: _renamed(get(torrent, now), _camel)
 
 
 def _renamed(value: Any, rename: Callable[[str], str]) -> Any:

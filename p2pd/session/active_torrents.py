@@ -33,6 +33,9 @@ class TickedTorrent(Protocol):
     def next_dial(self, now: float) -> float | None:
         """When it may dial somebody, if nothing wakes it before."""
 
+    def idle(self) -> None:
+        """It is not ticked any more."""
+
 
 T = TypeVar("T", bound=TickedTorrent)
 
@@ -71,11 +74,13 @@ class ActiveTorrents(Generic[T]):
 
     # -- those that run ------------------------------------------------------------------------
 
-    def started(self, torrent: T) -> None:
-        """It runs."""
+    def started(self, torrent: T, *, busy: bool = True) -> None:
+        """It runs; `busy`: and may have something to do."""
         if torrent in self._changed_at:
             self._running[torrent] = None
-            self.changed(torrent)
+            self._note_change(torrent)
+            if busy:
+                self.wake(torrent)
 
     def stopped(self, torrent: T) -> None:
         """It runs no more."""
@@ -122,6 +127,11 @@ class ActiveTorrents(Generic[T]):
         due = torrent.next_dial(now)
         if due is not None:
             self._alarms[torrent] = self._timers.callLater(due - now, self.wake, torrent)
+        torrent.idle()
+
+    def forget_alarm(self, torrent: T) -> None:
+        """It knows nobody any more whom it could dial."""
+        self._silence(torrent)
 
     def _silence(self, torrent: T) -> None:
         alarm = self._alarms.pop(torrent, None)
@@ -133,9 +143,12 @@ class ActiveTorrents(Generic[T]):
     def changed(self, torrent: T) -> None:
         """Something about it is not as it was, for those who watch; it is woken too."""
         if torrent in self._changed_at:
-            self._changed_at[torrent] = self._wall()
-            self._changed_at.move_to_end(torrent)
+            self._note_change(torrent)
             self.wake(torrent)
+
+    def _note_change(self, torrent: T) -> None:
+        self._changed_at[torrent] = self._wall()
+        self._changed_at.move_to_end(torrent)
 
     def changed_since(self, wall_time: float) -> list[T]:
         """Those that changed at this Unix time or later, the latest first; costs only these."""

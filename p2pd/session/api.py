@@ -17,13 +17,12 @@ from p2pd.base.ids import InfoHashes
 from p2pd.base.measures import Measure
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
-from p2pd.formats.file_layout import FileLayout
-from p2pd.formats.metainfo import Metainfo
 from p2pd.session.import_requests import ImportApi
 from p2pd.session.move_view import MoveView
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
+from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.reputation import Rating
 
@@ -144,9 +143,7 @@ class TorrentView(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def metainfo(self) -> Metainfo | None: ...
-    @property
-    def layout(self) -> FileLayout | None: ...
+    def summary(self) -> TorrentSummary | None: ...
     @property
     def magnet_link(self) -> str: ...
     @property
@@ -231,11 +228,8 @@ class TorrentView(Protocol):
     def tracker_states(self) -> Sequence[TrackerState]: ...
 
     def files(self) -> list[FileView]: ...
-    def availability(self) -> list[int]:
-        """How many connected peers have each piece; -1 where we have it ourselves."""
-
-    def deadlines(self) -> list[tuple[int, float]]:
-        """Wanted pieces that are due and not here, and the seconds left, the soonest first."""
+    def availability(self) -> list[int]: ...
+    def deadlines(self) -> list[tuple[int, float]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +337,9 @@ class SessionApi(ImportApi, Protocol):
     def backups(self) -> StateBackupsApi: ...
 
     def torrents(self) -> Iterable[TorrentView]: ...
+    async def detailed(self, torrent: TorrentView) -> TorrentView:
+        """The same torrent with its files, which are not in memory while it rests."""
+
     def find(self, key: int | str) -> TorrentView | None:
         """By integer id, or by info-hash in hex (v1, v2 or truncated v2; any case)."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Protocol, Sequence
+from typing import Any, Coroutine, Protocol, Sequence
 
 from twisted.logger import Logger
 
@@ -14,6 +14,7 @@ from p2pd.session.arrivals import Arrivals, HandshakeEnd
 from p2pd.session.dialer import Dialer, DialTorrent
 from p2pd.session.handshaking import HandshakeTorrent, Handshaking
 from p2pd.session.peer_session import PeerSession
+from p2pd.session.resting import Resting
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_dialling import TorrentDialling
@@ -31,10 +32,13 @@ class ConnectionsOwner(Protocol):
     clock: Clock
     peer_id: bytes
     settings: SessionSettings
+    resting: Resting
 
     @property
     def connection_limit(self) -> int: ...
     def torrent_by_wire_id(self, info_hash: bytes) -> Torrent | None: ...
+    def background(self, work: Coroutine[Any, Any, Any], what: str) -> None:
+        """Run something nobody waits for."""
 
 
 class Connections:
@@ -121,9 +125,13 @@ class Connections:
 
     def handshake_done(self, done: Handshaking, events: Sequence[Event]) -> None:
         """Let the peer in, or say why not."""
-        self._over(done)
         torrent = done.torrent
         assert isinstance(torrent, Torrent)
+        if torrent.resting and torrent.running:
+            done.wait()
+            self._owner.background(self._wake(torrent, done, events), torrent.record.name)
+            return
+        self._over(done)
         reason = torrent.peers.refusal(done.remote.peer_id, done.address, incoming=done.incoming)
         if reason is None and not torrent.running:
             reason = "the torrent stopped"
@@ -147,6 +155,14 @@ class Connections:
             self.gave_way += 1
             gives_way.disconnect("another peer is preferred to it")
         peer.begin(events)
+
+    async def _wake(self, torrent: Torrent, done: Handshaking, events: Sequence[Event]) -> None:
+        """A torrent at rest has to know its pieces before the peer hears which there are."""
+        await self._owner.resting.wake(torrent)
+        if torrent.resting:
+            done.fail("the torrent cannot be woken", HandshakeEnd.CLOSING)
+        else:
+            done.go_on(events)
 
     def _crowded(self, torrent: Torrent) -> tuple[str, str] | None:
         """Which limit is reached, and in words."""

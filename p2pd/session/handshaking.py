@@ -90,6 +90,18 @@ class Handshaking:
         """The peer hung up, which is how most clients refuse an info-hash."""
         self._end(reason or "the peer closed the connection", HandshakeEnd.HUNG_UP)
 
+    def wait(self) -> None:
+        """The torrent is not ready for the peer: nothing more is read until `go_on`."""
+        self._over = False
+        self.stream.pause()
+
+    def go_on(self, events: Sequence[Event]) -> None:
+        """It is: the peer is let in, or hears why not."""
+        if not self._over:
+            self._over = True
+            self.stream.resume()
+            self.host.handshake_done(self, events)
+
     def tick(self, now: float) -> None:
         """End it when the peer says nothing for too long."""
         deadline = self.wire.next_deadline()

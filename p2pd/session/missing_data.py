@@ -10,15 +10,17 @@ verify.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Sequence
 
 from p2pd.base.errors import DiskFaultError, MissingError, StorageError
+from p2pd.base.piece_set import PieceSet
+from p2pd.formats.file_layout import FileLayout
 from p2pd.session.download_folders import FolderLook, Found
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_host import TorrentHost
 from p2pd.session.torrent_resume import least_sizes, raise_if_missing, recorded_pieces
 from p2pd.state.resume import TorrentRecord
-from p2pd.storage.interfaces import Presence
+from p2pd.storage.interfaces import Presence, Storage
 
 
 class MissingOwner(Protocol):
@@ -32,6 +34,11 @@ class MissingOwner(Protocol):
     def missing(self) -> MissingData: ...
     @property
     def content(self) -> TorrentContent | None: ...
+    @property
+    def resting(self) -> bool: ...
+    def look_first(self) -> None:
+        """Have them looked at."""
+
     def leave_disk(self) -> None:
         """Run no more, and leave its files alone; what is recorded stays as it is."""
 
@@ -44,13 +51,17 @@ class MissingOwner(Protocol):
 class MissingData:
     """Whether the data of one torrent is missing, how that comes to be known, and how it ends."""
 
+    __slots__ = ("_before", "_closed", "_doubting", "_least", "_owner", "_storage", "why")
+
     def __init__(self, owner: MissingOwner) -> None:
         self.why = ""
         """What is missing, for the user; empty while nothing is."""
         self._owner = owner
         self._doubting = False
         self._closed = False
-        self._least: list[tuple[int, int]] = []
+        self._least: Sequence[tuple[int, int]] = ()
+        self._storage: Storage | None = None
+        """Of a torrent at rest, which has no content that has it."""
         self._before: tuple[FolderLook, Found] | None = None
 
     # -- going missing -------------------------------------------------------------------------
@@ -58,19 +69,29 @@ class MissingData:
     def gone(self, problem: StorageError) -> None:
         """It is missing from now on. A magnet without metadata has nothing to miss."""
         owner, content = self._owner, self._owner.content
-        if content is None or self.why or self._closed:
+        if self.why or self._closed or (content is None and not owner.resting):
             return
+        self._storage = None
         self.why = (
             f"the data is not there ({problem}). It goes on by itself when it is back; "
             f"to download it again, verify it (p2pctl verify {owner.record.id})"
         )
         self._before = None
         owner.leave_disk()
-        have = recorded_pieces(owner.record.pieces, content.layout.piece_count)
-        self._least = least_sizes(content.layout, have)
-        content.set_have(have)
+        if content is not None:
+            have = recorded_pieces(owner.record.pieces, content.layout.piece_count)
+            self._least = least_sizes(content.layout, have)
+            content.set_have(have)
+        else:
+            owner.look_first()  # which finds out where its files were
         owner.host.folders.watch(owner, owner.record.download_dir)
         owner.host.activity.changed(owner)
+
+    def gone_at_rest(self, problem: StorageError, layout: FileLayout, storage: Storage) -> None:
+        """It is missing, as a look at its files told."""
+        self.gone(problem)
+        self._least = least_sizes(layout, PieceSet.full(layout.piece_count))
+        self._storage = storage
 
     async def doubt(self, problem: StorageError) -> None:
         """The disk refused: is the data missing? If not, the problem is what stops the torrent."""
@@ -93,7 +114,9 @@ class MissingData:
 
     async def moved(self, *, device: bool) -> None:
         """The folder is not the one that it was: see if the data is there."""
-        if await self._is_there() and device and self._owner.running:
+        if self._owner.resting and self._owner.running:
+            self._owner.look_first()
+        elif await self._is_there() and device and self._owner.running:
             await self._owner.reopen()
 
     async def _is_there(self) -> bool:
@@ -117,9 +140,10 @@ class MissingData:
     def search(self) -> Found:
         """In a thread: which of the files with recorded data are there, as long as they were."""
         content = self._owner.content
-        if content is None:
-            return Found(Presence(0, 0, ""), False)
-        storage = content.storage
+        storage = self._storage if content is None else content.storage
+        if storage is None:
+            # At rest it bears no witness that the folder is another one.
+            return Found(Presence(0, 0, ""), not self.why)
         return Found(storage.presence(self._least), storage.same_folder())
 
     async def looked(self, look: FolderLook, found: Found, *, eager: bool = False) -> None:
@@ -133,6 +157,7 @@ class MissingData:
         """It is there, or not asked for any more."""
         if self.why:
             self.why = ""
+            self._storage = None
             self._owner.host.folders.forget(self._owner)
             self._owner.host.activity.changed(self._owner)
 

@@ -90,12 +90,13 @@ class Moves:
 
     async def _set_location(self, torrent: Torrent, target: str, move: bool) -> None:
         record, under_way = torrent.record, self._moves.get(torrent)
+        await self._in_time(Deferred.fromCoroutine(self._host.resting.wake_anyway(torrent)))
         await self._in_time(torrent.opening.built())
         content = torrent.content
         if move and target == (under_way.target if under_way else record.download_dir):
             return
         if content is None:
-            if record.torrent is not None:
+            if record.magnet is None:
                 raise P2pdError(f"{record.name}: its files are not known")
             record.download_dir = target
             await self._host.store.save(record)

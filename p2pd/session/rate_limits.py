@@ -41,7 +41,7 @@ class LimitedTorrent(Protocol):
     record: TorrentRecord
 
     @property
-    def peers(self) -> Iterable[LimitedPeer]: ...
+    def connected(self) -> Iterable[LimitedPeer]: ...
 
 
 class LimitsOwner(Protocol):
@@ -230,5 +230,5 @@ def _names(record: TorrentRecord) -> Iterator[Hashable]:
 
 
 def _tell_peers(torrent: LimitedTorrent) -> None:
-    for peer in torrent.peers:
+    for peer in torrent.connected:
         peer.limits_changed()

@@ -14,22 +14,24 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.base.errors import FormatError, P2pdError
+from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes, new_peer_id
 from p2pd.base.rates import RollingRate
 from p2pd.base.schedule import Schedule
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
-from p2pd.formats.metainfo import Metainfo, parse_torrent, to_torrent
+from p2pd.formats.metainfo import Metainfo, to_torrent
 from p2pd.session.active_torrents import ActiveTorrents
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.connections import Connections
 from p2pd.session.devices import Device, Devices, in_time
 from p2pd.session.download_folders import DownloadFolders, LookAt
+from p2pd.session.first_looks import FirstLooks
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.moves import Moves, settled
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
+from p2pd.session.resting import Resting
 from p2pd.session.send_queues import SendQueues
 from p2pd.session.session_bans import BanMemory, SessionBans
 from p2pd.session.session_closing import SessionClosing
@@ -130,6 +132,8 @@ class Session:
         self.torrents = TorrentRegistry()
         timers = Schedule(parts.clock)
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
+        self.resting = Resting(self, timers)
+        self.first_looks = FirstLooks(self)
         self.rates = RateLimits(self, timers, parts.wall)
         self.upload_slots = UploadSlots(self)
         self.budget = MemoryBudget(limits.memory_in_flight)
@@ -163,7 +167,9 @@ class Session:
         cut_off = await self.moves.cut_off()
         for record in await self.store.load_all():
             self._restore(record, cut_off.get(record.id))
-        await self.store.mark_running()
+        self._resume()
+        awake = [torrent.record.id for torrent in self.torrents if not torrent.resting]
+        await self.store.mark_running(awake)
         self._tick_call = self.clock.callLater(1.0, self._tick)
 
     async def stop(self) -> None:
@@ -173,9 +179,11 @@ class Session:
             self._tick_call.cancel()
         self.moves.leave()
         self.checks.stop_all()
+        self.first_looks.close()
         await self.connections.close()
         await SessionClosing(self, self._run).close(list(self.torrents))
         self.activity.close()
+        self.resting.close()
         self.rates.close()
         # What waits for a disk that does not answer is given up.
         rest = DeferredList(list(self._background))
@@ -184,12 +192,25 @@ class Session:
     def _restore(self, record: TorrentRecord, move: MoveRow | None) -> None:
         if move is not None:
             move = settled(record, move)
-        hashes = InfoHashes(record.hash_v1, record.hash_v2)
-        torrent = Torrent(self, record, hashes)
+        torrent = Torrent(self, record, InfoHashes(record.hash_v1, record.hash_v2))
         self._admit(torrent)
-        self.background(self._open_restored(torrent), record.name)
+        if not torrent.resting:
+            self.background(self._open_restored(torrent), record.name)
         if move is not None:
-            self.moves.resume(torrent, move)
+            self.background(self._resume_move(torrent, move), record.name)
+
+    async def _resume_move(self, torrent: Torrent, move: MoveRow) -> None:
+        await self.resting.wake(torrent)
+        self.moves.resume(torrent, move)
+
+    def _resume(self) -> None:
+        """Those at rest go on resting, and are looked at: first those that were active last."""
+        resting = [torrent for torrent in self.torrents if torrent.resting]
+        for torrent in sorted(resting, key=lambda torrent: -torrent.record.active_at):
+            if torrent.record.paused:
+                self.first_looks.add(torrent)
+            else:
+                torrent.begin_at_rest()
 
     def _admit(self, torrent: Torrent) -> None:
         self.torrents.add(torrent)
@@ -200,28 +221,11 @@ class Session:
         metainfo = None
         if torrent.record.torrent is not None:
             try:
-                metainfo = await self._recorded_metainfo(torrent)
+                metainfo = await self.resting.metainfo(torrent)
             except P2pdError as problem:
                 torrent.fail(f"its record cannot be read: {problem}")
                 return
         await torrent.open(metainfo)
-
-    async def _recorded_metainfo(self, torrent: Torrent) -> Metainfo:
-        """The metadata in the record or, if that is damaged, in its copy. Raises P2pdError."""
-        record = torrent.record
-        for _ in range(2):
-            try:
-                metainfo = await self.disks.aside.run("read", parse_torrent, record.torrent)
-                if metainfo.info_hashes == torrent.info_hashes:
-                    return metainfo
-                problem: P2pdError = FormatError("it is the metadata of another torrent")
-            except FormatError as error:
-                problem = error
-            copy = await self.store.kept_torrent(record)
-            if copy is None:
-                break
-            record.torrent = copy
-        raise problem
 
     # -- torrents ------------------------------------------------------------------------------
 
@@ -241,7 +245,10 @@ class Session:
         self.activity.forget(torrent)
         torrent.missing.close()
         await self.moves.end(torrent, patience=CLEAR_SECONDS)
+        self.resting.forget(torrent)
         await torrent.stop()
+        if delete_data:
+            await self.resting.wake_anyway(torrent)
         self.rates.torrent_removed(torrent.record)
         # A start or a check under way would make files anew behind their removal.
         await torrent.settled()
@@ -304,7 +311,7 @@ class Session:
     def settings_changed(self) -> None:
         """A client changed settings: what is copied elsewhere follows."""
         for torrent in self.torrents:
-            torrent.peers.rechoke_soon()
+            torrent.rechoke_soon()
         self.rates.settings_changed()
         self.activity.wake_running()
 

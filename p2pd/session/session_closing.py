@@ -55,14 +55,20 @@ class SessionClosing:
         """End all of them."""
         began = self._host.clock.seconds()
         sure: dict[Device, list[Torrent]] = {}
+        resting: list[Torrent] = []
         unsure: list[Torrent] = []
         for torrent in torrents:
             if torrent.end() and torrent.content is not None:
                 sure.setdefault(torrent.content.device, []).append(torrent)
+            elif torrent.resting:
+                resting.append(torrent)
             else:
                 unsure.append(torrent)
         looks = [self._run(self._look(*each), "closing") for each in sure.items()]
         self._save(unsure)
+        for batch in _batches(resting):
+            records = [torrent.record for torrent in batch]
+            self._saves.append(self._run(self._host.store.save_totals(records), "closing"))
         await DeferredList(looks)
         await DeferredList(self._saves)
         for torrent in torrents:

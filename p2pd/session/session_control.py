@@ -29,7 +29,7 @@ from p2pd.session.settings_rules import checked_settings
 from p2pd.session.state_backups import StateBackups
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_adding import TorrentAdding
-from p2pd.session.torrent_changes import apply_changes
+from p2pd.session.torrent_changes import apply_changes, needs_content
 from p2pd.session.torrent_importing import TorrentImporting
 from p2pd.session.torrent_report import TorrentReport
 from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
@@ -114,6 +114,17 @@ class SessionControl:
         found = registry.by_id(key) if isinstance(key, int) else registry.by_hash_string(key)
         return None if found is None else self._report(found)
 
+    async def detailed(self, torrent: TorrentView) -> TorrentView:
+        """The same torrent with its files, which are read if it rests."""
+        subject = self._torrent(torrent)
+        if not subject.resting:
+            return torrent
+        try:
+            return TorrentReport(subject, await self._session.resting.details(subject))
+        except P2pdError as problem:
+            subject.fail(f"its record cannot be read: {problem}")
+            return torrent
+
     def changed_since(self, wall_time: float) -> list[TorrentView]:
         """Torrents that changed, the latest first."""
         changed = self._session.activity.changed_since(wall_time)
@@ -187,6 +198,8 @@ class SessionControl:
     async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
         """Change files, priorities, trackers, labels and the like."""
         subject = self._torrent(torrent)
+        if needs_content(changes):
+            await self._session.resting.wake(subject)
         apply_changes(subject, changes)
         await self._session.store.save(subject.record)
 
@@ -279,6 +292,9 @@ class SessionControl:
         return view.torrent
 
     def _report(self, torrent: Torrent) -> TorrentReport:
+        if torrent.resting:
+            self._reports.pop(torrent.record.id, None)
+            return TorrentReport(torrent)
         report = self._reports.get(torrent.record.id)
         if report is None:
             report = self._reports[torrent.record.id] = TorrentReport(torrent)

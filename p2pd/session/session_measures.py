@@ -70,7 +70,7 @@ async def session_measures(session: Session, line: AddLine, pause: Pause) -> lis
     tally = _Tally()
     for number, torrent in enumerate(list(session.torrents)):
         tally.torrent(TorrentReport(torrent))
-        for peer in torrent.peers:
+        for peer in torrent.connected:
             tally.peer(peer)
         if number % TURN == TURN - 1:
             await pause()

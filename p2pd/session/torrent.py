@@ -1,50 +1,45 @@
 """One torrent: its life from being opened to being closed, and the joining of its parts.
 
     opened -> checking (if the record leaves doubt) -> running or paused -> closed
+                                     at rest (resting.py) <-> running or paused
 
-The parts (opening, content, outcomes, peers, dialling, exchange, metadata, piece layers, trackers)
-are objects of their own; this one starts and stops them, and tells one what happened in another.
+The parts (opening, content, trackers, and what is in torrent_parts.py) are objects of their own;
+this one starts and stops them, and tells one what happened in another.
 """
 
 from __future__ import annotations
 
-from typing import Any, Container, Coroutine, Sequence
+from typing import Any, Coroutine
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import MissingError, P2pdError, ReadOnlyError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.metainfo import Metainfo
-from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
 from p2pd.session.missing_data import MissingData, prepare
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_counters import TorrentCounters
-from p2pd.session.torrent_dialling import TorrentDialling
-from p2pd.session.torrent_exchange import TorrentExchange
 from p2pd.session.torrent_host import TorrentHost
-from p2pd.session.torrent_layers import PieceLayerExchange
-from p2pd.session.torrent_metadata import MetadataExchange
 from p2pd.session.torrent_opening import TorrentOpening
-from p2pd.session.torrent_outcomes import TorrentOutcomes
-from p2pd.session.torrent_peers import TorrentPeers
+from p2pd.session.torrent_parts import TorrentParts
 from p2pd.session.torrent_recording import TorrentRecording
 from p2pd.session.torrent_trackers import TorrentTrackers
-from p2pd.session.torrent_trust import TorrentTrust
 from p2pd.state.resume import TorrentRecord
-from p2pd.swarm.choker import Choker
-from p2pd.swarm.peer_pool import PeerPool
 
 
-class Torrent:
+class Torrent(TorrentParts):
     """A torrent in the session, whether it runs or not."""
+
+    __slots__ = (
+        "being_found", "counters", "dirty", "doubtful", "error", "info_hashes", "missing",
+        "opening", "preparing", "recording", "running", "started_at", "trackers",
+    )  # fmt: skip
 
     log = Logger()
 
     def __init__(self, host: TorrentHost, record: TorrentRecord, hashes: InfoHashes) -> None:
-        self.host = host
-        self.record = record
+        super().__init__(host, record)
         self.info_hashes = hashes
         self.running = self.being_found = False
         self.error = ""
@@ -52,29 +47,11 @@ class Torrent:
         self.dirty = False
         self.missing = MissingData(self)
         self.opening = TorrentOpening(self)
-        self.exchange = TorrentExchange(self)
-        self.trust = TorrentTrust(self)
-        self.outcomes = TorrentOutcomes(self)
-        pool = PeerPool(rng=host.rng, preferences=host.preferences, bans=host.bans.in_force)
-        self.peers = TorrentPeers(self, pool, Choker(rng=host.rng))
-        self.dialling = TorrentDialling(self)
-        self.metadata = MetadataExchange(self, MetadataAssembly(hashes), None)
-        self.layers: PieceLayerExchange | None = None
-        self.trackers = TorrentTrackers(self, self.dialling.found)
+        self.trackers = TorrentTrackers(self, self._found)
         self.doubtful = False
         self.recording = TorrentRecording(self)
         self.preparing = 0
         self.counters = TorrentCounters(record)
-
-    @property
-    def content(self) -> TorrentContent | None:
-        """What there is once the metadata is known."""
-        return self.exchange.content
-
-    @property
-    def private(self) -> bool:
-        """Whether its tracker alone may tell of peers (BEP 27)."""
-        return self.content is not None and self.content.metainfo.private
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -95,21 +72,34 @@ class Torrent:
             return
         if self.running or self.opening.busy or self.opening.check is not None:
             return
+        if self.resting:
+            self.begin_at_rest()
+            return
         if self.doubtful:
             await self.verify()
             return
+        self._expect_writes()
         if not await self._prepare() or self.record.paused or self.running:
             return
         if self.opening.busy or self.host.closing:
             return
+        self._begin()
+        self.trackers.announcer.start()
+        self.dialling.started()
+
+    def _begin(self) -> None:
         self.running = True
-        self.record.clean = False
         self.started_at = self.host.wall()
         self.host.folders.watch(self, self.record.download_dir)
         self.counters.begin(self.seconds(), complete=self.is_complete())
-        self.host.activity.started(self)
-        self.trackers.announcer.start()
-        self.dialling.started()
+        self.host.activity.started(self, busy=not self.resting)
+
+    def _expect_writes(self) -> None:
+        """From now on its files may change: what is known of them would be wrong after a crash."""
+        content = self.content
+        if self.record.clean and not (content is not None and content.have.is_full):
+            self.record.clean = False
+            self._background(self.host.store.mark_running([self.record.id]))
 
     async def _prepare(self) -> bool:
         """Make the files that need no data; whether the disk lets us."""
@@ -165,7 +155,8 @@ class Torrent:
         self.dirty = self.doubtful = self.recording.sync_failed = False
         if self.running:
             # What was written in this run is not described by what the record says of the files.
-            self.record.clean = self.content is not None and self.content.as_recorded
+            if self.content is not None:
+                self.record.clean = self.content.as_recorded
             self._hang_up()
             self._background(self.trackers.announcer.stop())
             self._background(self.checkpoint())
@@ -175,6 +166,8 @@ class Torrent:
         """Look at its files anew, as after a start, then go on."""
         await self.host.moves.switched(self)
         content = self.content
+        if self.resting and not self.record.paused:
+            self.begin_at_rest()
         if content is None or self.opening.busy or self.opening.check is not None:
             return
         if self.running:
@@ -185,16 +178,18 @@ class Torrent:
     def _hang_up(self) -> None:
         self.running = False
         self.host.folders.forget(self)
-        self.dialling.stopped()
         self.counters.end(self.seconds())
         self.host.activity.stopped(self)
-        self.peers.disconnect_all("the torrent stopped")
+        if self._swarm is not None:
+            self._swarm.dialling.stopped()
+            self._swarm.peers.disconnect_all("the torrent stopped")
         if self.content is not None:
             self.content.pieces.abandon_open()
 
     async def verify(self) -> None:
         """Hash all the data again, then go on as before."""
         await self.host.moves.switched(self)
+        await self.host.resting.wake_anyway(self)
         content = self.content
         if content is None or self.opening.busy or self.opening.check is not None:
             return
@@ -261,18 +256,50 @@ class Torrent:
         """Record what is verified, after the disk has it."""
         await self.recording.checkpoint()
 
+    # -- rest ----------------------------------------------------------------------------------
+
+    @property
+    def resting(self) -> bool:
+        """Whether it has everything, and no content: that is made when somebody needs it."""
+        return self.content is None and self.record.is_whole and not self.opening.busy
+
+    def begin_at_rest(self) -> None:
+        """Run, and be announced when its files were looked at."""
+        self._begin()
+        self.look_first()
+
+    def look_first(self) -> None:
+        """Have its files looked at, when it is its turn."""
+        self.host.first_looks.add(self)
+
+    def looked_at(self) -> None:
+        """Its files are as they were recorded: it may be announced."""
+        if self.missing.why:
+            self.missing.end()
+            if not self.record.paused:
+                self._begin()
+        if self.running:
+            self.trackers.announcer.start()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is under way, in doubt or wrong."""
+        under_way = self.is_busy or self.is_being_opened or self.being_found
+        wrong = self.error or self.missing.why or self.doubtful or self.recording.sync_failed
+        return not (under_way or wrong or self.host.moves.of(self) is not None)
+
     # -- content -------------------------------------------------------------------------------
 
     def content_built(self, content: TorrentContent) -> None:
         """The metadata is known: make what needs it."""
-        assembly = MetadataAssembly(self.info_hashes)
-        self.metadata = MetadataExchange(self, assembly, content.metainfo.info_bytes)
-        self.layers = PieceLayerExchange(self, content)
-        self.exchange.content = content
+        self.content = content
+        self.record.torrent = None  # the database has it
+        if self._swarm is not None:
+            self._swarm.content_built(content)
 
     def metadata_complete(self, metadata: bytes | Metainfo) -> None:
         """A magnet's metadata came, from peers or from a user: now it is like any other torrent."""
-        if self.content is None and not self.opening.busy:
+        if self.content is None and not self.opening.busy and not self.record.is_whole:
             self._background(self._adopt_metadata(metadata))
 
     async def _adopt_metadata(self, metadata: bytes | Metainfo) -> None:
@@ -284,6 +311,7 @@ class Torrent:
         if self.private:
             self.dialling.became_private()
         self._background(self.host.store.save(self.record))
+        self.record.torrent = None
         if self.running:
             await self._prepare()
         for peer in self.peers:
@@ -293,17 +321,6 @@ class Torrent:
         self.outcomes.settle_completion(downloaded=False)
         await self.go_on(checked=checked)
 
-    def selection_changed(self) -> None:
-        """Other files are wanted now: ask for them, or be done."""
-        self.exchange.feed_all()
-        self.outcomes.settle_completion(downloaded=False)
-        self.dialling.wake()
-
-    def leaf_hashes(self, pieces: Sequence[int]) -> Deferred[list[bytes]]:
-        """Block hashes of pieces on disk (BEP 52)."""
-        assert self.content is not None
-        return self.content.device.run("read", self.content.leaf_hashes, pieces)
-
     def layers_arrived(self) -> None:
         """Pieces can be verified that could not before."""
         content = self.content
@@ -312,6 +329,7 @@ class Torrent:
         if content.verifier.complete:
             self.record.torrent = content.torrent_bytes()
             self._background(self.host.store.save(self.record))
+            self.record.torrent = None
         self.exchange.feed_all()
 
     def storage_failed(self, problem: StorageError) -> None:
@@ -319,25 +337,11 @@ class Torrent:
         if self.running:
             self._background(self.missing.doubt(problem))
 
-    # -- peers ---------------------------------------------------------------------------------
-
     def is_complete(self) -> bool:
         """Whether every wanted piece is here."""
-        return self.exchange.is_complete()
-
-    def banned(self, hosts: Container[str]) -> None:
-        """Hosts, or somebody there, are banned from the session."""
-        self.peers.banned(hosts)
-
-    def add_peers(self, addresses: Sequence[PeerAddress], source: str) -> int:
-        """New addresses: how many nobody had told of."""
-        return self.dialling.add_peers(addresses, source)
+        return self.resting if self.content is None else self.content.is_complete()
 
     # -- time ----------------------------------------------------------------------------------
-
-    def seconds(self) -> float:
-        """Monotonic time."""
-        return self.host.clock.seconds()
 
     @property
     def is_being_opened(self) -> bool:
@@ -349,12 +353,13 @@ class Torrent:
         """Whether it has something to do every second."""
         if not self.running:
             return self.opening.busy
-        peers = self.peers
-        return bool(peers.connected or peers.dialling or self.dirty or self.counters.unsaved)
+        if self.dirty or self.counters.unsaved:
+            return True
+        return self._swarm is not None and self._swarm.peers.is_busy
 
-    def next_dial(self, now: float) -> float | None:
-        """When the first of its addresses may be dialled, if it waits for that alone."""
-        return self.dialling.next_dial(now)
+    def idle(self) -> None:
+        """Nothing is to be done for it now."""
+        self.host.resting.idle(self)
 
     def count_time(self) -> None:
         """Bring the record's seconds up to date."""
@@ -362,19 +367,11 @@ class Torrent:
 
     def tick(self, now: float) -> None:
         """Once a second while it is busy."""
-        if self.opening.busy or self.exchange.moved:
-            self.exchange.moved = False
+        swarm = self._swarm
+        if self.opening.busy or (swarm is not None and swarm.exchange.moved):
             self.host.activity.changed(self)
-        if not self.running:
-            return
-        self.peers.tick(now)
-        self.exchange.super_seeding.tick(now)
-        self.metadata.tick(now, list(self.peers))
-        if self.layers is not None:
-            self.layers.tick(now, list(self.peers))
-        self.exchange.hurry(now)
-        self.exchange.feed_starving()
-        self.dialling.wake()
+        if swarm is not None:
+            swarm.tick(now, running=self.running)
 
     def _background(self, work: Coroutine[Any, Any, Any] | Deferred[Any]) -> None:
         self.host.background(work, self.record.name)

@@ -28,7 +28,7 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
         torrent.exchange.super_seeding.changed()
     if changes.seed_choking is not None:
         record.seed_choking = changes.seed_choking
-        torrent.peers.rechoke_soon()
+        torrent.rechoke_soon()
     _set_limits(torrent, changes)
     if changes.tracker_tiers is not None:
         torrent.trackers.replace(changes.tracker_tiers)
@@ -38,6 +38,12 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
         torrent.exchange.set_deadlines(changes.deadlines)
     record.edited_at = torrent.host.wall()
     torrent.host.activity.changed(torrent)
+
+
+def needs_content(changes: TorrentChanges) -> bool:
+    """Whether they concern files or pieces: then a torrent at rest has to be woken before."""
+    pieces = changes.deadlines is not None or bool(changes.sequential_from)
+    return pieces or bool(_file_lists(changes))
 
 
 def _set_sequence(torrent: Torrent, changes: TorrentChanges) -> None:

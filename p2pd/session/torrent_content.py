@@ -14,6 +14,7 @@ from p2pd.session.file_selection import FileSelection
 from p2pd.session.pieces_listener import PiecesListener
 from p2pd.session.torrent_pieces import TorrentPieces
 from p2pd.session.torrent_resume import encode_states
+from p2pd.state.summaries import TorrentSummary
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.verifier import PieceVerifier
 from p2pd.swarm.piece_picker import PiecePicker
@@ -57,6 +58,28 @@ class TorrentContent:
         """The pieces that are verified and on disk."""
         return self.pieces.have
 
+    @property
+    def may_go(self) -> bool:
+        """Whether it can be made anew as it is: all is here, and nothing is on its way."""
+        whole = self.have.is_full and self.verifier.complete
+        return whole and not (self.device.silent or self.device.full)
+
+    def summary(self) -> TorrentSummary:
+        """What lists show of it."""
+        metainfo, layout = self.metainfo, self.layout
+        return TorrentSummary(
+            total=layout.total_length,
+            wanted=self.selection.wanted_size(),
+            piece_length=layout.piece_length,
+            pieces=layout.piece_count,
+            files=len(self.selection.visible),
+            private=metainfo.private,
+            comment=metainfo.comment,
+            created_by=metainfo.created_by,
+            created_at=metainfo.creation_date,
+            web_seeds=metainfo.web_seeds,
+        )
+
     def set_have(self, have: PieceSet) -> None:
         """Start with these pieces; only while no peer is connected."""
         self.pieces.close()
@@ -68,6 +91,7 @@ class TorrentContent:
         Nothing is on its way to the old ones.
         """
         self.storage, self.device = storage, device
+        self.as_recorded = False
         self.pieces.relocate(storage, device, self.verifier)
 
     def set_writable(self, yes: bool) -> None:

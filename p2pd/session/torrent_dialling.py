@@ -36,7 +36,11 @@ class TorrentDialling:
     def __init__(self, owner: DiallingOwner) -> None:
         self.owner: Any = owner
         self._host = owner.host
-        self._peers = owner.peers
+
+    @property
+    def _peers(self) -> TorrentPeers:
+        peers: TorrentPeers = self.owner.peers
+        return peers
 
     @property
     def wants_peers(self) -> bool:
@@ -73,10 +77,6 @@ class TorrentDialling:
         new = sum(self._peers.pool.add(address, source, now) for address in addresses)
         self.wake()
         return new
-
-    def found(self, addresses: Sequence[PeerAddress], source: str) -> None:
-        """A source has addresses (announcer.PeersFound)."""
-        self.add_peers(addresses, source)
 
     def became_private(self) -> None:
         """The metadata says so: whom others told of before is not dialled."""

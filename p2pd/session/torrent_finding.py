@@ -55,7 +55,9 @@ async def find_at(torrent: Torrent, content: TorrentContent, folder: str) -> Non
     host.background(old_device.run("write", old.close), torrent.record.name)
     torrent.look_anew()
     torrent.record.pieces = plan.have.to_bitfield()
+    torrent.record.clean = False
     try:
+        await host.store.mark_running([torrent.record.id])
         await host.store.save(torrent.record)
     finally:
         host.background(_follow(torrent, content, plan), torrent.record.name)

@@ -16,9 +16,11 @@ from p2pd.session.check_queue import CheckQueue
 from p2pd.session.devices import Devices
 from p2pd.session.dialer import Dialer
 from p2pd.session.download_folders import DownloadFolders
+from p2pd.session.first_looks import FirstLooks
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
+from p2pd.session.resting import Resting
 from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_settings import SessionSettings
@@ -63,6 +65,8 @@ class TorrentHost(Protocol):
     bans: SessionBans
     activity: ActiveTorrents[Any]
     counts: SessionCounts
+    resting: Resting
+    first_looks: FirstLooks
 
     @property
     def torrents(self) -> Iterable[Any]:

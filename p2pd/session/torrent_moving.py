@@ -279,6 +279,7 @@ class TorrentMove:
         """The record has the new folder from now on, whoever saves it for whatever reason."""
         record = self.torrent.record
         before, record.download_dir = record.download_dir, self.target
+        record.clean = False  # what it says of the files is of the old ones
         row = self.row._replace(stage=CLEARING)
         try:
             await self._journal.switch(row, record)

@@ -46,6 +46,8 @@ class OpeningOwner(Protocol):
 class TorrentOpening:
     """Builds the content of one torrent and checks it; `busy` while it does either."""
 
+    __slots__ = ("_building", "_owner", "_waiting", "busy", "check")
+
     def __init__(self, owner: OpeningOwner) -> None:
         self._owner = owner
         self.busy = False
@@ -87,6 +89,19 @@ class TorrentOpening:
         finally:
             self.busy = False
             self._end_building()
+
+    async def rebuild(self, metainfo: Metainfo) -> TorrentContent:
+        """The content of a torrent at rest, of which all is recorded. Raises P2pdError."""
+        layout = await self._owner.host.disks.aside.run("read", FileLayout.of, metainfo)
+        content = await self._build(metainfo, layout)
+        content.set_have(PieceSet.full(layout.piece_count))
+        return content
+
+    async def look(self, content: TorrentContent) -> bool:
+        """Whether all is there as it was recorded. Raises P2pdError."""
+        plan = await content.device.run("read", _look, content, self._owner.record)
+        content.as_recorded = plan.as_recorded
+        return not plan.check and plan.have.is_full
 
     async def adopt(self, metadata: bytes | Metainfo) -> tuple[Metainfo | None, bool]:
         """Open a magnet whose metadata came; None if it cannot be used. Never raises.

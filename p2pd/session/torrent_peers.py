@@ -39,6 +39,10 @@ class PeersOwner(Protocol):
     trust: TorrentTrust
 
     @property
+    def peer_limit(self) -> int:
+        """Connections this torrent may have."""
+
+    @property
     def private(self) -> bool:
         """BEP 27."""
 
@@ -58,15 +62,20 @@ class TorrentPeers:
         self._next_round = 0.0
         self._telling: DelayedCall | None = None
         self._to_tell: dict[PeerSession, None] = {}
-        self._places = PeerPlaces(owner.host.preferences, owner.trust.is_poor)
+        self._places = PeerPlaces(owner.host.preferences, lambda peer: owner.trust.is_poor(peer))
         self._remembered = RememberedPeers(owner, pool)
 
     # -- admission ----------------------------------------------------------------------------
 
     @property
+    def is_busy(self) -> bool:
+        """Whether anybody is connected or dialled."""
+        return bool(self.connected or self.dialling)
+
+    @property
     def limit(self) -> int:
         """Connections this torrent may have."""
-        return self._owner.record.peer_limit or self._owner.host.settings.peer_limit_per_torrent
+        return self._owner.peer_limit
 
     def is_connected(self, address: PeerAddress) -> bool:
         """Whether the peer that listens at this address is connected."""

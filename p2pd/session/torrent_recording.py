@@ -28,6 +28,8 @@ class RecordingOwner(Protocol):
 class TorrentRecording:
     """Writes the record of one torrent."""
 
+    __slots__ = ("_owner", "sync_failed")
+
     def __init__(self, owner: RecordingOwner) -> None:
         self.sync_failed = False
         """Then nothing more is recorded before the data was hashed anew."""
@@ -64,3 +66,4 @@ class TorrentRecording:
         record.file_states = states
         record.pieces = content.have.to_bitfield()
         record.clean = not self._owner.doubtful
+        record.summary = content.summary()

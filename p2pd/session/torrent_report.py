@@ -4,38 +4,36 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from p2pd.base.errors import ReadOnlyError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
-from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.magnet import Magnet
-from p2pd.formats.metainfo import Metainfo
 from p2pd.session.api import DiskState, FileView, TorrentStatus, TorrentTrouble
+from p2pd.session.file_selection import FileSelection
 from p2pd.session.move_view import MoveView
 from p2pd.session.peer_report import PeerReport
+from p2pd.session.resting import Details
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_content import TorrentContent
+from p2pd.session.torrent_trouble import disk_state, local_error
+from p2pd.state.summaries import TorrentSummary
 
 ETA_UNKNOWN = -2
 ETA_NONE = -1
 
-FULL_DISK = "there is no room on the disk; it goes on by itself when there is"
-SILENT_DISK = "the disk does not answer; what is on it waits until it does"
-READ_ONLY = "the download folder is read only; it goes on by itself when it can be written to"
-DISK_WORDS = {
-    DiskState.FULL: FULL_DISK,
-    DiskState.READ_ONLY: READ_ONLY,
-    DiskState.SILENT: SILENT_DISK,
-}
-
 
 class TorrentReport:
-    """Reads one torrent. Sizes that take a walk over the files are kept until pieces change."""
+    """Reads one torrent. Sizes that take a walk over the files are kept until pieces change.
 
-    def __init__(self, torrent: Torrent) -> None:
+    Of a torrent at rest it knows what is in its record; its files are known with `details`.
+    """
+
+    __slots__ = ("_details", "_sizes", "_sizes_of", "torrent")
+
+    def __init__(self, torrent: Torrent, details: Details | None = None) -> None:
         self.torrent = torrent
+        self._details = details
         self._sizes_of: tuple[TorrentContent, int, bytes] | None = None
         self._sizes = (0, 0, 0)
 
@@ -62,23 +60,19 @@ class TorrentReport:
         return self.torrent.record.name or self.hash_string
 
     @property
-    def metainfo(self) -> Metainfo | None:
-        """The metadata."""
+    def summary(self) -> TorrentSummary | None:
+        """What its metadata tells, but for the files; None while a magnet has none."""
         content = self.torrent.content
-        return content.metainfo if content else None
-
-    @property
-    def layout(self) -> FileLayout | None:
-        """The files in the piece space."""
-        content = self.torrent.content
-        return content.layout if content else None
+        if content is not None:
+            return content.summary()
+        return self.torrent.record.summary if self.torrent.resting else None
 
     @property
     def magnet_link(self) -> str:
         """A link with which others can add it."""
-        metainfo = self.metainfo
+        summary = self.summary
         trackers = tuple(url for tier in self.tracker_tiers for url in tier)
-        web_seeds = metainfo.web_seeds if metainfo else ()
+        web_seeds = summary.web_seeds if summary else ()
         name = self.torrent.record.name or None
         return Magnet(self.info_hashes, name=name, trackers=trackers, web_seeds=web_seeds).to_uri()
 
@@ -114,32 +108,19 @@ class TorrentReport:
     @property
     def trouble(self) -> TorrentTrouble:
         """What kind of trouble it has."""
-        if self._local_error():
+        if local_error(self.torrent):
             return TorrentTrouble.LOCAL
         return TorrentTrouble.TRACKER_ERROR if self._tracker_error() else TorrentTrouble.NONE
 
     @property
     def disk_state(self) -> DiskState:
         """What it waits for, of its disk."""
-        torrent, content = self.torrent, self.torrent.content
-        if torrent.missing.why:
-            return DiskState.MISSING
-        if torrent.error or content is None:
-            return DiskState.OK
-        if content.device.silent:
-            return DiskState.SILENT
-        if not torrent.running or torrent.is_complete():
-            return DiskState.OK
-        if content.pieces.read_only or isinstance(content.pieces.kept.problem, ReadOnlyError):
-            return DiskState.READ_ONLY
-        if content.pieces.kept.problem is not None:
-            return DiskState.FAILING
-        return DiskState.FULL if content.device.full else DiskState.OK
+        return disk_state(self.torrent)
 
     @property
     def error_string(self) -> str:
         """The trouble in words, or nothing."""
-        return self._local_error() or self._tracker_error()
+        return local_error(self.torrent) or self._tracker_error()
 
     @property
     def added_at(self) -> float:
@@ -194,7 +175,7 @@ class TorrentReport:
     @property
     def peer_limit(self) -> int:
         """Connections it may have."""
-        return self.torrent.peers.limit
+        return self.torrent.peer_limit
 
     @property
     def limits(self) -> TorrentLimits:
@@ -206,13 +187,17 @@ class TorrentReport:
     @property
     def pieces(self) -> PieceSet | None:
         """What is verified."""
-        return self.torrent.exchange.have()
+        content = self.torrent.content
+        if content is not None:
+            return content.have
+        summary = self.summary
+        return None if summary is None else PieceSet.full(summary.pieces)
 
     @property
     def total_size(self) -> int:
         """Bytes of all files."""
-        layout = self.layout
-        return layout.total_length if layout else 0
+        summary = self.summary
+        return summary.total if summary else 0
 
     @property
     def size_when_done(self) -> int:
@@ -222,7 +207,7 @@ class TorrentReport:
     @property
     def left_until_done(self) -> int:
         """Bytes of the wanted files that are not verified; a magnet's is unknown and at least 1."""
-        return self._measured()[1] if self.torrent.content else 1
+        return self._measured()[1] if self._is_known else 1
 
     @property
     def have_valid(self) -> int:
@@ -251,7 +236,7 @@ class TorrentReport:
     @property
     def percent_done(self) -> float:
         """0 to 1, of the wanted bytes."""
-        if self.torrent.content is None:
+        if not self._is_known:
             return 0.0
         wanted = self.size_when_done
         return 1.0 if not wanted else 1.0 - self.left_until_done / wanted
@@ -260,14 +245,14 @@ class TorrentReport:
     def percent_complete(self) -> float:
         """0 to 1, of all bytes."""
         total = self.total_size
-        if self.torrent.content is None:
+        if not self._is_known:
             return 0.0
         return 1.0 if not total else self.have_valid / total
 
     @property
     def metadata_percent_complete(self) -> float:
         """0 to 1."""
-        return self.torrent.metadata.progress
+        return 1.0 if self._is_known else self.torrent.metadata.progress
 
     @property
     def recheck_progress(self) -> float:
@@ -293,12 +278,12 @@ class TorrentReport:
     @property
     def rate_download(self) -> float:
         """Bytes per second."""
-        return self.torrent.exchange.rate_download.per_second(self.torrent.seconds())
+        return self.torrent.rates()[0]
 
     @property
     def rate_upload(self) -> float:
         """Bytes per second."""
-        return self.torrent.exchange.rate_upload.per_second(self.torrent.seconds())
+        return self.torrent.rates()[1]
 
     @property
     def eta(self) -> int:
@@ -325,14 +310,20 @@ class TorrentReport:
 
     def files(self) -> list[FileView]:
         """Its files; none while a magnet has no metadata."""
-        content = self.torrent.content
-        return content.selection.views(content.have) if content else []
+        content, details = self.torrent.content, self._details
+        if content is not None:
+            return content.selection.views(content.have)
+        if details is None:
+            return []
+        selection = FileSelection(details.layout, self.torrent.record.priorities)
+        return selection.views(PieceSet.full(details.layout.piece_count))
 
     def availability(self) -> list[int]:
         """How many connected peers have each piece; -1 where we have it ourselves."""
         content = self.torrent.content
         if content is None:
-            return []
+            summary = self.summary
+            return [-1] * summary.pieces if summary else []
         flags, picker = content.have.flags, content.pieces.picker
         return [
             -1 if flags[piece] else picker.availability(piece)
@@ -352,7 +343,7 @@ class TorrentReport:
         """The connected peers."""
         return [
             PeerReport(peer, self.torrent.host.preferences, self.torrent.trust)
-            for peer in self.torrent.peers
+            for peer in list(self.torrent.connected)
         ]
 
     @property
@@ -365,12 +356,6 @@ class TorrentReport:
         """How each tracker is doing."""
         return self.torrent.trackers.announcer.states()
 
-    def _local_error(self) -> str:
-        state = self.disk_state
-        if state is DiskState.FAILING and self.torrent.content is not None:
-            return f"{self.torrent.content.pieces.kept.problem}; it is tried again"
-        return DISK_WORDS.get(state) or self.torrent.missing.why or self.torrent.error
-
     def _tracker_error(self) -> str:
         if not self.torrent.running:
             return ""
@@ -379,10 +364,16 @@ class TorrentReport:
             return ""
         return states[0].last_announce_result
 
+    @property
+    def _is_known(self) -> bool:
+        """Whether it is more than a magnet."""
+        return self.torrent.content is not None or self.torrent.resting
+
     def _measured(self) -> tuple[int, int, int]:
         content = self.torrent.content
         if content is None:
-            return (0, 0, 0)
+            summary = self.summary
+            return (summary.wanted, 0, summary.total) if summary else (0, 0, 0)
         have, levels, known = content.have, content.selection.levels, self._sizes_of
         # Compared without making anything: lists of all torrents come by here three times a row.
         if known is None or known[1] != have.count or known[2] != levels or known[0] is not content:

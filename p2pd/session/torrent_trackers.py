@@ -20,10 +20,15 @@ class AnnouncedTorrent(Protocol):
 
     @property
     def content(self) -> TorrentContent | None: ...
+    @property
+    def resting(self) -> bool:
+        """Whether it has everything, and no content."""
 
 
 class TorrentTrackers:
     """Tiers of URLs, kept in the record, and their announcer (announcer.AnnounceTorrent)."""
+
+    __slots__ = ("_owner", "announcer")
 
     def __init__(self, owner: AnnouncedTorrent, found: PeersFound) -> None:
         self._owner = owner
@@ -59,6 +64,8 @@ class TorrentTrackers:
     def totals(self) -> Totals:
         """What the trackers are told."""
         record, content = self._owner.record, self._owner.content
+        if self._owner.resting:
+            return Totals(record.uploaded, record.downloaded, 0)
         left = content.selection.left(content.have) if content else 1
         partial = content is not None and not left and not content.have.is_full
         if content is not None and partial:

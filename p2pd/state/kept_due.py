@@ -11,7 +11,15 @@ from contextlib import closing
 from typing import Any, Mapping
 
 from p2pd.state.kept_torrents import KeptTorrents
-from p2pd.state.records import CHOICES, TorrentRecord, ids_by_name, name_of, record_of, row_values
+from p2pd.state.records import (
+    CHOICES,
+    TorrentRecord,
+    ids_by_name,
+    metainfo_of,
+    name_of,
+    record_of,
+    row_values,
+)
 
 AT_ONCE = 100
 """Copies written before other work of the database has its turn."""
@@ -33,17 +41,14 @@ def torrent_removed(cursor: sqlite3.Cursor, id_: int) -> None:
 
 def choices_changed(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) -> None:
     """A row is about to become this one: only what its copies show makes them due."""
-    cursor.execute(
-        "SELECT hash_v1, hash_v2, choices_sum, torrent IS NOT ? FROM torrents WHERE id = ?",
-        [row["torrent"], id_],
-    )
+    cursor.execute("SELECT hash_v1, hash_v2, choices_sum FROM torrents WHERE id = ?", [id_])
     found = cursor.fetchone()
     if found is None:
         return
     before, now = name_of(*found[:2]), name_of(row["hash_v1"], row["hash_v2"])
     if before != now:
         _due(cursor, before, id_, metainfo=True)
-    if before != now or found[3]:
+    if before != now or row["torrent"] not in (None, metainfo_of(cursor, id_)):
         _due(cursor, now, id_, metainfo=True)
     elif found[2] != row["choices_sum"]:
         _due(cursor, now, id_, metainfo=False)
@@ -104,10 +109,14 @@ def catch_up(connection: sqlite3.Connection, kept: KeptTorrents) -> bool:
 
 
 def _record(cursor: sqlite3.Cursor, id_: int, metainfo: bool) -> TorrentRecord | None:
-    names = [*_NAMES, "choices_sum", *(["torrent"] if metainfo else [])]
+    names = [*_NAMES, "choices_sum"]
     found = cursor.execute(f"SELECT {', '.join(names)} FROM torrents WHERE id = ?", [id_])
     row = found.fetchone()
-    return None if row is None else record_of(dict(zip(names, row, strict=True)))
+    if row is None:
+        return None
+    record = record_of(dict(zip(names, row, strict=True)))
+    record.torrent = metainfo_of(cursor, id_) if metainfo else None
+    return record
 
 
 def _due(cursor: sqlite3.Cursor, name: str, id_: int, *, metainfo: bool) -> None:

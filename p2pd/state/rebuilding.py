@@ -110,7 +110,7 @@ def adopt_kept(
 
 def insert_anew(cursor: sqlite3.Cursor, record: TorrentRecord) -> int:
     """A record of which nothing is believed of the data; under its old id if that is free."""
-    record.pieces = record.file_states = None
+    record.pieces = record.file_states = record.summary = None
     record.clean = False
     row = row_values(record, SAVED)
     cursor.execute("SELECT 1 FROM torrents WHERE id = ?", [record.id])

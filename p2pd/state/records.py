@@ -6,13 +6,16 @@ that make no sense, not letters or bits in them that changed.
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
+import sys
 from dataclasses import dataclass, fields
-from typing import Any, Mapping, get_args, get_origin, get_type_hints
+from typing import Any, Callable, Mapping, NamedTuple, get_args, get_origin, get_type_hints
 from zlib import crc32
 
 from p2pd.state.damage import DamagedError
+from p2pd.state.summaries import TorrentSummary, from_text, to_text
 
 Tiers = tuple[tuple[str, ...], ...]
 
@@ -28,7 +31,8 @@ class TorrentRecord:
     id: int = 0
     """Stable and never used again; 0 until it is added."""
     torrent: bytes | None = None
-    """The .torrent as it came, or rebuilt around a magnet's metadata."""
+    """The .torrent as it came, or rebuilt around a magnet's metadata. None while it is in the
+    database alone: what is written of a record leaves it there."""
     magnet: str | None = None
     paused: bool = False
     added_at: float = 0.0
@@ -66,6 +70,20 @@ class TorrentRecord:
     corrupt: int = 0
     seconds_downloading: int = 0
     seconds_seeding: int = 0
+    summary: TorrentSummary | None = None
+    """Of a torrent that had everything when it was written."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all pieces are recorded, and what lists show is known without the metadata."""
+        return self.summary is not None and self.pieces == self.summary.all_pieces
+
+
+class Opening(NamedTuple):
+    """What a torrent is opened with, which a record need not have in memory."""
+
+    torrent: bytes | None
+    file_states: str | None
 
 
 TYPES = get_type_hints(TorrentRecord)
@@ -78,11 +96,13 @@ PROGRESS = [
 ]  # fmt: skip
 """What changes while a torrent runs."""
 
-_NOT_CHOSEN = ("id", "torrent", "file_states", "clean", *PROGRESS)
+_NOT_CHOSEN = ("id", "torrent", "file_states", "clean", "summary", *PROGRESS)
 CHOICES = [name for name in COLUMNS if name not in _NOT_CHOSEN]
 """What the user chose, and what the torrent is called by."""
 
-_SUMS = {"choices_sum": CHOICES, "progress_sum": PROGRESS}
+_SUMS = {"choices_sum": CHOICES, "progress_sum": PROGRESS, "summary_sum": ["summary"]}
+_HELD = [name for name in COLUMNS if name not in ("torrent", "file_states")]
+"""What every record has in memory."""
 
 
 def name_of(hash_v1: bytes | None, hash_v2: bytes | None) -> str:
@@ -121,18 +141,60 @@ def record_of(row: Mapping[str, Any]) -> TorrentRecord:
 
 
 def load_all(cursor: sqlite3.Cursor) -> list[TorrentRecord]:
-    """Every torrent, by id. Raises DamagedError."""
-    names = [*COLUMNS, *_SUMS]
+    """Every torrent, by id. Raises DamagedError.
+
+    Those that are whole leave in the database what they are opened with.
+    """
+    names = [*_HELD, *_SUMS]
     cursor.execute(f"SELECT {', '.join(names)} FROM torrents ORDER BY id")
-    return [record_of(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+    records = [record_of(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+    for record in records:
+        if record.is_whole and record.summary is not None:
+            record.pieces = record.summary.all_pieces
+        else:
+            record.torrent, record.file_states = opening_of(cursor, record.id)
+    return records
+
+
+def opening_of(cursor: sqlite3.Cursor, id_: int) -> Opening:
+    """What a torrent is opened with. Raises DamagedError."""
+    cursor.execute("SELECT file_states FROM torrents WHERE id = ?", [id_])
+    (states,) = cursor.fetchone() or (None,)
+    return Opening(metainfo_of(cursor, id_), _read("file_states", states))
+
+
+def metainfo_of(cursor: sqlite3.Cursor, id_: int) -> bytes | None:
+    """The .torrent of a torrent, if its metadata is known. Raises DamagedError."""
+    row = cursor.execute("SELECT data FROM metainfos WHERE torrent = ?", [id_]).fetchone()
+    if row is not None and not isinstance(row[0], bytes):
+        raise DamagedError(f"the metadata of torrent {id_} makes no sense")
+    return None if row is None else row[0]
 
 
 def insert(cursor: sqlite3.Cursor, row: Mapping[str, Any]) -> int:
     """A new row; its id."""
-    marks = ", ".join("?" * len(row))
-    cursor.execute(f"INSERT INTO torrents ({', '.join(row)}) VALUES ({marks})", [*row.values()])
+    columns = {name: value for name, value in row.items() if name != "torrent"}
+    marks = ", ".join("?" * len(columns))
+    names = ", ".join(columns)
+    cursor.execute(f"INSERT INTO torrents ({names}) VALUES ({marks})", [*columns.values()])
     assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    id_ = cursor.lastrowid
+    _put_metainfo(cursor, id_, row)
+    return id_
+
+
+def update(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) -> None:
+    """These columns of a row; metadata that is None stays as it is."""
+    columns = {name: value for name, value in row.items() if name != "torrent"}
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    cursor.execute(f"UPDATE torrents SET {changes} WHERE id = ?", [*columns.values(), id_])
+    if cursor.rowcount:
+        _put_metainfo(cursor, id_, row)
+
+
+def _put_metainfo(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) -> None:
+    if row.get("torrent") is not None:
+        cursor.execute("INSERT OR REPLACE INTO metainfos VALUES (?, ?)", [id_, row["torrent"]])
 
 
 def _checksum(row: Mapping[str, Any], columns: list[str]) -> int:
@@ -142,6 +204,8 @@ def _checksum(row: Mapping[str, Any], columns: list[str]) -> int:
 def _stored(name: str, value: Any) -> Any:
     if name in JSON_COLUMNS:
         return json.dumps(value)
+    if name == "summary":
+        return to_text(value)
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, (bytearray, memoryview)):
@@ -151,15 +215,31 @@ def _stored(name: str, value: Any) -> Any:
 
 
 def _read(name: str, value: Any) -> Any:
+    return _READERS[name](value)
+
+
+def _reader(name: str) -> Callable[[Any], Any]:
+    """What makes of a column the value of a field. It raises TypeError or ValueError."""
     hint = TYPES[name]
+    if name == "summary":
+        return from_text
     if get_origin(hint) is tuple:
-        return _strings(json.loads(value), hint)
-    if hint is bool and value in (0, 1):
-        return bool(value)
+        return _shared(lambda text: _strings(json.loads(text), hint))
     wanted = get_args(hint) or ((int, float) if hint is float else (hint,))
-    if isinstance(value, bool) or not isinstance(value, wanted):
-        raise TypeError(name)
-    return value
+
+    def read(value: Any) -> Any:
+        if hint is bool and value in (0, 1):
+            return bool(value)
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            raise TypeError(name)
+        return sys.intern(value) if name in _REPEATED else value
+
+    return read
+
+
+def _shared(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Equal texts of thousands of torrents become one value."""
+    return functools.lru_cache(maxsize=1024)(read)
 
 
 def _strings(value: Any, hint: Any) -> Any:
@@ -172,3 +252,7 @@ def _strings(value: Any, hint: Any) -> Any:
     if not isinstance(value, list):
         raise TypeError
     return tuple(_strings(one, inner) for one in value)
+
+
+_REPEATED = ("download_dir", "super_seeding", "seed_choking")
+_READERS = {name: _reader(name) for name in COLUMNS}

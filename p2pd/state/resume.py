@@ -9,11 +9,25 @@ from twisted.internet.defer import Deferred
 
 from p2pd.state.database import Database
 from p2pd.state.kept_due import choices_changed, torrent_added, torrent_removed
-from p2pd.state.records import PROGRESS, SAVED, TorrentRecord, insert, load_all, row_values
+from p2pd.state.records import (
+    PROGRESS,
+    SAVED,
+    Opening,
+    TorrentRecord,
+    insert,
+    load_all,
+    opening_of,
+    row_values,
+    update,
+)
 
-__all__ = ["PROGRESS", "TorrentRecord", "TorrentStore"]
+__all__ = ["PROGRESS", "Opening", "TorrentRecord", "TorrentStore"]
 
-CLOSED = [*PROGRESS, "file_states", "clean"]
+OF_FILES = ("file_states", "clean", "summary")
+"""What is known when a torrent was brought to rest or closed, and need not be in memory."""
+
+KEPT = [name for name in SAVED if name not in OF_FILES]
+CLOSED = [*PROGRESS, *OF_FILES]
 
 
 class TorrentStore:
@@ -23,23 +37,35 @@ class TorrentStore:
         self._database = database
 
     def load_all(self) -> Deferred[list[TorrentRecord]]:
-        """Every torrent, by id."""
+        """Every torrent, by id; those that are whole, without what they are opened with."""
         return self._database.run(load_all)
+
+    def openings(self, ids: Sequence[int]) -> Deferred[list[Opening]]:
+        """What these torrents are opened with."""
+        return self._database.run(lambda cursor: [opening_of(cursor, id_) for id_ in ids])
 
     async def add(self, record: TorrentRecord) -> None:
         """Insert it, under its `id` if it has one that is free; else that is set."""
         record.id = await self._database.run(_add, row_values(record, ["id", *SAVED]))
 
     def save(self, record: TorrentRecord) -> Deferred[None]:
-        """Write the whole row."""
-        return self._database.run(save_row, record.id, row_values(record, SAVED))
+        """Write the row, but for what is known of its files; and its metadata if it has it."""
+        return self._database.run(save_row, record.id, row_values(record, KEPT))
 
     def save_progress(self, record: TorrentRecord) -> Deferred[None]:
         """Write what changes while it runs."""
-        return self._database.run(_update, record.id, row_values(record, PROGRESS))
+        return self._database.run(update, record.id, row_values(record, PROGRESS))
+
+    def save_totals(self, records: Sequence[TorrentRecord]) -> Deferred[None]:
+        """The same of many."""
+        rows = {record.id: row_values(record, PROGRESS) for record in records}
+        return self._database.run(_update_all, rows)
 
     def save_closed(self, records: Sequence[TorrentRecord]) -> Deferred[None]:
-        """Write what the end of a session changes; what users chose was written when they did."""
+        """Write what changes when torrents are closed or brought to rest.
+
+        What users chose was written when they did.
+        """
         rows = {record.id: row_values(record, CLOSED) for record in records}
         return self._database.run(_update_all, rows)
 
@@ -47,9 +73,12 @@ class TorrentStore:
         """Forget a torrent."""
         return self._database.run(_remove, id_)
 
-    def mark_running(self) -> Deferred[None]:
-        """From now on a crash is possible: no record is clean until it is saved as such."""
-        return self._database.run(_mark_running)
+    def mark_running(self, ids: Sequence[int]) -> Deferred[None]:
+        """To these a crash may happen while their files are written.
+
+        They are not clean until they are saved as such.
+        """
+        return self._database.run(_mark_running, list(ids))
 
     def kept_torrent(self, record: TorrentRecord) -> Deferred[bytes | None]:
         """The copy of its .torrent beside the database, if there is one."""
@@ -69,24 +98,22 @@ def _add(cursor: sqlite3.Cursor, row: dict[str, Any]) -> int:
 def save_row(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) -> None:
     """Write the whole row of a torrent."""
     choices_changed(cursor, id_, row)
-    _update(cursor, id_, row)
-
-
-def _update(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) -> None:
-    changes = ", ".join(f"{name} = ?" for name in row)
-    cursor.execute(f"UPDATE torrents SET {changes} WHERE id = ?", [*row.values(), id_])
+    update(cursor, id_, row)
 
 
 def _update_all(cursor: sqlite3.Cursor, rows: Mapping[int, Mapping[str, Any]]) -> None:
     for id_, row in rows.items():
-        _update(cursor, id_, row)
+        update(cursor, id_, row)
 
 
 def _remove(cursor: sqlite3.Cursor, id_: int) -> None:
     torrent_removed(cursor, id_)
     cursor.execute("DELETE FROM torrents WHERE id = ?", [id_])
     cursor.execute("DELETE FROM moves WHERE torrent = ?", [id_])
+    cursor.execute("DELETE FROM metainfos WHERE torrent = ?", [id_])
 
 
-def _mark_running(cursor: sqlite3.Cursor) -> None:
-    cursor.execute("UPDATE torrents SET clean = 0 WHERE clean")
+def _mark_running(cursor: sqlite3.Cursor, ids: list[int]) -> None:
+    cursor.executemany(
+        "UPDATE torrents SET clean = 0 WHERE clean AND id = ?", [[id_] for id_ in ids]
+    )

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from p2pd.base.errors import StateError
 from p2pd.state.damage import DATABASE_ERRORS, DamagedError
 from p2pd.state.kept_torrents import check_record
-from p2pd.state.records import TorrentRecord, record_of
+from p2pd.state.records import TorrentRecord, metainfo_of, record_of
 from p2pd.state.row_types import checked
 
 
@@ -77,6 +77,8 @@ class Salvage:
                 return None
             names = [column[0] for column in cursor.description]
             record = record_of(dict(zip(names, row, strict=True)))
+            if "torrent" not in names:  # versions before 11 have it among the columns
+                record.torrent = metainfo_of(cursor, id_)
             check_record(record)
         except (*DATABASE_ERRORS, StateError):
             return None

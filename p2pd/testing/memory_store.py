@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from p2pd.base.errors import StateError
 from p2pd.state.moves import MoveRow
-from p2pd.state.resume import PROGRESS, TorrentRecord
+from p2pd.state.resume import OF_FILES, PROGRESS, Opening, TorrentRecord
 from p2pd.swarm.bans import Ban
 
 
@@ -27,7 +27,12 @@ class MemoryStore:
 
     def load_all(self) -> Deferred[list[TorrentRecord]]:
         """Every torrent, by id."""
-        return succeed([replace(row) for row in self.rows.values()])
+        return succeed([_loaded(row) for row in self.rows.values()])
+
+    async def openings(self, ids: Sequence[int]) -> list[Opening]:
+        """What these torrents are opened with."""
+        rows = [self.rows[id_] for id_ in ids]
+        return [Opening(row.torrent, row.file_states) for row in rows]
 
     async def add(self, record: TorrentRecord) -> None:
         """Insert it; its `id` is set."""
@@ -37,10 +42,12 @@ class MemoryStore:
         self.rows[record.id] = replace(record)
 
     async def save(self, record: TorrentRecord) -> None:
-        """Write the whole row."""
+        """Write the row, but for what is known of its files."""
         self.check()
-        if record.id in self.rows:
-            self.rows[record.id] = replace(record)
+        row = self.rows.get(record.id)
+        if row is not None:
+            kept = {name: getattr(row, name) for name in OF_FILES}
+            self.rows[record.id] = replace(record, torrent=record.torrent or row.torrent, **kept)
 
     async def save_progress(self, record: TorrentRecord) -> None:
         """Write what changes while it runs."""
@@ -51,19 +58,28 @@ class MemoryStore:
                 setattr(row, name, getattr(record, name))
 
     async def save_closed(self, records: Sequence[TorrentRecord]) -> None:
-        """Write the rows at the end."""
+        """Write what changes when torrents are closed or brought to rest."""
+        self.check()
+        for row, record in [(self.rows.get(record.id), record) for record in records]:
+            for name in (*PROGRESS, *OF_FILES) if row is not None else ():
+                setattr(row, name, getattr(record, name))
+
+    async def save_totals(self, records: Sequence[TorrentRecord]) -> None:
+        """Write what changes while they run."""
         for record in records:
-            await self.save(record)
+            await self.save_progress(record)
 
     async def remove(self, id_: int) -> None:
         """Forget a torrent."""
         self.check()
         self.rows.pop(id_, None)
 
-    async def mark_running(self) -> None:
-        """No record is clean until it is saved as such."""
-        for row in self.rows.values():
-            row.clean = False
+    async def mark_running(self, ids: Sequence[int]) -> None:
+        """These records are not clean until they are saved as such."""
+        self.check()
+        for id_ in ids:
+            if id_ in self.rows:
+                self.rows[id_].clean = False
 
     async def kept_torrent(self, record: TorrentRecord) -> bytes | None:
         """The copy of its .torrent beside the database, if there is one."""
@@ -95,6 +111,7 @@ class MemoryJournal:
     async def switch(self, row: MoveRow, record: TorrentRecord) -> None:
         """Both or neither."""
         await self._store.save(record)
+        await self._store.save_closed([record])
         self.rows[row.torrent] = row
 
     async def end(self, torrent: int) -> None:
@@ -105,6 +122,11 @@ class MemoryJournal:
     async def is_kept(self, record: TorrentRecord) -> bool:
         """As the test says."""
         return self.kept
+
+
+def _loaded(row: TorrentRecord) -> TorrentRecord:
+    """Those that are whole leave behind what they are opened with."""
+    return replace(row, torrent=None, file_states=None) if row.is_whole else replace(row)
 
 
 class MemoryBans:

@@ -53,8 +53,9 @@ class FakeAnnouncer:
         self.events.append("reannounced")
 
     def stop(self) -> Deferred[None]:
-        """Noted."""
-        self.events.append("stopped")
+        """Noted, if it was started."""
+        if self.events and self.events[-1] != "stopped":
+            self.events.append("stopped")
         return succeed(None)
 
     def set_tiers(self, tiers: Sequence[Sequence[str]]) -> None:
@@ -135,6 +136,7 @@ class SimNode:
         self.network.result(added.verify())
         if not options.get("paused"):
             self.network.result(added.start())
+            self.network.result(self.store.save(added.record))
         return added
 
     def fill(self, torrent: Torrent, contents: Mapping[str, bytes]) -> None:
@@ -147,7 +149,8 @@ class SimNode:
 
     def storage(self, torrent: Torrent) -> MemoryStorage:
         """What the node has on disk of a torrent."""
-        assert torrent.content is not None
+        if torrent.content is None:  # it rests
+            return self.disk[torrent.record.download_dir, torrent.record.name]
         return cast(MemoryStorage, torrent.content.storage)
 
     def connect(self, torrent: Torrent, *addresses: PeerAddress) -> None:

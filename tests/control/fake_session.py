@@ -27,6 +27,7 @@ from p2pd.session.import_requests import Believed, ImportedTorrent, ImportTorren
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError
+from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.reputation import Rating
 
@@ -34,19 +35,17 @@ NOW = 1_700_000_000.0
 PEER = PeerAddress("192.0.2.7", 6881)
 
 
-@dataclass
-class FakeMetainfo:
-    comment: str | None = "a comment"
-    created_by: str | None = None
-    creation_date: int | None = 1234
-    private: bool = True
-    web_seeds: tuple[str, ...] = ("http://seed.test/",)
-
-
-@dataclass
-class FakeLayout:
-    piece_count: int = 4
-    piece_length: int = 16384
+SUMMARY = TorrentSummary(
+    total=65536,
+    wanted=65536,
+    piece_length=16384,
+    pieces=4,
+    files=2,
+    private=True,
+    comment="a comment",
+    created_at=1234,
+    web_seeds=("http://seed.test/",),
+)
 
 
 @dataclass
@@ -106,8 +105,7 @@ class FakeMove:
 class FakeTorrent:
     id: int = 1
     name: str = "some torrent"
-    metainfo: FakeMetainfo | None = field(default_factory=FakeMetainfo)
-    layout: FakeLayout | None = field(default_factory=FakeLayout)
+    summary: TorrentSummary | None = SUMMARY
     magnet_link: str = "magnet:?xt=urn:btih:00"
     download_dir: str = "/downloads"
     move: FakeMove | None = None
@@ -195,6 +193,9 @@ class FakeSession:
             if key == torrent.id or (isinstance(key, str) and key.lower() == torrent.hash_string):
                 return torrent
         return None
+
+    async def detailed(self, torrent: FakeTorrent) -> FakeTorrent:
+        return torrent
 
     def changed_since(self, wall_time: float) -> list[FakeTorrent]:
         return [torrent for torrent in self.all if torrent.active_at >= wall_time]

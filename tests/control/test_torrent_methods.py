@@ -95,7 +95,7 @@ class TestGet:
         self, caller: Any, session: Any, fake_torrent: Any
     ) -> None:
         session.all = [
-            fake_torrent(metainfo=None, layout=None, pieces=None, file_views=(), downloaded=0,
+            fake_torrent(summary=None, pieces=None, file_views=(), downloaded=0,
                          have_valid=0, tracker_states=(), peers=())
         ]  # fmt: skip
         row = caller.call("torrent_get", fields=list(TORRENT_FIELDS)).result["torrents"][0]

@@ -242,6 +242,9 @@ class Idler:
     def next_dial(self, now: float) -> float:
         return now + 10
 
+    def idle(self) -> None:
+        """Nothing."""
+
 
 def test_a_forgotten_torrent_is_not_known_any_more() -> None:
     clock = Clock()

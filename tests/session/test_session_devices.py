@@ -17,7 +17,8 @@ from p2pd.session.api import AddTorrent, TorrentStatus, TorrentTrouble
 from p2pd.session.devices import SILENT_SECONDS, UNKNOWN_DEVICE
 from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_report import SILENT_DISK, TorrentReport
+from p2pd.session.torrent_report import TorrentReport
+from p2pd.session.torrent_trouble import SILENT_DISK
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 

@@ -163,8 +163,9 @@ def half(node: Node, seed: SimNode) -> Torrent:
 
 
 def count(torrent: Torrent) -> int:
-    assert torrent.content is not None
-    return torrent.content.have.count
+    pieces = TorrentReport(torrent).pieces
+    assert pieces is not None
+    return pieces.count
 
 
 def recorded(node: SimNode, torrent: Torrent) -> int:
@@ -318,7 +319,8 @@ def test_a_stop_of_the_daemon_while_it_is_missing_leaves_the_record_as_it_is(
     again.unmount()
     network.run(LOOK + 2)
     assert is_missing(torrent)
-    states = torrent.record.file_states
+    states = again.store.rows[torrent.record.id].file_states
+    assert states
     again.stop()
     row = again.store.rows[torrent.record.id]
     assert row.clean, "nothing was written since the record was closed"
@@ -327,9 +329,10 @@ def test_a_stop_of_the_daemon_while_it_is_missing_leaves_the_record_as_it_is(
 
 
 def test_a_folder_that_is_on_another_device_is_opened_anew(
-    network: MemoryNetwork, node: Node
+    network: MemoryNetwork, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a network drive that was mounted again between two looks."""
+    monkeypatch.setattr("p2pd.session.resting.REST_SECONDS", 1e6)
     torrent = seeding(node)
     before = torrent.content
     node.folders[FOLDER] = MOUNTED._replace(root=(8, 1))

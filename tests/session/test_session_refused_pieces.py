@@ -14,7 +14,8 @@ from p2pd.session.devices import FAULT_SECONDS
 from p2pd.session.kept_pieces import REFUSED_SECONDS
 from p2pd.session.session import SessionLimits
 from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_report import READ_ONLY, TorrentReport
+from p2pd.session.torrent_report import TorrentReport
+from p2pd.session.torrent_trouble import READ_ONLY
 from p2pd.storage.volumes import VolumeState
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 

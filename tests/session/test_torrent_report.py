@@ -60,7 +60,7 @@ def test_a_magnet_shows_what_it_knows(node: SimNode) -> None:
     assert view.name == view.hash_string == "ab" * 20
     assert view.status == TorrentStatus.DOWNLOADING
     assert (view.total_size, view.left_until_done, view.percent_done) == (0, 1, 0)
-    assert (view.files(), view.availability(), view.pieces, view.layout) == ([], [], None, None)
+    assert (view.files(), view.availability(), view.pieces, view.summary) == ([], [], None, None)
     assert view.metadata_percent_complete == 0
     assert view.magnet_link == f"magnet:?xt=urn:btih:{'ab' * 20}&tr=http%3A%2F%2Ft.example%2Fa"
 

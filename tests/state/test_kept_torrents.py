@@ -59,7 +59,7 @@ def test_what_the_user_changes_is_copied_what_moves_is_not(
     record.pieces, record.uploaded, record.clean = b"\xc0", 2**40, True
     result(store.save_progress(record))
     result(store.save(record))
-    result(store.mark_running())
+    result(store.mark_running([record.id]))
     assert written == []
     record.download_dir = "/elsewhere"
     result(store.save(record))

@@ -92,7 +92,7 @@ class StateTests(DatabaseTestCase):
         store = TorrentStore(self.database)
         saved = record(clean=True)
         await store.add(saved)
-        await store.mark_running()
+        await store.mark_running([saved.id])
         assert not (await store.load_all())[0].clean
 
     async def test_settings_and_totals_come_back(self) -> None:

@@ -24,6 +24,8 @@ class Column(NamedTuple):
 
     name: str
     get: Getter
+    of_files: bool = False
+    """Whether it takes the files of a torrent, which one at rest does not have in memory."""
 
 
 STALLED_SECONDS = 30 * 60
@@ -79,11 +81,11 @@ def _move(torrent: TorrentView, now: float) -> dict[str, Any] | None:
     }
 
 
-def _of_metainfo(attribute: str, missing: Any) -> Getter:
+def _of_summary(attribute: str, missing: Any) -> Getter:
     """The getter for what only metadata tells; `missing` stands in while there is none."""
 
     def get(torrent: TorrentView, now: float) -> Any:
-        value = None if torrent.metainfo is None else getattr(torrent.metainfo, attribute)
+        value = getattr(torrent.summary, attribute, None)
         return missing if value is None else value
 
     return get
@@ -140,10 +142,10 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "added_date": lambda torrent, now: int(torrent.added_at),
     "availability": lambda torrent, now: torrent.availability(),
     "bytes_completed": lambda torrent, now: [file.completed for file in torrent.files()],
-    "comment": _of_metainfo("comment", ""),
+    "comment": _of_summary("comment", ""),
     "corrupt_ever": lambda torrent, now: torrent.corrupt,
-    "creator": _of_metainfo("created_by", ""),
-    "date_created": _of_metainfo("creation_date", 0),
+    "creator": _of_summary("created_by", ""),
+    "date_created": _of_summary("created_at", 0),
     "desired_available": lambda torrent, now: torrent.desired_available,
     "disk_state": lambda torrent, now: torrent.disk_state.value,
     "done_date": lambda torrent, now: int(torrent.completed_at),
@@ -156,7 +158,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "error": lambda torrent, now: int(torrent.trouble),
     "error_string": lambda torrent, now: torrent.error_string,
     "eta": lambda torrent, now: torrent.eta,
-    "file_count": lambda torrent, now: len(torrent.files()),
+    "file_count": _of_summary("files", 0),
     "file_stats": _file_stats,
     "files": _files,
     "hash_string": lambda torrent, now: torrent.hash_string,
@@ -166,7 +168,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "id": lambda torrent, now: torrent.id,
     "info_hash_v1": _hash_getter("v1"),
     "info_hash_v2": _hash_getter("v2"),
-    "is_private": _of_metainfo("private", False),
+    "is_private": _of_summary("private", False),
     "is_stalled": _is_stalled,
     "labels": lambda torrent, now: list(torrent.labels),
     "left_until_done": lambda torrent, now: torrent.left_until_done,
@@ -187,11 +189,11 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     ),
     "percent_complete": lambda torrent, now: torrent.percent_complete,
     "percent_done": lambda torrent, now: torrent.percent_done,
-    "piece_count": lambda torrent, now: torrent.layout.piece_count if torrent.layout else 0,
+    "piece_count": _of_summary("pieces", 0),
     "piece_deadlines": lambda torrent, now: [
         [piece, round(seconds, 3)] for piece, seconds in torrent.deadlines()
     ],
-    "piece_size": lambda torrent, now: torrent.layout.piece_length if torrent.layout else 0,
+    "piece_size": _of_summary("piece_length", 0),
     "pieces": _pieces,
     "primary_mime_type": _primary_mime_type,
     "priorities": lambda torrent, now: [file.priority for file in torrent.files()],
@@ -219,10 +221,15 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "upload_ratio": _upload_ratio,
     "uploaded_ever": lambda torrent, now: torrent.uploaded,
     "wanted": lambda torrent, now: [file.wanted for file in torrent.files()],
-    "webseeds": lambda torrent, now: list(torrent.metainfo.web_seeds) if torrent.metainfo else [],
+    "webseeds": lambda torrent, now: list(torrent.summary.web_seeds) if torrent.summary else [],
 }
 
+OF_FILES = frozenset(
+    ("bytes_completed", "file_stats", "files", "primary_mime_type", "priorities", "wanted")
+)
+"""Those that take the files of a torrent."""
+
 TORRENT_COLUMNS: Mapping[str, Column] = {
-    name: Column(name, get) for name, get in TORRENT_FIELDS.items()
+    name: Column(name, get, name in OF_FILES) for name, get in TORRENT_FIELDS.items()
 }
 """By the name that a client asks for."""

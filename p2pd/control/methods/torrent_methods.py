@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
@@ -27,6 +27,8 @@ from p2pd.control.schema import (
     text,
 )
 from p2pd.session.api import SessionApi, TorrentView
+
+Row = list[Any] | JsonObject
 
 _ALL_UNLESS_IDS = Param("ids", ids, None)
 
@@ -78,15 +80,22 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
 
     def _rows(
         self, torrents: list[TorrentView], columns: list[Column], *, table: bool
-    ) -> Iterator[list[Any] | JsonObject]:
+    ) -> Iterator[Row | Coroutine[Any, Any, Row]]:
         names = [column.name for column in columns]
         getters = [column.get for column in columns]
         now = self._wall_clock()
+
+        def row(torrent: TorrentView) -> Row:
+            values = [get(torrent, now) for get in getters]
+            return values if table else dict(zip(names, values, strict=True))
+
+        async def detailed_row(torrent: TorrentView) -> Row:
+            return row(await self._api.detailed(torrent))
+
         if table:
             yield names
-        for torrent in torrents:
-            values = [get(torrent, now) for get in getters]
-            yield values if table else dict(zip(names, values, strict=True))
+        of_files = any(column.of_files for column in columns)
+        yield from map(detailed_row if of_files else row, torrents)
 
     @declares(*ADD_PARAMS)
     async def jsonrpc_add(self, params: Mapping[str, object]) -> JsonObject:
