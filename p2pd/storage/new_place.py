@@ -27,6 +27,9 @@ from p2pd.storage.verifier import PieceVerifier
 FOLDER = ".p2pd-moving-"
 """With the info-hash behind it."""
 
+SECOND_NAME = "new"
+"""What a file is called there until it gets its number."""
+
 DOUBTFUL_BYTES = 32 * 1024 * 1024
 """What is copied again of a file that a kill cut off; more than is left unsynced at a time."""
 
@@ -102,17 +105,21 @@ class NewPlace:
 
     def link(self, file: OldFile, old: OldPlace) -> bool:
         """Give the file a second name here; whether that can be. Raises StorageError."""
-        path = self._layout.files[file.index].path
-        name = str(file.index)
+        path, name = self._layout.files[file.index].path, str(file.index)
         fd = self._open_folder()
         try:
+            with suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                if (found.st_dev, found.st_ino) == file.identity:
+                    return True
             with old.folder(path[:-1]) as folder:
+                # Beside what was copied before, which is needed if this cannot be.
                 with suppress(FileNotFoundError):
-                    found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                    if (found.st_dev, found.st_ino) == file.identity:
-                        return True
-                    os.unlink(name, dir_fd=fd)
-                os.link(path[-1], name, src_dir_fd=folder, dst_dir_fd=fd, follow_symlinks=False)
+                    os.unlink(SECOND_NAME, dir_fd=fd)
+                os.link(
+                    path[-1], SECOND_NAME, src_dir_fd=folder, dst_dir_fd=fd, follow_symlinks=False
+                )
+            os.rename(SECOND_NAME, name, src_dir_fd=fd, dst_dir_fd=fd)
         except OSError as problem:
             if problem.errno in NO_LINKS:
                 return False

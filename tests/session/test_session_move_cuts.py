@@ -112,14 +112,14 @@ def test_without_a_kill(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(at=st.integers(0, MOST_CALLS))
 def test_one_kill(target: str, at: int) -> None:
     moved_with_cuts(target, [at])
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     cuts=st.lists(st.integers(0, MOST_CALLS), min_size=2, max_size=4),
     without=st.sampled_from([None, "a.bin", "z.bin"]),
