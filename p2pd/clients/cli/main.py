@@ -25,6 +25,7 @@ COMMANDS = {
     "deadlines": "deadlines.deadlines",
     "files": "files.files",
     "free-space": "daemon.free_space",
+    "import": "imports.import_torrents",
     "info": "show.info",
     "limit": "limits.limit",
     "limits": "limits.limits",

@@ -1,0 +1,253 @@
+"""p2pctl import: what other programs left is found, handed over, and told of to the end."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p2pd.base.errors import P2pdError
+from p2pd.clients.api_client import ApiError
+from p2pd.clients.importing import state_files
+from p2pd.clients.importing.handing_over import Wishes, params_of
+from p2pd.clients.importing.programs import PROGRAMS, State, find_state
+from p2pd.clients.importing.still_running import Running, running_on
+from p2pd.formats.metainfo import parse_torrent
+from tests.formats.recorded_state import RECORDED, by_name
+
+FOLDERS = {
+    "transmission": "transmission", "qbittorrent": "qbittorrent_folder", "deluge": "deluge",
+    "rtorrent": "rtorrent",
+}  # fmt: skip
+COUNTS = {"transmission": 4, "qbittorrent": 4, "deluge": 4, "rtorrent": 3}
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """The recorded state of all programs, as they keep it."""
+    shutil.copytree(RECORDED, tmp_path / "state")
+    backup = tmp_path / "state" / "qbittorrent_folder" / "BT_backup"
+    shutil.copytree(RECORDED / "qbittorrent", backup)
+    return tmp_path / "state"
+
+
+@pytest.fixture(autouse=True)
+def nobody_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever runs on the machine of the tests is no matter."""
+    monkeypatch.setattr("p2pd.clients.cli.imports.running_on", lambda state: None)
+
+
+@pytest.fixture
+def willing(daemon: Any) -> Any:
+    """A daemon that takes everything."""
+    daemon.answers["torrent_import"] = {
+        "torrent_imported": {"id": 7, "name": "x", "hash_string": "ab", "paused": False},
+        "pieces_claimed": 9, "pieces_believed": 9, "pieces_to_check": 0, "problem": "",
+    }  # fmt: skip
+    return daemon
+
+
+@pytest.mark.parametrize("program", list(PROGRAMS))
+def test_all_torrents_of_a_folder_are_handed_over(
+    p2pctl: Any, willing: Any, folders: Path, program: str
+) -> None:
+    result = p2pctl("import", program, str(folders / FOLDERS[program]))
+    assert result.exit_code == 0, result.output
+    count = COUNTS[program]
+    assert f"{count} torrents taken over from " in result.output
+    assert f"[{count}/{count}] 7 " in result.output
+    calls = willing.asked("torrent_import")
+    assert len(calls) == count
+    whole = next(call for call in calls if call["labels"])
+    assert parse_torrent(base64.b64decode(whole["metainfo"])).name == "Linux set"
+    assert base64.b64decode(whole["pieces"]) == b"\xff\x80"
+    assert (whole["files_unwanted"], whole["priority_high"]) == ([1], [2])
+    assert whole["download_dir"].endswith("/down")
+    assert whole["changed_before"] > 0
+    assert not whole["dry_run"]
+
+
+def test_the_database_of_qbittorrent_is_read_and_nothing_is_written(
+    p2pctl: Any, willing: Any, folders: Path
+) -> None:
+    place = folders / "qbittorrent_database"
+    before = {path.name: path.stat().st_mtime_ns for path in place.iterdir()}
+    result = p2pctl("import", "qbittorrent", str(place), "--paused", "--label", "from qb")
+    assert "4 torrents taken over" in result.output
+    assert {path.name: path.stat().st_mtime_ns for path in place.iterdir()} == before
+    calls = willing.asked("torrent_import")
+    assert all(call["paused"] and "from qb" in call["labels"] for call in calls)
+    assert {call.get("partial_suffix") for call in calls} == {"", ".!qB", None}
+
+
+def test_a_dry_run_is_a_table(p2pctl: Any, willing: Any, folders: Path) -> None:
+    result = p2pctl("import", "transmission", str(folders / "transmission"), "--dry-run")
+    assert result.exit_code == 0
+    assert "4 torrents would be taken over" in result.output
+    assert "Not kept of 1 torrent: its own ratio limit" in result.output
+    row = next(line for line in result.output.splitlines() if line.endswith("half.bin"))
+    assert row.split()[:3] == ["34.7%", "2.9", "MiB"]
+    assert all(call["dry_run"] for call in willing.asked("torrent_import"))
+
+
+def test_folders_that_are_elsewhere_are_mapped(p2pctl: Any, willing: Any, folders: Path) -> None:
+    options = ["--map", "/srv=/x", "--map", "/srv/recorded/dl=/data"]
+    p2pctl("import", "deluge", str(folders / "deluge"), *options)
+    assert {call["download_dir"] for call in willing.asked("torrent_import")} == {"/data/down"}
+    assert Wishes(moved=[("/srv", "/x")]).folder("/srvother") == "/srvother"
+    assert p2pctl("import", "deluge", "--map", "here=/x").exit_code == 2
+
+
+def test_one_bad_file_does_not_stop_the_others(p2pctl: Any, willing: Any, folders: Path) -> None:
+    resume = folders / "transmission" / "resume"
+    bad, *_ = sorted(resume.iterdir())
+    bad.write_bytes(b"d4:name")
+    os.mkfifo(resume / "pipe.resume")
+    result = p2pctl("import", "transmission", str(folders / "transmission"))
+    assert result.exit_code == 1
+    assert "3 torrents taken over" in result.output
+    assert ", 2 not" in result.output
+    assert f"{bad.stem}: not taken over" in result.output
+    assert "is not a regular file" in result.output
+
+
+def test_what_is_there_already_is_counted(p2pctl: Any, daemon: Any, folders: Path) -> None:
+    daemon.answers["torrent_import"] = {"torrent_duplicate": {"id": 3, "name": "x"}}
+    result = p2pctl("import", "rtorrent", str(folders / "rtorrent"))
+    assert result.exit_code == 0
+    assert "0 torrents taken over" in result.output
+    assert ", 3 there already" in result.output
+    assert "3 Linux set: is there already" in result.output
+
+
+def test_what_the_daemon_refuses_is_told_with_a_hint(
+    p2pctl: Any, daemon: Any, folders: Path
+) -> None:
+    daemon.raises = ApiError(5, "its data is not there: /srv: No such file or directory")
+    result = p2pctl("import", "rtorrent", str(folders / "rtorrent"))
+    assert result.exit_code == 1
+    assert "Linux set: not taken over: its data is not there: /srv" in result.output
+    assert "--map OLD=NEW" in result.output
+    assert len(result.output.splitlines()) > 4
+
+
+def test_a_daemon_that_cannot_do_it_ends_it_at_once(
+    p2pctl: Any, daemon: Any, folders: Path
+) -> None:
+    daemon.raises = ApiError(-32601, "Method not found")
+    result = p2pctl("import", "rtorrent", str(folders / "rtorrent"))
+    assert result.exit_code == 1
+    assert "taken over" not in result.output
+
+
+def test_as_json(p2pctl: Any, willing: Any, folders: Path) -> None:
+    result = p2pctl("import", "deluge", str(folders / "deluge"), "--json")
+    told = json.loads(result.output)
+    assert (told["program"], told["imported"], told["refused"]) == ("deluge", 4, 0)
+    assert {row["what"] for row in told["torrents"]} == {"imported"}
+
+
+def test_a_folder_without_torrents_is_an_error(p2pctl: Any, tmp_path: Path) -> None:
+    for program in PROGRAMS:
+        result = p2pctl("import", program, str(tmp_path))
+        assert result.exit_code == 1
+        assert "holds no torrents of" in result.output
+
+
+def test_the_usual_folders_are_looked_through(folders: Path, tmp_path: Path) -> None:
+    user = tmp_path / "home"
+    usual = {
+        "transmission": (".config/transmission-daemon", "transmission"),
+        "qbittorrent": (".local/share/qBittorrent", "qbittorrent_folder"),
+        "deluge": (".config/deluge", "deluge"),
+        "rtorrent": (".rtorrent/session", "rtorrent"),
+    }
+    for program, (place, recorded) in usual.items():
+        shutil.copytree(folders / recorded, user / place)
+        assert find_state(program, None, {"HOME": str(user)}).folder == user / place
+    (user / ".rtorrent.rc").write_text('session.path.set = "~/elsewhere"\n')
+    shutil.copytree(folders / "rtorrent", user / "elsewhere")
+    assert find_state("rtorrent", None, {"HOME": str(user)}).folder == user / "elsewhere"
+
+
+def test_where_nothing_is_found_the_places_are_named(tmp_path: Path) -> None:
+    with pytest.raises(P2pdError, match=r"no torrents of rtorrent were found in .*\.session"):
+        find_state("rtorrent", None, {"HOME": str(tmp_path)})
+
+
+def test_a_renamed_one_is_stopped_and_claims_nothing() -> None:
+    found = by_name("qbittorrent")["Linux set"]
+    found.obstacle = "a.bin is kept as b.bin there"
+    params = params_of(found, Wishes())
+    assert params["paused"]
+    assert "pieces" not in params
+
+
+def test_one_that_is_not_complete_is_found_in_its_other_folder(tmp_path: Path) -> None:
+    found = by_name("transmission")["half.bin"]
+    found.other_folder = str(tmp_path)
+    assert params_of(found, Wishes())["download_dir"] == found.folder
+    (tmp_path / "half.bin.part").touch()
+    assert params_of(found, Wishes())["download_dir"] == str(tmp_path)
+    assert found.left_out == [f"that it is to be moved to {found.folder} when it is complete"]
+
+
+def test_too_big_a_file_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(bytes(11))
+    with pytest.raises(P2pdError, match="bigger than 10 bytes"):
+        state_files.read(tmp_path / "big", 10)
+    assert state_files.read_if_there(tmp_path / "none") is None
+
+
+# -- programs that run ------------------------------------------------------------------------
+
+
+def process(root: Path, pid: int, name: str, *words: str, opens: Path | None = None) -> None:
+    place = root / str(pid)
+    (place / "fd").mkdir(parents=True)
+    (place / "comm").write_text(name[:15] + "\n")
+    (place / "cmdline").write_bytes(b"\0".join(word.encode() for word in words) + b"\0")
+    if opens is not None:
+        (place / "fd" / "5").symlink_to(opens)
+
+
+def test_who_runs_on_the_folder_is_found_by_lock_words_and_files(tmp_path: Path) -> None:
+    root, folder = tmp_path / "proc", tmp_path / "state"
+    folder.mkdir()
+    process(root, 1, "init", "/sbin/init")
+    state = State(PROGRAMS["deluge"], folder)
+    assert running_on(state, root) is None
+    process(root, 20, "deluged", "/usr/bin/python3", "/usr/bin/deluged")
+    assert running_on(state, root) == Running(20, "deluged", False)
+    (folder / "deluged.pid").write_text("20;58846")
+    assert running_on(state, root) == Running(20, "deluged", True)
+    transmission = State(PROGRAMS["transmission"], folder)
+    process(root, 30, "transmission-da", "transmission-daemon", "-g", str(folder))
+    assert running_on(transmission, root) == Running(30, "transmission-da", True)
+    rtorrent = State(PROGRAMS["rtorrent"], folder)
+    (folder / "rtorrent.lock").write_text("host:+41")
+    process(root, 40, "rtorrent main", "rtorrent")
+    assert running_on(rtorrent, root) == Running(40, "rtorrent main", False)
+    process(root, 42, "rtorrent main", "rtorrent", opens=folder / "x")
+    assert running_on(rtorrent, root) == Running(42, "rtorrent main", True)
+
+
+def test_a_program_that_runs_on_the_folder_is_refused_or_warned_of(
+    p2pctl: Any, willing: Any, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Running(5, "rtorrent", True)
+    monkeypatch.setattr("p2pd.clients.cli.imports.running_on", lambda state: running)
+    command = ["import", "rtorrent", str(folders / "rtorrent")]
+    result = p2pctl(*command)
+    assert result.exit_code == 1
+    assert "rtorrent (process 5) runs on" in result.output
+    assert willing.asked("torrent_import") == []
+    for option in ("--force", "--dry-run"):
+        assert p2pctl(*command, option).exit_code == 0
+    running = Running(5, "rtorrent", False)
+    assert p2pctl(*command).exit_code == 0
