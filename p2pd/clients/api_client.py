@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import socket
 import ssl
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -16,6 +17,9 @@ from p2pd import __version__
 from p2pd.base.errors import P2pdError
 
 DEFAULT_URL = "http://127.0.0.1:9091"
+UNIX = "unix:"
+"""What the address of a unix socket begins with; its path follows."""
+
 TIMEOUT_SECONDS = 90.0
 """Longer than the daemon gives itself to fetch a torrent from a URL."""
 
@@ -58,6 +62,9 @@ class HttpTransport:
 
     def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS) -> None:
         self._timeout = timeout
+        self._path_of_socket = url[len(UNIX) :] if url.startswith(UNIX) else ""
+        if self._path_of_socket:
+            url = "http://localhost"
         try:
             parts = urlsplit(url if "://" in url else f"http://{url}")
             self._host, self._port = parts.hostname, parts.port
@@ -68,6 +75,8 @@ class HttpTransport:
         self._secure = parts.scheme == "https"
         self._path = parts.path if parts.path not in ("", "/") else "/rpc"
         self._place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        if self._path_of_socket:
+            self._place = f"{UNIX}{self._path_of_socket}"
 
     def post(self, body: bytes, token: str | None, *, patient: bool = False) -> HttpAnswer:
         """POST to the API's path. Raises CannotConnectError."""
@@ -92,11 +101,26 @@ class HttpTransport:
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
         assert self._host is not None
+        if self._path_of_socket:
+            return _UnixConnection(self._path_of_socket, timeout)
         if not self._secure:
             return http.client.HTTPConnection(self._host, self._port, timeout=timeout)
         return http.client.HTTPSConnection(
             self._host, self._port, timeout=timeout, context=ssl.create_default_context()
         )
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._socket_path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._socket_path)
 
 
 class ApiClient:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
-from collections.abc import Sequence
+import socket
+import struct
+from collections.abc import Collection, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
+from twisted.internet.address import UNIXAddress
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
@@ -20,6 +24,9 @@ from p2pd.control.auth import Login, Verdict
 
 PROXIED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 """Headers by which a proxy says that the request is somebody else's."""
+
+
+_CREDENTIALS = struct.Struct("3i")
 
 
 class Plain(Resource):
@@ -60,20 +67,30 @@ class Gate:
     """The checks before the tree of resources."""
 
     def __init__(
-        self, login: Login, allowed_hosts: Sequence[str] = (), open_paths: Sequence[bytes] = ()
+        self,
+        login: Login,
+        allowed_hosts: Sequence[str] = (),
+        open_paths: Sequence[bytes] = (),
+        trusted_users: Collection[int] = (),
     ) -> None:
-        """`open_paths` may be read without a login by programs on this host."""
+        """`open_paths` may be read without a login by programs on this host.
+
+        `trusted_users` (their numbers) need none on a unix socket.
+        """
+        self._trusted_users = frozenset(trusted_users)
         self._login = login
         self._open_paths = tuple(open_paths)
         self._allowed_hosts = tuple(host.lower().rstrip(".") for host in allowed_hosts)
 
     def admits(self, request: Request) -> bool:
         """Whether the credentials are right; asked before the body is read, to size its bound."""
-        return self._login.accepts(_only_header(request, b"authorization"))
+        return self._is_trusted(request) or self._login.accepts(
+            _only_header(request, b"authorization")
+        )
 
     def refusal(self, request: Request) -> Resource | None:
         """What to answer instead of the resource, or None to go on."""
-        if self._is_open(request):
+        if self._is_open(request) or self._is_trusted(request):
             verdict = Verdict.WELCOME
         else:
             credentials = _only_header(request, b"authorization")
@@ -88,6 +105,10 @@ class Gate:
         if not self._knows_host(_only_header(request, b"host")):
             return Plain(421, "this host name is not in control.allowed_hosts")
         return None
+
+    def _is_trusted(self, request: Request) -> bool:
+        user = unix_user(request)
+        return user is not None and user in self._trusted_users
 
     def _is_open(self, request: Request) -> bool:
         """Behind a proxy on this host everyone would come from here: then it is not."""
@@ -129,8 +150,22 @@ def is_same_origin(request: Request) -> bool:
 
 
 def client_host(request: Request) -> str:
-    """The address the connection comes from, in text; a unix socket counts as loopback."""
+    """The address the connection comes from, in text, or which user of this host is at it."""
+    user = unix_user(request)
+    if user is not None:
+        return f"user {user}"
     return str(getattr(request.getClientAddress(), "host", "127.0.0.1"))
+
+
+def unix_user(request: Request) -> int | None:
+    """The number of the user at the other end of a unix socket (unix(7), SO_PEERCRED)."""
+    if not isinstance(request.getClientAddress(), UNIXAddress):
+        return None
+    transport: Any = request.channel.transport
+    size, connection = _CREDENTIALS.size, transport.getHandle()
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    user: int = _CREDENTIALS.unpack(credentials)[1]
+    return user
 
 
 def is_loopback(host: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from twisted.web.iweb import IRequest
@@ -96,15 +96,17 @@ def make_control_site(
     torrent_source: TorrentSource | None = None,
     measured: Sequence[Source] = (),
     open_metrics: bool = False,
+    trusted_users: Collection[int] = (),
     load: RpcLoad | None = None,
 ) -> ControlSite:
     """The site for `/rpc`, `/transmission/rpc` and `/metrics`, to be listened with by the caller.
 
-    `token` None switches the login off. `allowed_hosts` are the names (``*`` and ``?`` match) a
-    Host header may hold beside localhost and IP addresses. `reactor` gives time, threads and
-    connections to fetch torrents with. `measured` is what else is asked for metrics, besides the
-    session and the site itself; `open_metrics` lets programs on this host read them without a
-    login. `load` bounds what callers cost. Raises ConfigError for an empty token.
+    `token` None switches the login off; `trusted_users` need none on a unix socket, by their
+    numbers. `allowed_hosts` are the names (``*`` and ``?`` match) a Host header may hold beside
+    localhost and IP addresses. `reactor` gives time, threads and connections to fetch torrents
+    with. `measured` is what else is asked for metrics, besides the session and the site itself;
+    `open_metrics` lets programs on this host read them without a login. `load` bounds what callers
+    cost. Raises ConfigError for an empty token.
     """
     load = load or RpcLoad()
     login = Login(token, reactor)
@@ -125,4 +127,5 @@ def make_control_site(
     transmission.putChild(b"rpc", TransmissionResource(groups, reactor, session_id, load))
     root.putChild(b"transmission", transmission)
     open_paths = (b"/" + METRICS,) if open_metrics else ()
-    return ControlSite(root, Gate(login, allowed_hosts, open_paths), reactor, load)
+    gate = Gate(login, allowed_hosts, open_paths, trusted_users)
+    return ControlSite(root, gate, reactor, load)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from typing import Any
+from typing import Any, Callable
 
 from p2pd.base.errors import ConfigError
 from p2pd.base.measures import Labels, Measure
-from p2pd.control.site import CONNECTIONS, OF_HOST, TOO_MANY, make_control_site
+from p2pd.control.site import ControlSite, make_control_site
 from p2pd.service.config import Config, ControlSection, TrackerSection
+from p2pd.service.control_part import ControlPart, trusted_users
 from p2pd.service.daemon_measures import server_measures
 from p2pd.service.folders import Place
 from p2pd.service.handed_sockets import HandedSockets
@@ -65,33 +66,25 @@ def _control_part(
     tracker: OwnTracker | None,
     handed: HandedSockets,
     reactor: Any,
-) -> SitePart:
+) -> ControlPart:
     control = config.control
-    login = "no login" if place.token is None else f"token in {place.token_file}"
+    trusted = trusted_users(control.socket_users)
 
-    def make_site() -> BoundedConnections:
-        bounded: BoundedConnections
+    def make_site(connections: Callable[[], BoundedConnections]) -> ControlSite:
         measured = [session.measures, *([] if tracker is None else [tracker.measures])]
-        site = make_control_site(
+        return make_control_site(
             session.api,
             token=place.token,
             reactor=reactor,
             allowed_hosts=control.allowed_hosts,
-            measured=[*measured, lambda: server_measures("rpc", "the control API", bounded)],
+            measured=[*measured, lambda: server_measures("rpc", "the control API", connections())],
             open_metrics=control.open_metrics,
+            trusted_users=trusted,
         )
-        bounded = BoundedConnections(
-            site, reactor, most=CONNECTIONS, most_of_host=OF_HOST, refusal=TOO_MANY
-        )
-        return bounded
 
-    return SitePart(
-        "control API",
-        _http_port("control", control, handed),
-        make_site,
-        reactor,
-        lambda address: f"control API at http://{address}/rpc, {login}",
-    )
+    login = "no login" if place.token is None else f"token in {place.token_file}"
+    port = _http_port("control", control, handed)
+    return ControlPart(control, port, make_site, reactor, login)
 
 
 class OwnTracker:

@@ -163,6 +163,22 @@ class ControlSection:
     open_metrics: bool = key(
         False, flag, "Let programs on this machine read GET /metrics without the token."
     )
+    tls_certificate: str = key(
+        "",
+        file,
+        "Certificate in PEM, with those that vouch for it: the port then speaks HTTPS alone.\n"
+        "Renewed files are read when the configuration is read again.",
+    )
+    tls_key: str = key("", file, "Its private key, in PEM and without a passphrase.")
+    socket: str = key(
+        "",
+        file,
+        "A unix socket to listen on besides, without TLS; empty is none. There root and the user\n"
+        "that the daemon runs as need no token.",
+    )
+    socket_users: tuple[str, ...] = key(
+        (), names, "Other users of this machine who need no token on the unix socket."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from p2pd.base.errors import ConfigError, P2pdError
 from p2pd.service.config import Config
+from p2pd.service.control_part import ControlPart
 from p2pd.service.control_token import given_token_path, load_token, read_given_token, token_path
 from p2pd.service.ending import (
     end_at_once_when_stopped,
@@ -90,7 +91,7 @@ def _make_node(options: Options, place: Place, reactor: Any, compose: Compose, l
     parts = compose(config, place, reactor)
     reloading = Reloading(
         config,
-        lambda: _read_again(options),
+        lambda: _read_again(options, parts),
         [*parts, log],
         manager,
         lambda job: deferToThreadPool(reactor, reactor.getThreadPool(), job),
@@ -119,12 +120,15 @@ def _make_node(options: Options, place: Place, reactor: Any, compose: Compose, l
     return node
 
 
-def _read_again(options: Options) -> Config:
+def _read_again(options: Options, parts: Sequence[NodePart]) -> Config:
     """As at the start; in a thread. Raises ConfigError."""
     config = options.read()
     _refuse_unbuilt(config)
     if download_folder(config) != download_folder(options.config):
         make_writable(download_folder(config))
+    for part in parts:
+        if isinstance(part, ControlPart):
+            part.reread()
     return config
 
 

@@ -1,4 +1,4 @@
-"""A site of the daemon as a part of the node: an HTTP port, and what answers behind it."""
+"""A site of the daemon as a part of the node: its ports, and what answers behind them."""
 
 from __future__ import annotations
 

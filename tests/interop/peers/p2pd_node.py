@@ -85,15 +85,16 @@ class P2pdNode(Peer):
         ]
         return options + [f"--set={key}={value}" for key, value in self._settings.items()]
 
-    def start(self) -> None:
-        """Start it and wait until its control endpoint answers."""
+    def start(self, *, wait: bool = True) -> None:
+        """Start it, and wait until its control endpoint answers over plain HTTP."""
         self.process = ChildProcess(
             daemon_command(self.arguments()),
             self.folder,
             name="p2pd",
             environment=daemon_environment(),
         )
-        wait_until(self._answers, START_SECONDS, "RPC of p2pd", details=self.process.log_tail)
+        if wait:
+            wait_until(self._answers, START_SECONDS, "RPC of p2pd", details=self.process.log_tail)
 
     def _answers(self) -> bool:
         if self.process is not None:
