@@ -306,7 +306,7 @@ class TorrentMove:
         # What is had has to be there: a volume that is gone is no reason to remove the rest.
         needed = needed_files(layout, content.have)
         moved = await self._step(content.device, new.files, needed)
-        used = self._used_by_others()
+        used = await self._used_by_others()
         for file in moved:
             if layout.files[file.index].path not in used:
                 await self._step(device, old.remove, file)
@@ -316,8 +316,8 @@ class TorrentMove:
             await self._step(device, self._old_storage.close)
         await self._journal.end(self.torrent.record.id)
 
-    def _used_by_others(self) -> set[tuple[str, ...]]:
-        """The old files that are those of other torrents, too. Raises StorageError: not yet known.
+    async def _used_by_others(self) -> set[tuple[str, ...]]:
+        """The old files that are those of other torrents, too. Raises P2pdError: not yet known.
 
         What is shared has one name, and so have the torrents.
         """
@@ -326,11 +326,14 @@ class TorrentMove:
         for other in self._host.torrents:
             if other.record.name != record.name or other is self.torrent:
                 continue
-            if other.record.download_dir != self.row.source or other.record.torrent is None:
+            if other.record.download_dir != self.row.source:
                 continue
             if other.content is not None:
                 used.update(file.path for file in other.content.layout.files)
-            elif not other.error:
+            elif other.resting:
+                details = await self._host.resting.details(other)
+                used.update(file.path for file in details.layout.files)
+            elif other.record.torrent is not None and not other.error:
                 raise StorageError(f"{record.name}: another torrent of that name is being opened")
         return used
 

@@ -304,12 +304,15 @@ class TestWhatHappensMeanwhile:
         assert mover.view.move is None
         assert len(tree(tmp_path / "two")) == 4
 
+    @pytest.mark.parametrize("rested", [False, True])
     def test_files_of_another_torrent_stay_where_they_are(
-        self, network: MemoryNetwork, node: SimNode, mover: Mover, tmp_path: Path
+        self, network: MemoryNetwork, node: SimNode, mover: Mover, tmp_path: Path, rested: bool
     ) -> None:
         shared = {name: FILES[name] for name in ("a.bin", "b.bin")}
         other = Mover(network, node, node.add(make_torrent(shared, piece_length=PIECE)))
         assert have(other.torrent).is_full
+        network.run(70 if rested else 0)
+        assert other.torrent.resting is mover.torrent.resting is rested
         mover.ask(tmp_path / "two")
         mover.to_the_end()
         assert tree(tmp_path / "two") == WHOLE
