@@ -67,9 +67,19 @@ class DatabaseFile:
         self.notice = notices(self._state_dir)
 
     def connected(self) -> sqlite3.Connection:
-        """A connection of which every commit is synced. Raises sqlite3.Error."""
+        """A connection of which every commit is synced. Raises sqlite3.Error, StateError."""
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            connection.execute("PRAGMA synchronous=FULL")
+            # This makes the journal, and a commit is lost with its name. SQLite brings that to
+            # the disk, too, but does not mind when it fails.
+            connection.execute("SELECT 1 FROM sqlite_master")
+            sync_folder(self._state_dir)
+        except BaseException as problem:
+            connection.close()
+            if isinstance(problem, OSError):
+                raise self._unusable(problem) from None
+            raise
         return connection
 
     def replace(self, problem: Exception) -> None:
@@ -93,9 +103,7 @@ class DatabaseFile:
                 os.close(file)
             sync_folder(self._state_dir)
         except OSError as problem:
-            raise StateError(
-                f"the state folder {self._state_dir} cannot be used: {problem.strerror}"
-            ) from None
+            raise self._unusable(problem) from None
 
     def _prepare(self) -> None:
         crashed = self._crashed()
@@ -148,6 +156,9 @@ class DatabaseFile:
                 f"the state database was older than the copies of {changed} torrents beside it: "
                 "they are as in the copies, and checked again"
             )
+
+    def _unusable(self, problem: OSError) -> StateError:
+        return StateError(f"the state folder {self._state_dir} cannot be used: {problem.strerror}")
 
     def _refusal(self, problem: Exception) -> StateError:
         return StateError(f"the state database {self.path} cannot be read: {problem}")

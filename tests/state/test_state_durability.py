@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import threading
 from typing import Any
 
 import pytest
+from pytest import MonkeyPatch
 from twisted.internet.defer import DeferredList
 
 from p2pd.base.errors import StateError
+from p2pd.state import database_file
 from p2pd.state.database import TOGETHER
 from p2pd.state.settings import SettingsStore
 from tests.state.database_tests import DatabaseTestCase
@@ -37,6 +41,22 @@ class DurabilityTests(DatabaseTestCase):
     async def test_every_commit_is_synced(self) -> None:
         assert await self.database.run(pragma, "synchronous") == 2  # FULL
         assert await self.database.run(pragma, "journal_mode") == "wal"
+
+    async def test_the_journals_name_is_on_the_disk_before_a_commit(self) -> None:
+        """SQLite syncs it, too, but takes a failure for no reason to worry."""
+        refuse = MonkeyPatch()
+        self.addCleanup(refuse.undo)
+
+        def broken(path: str) -> None:
+            assert os.path.exists(f"{self.database.path}-wal")
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        refuse.setattr(database_file, "sync_folder", broken)
+        with pytest.raises(StateError, match="cannot be used: Input/output error"):
+            await SettingsStore(self.database).save("a", 1)
+        refuse.undo()
+        await SettingsStore(self.database).save("b", 2)
+        assert await SettingsStore(self.database).load() == {"b": 2}
 
     async def test_what_is_answered_is_committed(self) -> None:
         await SettingsStore(self.database).save("a", 1)
