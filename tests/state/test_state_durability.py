@@ -9,7 +9,6 @@ import threading
 from typing import Any
 
 import pytest
-from pytest import MonkeyPatch
 from twisted.internet.defer import DeferredList
 
 from p2pd.base.errors import StateError
@@ -44,7 +43,7 @@ class DurabilityTests(DatabaseTestCase):
 
     async def test_the_journals_name_is_on_the_disk_before_a_commit(self) -> None:
         """SQLite syncs it, too, but takes a failure for no reason to worry."""
-        refuse = MonkeyPatch()
+        refuse = pytest.MonkeyPatch()
         self.addCleanup(refuse.undo)
 
         def broken(path: str) -> None:
