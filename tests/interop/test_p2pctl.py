@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 
 import pytest
-from peers.p2pd_node import daemon_environment
+from peers.p2pctl import p2pctl
 from peers.payload import assert_same, make_folder
 
 from p2pd.clients.free_port import free_port
-
-
-def p2pctl(node, *arguments, status=0):
-    """Run p2pctl against a daemon as its own user; returns what it printed."""
-    where = [f"--url=http://127.0.0.1:{node.control_port}", f"--state-dir={node.state_folder}"]
-    program = [sys.executable, "-c", "from p2pd.clients.cli.main import main; main()"]
-    result = subprocess.run(
-        [*program, *where, *map(str, arguments)],
-        cwd=node.folder,
-        env={**os.environ, **daemon_environment()},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert result.returncode == status, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
-    return result.stdout if status == 0 else result.stderr
 
 
 @pytest.mark.parametrize("kind", ["v1", "v2", "hybrid"])

@@ -30,13 +30,15 @@ class TransmissionNode(Peer):
     name = "transmission"
     makes_empty_files = False
 
-    def __init__(self, folder: Path, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", **more: Any) -> None:
+        """`more` are settings of its own, with underscores for hyphens."""
         self.downloads = folder
         self.host, self.port = host, free_port(host)
         self._rpc = HttpEndpoint("127.0.0.1", free_port())
         self._session_id = ""
         folder.mkdir(parents=True, exist_ok=True)
         settings = _settings(folder, host, self.port, self._rpc.port)
+        settings |= {name.replace("_", "-"): value for name, value in more.items()}
         (folder / "settings.json").write_text(json.dumps(settings))
         self.process = ChildProcess(
             [BINARY, "--foreground", "--config-dir", str(folder)], folder, name="transmission"
