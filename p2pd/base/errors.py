@@ -19,6 +19,10 @@ class DiskFullError(StorageError):
     """There is no room for what is to be written; later there may be."""
 
 
+class FileRoomError(DiskFullError):
+    """There is no room for all of a file; for others there may be."""
+
+
 class ReadOnlyError(StorageError):
     """What is on the file system cannot be changed; later it may be."""
 

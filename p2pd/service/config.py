@@ -223,6 +223,11 @@ class StorageSection:
     checks_per_device: int = key(
         1, whole(1, 64), "Torrents whose data is checked at one time on one disk."
     )
+    keep_free_mib: int = key(
+        64,
+        whole(0, 2**31 - 1),
+        "MiB of each disk that downloads leave free: they wait before there are fewer.",
+    )
     folder_watch_seconds: float = key(
         30.0,
         number(0.1, 3600),

@@ -76,6 +76,7 @@ def limits_of(config: Config, shares: DescriptorShares) -> SessionLimits:
         request_timeout=peers.request_timeout,
         check_workers=len(os.sched_getaffinity(0)),
         checks_per_device=storage.checks_per_device,
+        keep_free=storage.keep_free_mib * 1024 * 1024,
         folder_watch_seconds=storage.folder_watch_seconds,
         ban_seconds=peers.ban_hours * 3600.0,
     )

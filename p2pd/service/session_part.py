@@ -53,11 +53,12 @@ from p2pd.storage.open_files import OpenFiles
 from p2pd.transports.tcp_transport import TcpTransport
 from p2pd.transports.way_out import InterfaceWay
 
-HALF_OPEN, BAN_HOURS, OPEN_FILES, FOLDER_WATCH = (
+HALF_OPEN, BAN_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE = (
     ("peers", "max_half_open"),
     ("peers", "ban_hours"),
     ("storage", "open_files"),
     ("storage", "folder_watch_seconds"),
+    ("storage", "keep_free_mib"),
 )
 """Keys that hold at once, besides the settings."""
 
@@ -221,7 +222,9 @@ class SessionPart:
             self._session.bans.seconds = limits.ban_seconds
         if FOLDER_WATCH in changed:
             self._session.folders.seconds = limits.folder_watch_seconds
-        at_once = (HALF_OPEN, BAN_HOURS, OPEN_FILES, FOLDER_WATCH)
+        if KEEP_FREE in changed:
+            self._session.devices.keep_free = limits.keep_free
+        at_once = (HALF_OPEN, BAN_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE)
         return {key: "" for key in at_once if key in changed}
 
     def _share_out(self, shares: DescriptorShares) -> None:
@@ -317,6 +320,7 @@ class SessionPart:
             self._open_files,
             preallocation=preallocation,
             cache=self._block_cache,
+            keep_free=lambda: self._session.devices.keep_free,
         )
 
 

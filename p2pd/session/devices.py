@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, TypeVar, cast
+from typing import Any, Callable, Iterator, Sequence, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.errors import DiskFaultError, StorageError
+from p2pd.session.disk_room import Answer, DiskRoom, RoomNeeded
 from p2pd.session.memory_budget import MemoryBudget, MemoryShare
 from p2pd.storage.disk_queue import DiskQueue
 from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
+from p2pd.storage.volumes import VolumeState
 
 T = TypeVar("T")
 
@@ -31,21 +33,28 @@ RETRY_SECONDS = 10.0
 The attempt tells more than to ask for the room would: of quotas, and of blocks that a file has.
 """
 
+LookAt = Callable[[str], VolumeState]
+"""Asks about a folder, in a thread. Raises MissingError when it is not there."""
+
 Store = Callable[[int | None], None]
 """Stores so many of the pieces that wait for room, or all of them."""
 
 
 class Device:
-    """One device (`st_dev`): `silent` while it has work and does not answer, or `full`.
+    """One device (`st_dev`): `silent` while it has work and does not answer, `full` if it was at a
+    write.
 
     Who has pieces that did not fit keeps them, and is called when they may fit. Meanwhile no
     others are opened.
     """
 
-    def __init__(self, number: int, queue: DiskQueue, memory: MemoryShare, clock: Clock) -> None:
+    def __init__(
+        self, number: int, queue: DiskQueue, memory: MemoryShare, room: DiskRoom, clock: Clock
+    ) -> None:
         self._clock = clock
         self.number = number
         self.memory = memory
+        self.room = room
         self.silent = False
         self.full = False
         self.pending = 0
@@ -92,8 +101,14 @@ class Device:
         self.memory.hold_up(self.silent or self.full)
         if self.full and now >= self._retry_at:
             self._retry(now)
-        before, self._told = self._told, (self.silent, self.full)
+        self.room.look(now)
+        before, self._told = self._told, (self.silent, self.lacks_room)
         return self._told != before
+
+    @property
+    def lacks_room(self) -> bool:
+        """Whether downloads wait for room."""
+        return self.full or self.room.short
 
     def filled(self, store: Store) -> None:
         """A piece did not fit; `store` is to be called when it may."""
@@ -131,8 +146,13 @@ class Device:
 class Devices:
     """Devices by number, each made when the first torrent is found to be on it."""
 
-    def __init__(self, disks: Disks, budget: MemoryBudget, clock: Clock) -> None:
+    def __init__(
+        self, disks: Disks, budget: MemoryBudget, clock: Clock, look_at: LookAt, keep_free: int
+    ) -> None:
+        """`keep_free` is in bytes, of each device."""
+        self.keep_free = keep_free
         self._clock = clock
+        self._look_at = look_at
         self._disks = disks
         self._budget = budget
         self._known: dict[int, Device] = {}
@@ -154,9 +174,18 @@ class Devices:
         device = self._known.get(number)
         if device is None:
             queue, share = self._disks.on(number), self._budget.share()
-            device = Device(number, queue, share, self._clock)
+            room = DiskRoom(share, self._ask, lambda: self.keep_free)
+            device = Device(number, queue, share, room, self._clock)
             self._known[number] = device
         return device
+
+    def _ask(
+        self, folder: str, seekers: Sequence[tuple[RoomNeeded, Callable[[], bool]]]
+    ) -> Deferred[Answer]:
+        def look() -> Answer:
+            return self._look_at(folder).free, {each: allocated() for each, allocated in seekers}
+
+        return self._disks.ask(("space", folder), look)
 
 
 def in_time(result: Deferred[T], seconds: float, clock: Clock) -> Deferred[T]:

@@ -6,7 +6,7 @@ still the same one, may it be written; and for torrents whose data was not there
 
 from __future__ import annotations
 
-from typing import Callable, Coroutine, NamedTuple, Protocol, Sequence
+from typing import Coroutine, NamedTuple, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -14,16 +14,13 @@ from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock
 from p2pd.base.errors import StorageError
-from p2pd.session.devices import in_time
+from p2pd.session.devices import LookAt, in_time
 from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Presence
 from p2pd.storage.volumes import VolumeState
 
 ANSWER_SECONDS = 2.0
 """What a folder has to answer when somebody waits for that."""
-
-LookAt = Callable[[str], VolumeState]
-"""Asks about a folder, in a thread. Raises MissingError when it is not there."""
 
 
 class FolderLook(NamedTuple):

@@ -2,8 +2,8 @@
 
 They stay in memory, where the budget bounds them, and are stored when they can be. That there is
 no room is the trouble of all torrents on the device, which tries for them (devices.py). That a
-volume is read only, or fails, one torrent finds out for itself: it tries one piece, later and
-later. A disk that fails each time is given up.
+volume is read only, or fails, or cannot hold a whole file, one torrent finds out for itself: it
+tries one piece, later and later. A disk that fails each time is given up.
 """
 
 from __future__ import annotations
@@ -11,11 +11,17 @@ from __future__ import annotations
 from typing import Callable, Iterable, Sequence
 
 from p2pd.base.clock import DelayedCall
-from p2pd.base.errors import DiskFaultError, DiskFullError, ReadOnlyError, StorageError
+from p2pd.base.errors import (
+    DiskFaultError,
+    DiskFullError,
+    FileRoomError,
+    ReadOnlyError,
+    StorageError,
+)
 from p2pd.session.devices import FAULT_SECONDS, Device
 
 REFUSED_SECONDS = 10.0
-"""Between two attempts to write to a volume that is read only."""
+"""Between two attempts to write to a volume that is read only, or lacks the room for a file."""
 
 TRIED_AGAIN = (DiskFullError, ReadOnlyError, DiskFaultError)
 """What the disk says that may be otherwise the next time."""
@@ -62,7 +68,7 @@ class KeptPieces:
     def refused(self, piece: int, problem: StorageError) -> None:
         """The disk did not take this one; `problem` is one of TRIED_AGAIN."""
         self._pieces = {piece: None, **self._pieces}  # it is what the disk is tried with
-        if isinstance(problem, DiskFullError):
+        if isinstance(problem, DiskFullError) and not isinstance(problem, FileRoomError):
             self._trying = None
             if not self.held:
                 self._device.filled(self._retry)

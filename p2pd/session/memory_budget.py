@@ -98,6 +98,8 @@ class MemoryShare:
 
     def __init__(self, budget: MemoryBudget) -> None:
         self.used = 0
+        self.taken = 0
+        """Bytes of all pieces that were ever opened."""
         self.wanting = False
         self.backlog = WriteBacklog(budget.limit // BACKLOG_SHARE)
         self.buffers = budget.buffers
@@ -125,6 +127,7 @@ class MemoryShare:
     def take(self, size: int) -> None:
         """Count `size` bytes as in flight."""
         self.used += size
+        self.taken += size
         if not self._held_up:
             self._budget.take(size)
 

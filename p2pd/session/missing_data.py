@@ -15,6 +15,7 @@ from typing import Protocol, Sequence
 from p2pd.base.errors import DiskFaultError, MissingError, StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
+from p2pd.session.devices import LookAt
 from p2pd.session.download_folders import FolderLook, Found
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_host import TorrentHost
@@ -206,10 +207,22 @@ def look_before_check(content: TorrentContent, recorded: bytes | None) -> None:
         look_for(content, recorded)
 
 
-def prepare(content: TorrentContent, recorded: bytes | None) -> None:
-    """In a thread: make what needs no data, but nothing where the data is missing."""
-    look_for(content, recorded)
-    content.storage.prepare()
+async def prepare(content: TorrentContent, recorded: bytes | None, look_at: LookAt) -> None:
+    """Make what needs no data, and see how much room there is for a download.
+
+    Raises StorageError; MissingError if the data is missing: then nothing is made.
+    """
+    device, root, downloads = content.device, content.storage.root, not content.is_complete()
+
+    def work() -> int | None:
+        look_for(content, recorded)
+        content.storage.prepare()
+        return look_at(root).free if downloads else None
+
+    mark = device.room.mark()
+    free = await device.run("write", work)
+    if free is not None:
+        device.room.learned(root, free, mark)
 
 
 def _look_again(content: TorrentContent, recorded: bytes | None) -> None:

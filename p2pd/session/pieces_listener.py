@@ -40,6 +40,9 @@ class PiecesListener(Protocol):
     @property
     def exchange(self) -> Exchange: ...
 
+    def unfinished_files(self) -> list[int]:
+        """The wanted files that are not complete."""
+
     def piece_stored(self, piece: int, contributors: Collection[Hashable], digests: bytes) -> None:
         """It is right and on disk; these peers sent its blocks."""
 

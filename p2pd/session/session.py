@@ -24,8 +24,8 @@ from p2pd.formats.metainfo import Metainfo, to_torrent
 from p2pd.session.active_torrents import ActiveTorrents
 from p2pd.session.check_queue import CheckQueue
 from p2pd.session.connections import Connections
-from p2pd.session.devices import Device, Devices, in_time
-from p2pd.session.download_folders import DownloadFolders, LookAt
+from p2pd.session.devices import Device, Devices, LookAt, in_time
+from p2pd.session.download_folders import DownloadFolders
 from p2pd.session.first_looks import FirstLooks
 from p2pd.session.memory_budget import MemoryBudget
 from p2pd.session.moves import Moves, settled
@@ -104,6 +104,7 @@ class SessionLimits:
     check_workers: int = 2
     checks_per_device: int = 1
     folder_watch_seconds: float = 30.0
+    keep_free: int = 0
     ban_seconds: float = 7 * 86_400.0
 
 
@@ -137,7 +138,9 @@ class Session:
         self.rates = RateLimits(self, timers, parts.wall)
         self.upload_slots = UploadSlots(self)
         self.budget = MemoryBudget(limits.memory_in_flight)
-        self.devices = Devices(parts.disks, self.budget, parts.clock)
+        self.devices = Devices(
+            parts.disks, self.budget, parts.clock, parts.look_at_folder, limits.keep_free
+        )
         self.folders = DownloadFolders(self, parts.look_at_folder, limits.folder_watch_seconds)
         self.checks = CheckQueue(
             parts.disks.aside, limits.check_workers, per_device=limits.checks_per_device
@@ -324,7 +327,7 @@ class Session:
         state = "is well again"
         if device.silent:
             state = "does not answer; its torrents wait"
-        elif device.full:
+        elif device.lacks_room:
             state = "is full; downloads wait until there is room"
         self.log.warn("the disk of {folders} {state}", folders=", ".join(folders), state=state)
 

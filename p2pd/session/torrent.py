@@ -107,7 +107,7 @@ class Torrent(TorrentParts):
         self.preparing += 1
         try:
             if self.content is not None:
-                await self.content.device.run("write", prepare, self.content, self.record.pieces)
+                await prepare(self.content, self.record.pieces, self.host.folders.look_at)
         except (MissingError, ReadOnlyError) as problem:
             self.missing.gone(problem)
             return False

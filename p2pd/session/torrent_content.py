@@ -108,6 +108,16 @@ class TorrentContent:
         """Whether some wanted file lies in the piece, and it is not had."""
         return self._wanted[piece] > 0 and not self.have.flags[piece]
 
+    def unfinished_files(self) -> list[int]:
+        """The wanted files that are not complete, by their index in the layout."""
+        flags, files, selection = self.have.flags, self.layout.files, self.selection
+        return [
+            index
+            for number, index in enumerate(selection.visible)
+            if selection.wanted(number)
+            and flags.find(0, files[index].first_piece, files[index].end_piece) >= 0
+        ]
+
     def stored(self, piece: int) -> None:
         """A piece came to be had."""
         self.as_recorded = False

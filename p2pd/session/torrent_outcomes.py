@@ -60,6 +60,11 @@ class TorrentOutcomes:
         """Who counts bytes and sends messages."""
         return self._owner.exchange
 
+    def unfinished_files(self) -> list[int]:
+        """The wanted files that are not complete."""
+        content = self._owner.content
+        return [] if content is None else content.unfinished_files()
+
     def piece_stored(self, piece: int, contributors: Collection[Hashable], digests: bytes) -> None:
         """A piece is verified and on disk; peers hear of it once per wake-up, not per piece."""
         owner = self._owner

@@ -18,6 +18,7 @@ from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
 from p2pd.protocols.peerwire.messages import Block
 from p2pd.session.devices import Device
+from p2pd.session.disk_room import RoomNeeded
 from p2pd.session.kept_pieces import TRIED_AGAIN, KeptPieces
 from p2pd.session.open_pieces import OpenPieces
 from p2pd.session.piece_checking import Checked, PieceChecker
@@ -49,6 +50,7 @@ class TorrentPieces:
         self.layout = layout
         self.picker = picker
         self._checker = PieceChecker(layout, verifier, storage)
+        self.needs = RoomNeeded(storage, listener.unfinished_files)
         self._device = device
         self._memory = device.memory
         self._listener = listener
@@ -111,7 +113,12 @@ class TorrentPieces:
         """How many pieces may be opened now."""
         if self.read_only or self.kept.held or self.kept.problem is not None:
             return 0
-        return self._memory.room_for(self.layout.piece_length)
+        size = self.layout.piece_length
+        on_disk = self._device.room.room_for(size, self.needs)
+        if on_disk == 0:
+            return 0
+        in_memory = self._memory.room_for(size)
+        return in_memory if on_disk is None else min(in_memory, on_disk)
 
     def receive(self, peer: Hashable, blocks: Sequence[Block]) -> list[BlockOutcome]:
         """Take the blocks of one wake-up: the bytes of those that are wanted are copied.
@@ -233,6 +240,7 @@ class TorrentPieces:
     def relocate(self, storage: Storage, device: Device, verifier: PieceVerifier) -> None:
         """The files are elsewhere. Nothing is being stored."""
         self._checker = PieceChecker(self.layout, verifier, storage)
+        self.needs = RoomNeeded(storage, self._listener.unfinished_files)
         self._forget_failed(self._second.pieces())
         self._open.move_to(device.memory)
         self._device, self._memory = device, device.memory

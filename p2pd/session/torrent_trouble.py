@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from p2pd.base.errors import ReadOnlyError
+from p2pd.base.errors import DiskFullError, ReadOnlyError
 from p2pd.session.api import DiskState
 from p2pd.session.torrent import Torrent
 
-FULL_DISK = "there is no room on the disk; it goes on by itself when there is"
+FULL_DISK = (
+    "there is no room on the disk, or no more than storage.keep_free_mib keeps free; "
+    "it goes on by itself when there is"
+)
 SILENT_DISK = "the disk does not answer; what is on it waits until it does"
 READ_ONLY = "the download folder is read only; it goes on by itself when it can be written to"
 DISK_WORDS = {
@@ -30,8 +33,10 @@ def disk_state(torrent: Torrent) -> DiskState:
     if content.pieces.read_only or isinstance(content.pieces.kept.problem, ReadOnlyError):
         return DiskState.READ_ONLY
     if content.pieces.kept.problem is not None:
-        return DiskState.FAILING
-    return DiskState.FULL if content.device.full else DiskState.OK
+        full = isinstance(content.pieces.kept.problem, DiskFullError)
+        return DiskState.FULL if full else DiskState.FAILING
+    lacks_room = content.device.lacks_room and not content.pieces.needs.allocated
+    return DiskState.FULL if lacks_room else DiskState.OK
 
 
 def local_error(torrent: Torrent) -> str:

@@ -12,8 +12,9 @@ import threading
 import time
 from typing import Callable
 
-from p2pd.base.errors import StorageError
+from p2pd.base.errors import FileRoomError, StorageError
 from p2pd.formats.file_layout import FileLayout
+from p2pd.storage.file_presence import STAT_BLOCK
 from p2pd.storage.folder_walk import RootId, open_file, storage_error, sync_names
 from p2pd.storage.open_files import OpenFile, OpenFiles
 from p2pd.storage.prompt_reads import prompt_flags
@@ -40,8 +41,11 @@ class FileHandles:
         preallocation: str,
         look_every: float = LOOK_SECONDS,
         now: Callable[[], float] = time.monotonic,
+        keep_free: Callable[[], int] = lambda: 0,
     ) -> None:
+        """`keep_free()` bytes are to be left when a file is allocated."""
         self.root = root
+        self._keep_free = keep_free
         self._files = layout.files
         self._open_files = open_files
         self._preallocation = preallocation
@@ -199,7 +203,7 @@ class FileHandles:
             if not size:
                 with self._lock:
                     self._new.add(index)
-            self._least_sizes[index] = self._allocate(fd, file.length)
+            self._least_sizes[index] = self._allocate(fd, file.length, index)
         except StorageError:
             os.close(fd)
             raise
@@ -208,21 +212,34 @@ class FileHandles:
             raise storage_error(self.shown(index), problem) from None
         return fd
 
-    def _allocate(self, fd: int, length: int) -> int:
+    def _allocate(self, fd: int, length: int, index: int) -> int:
         """Give the file its length, as configured; the length that it has then."""
         size = os.fstat(fd).st_size
         if size == length or (self._preallocation == "none" and size < length):
             return size
         if self._preallocation == "full" and size < length:
+            self._check_room(fd, length, index)
             try:
                 os.posix_fallocate(fd, 0, length)
                 return length
             except OSError as problem:
+                if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise self._no_room(length, index, problem.errno) from None
                 # A file system that knows no allocation in advance: a hole must do.
                 if problem.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
                     raise
         os.ftruncate(fd, length)
         return length
+
+    def _check_room(self, fd: int, length: int, index: int) -> None:
+        """Raises FileRoomError if too little would be left."""
+        room = os.fstatvfs(fd)
+        missing = length - os.fstat(fd).st_blocks * STAT_BLOCK
+        if missing > 0 and room.f_bavail * room.f_frsize - missing < self._keep_free():
+            raise self._no_room(length, index, errno.ENOSPC)
+
+    def _no_room(self, length: int, index: int, number: int) -> FileRoomError:
+        return FileRoomError(f"{self.shown(index)}: {os.strerror(number)} for its {length} bytes")
 
     def _lost(self, what: str, index: int) -> StorageError:
         return StorageError(

@@ -9,6 +9,9 @@ from typing import Sequence
 from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.interfaces import FileState, Presence
 
+STAT_BLOCK = 512
+"""Bytes of what `st_blocks` counts, whatever the file system's own blocks are."""
+
 _SHORTER = "the file is shorter than it should be"
 
 
@@ -24,6 +27,16 @@ def file_state(root: str, layout: FileLayout, index: int) -> FileState | None:
     if not stat.S_ISREG(found.st_mode):
         return None
     return FileState(found.st_size, found.st_mtime_ns)
+
+
+def is_allocated(root: str, layout: FileLayout, index: int) -> bool:
+    """Whether a file is there and has blocks for all its bytes."""
+    file = layout.files[index]
+    try:
+        found = os.stat(os.path.join(root, *file.path), follow_symlinks=False)
+    except OSError:
+        return False
+    return found.st_size >= file.length and found.st_blocks * STAT_BLOCK >= file.length
 
 
 def presence(root: str, layout: FileLayout, least: Sequence[tuple[int, int]]) -> Presence:

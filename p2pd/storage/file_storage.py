@@ -7,14 +7,14 @@ import os
 import stat
 import threading
 from contextlib import contextmanager
-from typing import Iterable, Iterator, Sequence
+from typing import Callable, Iterable, Iterator, Sequence
 
 from p2pd.base.errors import ReadOnlyError, StorageError
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.block_cache import BlockCache, CachedBlocks
 from p2pd.storage.file_handles import LOOK_SECONDS, FileHandles
-from p2pd.storage.file_presence import file_state, presence
+from p2pd.storage.file_presence import STAT_BLOCK, file_state, is_allocated, presence
 from p2pd.storage.folder_walk import (
     NOTHING_TO_SYNC,
     is_root,
@@ -27,9 +27,6 @@ from p2pd.storage.open_files import OpenFile, OpenFiles
 
 NOT_OURS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """Nothing is there, or it lies behind a link: nothing that we could have made."""
-
-STAT_BLOCK = 512
-"""Bytes of what `st_blocks` counts, whatever the file system's own blocks are."""
 
 
 class FileStorage:
@@ -44,14 +41,22 @@ class FileStorage:
         preallocation: str = "sparse",
         look_every: float = LOOK_SECONDS,
         cache: BlockCache | None = None,
+        keep_free: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`cache`, shared by all torrents, keeps what `read_many` had to wait for."""
+        """What `keep_free()` says is to be left of the file system when files are allocated.
+
+        `cache`, shared by all torrents, keeps what `read_many` had to wait for."""
         self.root = root
         self.layout = layout
         self._syncing = threading.Lock()
         self._cached = CachedBlocks(cache or BlockCache(0), layout, self.read_into)
         self._handles = FileHandles(
-            root, layout, open_files, preallocation=preallocation, look_every=look_every
+            root,
+            layout,
+            open_files,
+            preallocation=preallocation,
+            look_every=look_every,
+            keep_free=keep_free,
         )
 
     # -- reading -------------------------------------------------------------------------------
@@ -302,6 +307,10 @@ class FileStorage:
         states = [file_state(self.root, self.layout, index) for index in indices]
         self._handles.expect({index for index, state in enumerate(states) if state})
         return states
+
+    def allocated(self, indices: Sequence[int]) -> bool:
+        """See interfaces.Storage."""
+        return all(is_allocated(self.root, self.layout, index) for index in indices)
 
     def same_folder(self) -> bool:
         """See interfaces.Storage."""

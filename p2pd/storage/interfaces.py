@@ -80,6 +80,9 @@ class Storage(Protocol):
     def presence(self, least: Sequence[tuple[int, int]]) -> Presence:
         """Which of these files, by index, are there, with so many bytes at least. Never raises."""
 
+    def allocated(self, indices: Sequence[int]) -> bool:
+        """Whether these files have blocks for all their bytes. Never raises."""
+
     def same_folder(self) -> bool:
         """Whether the download folder is the one that `prepare` found. Never raises."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import pytest
@@ -27,13 +28,15 @@ def small_disk(work):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.parametrize("kept_free", [0, 2])
 @pytest.mark.parametrize("preallocation", ["none", "sparse", "full"])
 def test_a_download_waits_for_room_and_goes_on_by_itself(
-    work, small_disk, new_p2pd, new_libtorrent, preallocation
+    work, small_disk, new_p2pd, new_libtorrent, preallocation, kept_free
 ):
     content = libtorrent_content(make_file(work / "original", SIZE), "v1")
     seed = new_libtorrent("seed")
-    node = new_p2pd("small", settings={"storage.preallocation": preallocation})
+    settings = {"storage.preallocation": preallocation, "storage.keep_free_mib": str(kept_free)}
+    node = new_p2pd("small", settings=settings)
     assert node.downloads == small_disk
     seed.share(content)
     node.add(content.torrent)
@@ -44,6 +47,8 @@ def test_a_download_waits_for_room_and_goes_on_by_itself(
         "words about the room",
         details=node.state,
     )
+    assert node.torrent("disk_state")["disk_state"] == "full"
+    assert shutil.disk_usage(small_disk).free >= kept_free * MIB
     node.check_healthy()
     enlarge = ["mount", "-o", f"remount,size={2 * SIZE + BALLAST}", str(small_disk)]
     subprocess.run(enlarge, check=True)

@@ -433,7 +433,7 @@ def test_a_start_looks_at_once(network: MemoryNetwork, node: Node) -> None:
 def test_a_verify_gives_it_up(network: MemoryNetwork, node: Node, seed: SimNode) -> None:
     torrent = missing(node)
     node.storage(torrent).pieces.clear()
-    node.volume.mounted = True
+    node.mount()
     network.result(torrent.verify())
     network.run(1)
     assert not torrent.missing.why

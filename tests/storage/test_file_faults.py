@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
 import threading
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Callable
 
 import pytest
 
-from p2pd.base.errors import DiskFullError, ReadOnlyError, StorageError
+from p2pd.base.errors import DiskFullError, FileRoomError, ReadOnlyError, StorageError
 from p2pd.storage.checker import check_pieces
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.open_files import OpenFiles
@@ -456,3 +457,21 @@ def test_what_was_written_is_synced_when_nothing_can_be_opened_to_write_any_more
     synced = watch_syncs(monkeypatch)
     storage.sync()
     assert str(tmp_path / "top/a") in synced
+
+
+def test_a_file_is_allocated_only_if_enough_is_left_free(tmp_path: Path) -> None:
+    _, layout, data = folder(FILES)
+    free = shutil.disk_usage(tmp_path).free
+    kept = [2 * free]
+    storage = FileStorage(
+        str(tmp_path), layout, OpenFiles(8), preallocation="full", keep_free=lambda: kept[0]
+    )
+    storage.prepare()
+    size = layout.files[0].length
+    with pytest.raises(FileRoomError, match=f"top/a: No space left on device for its {size} bytes"):
+        write(storage, data, 0)
+    assert not storage.allocated([0])
+    kept[0] = 0
+    write(storage, data, 0)
+    assert storage.allocated([0])
+    assert not storage.allocated([0, 1])
