@@ -6,11 +6,13 @@ binds to the source address: give all libtorrent nodes of one UDP swarm the same
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from pathlib import Path
 from typing import Any
 
 from p2pd.clients.free_port import free_port
+from peers.payload import Content, differences
 from peers.peer import Peer
 from peers.processes import wait_until
 
@@ -83,6 +85,14 @@ class LibtorrentNode(Peer):
     def is_seed(self) -> bool:
         status = self.status
         return bool(status.is_seeding) and "checking" not in str(status.state)
+
+    def wait_copy_of(self, content: Content, seconds: float = 60) -> None:
+        """See Peer. What it says it has it may still have to write."""
+        self.wait_seeding(seconds)
+        copy = self.downloads / content.name
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: not differences(content.path, copy), 5, "files")
+        super().wait_copy_of(content, seconds)
 
     def wait_announced(self, seconds: float = 20) -> None:
         """Until a tracker has answered it."""

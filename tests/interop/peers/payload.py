@@ -151,8 +151,8 @@ def digests(path: Path) -> dict[str, str]:
     }
 
 
-def assert_same(original: Path, copy: Path, *, empty_files: bool = True) -> None:
-    """Every file of `original` is in `copy` with the same bytes, and none is there besides.
+def differences(original: Path, copy: Path, *, empty_files: bool = True) -> list[str]:
+    """The files that are not in both with the same bytes.
 
     Some clients leave out files without bytes: `empty_files` says whether they must be there.
     """
@@ -163,8 +163,13 @@ def assert_same(original: Path, copy: Path, *, empty_files: bool = True) -> None
             {name: digest for name, digest in side.items() if digest != nothing}
             for side in (expected, found)
         )
-    different = {name for name in expected | found if expected.get(name) != found.get(name)}
-    assert not different, f"not the same in {copy}: {sorted(different)}"
+    return sorted(name for name in expected | found if expected.get(name) != found.get(name))
+
+
+def assert_same(original: Path, copy: Path, *, empty_files: bool = True) -> None:
+    """Every file of `original` is in `copy` with the same bytes, and none is there besides."""
+    different = differences(original, copy, empty_files=empty_files)
+    assert not different, f"not the same in {copy}: {different}"
 
 
 def _files_of(path: Path) -> dict[str, Path]:
