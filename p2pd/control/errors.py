@@ -12,6 +12,8 @@ from typing import Any
 from txjsonrpc_ng.jsonrpclib import Fault
 
 from p2pd.base.errors import P2pdError
+from p2pd.formats.blocklist import BlocklistError
+from p2pd.session.blocklist_source import ListProblem, ListSourceError
 from p2pd.session.torrent_requests import AddProblem, AddTorrentError, PieceIndexError
 
 
@@ -83,4 +85,8 @@ def rpc_error_of(error: P2pdError) -> RpcError:
         return RpcError(ADD_CODES[error.problem], str(error))
     if isinstance(error, PieceIndexError):
         return RpcError(RpcCode.PIECE_INDEX_OUT_OF_RANGE, str(error))
+    if isinstance(error, BlocklistError):
+        return RpcError(RpcCode.INVALID_BLOCKLIST_DATA, str(error))
+    if isinstance(error, ListSourceError) and error.problem is ListProblem.HTTP:
+        return RpcError(RpcCode.HTTP_ERROR, str(error))
     return RpcError(RpcCode.SYSTEM_ERROR, str(error))

@@ -89,6 +89,15 @@ def file(value: Any) -> str:
     return folder(value)
 
 
+def list_source(value: Any) -> str:
+    """An http or https URL, or the path of a file."""
+    if isinstance(value, str) and value.startswith(("http://", "https://")):
+        if len(value) > MAX_TEXT or not value.isprintable():
+            raise _refusal("a URL", value)
+        return value
+    return file(value)
+
+
 def address(value: Any) -> str:
     """An IP address to bind; empty stays empty and means all of them."""
     if value == "":

@@ -17,6 +17,7 @@ from p2pd.service.checks import (
     file,
     flag,
     folder,
+    list_source,
     names,
     namespace_levels,
     number,
@@ -102,6 +103,24 @@ class PeersSection:
         file,
         "Countries of IP addresses, a file in MaxMind's format (the extra geoip); empty is none.\n"
         "Peers of one's own country are dialled before others.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BlocklistSection:
+    """Addresses to keep away from. Clients may set the first two otherwise."""
+
+    enabled: bool = key(
+        False, flag, "Whether nobody on the list is dialled or let in, in the local network either."
+    )
+    url: str = key(
+        "",
+        list_source,
+        "The list, an http or https URL or an absolute path: P2P text, eMule's DAT, or networks\n"
+        "and single addresses, one a line; plain, gzip or zip.",
+    )
+    refresh_hours: float = key(
+        24.0, number(0, 8760), "Hours after which it is looked for anew; 0 is never."
     )
 
 
@@ -278,6 +297,7 @@ class Config:
     """The whole configuration, checked."""
 
     peers: PeersSection = PeersSection()
+    blocklist: BlocklistSection = BlocklistSection()
     bandwidth: BandwidthSection = BandwidthSection()
     discovery: DiscoverySection = DiscoverySection()
     reachability: ReachabilitySection = ReachabilitySection()

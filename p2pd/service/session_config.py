@@ -22,6 +22,8 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("peers", "upload_slots_global"): ("upload_slots_global",),
     ("peers", "seed_choking"): ("seed_choking",),
     ("peers", "super_seeding"): ("super_seeding",),
+    ("blocklist", "enabled"): ("blocklist_enabled",),
+    ("blocklist", "url"): ("blocklist_url",),
     ("bandwidth", "download"): ("speed_limit_down", "speed_limit_down_enabled"),
     ("bandwidth", "upload"): ("speed_limit_up", "speed_limit_up_enabled"),
     ("bandwidth", "peer_download"): ("peer_speed_limit_down",),
@@ -42,6 +44,8 @@ def settings_of(config: Config, download_dir: str) -> SessionSettings:
         upload_slots_global=config.peers.upload_slots_global,
         seed_choking=config.peers.seed_choking,
         super_seeding=config.peers.super_seeding,
+        blocklist_enabled=config.blocklist.enabled,
+        blocklist_url=config.blocklist.url,
         **_speeds(config.bandwidth),
         fixed={
             "peer_port": config.peers.port,
@@ -79,6 +83,7 @@ def limits_of(config: Config, shares: DescriptorShares) -> SessionLimits:
         keep_free=storage.keep_free_mib * 1024 * 1024,
         folder_watch_seconds=storage.folder_watch_seconds,
         ban_seconds=peers.ban_hours * 3600.0,
+        blocklist_refresh_seconds=config.blocklist.refresh_hours * 3600.0,
     )
 
 

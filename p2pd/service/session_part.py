@@ -34,11 +34,13 @@ from p2pd.service.interface_watch import InterfaceWatch
 from p2pd.service.loop_lag import LoopLag
 from p2pd.service.session_config import SETTINGS, limits_of, settings_of, shares_of
 from p2pd.session.api import DescriptorReport, SessionApi, SessionStatistics
+from p2pd.session.blocklist_source import BlocklistSource
 from p2pd.session.session import Session, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.settings_rules import checked_settings
 from p2pd.state.backups import BackupFolder
 from p2pd.state.bans import BanStore
+from p2pd.state.blocklist_file import BlocklistFile
 from p2pd.state.database import Database
 from p2pd.state.good_peers import GoodPeerStore
 from p2pd.state.moves import MoveStore
@@ -53,9 +55,10 @@ from p2pd.storage.open_files import OpenFiles
 from p2pd.transports.tcp_transport import TcpTransport
 from p2pd.transports.way_out import InterfaceWay
 
-HALF_OPEN, BAN_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE = (
+HALF_OPEN, BAN_HOURS, REFRESH_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE = (
     ("peers", "max_half_open"),
     ("peers", "ban_hours"),
+    ("blocklist", "refresh_hours"),
     ("storage", "open_files"),
     ("storage", "folder_watch_seconds"),
     ("storage", "keep_free_mib"),
@@ -224,7 +227,9 @@ class SessionPart:
             self._session.folders.seconds = limits.folder_watch_seconds
         if KEEP_FREE in changed:
             self._session.devices.keep_free = limits.keep_free
-        at_once = (HALF_OPEN, BAN_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE)
+        if REFRESH_HOURS in changed:
+            self._session.blocklist.refresh_every(limits.blocklist_refresh_seconds)
+        at_once = (HALF_OPEN, BAN_HOURS, REFRESH_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE)
         return {key: "" for key in at_once if key in changed}
 
     def _share_out(self, shares: DescriptorShares) -> None:
@@ -309,6 +314,8 @@ class SessionPart:
             peer_memory=self._good_peers,
             country_of=self._countries,
             ban_memory=BanStore(self._database),
+            blocklist_memory=BlocklistFile(self._place.state_dir),
+            blocklist_source=BlocklistSource(self._reactor, self._disks, self._way),
             journal=MoveStore(self._database),
         )
 

@@ -17,6 +17,8 @@ from p2pd.base.ids import InfoHashes
 from p2pd.base.measures import Measure
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.session.backups_api import StateBackupsApi
+from p2pd.session.blocklist_api import BlocklistApi
 from p2pd.session.import_requests import ImportApi
 from p2pd.session.move_view import MoveView
 from p2pd.session.session_settings import SessionSettings
@@ -296,34 +298,6 @@ class FreeSpace:
     total: int
 
 
-class BackupView(Protocol):
-    """A backup that was made."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def size(self) -> int: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def torrents(self) -> int: ...
-
-
-class StateBackupsApi(Protocol):
-    """Backups of the whole state. Each method may raise P2pdError."""
-
-    async def make(self) -> BackupView: ...
-    async def read(self, name: str, offset: int) -> bytes:
-        """A part of one; empty at its end."""
-
-    async def write(self, name: str, offset: int, data: bytes) -> int:
-        """Take in a part of one, in order; how long it is now."""
-
-    async def forget(self, name: str) -> None: ...
-    async def restore(self, name: str) -> tuple[int, int]:
-        """Add what is in it and not here: torrents that came, and those that were here."""
-
-
 class SessionApi(ImportApi, Protocol):
     """What control asks of the session."""
 
@@ -335,6 +309,8 @@ class SessionApi(ImportApi, Protocol):
     def state_notice(self) -> str: ...
     @property
     def backups(self) -> StateBackupsApi: ...
+    @property
+    def blocklist(self) -> BlocklistApi: ...
 
     def torrents(self) -> Iterable[TorrentView]: ...
     async def detailed(self, torrent: TorrentView) -> TorrentView:

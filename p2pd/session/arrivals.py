@@ -35,6 +35,8 @@ class HandshakeEnd(enum.Enum):
     GARBAGE = "garbage"
     OTHER_TORRENT = "other_torrent"
     """Not here, or not the one that it was dialled for."""
+    KEPT_AWAY = "kept_away"
+    """Put on the blocklist meanwhile."""
     CLOSING = "closing"
 
 
@@ -51,8 +53,15 @@ class Stranger(Protocol):
 class Arrivals:
     """The places for strangers. `turned_away` counts refusals by what they were for."""
 
-    def __init__(self, clock: Clock, *, room: Callable[[], int]) -> None:
-        """`room` tells how many more connections may be open in all."""
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        room: Callable[[], int],
+        blocked: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`room` tells how many more connections may be open, `blocked` whom never to take."""
+        self._blocked = blocked
         self._clock = clock
         self._room = room
         self._strangers: dict[Stranger, None] = {}
@@ -83,6 +92,8 @@ class Arrivals:
             del self._of_host[host]
 
     def _refusal(self, host: str) -> str:
+        if self._blocked(host):
+            return "blocked"
         if self._room() + SPARE_CONNECTIONS <= 0:
             return "session_full"
         if self._of_host[host] >= PER_HOST_HANDSHAKES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Coroutine, Protocol, Sequence
+from typing import Any, Callable, Coroutine, Protocol, Sequence
 
 from twisted.logger import Logger
 
@@ -15,6 +15,7 @@ from p2pd.session.dialer import Dialer, DialTorrent
 from p2pd.session.handshaking import HandshakeTorrent, Handshaking
 from p2pd.session.peer_session import PeerSession
 from p2pd.session.resting import Resting
+from p2pd.session.session_blocklist import SessionBlocklist
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_dialling import TorrentDialling
@@ -33,6 +34,7 @@ class ConnectionsOwner(Protocol):
     peer_id: bytes
     settings: SessionSettings
     resting: Resting
+    blocklist: SessionBlocklist
 
     @property
     def connection_limit(self) -> int: ...
@@ -64,7 +66,11 @@ class Connections:
         self.refused: Counter[str] = Counter()
         self.failed: Counter[HandshakeEnd] = Counter()
         self.gave_way = 0
-        self.arrivals = Arrivals(owner.clock, room=lambda: owner.connection_limit - self.total)
+        self.arrivals = Arrivals(
+            owner.clock,
+            room=lambda: owner.connection_limit - self.total,
+            blocked=owner.blocklist.covers,
+        )
         self.dialer = Dialer(
             transport,
             half_open_limit=half_open_limit,
@@ -99,6 +105,12 @@ class Connections:
         """Once a second: end handshakes that take too long."""
         for handshake in list(self._handshakes):
             handshake.tick(now)
+
+    def keep_away(self, unwanted: Callable[[str], bool]) -> None:
+        """Give up handshakes and attempts with hosts that are kept away from now on."""
+        for handshake in [each for each in self._handshakes if unwanted(each.address.host)]:
+            handshake.fail("it is kept away", HandshakeEnd.KEPT_AWAY)
+        self.dialer.keep_away(unwanted)
 
     def peer_gone(self, host: str) -> None:
         """An established connection with somebody there ended."""

@@ -43,7 +43,7 @@ class Dialer:
         self.half_open_limit = half_open_limit
         self._may_connect = may_connect
         self._connected = connected
-        self._attempts: dict[tuple[int, PeerAddress], Dialling] = {}
+        self._attempts: dict[tuple[int, PeerAddress], tuple[DialTorrent, Dialling]] = {}
         self._waiting: OrderedDict[DialTorrent, None] = OrderedDict()
 
     @property
@@ -80,15 +80,24 @@ class Dialer:
         """The torrent stopped: its attempts are given up."""
         self._waiting.pop(torrent, None)
         for key in [key for key in self._attempts if key[0] == id(torrent)]:
-            self._attempts.pop(key).cancel()
-            torrent.dial_failed(key[1], "the torrent stopped")
+            self._give_up(key, "the torrent stopped")
+
+    def keep_away(self, unwanted: Callable[[str], bool]) -> None:
+        """Give up attempts with hosts that are kept away from now on."""
+        for key in [key for key in self._attempts if unwanted(key[1].host)]:
+            self._give_up(key, "it is kept away")
 
     def close(self) -> None:
         """Give up everything."""
         self._waiting.clear()
         attempts, self._attempts = self._attempts, {}
-        for attempt in attempts.values():
+        for _, attempt in attempts.values():
             attempt.cancel()
+
+    def _give_up(self, key: tuple[int, PeerAddress], reason: str) -> None:
+        torrent, attempt = self._attempts.pop(key)
+        attempt.cancel()
+        torrent.dial_failed(key[1], reason)
 
     def _dial(self, torrent: DialTorrent, address: PeerAddress) -> None:
         key = (id(torrent), address)
@@ -105,4 +114,5 @@ class Dialer:
             torrent.dial_failed(address, reason)
             self.resume()
 
-        self._attempts[key] = self._transport.dial(address, connected, failed, CONNECT_SECONDS)
+        attempt = self._transport.dial(address, connected, failed, CONNECT_SECONDS)
+        self._attempts[key] = torrent, attempt

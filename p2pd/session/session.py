@@ -34,6 +34,7 @@ from p2pd.session.rate_limits import RateLimits
 from p2pd.session.resting import Resting
 from p2pd.session.send_queues import SendQueues
 from p2pd.session.session_bans import BanMemory, SessionBans
+from p2pd.session.session_blocklist import BlocklistMemory, ListSource, SessionBlocklist
 from p2pd.session.session_closing import SessionClosing
 from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_settings import SessionSettings
@@ -46,6 +47,7 @@ from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.volumes import volume_state
+from p2pd.swarm.kept_away import KeptAway
 from p2pd.swarm.preference import CountryOf, Preferences, no_country
 from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import StreamTransport
@@ -89,6 +91,10 @@ class SessionParts:
     """Of torrents that are moved. None: none can be."""
     ban_memory: BanMemory | None = None
     """None: bans are forgotten when the session ends."""
+    blocklist_memory: BlocklistMemory | None = None
+    """None: the blocklist is forgotten when the session ends."""
+    blocklist_source: ListSource | None = None
+    """None: no blocklist can be got."""
     look_at_folder: LookAt = volume_state
 
 
@@ -106,6 +112,8 @@ class SessionLimits:
     folder_watch_seconds: float = 30.0
     keep_free: int = 0
     ban_seconds: float = 7 * 86_400.0
+    blocklist_refresh_seconds: float = 86_400.0
+    """0: a blocklist is not looked for again by itself."""
 
 
 class Session:
@@ -128,6 +136,13 @@ class Session:
         self.preferences = Preferences(parts.rng, parts.country_of)
         self.peer_memory = parts.peer_memory
         self.bans = SessionBans(self, parts.ban_memory, limits.ban_seconds)
+        self.blocklist = SessionBlocklist(
+            self,
+            parts.blocklist_memory,
+            parts.blocklist_source,
+            limits.blocklist_refresh_seconds,
+        )
+        self.kept_away = KeptAway(self.bans.in_force, self.blocklist.covers)
         self.counts = SessionCounts()
         self.send_queues = SendQueues()
         self.torrents = TorrentRegistry()
@@ -167,6 +182,7 @@ class Session:
         self._next_checkpoint = self.started_at + CHECKPOINT_SECONDS
         self.rates.settings_changed()
         await self.bans.recall()
+        self.background(self.blocklist.recall(), "blocklist")
         cut_off = await self.moves.cut_off()
         for record in await self.store.load_all():
             self._restore(record, cut_off.get(record.id))
@@ -181,6 +197,7 @@ class Session:
         if self._tick_call is not None and self._tick_call.active():
             self._tick_call.cancel()
         self.moves.leave()
+        self.blocklist.close()
         self.checks.stop_all()
         self.first_looks.close()
         await self.connections.close()
@@ -316,6 +333,7 @@ class Session:
         for torrent in self.torrents:
             torrent.rechoke_soon()
         self.rates.settings_changed()
+        self.blocklist.settings_changed()
         self.activity.wake_running()
 
     def _device_changed(self, device: Device) -> None:

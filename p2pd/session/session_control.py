@@ -23,6 +23,7 @@ from p2pd.session.api import (
 from p2pd.session.devices import in_time
 from p2pd.session.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.session import Session
+from p2pd.session.session_blocklist import SessionBlocklist
 from p2pd.session.session_measures import session_measures
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
@@ -91,6 +92,11 @@ class SessionControl:
     def state_notice(self) -> str:
         """What happened to the state database, if it was damaged."""
         return self._state_notice()
+
+    @property
+    def blocklist(self) -> SessionBlocklist:
+        """The addresses to keep away from."""
+        return self._session.blocklist
 
     @property
     def version(self) -> str:

@@ -37,4 +37,8 @@ class SessionSettings(SpeedSettings):
     """Over all torrents; 0: no limit."""
     seed_choking: str = ROUND_ROBIN
     """Whom a complete torrent serves that has no rule of its own: one of SEEDING_MODES."""
+    blocklist_enabled: bool = False
+    """Whether the blocklist that is kept is in force."""
+    blocklist_url: str = ""
+    """Where it is from: an http or https URL or an absolute path; empty: it stays as it is."""
     fixed: Mapping[str, Any] = field(default_factory=dict)

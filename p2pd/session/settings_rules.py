@@ -10,6 +10,7 @@ from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
 from p2pd.swarm.choking.seeding_modes import SEEDING_MODES
 from p2pd.swarm.super_seeding import MODES
 
+LONGEST_SOURCE = 4096
 MOST_SPEED = 2**31 - 1
 """kB/s."""
 
@@ -45,6 +46,15 @@ def _count(low: int, high: int) -> Callable[[Any], int]:
         return value
 
     return check
+
+
+def _list_source(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_SOURCE or not value.isprintable():
+        raise P2pdError(f"not a URL or path of at most {LONGEST_SOURCE} letters")
+    source = value.strip()
+    if source and not source.startswith(("/", "http://", "https://")):
+        raise P2pdError(f"neither an http or https URL nor an absolute path: {source[:100]!r}")
+    return source
 
 
 def _label_limits(value: Any) -> dict[str, dict[str, int | None]]:
@@ -91,6 +101,8 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "peer_speed_limit_up": _SPEED,
     "limit_local_peers": _flag,
     "label_limits": _label_limits,
+    "blocklist_enabled": _flag,
+    "blocklist_url": _list_source,
 }
 
 

@@ -28,6 +28,7 @@ from p2pd.session.upload_slots import UploadSlots
 from p2pd.state.resume import TorrentStore
 from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
+from p2pd.swarm.kept_away import KeptAway
 from p2pd.swarm.preference import Preferences
 from p2pd.swarm.request_pipeline import RequestWindow
 
@@ -63,6 +64,7 @@ class TorrentHost(Protocol):
     preferences: Preferences
     peer_memory: PeerMemory | None
     bans: SessionBans
+    kept_away: KeptAway
     activity: ActiveTorrents[Any]
     counts: SessionCounts
     resting: Resting

@@ -33,7 +33,7 @@ class TorrentSwarm:
         self.exchange = TorrentExchange(owner)
         self.trust = TorrentTrust(owner)
         self.outcomes = TorrentOutcomes(owner)
-        pool = PeerPool(rng=host.rng, preferences=host.preferences, bans=host.bans.in_force)
+        pool = PeerPool(rng=host.rng, preferences=host.preferences, bans=host.kept_away)
         self.peers = TorrentPeers(owner, pool, Choker(rng=host.rng))
         self.dialling = TorrentDialling(owner)
         self.metadata = MetadataExchange(owner, MetadataAssembly(owner.info_hashes), None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import random
 from collections import Counter
-from typing import Container, Mapping
+from typing import Container, Mapping, Protocol
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.swarm.bans import Bans
@@ -62,6 +62,13 @@ class _Candidate:
         self.seed = False
 
 
+class KeepsAway(Protocol):
+    """Who knows whom to keep away from: swarm.bans.Bans for one."""
+
+    def covers(self, host: str, port: int = 0, peer_id: bytes = b"") -> bool:
+        """Whether that is everybody at the host, or the peer there with this port or id."""
+
+
 class PeerPool:
     """The candidates of one torrent, at most `limit`."""
 
@@ -86,7 +93,7 @@ class PeerPool:
         rng: random.Random,
         limit: int = LIMIT,
         preferences: Preferences | None = None,
-        bans: Bans | None = None,
+        bans: KeepsAway | None = None,
     ) -> None:
         self._rng = rng
         self._limit = limit
@@ -98,7 +105,7 @@ class PeerPool:
         self._hosts: Counter[str] = Counter()
         self._failing: dict[PeerAddress, None] = {}
         self._idle: dict[str, dict[PeerAddress, None]] = {}
-        self._bans = Bans() if bans is None else bans
+        self._bans: KeepsAway = Bans() if bans is None else bans
         self._selves: dict[PeerAddress, None] = {}
         self._seeding = False
 
@@ -137,9 +144,14 @@ class PeerPool:
         if self._ranked_at != self._preferences.version:
             self._ranked_at = self._preferences.version
             self._queue.rank_again()
-        chosen = self._queue.take(count, now)
-        for address in chosen:
-            self._set_state(address, DIALLING, now + ATTEMPT_SECONDS)
+        chosen: list[PeerAddress] = []
+        while len(chosen) < count and (due := self._queue.take(count - len(chosen), now)):
+            for address in due:
+                if self._bans.covers(*address):
+                    self._remove(address)  # since it came in a new blocklist may have come in force
+                else:
+                    self._set_state(address, DIALLING, now + ATTEMPT_SECONDS)
+                    chosen.append(address)
         return chosen
 
     def connected(self, address: PeerAddress) -> None:

@@ -1,4 +1,4 @@
-"""The tables of torrents and of bans without a database."""
+"""The tables of torrents and of bans without a database, and a blocklist without files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Sequence
 
 from twisted.internet.defer import Deferred, succeed
 
+from p2pd.base.address_ranges import AddressRanges
 from p2pd.base.errors import StateError
+from p2pd.state.blocklist_file import BlocklistNote, KeptBlocklist
 from p2pd.state.moves import MoveRow
 from p2pd.state.resume import OF_FILES, PROGRESS, Opening, TorrentRecord
 from p2pd.swarm.bans import Ban
@@ -122,6 +124,25 @@ class MemoryJournal:
     async def is_kept(self, record: TorrentRecord) -> bool:
         """As the test says."""
         return self.kept
+
+
+class MemoryBlocklist:
+    """A blocklist that is kept in memory; see state.blocklist_file.BlocklistFile."""
+
+    def __init__(self) -> None:
+        self.kept = KeptBlocklist(None, BlocklistNote())
+
+    def load(self) -> KeptBlocklist:
+        """What was kept last."""
+        return self.kept
+
+    def save(self, ranges: AddressRanges, note: BlocklistNote) -> None:
+        """Keep a list."""
+        self.kept = KeptBlocklist(ranges, note)
+
+    def save_note(self, note: BlocklistNote) -> None:
+        """Keep the note alone."""
+        self.kept = self.kept._replace(note=note)
 
 
 def _loaded(row: TorrentRecord) -> TorrentRecord:

@@ -14,6 +14,7 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
 from p2pd.session.session import MakeStorage, Session, SessionLimits, SessionParts
+from p2pd.session.session_blocklist import ListSource
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent import Torrent
@@ -21,7 +22,7 @@ from p2pd.session.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.volumes import VolumeState
 from p2pd.testing.inline_disk import InlineDisk, OneDisk
-from p2pd.testing.memory_store import MemoryBans, MemoryJournal, MemoryStore
+from p2pd.testing.memory_store import MemoryBans, MemoryBlocklist, MemoryJournal, MemoryStore
 from p2pd.testing.torrents import piece_bytes
 from p2pd.testing.virtual_time import VirtualNetwork
 
@@ -70,9 +71,9 @@ class FakeAnnouncer:
 class SimNode:
     """A whole session at an IP address of a VirtualNetwork, on memory storage.
 
-    Another node made with the `store`, `disk`, `bans` and `journal` of this one is this one
-    restarted. `disks` stands in for storage.disks.Disks where one InlineDisk will not do, and
-    `make_storage` makes storage of another kind.
+    Another node made with the `store`, `disk`, `bans`, `blocklist` and `journal` of this one is
+    this one restarted. `disks` stands in for storage.disks.Disks where one InlineDisk will not do,
+    `make_storage` makes storage of another kind, and `lists` is where blocklists come from.
     """
 
     def __init__(
@@ -83,6 +84,8 @@ class SimNode:
         limits: SessionLimits | None = None,
         store: MemoryStore | None = None,
         bans: MemoryBans | None = None,
+        blocklist: MemoryBlocklist | None = None,
+        lists: ListSource | None = None,
         journal: MemoryJournal | None = None,
         make_storage: MakeStorage | None = None,
         disk: dict[tuple[str, str], MemoryStorage] | None = None,
@@ -94,6 +97,8 @@ class SimNode:
         self.address = PeerAddress(host, 6881)
         self.store = store or MemoryStore()
         self.bans = bans or MemoryBans()
+        self.blocklist = blocklist or MemoryBlocklist()
+        self._lists = lists
         self.journal = journal or MemoryJournal(self.store)
         self._new_storage = make_storage
         self.disk = {} if disk is None else disk
@@ -172,6 +177,8 @@ class SimNode:
             make_storage=self._new_storage or self._make_storage,
             make_announcer=cast(Any, self._make_announcer),
             ban_memory=self.bans,
+            blocklist_memory=self.blocklist,
+            blocklist_source=self._lists,
             look_at_folder=self._look_at_folder,
             journal=cast(Any, self.journal),
         )

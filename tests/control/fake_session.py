@@ -23,10 +23,12 @@ from p2pd.session.api import (
     TorrentStatus,
     TorrentTrouble,
 )
+from p2pd.session.blocklist_api import BlocklistStatus
 from p2pd.session.import_requests import Believed, ImportedTorrent, ImportTorrent
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError
+from p2pd.state.blocklist_file import BlocklistNote
 from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.reputation import Rating
@@ -172,6 +174,28 @@ class FakeTorrent:
         return [-1 if had else 1 for had in self.pieces.flags] if self.pieces else []
 
 
+class FakeBlocklist:
+    """Gives what `found` says, or raises it."""
+
+    size = 7
+
+    def __init__(self) -> None:
+        self.found: int | Exception = 9
+
+    def status(self) -> BlocklistStatus:
+        note = BlocklistNote(
+            source="http://lists.test/p2p.gz", came_at=NOW - 9.5, checked_at=NOW - 5,
+            skipped=3, tried="http://lists.test/p2p.gz", tried_at=NOW - 1, failures=2,
+            problem="lists.test: it does not answer",
+        )  # fmt: skip
+        return BlocklistStatus(note, NOW + 60, False, 4)
+
+    async def update(self) -> int:
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
 class FakeSession:
     """Remembers what it was asked in `asked`."""
 
@@ -183,6 +207,7 @@ class FakeSession:
         self.all = [FakeTorrent(1), FakeTorrent(2, name="other")]
         self.asked: list[Any] = []
         self.fails_with: Exception | None = None
+        self.blocklist = FakeBlocklist()
         self.settings = SessionSettings("/downloads", 200, 50, fixed={"peer_port": 6881})
 
     def torrents(self) -> list[FakeTorrent]:

@@ -11,6 +11,7 @@ import pytest
 from p2pd.control.errors import RpcCode
 from p2pd.control.methods.peer_fields import peer_row
 from p2pd.control.methods.session_fields import (
+    BLOCKLIST_FIELDS,
     FACT_GETTERS,
     FREE_SPACE_FIELD,
     NOTICE_FIELD,
@@ -46,7 +47,8 @@ def test_every_method_is_in_the_reference(caller: Any, words: set[str]) -> None:
 def test_every_field_and_param_is_in_the_reference(words: set[str], fake_torrent: Any) -> None:
     torrent = fake_torrent()
     names = {
-        FREE_SPACE_FIELD, NOTICE_FIELD, *TORRENT_FIELDS, *FACT_GETTERS, *SETTING_GETTERS,
+        FREE_SPACE_FIELD, NOTICE_FIELD, *BLOCKLIST_FIELDS,
+        *TORRENT_FIELDS, *FACT_GETTERS, *SETTING_GETTERS,
         *peer_row(torrent.peers[0]), *tracker_statistics_row(torrent.tracker_states[0]),
         *(param.name for param in (*ADD_PARAMS, *IMPORT_PARAMS, *SET_PARAMS, *SETTABLE)),
     }  # fmt: skip
@@ -65,6 +67,7 @@ def test_the_reference_names_no_field_that_is_not_there() -> None:
     assert tables["session_get"] == {
         *FACT_GETTERS,
         *SETTING_GETTERS,
+        *BLOCKLIST_FIELDS,
         FREE_SPACE_FIELD,
         NOTICE_FIELD,
     }

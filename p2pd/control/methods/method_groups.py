@@ -7,6 +7,7 @@ from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
+from p2pd.control.methods.blocklist_methods import BlocklistMethods
 from p2pd.control.methods.disk_methods import DiskMethods
 from p2pd.control.methods.peer_methods import PeerMethods
 from p2pd.control.methods.selection import Selection
@@ -35,6 +36,7 @@ def make_method_groups(
         "torrent": TorrentMethods(api, selection, TorrentAdder(api, source), clock, wall_clock),
         "session": SessionMethods(api, SessionFacts(version, session_id)),
         "free": DiskMethods(api),
+        "blocklist": BlocklistMethods(api),
         "peer": PeerMethods(api, selection),
         "state": StateMethods(api),
     }

@@ -59,8 +59,11 @@ FACT_GETTERS: Mapping[str, Callable[[SessionFacts], Any]] = {
 
 FREE_SPACE_FIELD = "download_dir_free_space"
 NOTICE_FIELD = "state_notice"
+BLOCKLIST_FIELDS = ("blocklist_size", "blocklist_status")
 
-SESSION_FIELDS = (*FACT_GETTERS, *SETTING_GETTERS, FREE_SPACE_FIELD, NOTICE_FIELD)
+SESSION_FIELDS = (
+    *FACT_GETTERS, *SETTING_GETTERS, *BLOCKLIST_FIELDS, FREE_SPACE_FIELD, NOTICE_FIELD
+)  # fmt: skip
 
 _DAY_MINUTE = integer(0, 24 * 60)
 
@@ -72,6 +75,8 @@ SETTABLE = (
     Param("alt_speed_time_enabled", boolean, None),
     Param("alt_speed_time_end", _DAY_MINUTE, None),
     Param("alt_speed_up", SPEED, None),
+    Param("blocklist_enabled", boolean, None),
+    Param("blocklist_url", text(4096), None),
     Param("download_dir", absolute_path, None),
     Param("label_limits", json_object, None),
     Param("limit_local_peers", boolean, None),

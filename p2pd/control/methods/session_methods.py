@@ -8,6 +8,7 @@ from typing import Any
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.base.errors import P2pdError
+from p2pd.control.methods.blocklist_methods import blocklist_fields
 from p2pd.control.methods.session_fields import (
     FACT_GETTERS,
     FREE_SPACE_FIELD,
@@ -37,6 +38,7 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
         found.update((name, get(settings)) for name, get in SETTING_GETTERS.items())
         found.update((name, get(self._facts)) for name, get in FACT_GETTERS.items())
         found[NOTICE_FIELD] = self._api.state_notice
+        found.update(blocklist_fields(self._api.blocklist))
         if fields is None or FREE_SPACE_FIELD in fields:
             found[FREE_SPACE_FIELD] = await self._free_space(settings.download_dir)
         if fields is None:

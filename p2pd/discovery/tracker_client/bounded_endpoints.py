@@ -1,4 +1,4 @@
-"""Connections to HTTP trackers that end by themselves, whatever the tracker does.
+"""Connections to HTTP servers that end by themselves, whatever the tracker does.
 
 So many bytes and so many seconds, counted below HTTP and TLS: an endless row of headers, a TLS
 connection that is never closed, a body that nobody reads cannot keep memory or a socket.
@@ -23,7 +23,7 @@ from p2pd.transports.way_out import WILDCARDS, WayOut
 
 CONNECT_SECONDS = 15.0
 MOST_RECEIVED = 2 * 1024 * 1024 + 256 * 1024
-"""Bytes: the longest answer, and room for its headers and for TLS."""
+"""Bytes: the longest answer of a tracker, and room for its headers and for TLS."""
 
 
 class BoundedConnection(ProtocolWrapper):
@@ -41,7 +41,7 @@ class BoundedConnection(ProtocolWrapper):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Count, and pass on what is within the bound."""
         self._received += len(data)
-        if self._received > MOST_RECEIVED:
+        if self._received > self.factory.most:
             self._cut()
         else:
             super().dataReceived(data)
@@ -60,31 +60,40 @@ class _BoundedFactory(WrappingFactory[BoundedConnection]):
     protocol = BoundedConnection
     noisy = False
 
-    def __init__(self, wrapped: Any, clock: Clock, seconds: float) -> None:
+    def __init__(self, wrapped: Any, clock: Clock, seconds: float, most: int) -> None:
         super().__init__(wrapped)
         self.clock = clock
+        self.most = most
         self.seconds = seconds
 
 
 @implementer(IStreamClientEndpoint)
 class _BoundedEndpoint:
-    def __init__(self, endpoint: IStreamClientEndpoint, clock: Clock, seconds: float) -> None:
+    def __init__(
+        self, endpoint: IStreamClientEndpoint, clock: Clock, seconds: float, most: int
+    ) -> None:
         self._endpoint = endpoint
+        self._most = most
         self._clock = clock
         self._seconds = seconds
 
     def connect(self, protocolFactory: Any) -> Any:  # noqa: N803 - Twisted's name
         """The protocol that the factory made, behind the bound."""
-        factory = _BoundedFactory(protocolFactory, self._clock, self._seconds)
+        factory = _BoundedFactory(protocolFactory, self._clock, self._seconds, self._most)
         connecting: Any = self._endpoint.connect(factory)
         return connecting.addCallback(lambda made: made.wrappedProtocol)
 
 
 @implementer(IAgentEndpointFactory)
 class BoundedEndpoints:
-    """Where an Agent connects to: from `interface` (empty: any), for `seconds` at most."""
+    """Where an Agent connects to: from `interface` (empty: any), for `seconds` at most.
 
-    def __init__(self, reactor: Any, interface: str | WayOut, seconds: float) -> None:
+    `most` is how many bytes a connection may bring.
+    """
+
+    def __init__(
+        self, reactor: Any, interface: str | WayOut, seconds: float, most: int = MOST_RECEIVED
+    ) -> None:
         self._clock = reactor
         if isinstance(interface, str):
             self._reactor = reactor
@@ -93,6 +102,7 @@ class BoundedEndpoints:
             self._reactor = BoundReactor(reactor, interface)
             self._bind = None
         self._seconds = seconds
+        self._most = most
         self._policy = BrowserLikePolicyForHTTPS()
 
     def endpointForURI(self, uri: URI) -> Any:  # noqa: N802 - Twisted's name
@@ -104,7 +114,7 @@ class BoundedEndpoints:
             timeout=CONNECT_SECONDS,
             bindAddress=self._bind,
         )
-        bounded = _BoundedEndpoint(tcp, self._clock, self._seconds)
+        bounded = _BoundedEndpoint(tcp, self._clock, self._seconds, self._most)
         if uri.scheme == b"https":
             return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), bounded)
         return bounded

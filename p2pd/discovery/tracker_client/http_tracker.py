@@ -89,7 +89,7 @@ class HttpTracker:
         except (TrackerError, CancelledError):
             raise
         except Exception as problem:
-            raise TrackerError(_words(problem)) from None
+            raise TrackerError(in_words(problem)) from None
         if response.headers.getRawHeaders(b"content-encoding", [b""])[-1].lower() in _GZIP:
             body = _unzipped(body)
         # A refusal in a tracker's own words is worth more than an HTTP status.
@@ -192,7 +192,8 @@ def _timed_out(_result: object, seconds: float) -> Any:
     raise TrackerTimeoutError(f"no answer within {seconds:.0f} seconds")
 
 
-def _words(problem: Exception) -> str:
+def in_words(problem: Exception) -> str:
+    """Why a server could not be asked; the sentence begins with "it" or "its"."""
     if isinstance(problem, DNSLookupError):
         return "its name cannot be found"
     if isinstance(problem, ConnectTimeout):
