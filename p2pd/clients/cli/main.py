@@ -20,6 +20,7 @@ COMMANDS = {
     "backup": "backups.backup",
     "ban": "bans.ban",
     "bans": "bans.bans",
+    "blocklist": "blocklist.blocklist",
     "completion": "completion.completion",
     "create": "create.create",
     "deadlines": "deadlines.deadlines",
