@@ -190,9 +190,9 @@ class DownloadFolders:
     def _say(self, folder: _Folder, lost: int) -> None:
         if lost > folder.missing_said:
             self.log.warn(
-                "{folder}: the data of {lost} torrents is not there; they wait until it is back",
+                "{folder}: data is not there, and {lost} will wait until it is back",
                 folder=folder.path,
-                lost=lost,
+                lost="1 torrent" if lost == 1 else f"{lost} torrents",
             )
         elif folder.missing_said and not lost:
             self.log.info("{folder}: all data is back", folder=folder.path)
