@@ -13,7 +13,7 @@ from p2pd.session.torrent_adding import TorrentAdding
 from p2pd.state.resume import TorrentRecord
 from p2pd.storage.partial_names import complete_names, partial_files, with_suffix
 
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 60.0
 """What a disk has to show a torrent's files."""
 
 KEPT = (

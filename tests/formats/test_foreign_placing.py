@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats import bencode
 from p2pd.formats.file_layout import FileLayout
-from p2pd.formats.foreign.libtorrent_resume import of_files
+from p2pd.formats.foreign.libtorrent_files import of_files
 from p2pd.formats.foreign.model import ForeignStateError, ForeignTorrent, as_labels, limit_of
 from p2pd.formats.foreign.placing import place
 from p2pd.formats.foreign.qbittorrent import read_files

@@ -83,6 +83,7 @@ def test_all_of_transmission_comes_over_as_it_is(work, new_p2pd, new_libtorrent,
     node = new_p2pd()
     told = json.loads(p2pctl(node, "import", "transmission", old.downloads, "--dry-run", "--json"))
     assert (told["imported"], told["refused"]) == (3, 0)
+    assert [row["to_check"] for row in told["torrents"]] == [0, 0, 0]
     assert torrents_in(node) == {}
     assert "3 torrents taken over" in p2pctl(node, "import", "transmission", old.downloads)
     assert {path: path.read_bytes() for path in state} == state

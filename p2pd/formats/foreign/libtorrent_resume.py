@@ -6,8 +6,8 @@ files are kept. What the two programs add is read in their own modules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import replace
 
 from p2pd.base.addresses import PeerAddress, unpack_compact
 from p2pd.base.errors import FormatError
@@ -15,6 +15,8 @@ from p2pd.base.ids import V1_SIZE, V2_SIZE, InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.foreign.entries import Entries, in_words
+from p2pd.formats.foreign.libtorrent_files import of_files
+from p2pd.formats.foreign.libtorrent_trees import piece_layers
 from p2pd.formats.foreign.model import (
     MAX_PEERS,
     ForeignStateError,
@@ -28,8 +30,6 @@ from p2pd.formats.foreign.model import (
 from p2pd.formats.foreign.placing import place
 from p2pd.formats.magnet import Magnet
 from p2pd.formats.urls import tracker_tiers, web_seeds
-
-T = TypeVar("T")
 
 FORMAT = b"libtorrent resume file"
 MAX_RESUME = 64 * 1024 * 1024
@@ -77,7 +77,11 @@ def read_resume(
     found.metainfo = with_addresses(read_metainfo(torrent), trackers, seeds)
     _check_hashes(entries, found.metainfo.info_hashes)
     found.name = found.metainfo.name
-    _read_files(found, FileLayout.of(found.metainfo), entries, priority)
+    layout = FileLayout.of(found.metainfo)
+    if found.metainfo.missing_piece_layers():
+        layers = {**piece_layers(entries, found.metainfo, layout), **found.metainfo.piece_layers}
+        found.metainfo = replace(found.metainfo, piece_layers=layers)
+    _read_files(found, layout, entries, priority)
     return found
 
 
@@ -107,21 +111,6 @@ def _pieces(entries: Entries, layout: FileLayout) -> PieceSet | None:
         return PieceSet.from_bitfield(raw, count)
     except FormatError as problem:
         raise ForeignStateError(f"its pieces make no sense: {problem}") from None
-
-
-def of_files(values: Sequence[T], layout: FileLayout, default: T) -> list[T]:
-    """One value for each file that users see, of libtorrent's list of files.
-
-    In that list a v2 torrent has padding, too, behind each file that does not end with a piece.
-    """
-    chosen, position = [], 0
-    for file in layout.files:
-        if not file.pad:
-            chosen.append(values[position] if position < len(values) else default)
-        position += 1
-        if layout.aligned and file.length % layout.piece_length:
-            position += 1
-    return chosen
 
 
 def _peers(entries: Entries) -> list[PeerAddress]:

@@ -19,6 +19,7 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.foreign.entries import Entries, in_words
 from p2pd.formats.foreign.model import (
     MAX_PEERS,
+    SLACK_SECONDS,
     ForeignStateError,
     ForeignTorrent,
     as_labels,
@@ -134,7 +135,7 @@ def _times(progress: Entries, layout: FileLayout, pieces: PieceSet | None) -> li
         return [None] * len(shown)
     flags = pieces.flags
     return [
-        time if time and 0 not in flags[file.first_piece : file.end_piece] else None
+        time + SLACK_SECONDS if time and 0 not in flags[file.first_piece : file.end_piece] else None
         for file, time in zip(shown, times, strict=True)
     ]
 

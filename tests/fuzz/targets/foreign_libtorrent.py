@@ -6,8 +6,9 @@ from p2pd.base.errors import FormatError
 from p2pd.formats.foreign import qbittorrent
 from tests.formats.recorded_state import RECORDED
 
-_RESUME = [path.read_bytes() for path in sorted((RECORDED / "qbittorrent").glob("*.fastresume"))]
-_TORRENTS = [path.read_bytes() for path in sorted((RECORDED / "qbittorrent").glob("*.torrent"))]
+_STATE = [*(RECORDED / "qbittorrent").iterdir(), *(RECORDED / "qbittorrent_v2").iterdir()]
+_RESUME = [path.read_bytes() for path in sorted(_STATE) if path.suffix == ".fastresume"]
+_TORRENTS = [path.read_bytes() for path in sorted(_STATE) if path.suffix == ".torrent"]
 
 SEEDS: list[bytes] = [
     *_RESUME,
