@@ -152,7 +152,7 @@ class Moves:
     # -- their lives ---------------------------------------------------------------------------
 
     def resume(self, torrent: Torrent, row: MoveRow) -> None:
-        """Go on with one that the end of the last session cut off."""
+        """Go on with one that the end of the last session cut off, when the torrent is there."""
         self._begin(torrent, row)
 
     def leave(self) -> None:

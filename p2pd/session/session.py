@@ -217,11 +217,7 @@ class Session:
         if not torrent.resting:
             self.background(self._open_restored(torrent), record.name)
         if move is not None:
-            self.background(self._resume_move(torrent, move), record.name)
-
-    async def _resume_move(self, torrent: Torrent, move: MoveRow) -> None:
-        await self.resting.wake(torrent)
-        self.moves.resume(torrent, move)
+            self.moves.resume(torrent, move)
 
     def _resume(self) -> None:
         """Those at rest go on resting, and are looked at: first those that were active last."""

@@ -171,11 +171,14 @@ class TorrentMove:
         """The torrent's, when nobody opens or checks it."""
         torrent = self.torrent
         while True:
+            await self._host.resting.wake(torrent)
             content = torrent.content
             if torrent.missing.why:
                 raise StorageError(torrent.missing.why)
             if content is not None and not torrent.is_being_opened:
                 return content
+            if torrent.error:
+                raise StorageError(torrent.error)
             self._doing(WAITING)
             await self._wait(1.0)
 
@@ -265,15 +268,17 @@ class TorrentMove:
             self.switching = False
             content.pieces.go_on()
             _tell(self._switches)
-        self.torrent.exchange.feed_all()
+        if self.torrent.running:
+            self.torrent.exchange.feed_all()
 
     def _tell_torrent(self, content: TorrentContent) -> None:
         """It is elsewhere, and goes on as it did."""
         torrent = self.torrent
         if torrent.running or torrent.missing.why:
             self._host.folders.watch(torrent, torrent.record.download_dir)
-        for peer in torrent.peers:
-            peer.relocated(content)
+        if torrent.running:
+            for peer in torrent.peers:
+                peer.relocated(content)
 
     async def _switch(self) -> None:
         """The record has the new folder from now on, whoever saves it for whatever reason."""
@@ -323,8 +328,8 @@ class TorrentMove:
         """
         record = self.torrent.record
         used: set[tuple[str, ...]] = set()
-        for other in self._host.torrents:
-            if other.record.name != record.name or other is self.torrent:
+        for other in list(self._host.torrents):
+            if other is self.torrent or other.record.name != record.name:
                 continue
             if other.record.download_dir != self.row.source:
                 continue
@@ -335,6 +340,7 @@ class TorrentMove:
                 used.update(file.path for file in details.layout.files)
             elif other.record.torrent is not None and not other.error:
                 raise StorageError(f"{record.name}: another torrent of that name is being opened")
+        self._check()
         return used
 
     # -- how it goes on ------------------------------------------------------------------------

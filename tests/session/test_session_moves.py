@@ -167,6 +167,22 @@ class TestMoving:
         mover.check_moved(tmp_path, tmp_path / "two")
         assert not mover.torrent.running
 
+    def test_one_at_rest(
+        self, network: MemoryNetwork, node: SimNode, mover: Mover, tmp_path: Path
+    ) -> None:
+        network.run_until(lambda: mover.torrent.resting, limit=200)
+        mover.ask(tmp_path / "two")
+        mover.to_the_end()
+        mover.check_moved(tmp_path, tmp_path / "two")
+        network.run_until(lambda: mover.torrent.resting, limit=200)
+        assert node.store.rows[mover.torrent.record.id].clean
+        again, torrent = restarted_node(network, node, tmp_path)
+        assert torrent.resting
+        mover = Mover(network, again, torrent)
+        mover.ask(tmp_path / "one/back")
+        mover.to_the_end()
+        mover.check_moved(tmp_path, tmp_path / "one/back")
+
     def test_holes_stay_holes(self, network: MemoryNetwork, tmp_path: Path) -> None:
         size = 64 * PIECE
         files = {"a.bin": bytes(size - PIECE) + FILES["a.bin"][:PIECE]}
