@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import deque
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred
 
 from p2pd.control.errors import RpcError
 from p2pd.control.message import BadCall, Call
@@ -33,18 +35,50 @@ class EncodedList:
     chunks: list[bytes]
 
 
-class Pacer:
-    """Gives the reactor its turn when a long piece of work has had its spell."""
+class _Turns:
+    """What all long work together may take of one turn of the reactor: a spell."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._began = reactor.seconds()
+        self._began: float | None = None
+        self._waiting: deque[Deferred[None]] = deque()
+
+    def over(self) -> bool:
+        """Whether the spell of this turn is over; it begins with the first question."""
+        now = self._reactor.seconds()
+        if self._began is None:
+            self._began = now
+            self._reactor.callLater(0, self._new_turn)
+        return bool(now - self._began > SPELL)
+
+    def next(self) -> Deferred[None]:
+        """Fires in a later turn, in the order of asking."""
+        self._waiting.append(Deferred())
+        return self._waiting[-1]
+
+    def _new_turn(self) -> None:
+        self._began = None
+        while self._waiting and not self.over():
+            self._waiting.popleft().callback(None)
+
+
+_turns: WeakKeyDictionary[Any, _Turns] = WeakKeyDictionary()
+
+
+class Pacer:
+    """Gives the reactor its turn when long work has had its spell, however many do such work."""
+
+    def __init__(self, reactor: Any) -> None:
+        found = _turns.get(reactor)
+        if found is None:
+            found = _turns[reactor] = _Turns(reactor)
+        self._turns = found
+        self._turns.over()
 
     async def pause(self) -> None:
-        """Return at once, or after the reactor had a turn if the spell is over."""
-        if self._reactor.seconds() - self._began > SPELL:
-            await deferLater(self._reactor, 0)
-            self._began = self._reactor.seconds()
+        """Return at once, or in a later turn of the reactor if the spell is over."""
+        if self._turns.over():
+            await self._turns.next()
 
 
 def success(call: Call, result: dict[str, Any]) -> dict[str, Any]:

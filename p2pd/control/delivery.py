@@ -15,7 +15,11 @@ PART = 128 * 1024
 """Bytes of an answer that are handed to the connection at a time."""
 
 READ_SECONDS = 30.0
-"""A reader who takes nothing for so long is cut."""
+SLOWEST = 64 * 1024
+"""A reader who has not taken an answer after so many seconds, and one for so many bytes, is cut.
+
+That he takes something now and then does not count: kernels take some for him, when it suits them.
+"""
 
 
 @implementer(IPushProducer)
@@ -48,12 +52,12 @@ class Delivery:
         """The connection has enough for now."""
         self._paused = True
         if self._cut is None:
-            self._cut = self._reactor.callLater(READ_SECONDS, self._give_up)
+            seconds = READ_SECONDS + self._left / SLOWEST
+            self._cut = self._reactor.callLater(seconds, self._give_up)
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
         """It takes more."""
         self._paused = False
-        self._stay()
         self._taken()
         self._send()
 
@@ -70,6 +74,7 @@ class Delivery:
             return
         self._taken()
         if not self._parts:
+            self._stay()
             self._request.unregisterProducer()
             self._request.finish()
 

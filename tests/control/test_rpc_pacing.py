@@ -94,3 +94,16 @@ def test_few_rows_exist_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Deferred.fromCoroutine(encode_rows(rows, Pacer(Clock()))).called
     assert sum(sizes) == 1000
     assert max(sizes) <= ROWS_AT_ONCE
+
+
+def test_many_at_a_time_share_the_spell_of_a_turn_and_take_turns() -> None:
+    clock = Clock()
+    many = [Rows(clock, 40, SPELL / 10) for _ in range(20)]
+    works = [Deferred.fromCoroutine(encode_rows(rows, Pacer(clock))) for rows in many]
+    turns = 0
+    while not all(work.called for work in works):
+        before = clock.seconds()
+        turn(clock)
+        turns += 1
+        assert clock.seconds() - before <= 1.3 * SPELL
+    assert turns >= 20 * 40 / 13
