@@ -55,11 +55,22 @@ class PieceMap:
             for had, peers in zip(self._had, self._availability, strict=False)
         )
 
+    def rarest(self, first: int, end: int) -> int:
+        """How many connected peers have the rarest of these pieces that is missing; 0: none."""
+        if not self._availability:
+            return 0
+        missing = (self._availability[at] for at in range(first, end) if not self._had[at])
+        return min(missing, default=0)
+
+    def bounds(self, number: int) -> list[tuple[int, int]]:
+        """The pieces of at most so many cells: the first of each, and the first past it."""
+        number = min(number, self.count)
+        edges = [index * self.count // number for index in range(number + 1)] if number else []
+        return list(pairwise(edges))
+
     def cells(self, number: int) -> list[tuple[Cell, float]]:
         """At most so many cells: what each is, and which share of its pieces is here."""
-        number = min(number, self.count)
-        bounds = [index * self.count // number for index in range(number + 1)] if number else []
-        return [self._cell(first, end) for first, end in pairwise(bounds)]
+        return [self.cell(first, end) for first, end in self.bounds(number)]
 
     def text_lines(self, width: int, ascii_only: bool = False, lines: int = 8) -> list[str]:
         """The map in letters of full height to none, at most so many lines."""
@@ -68,14 +79,13 @@ class PieceMap:
         drawn = "".join(_letter(*cell, marks, ascii_only) for cell in self.cells(width * lines))
         return [drawn[start : start + width] for start in range(0, len(drawn), width)]
 
-    def _cell(self, first: int, end: int) -> tuple[Cell, float]:
+    def cell(self, first: int, end: int) -> tuple[Cell, float]:
+        """What some pieces in a row have in common."""
         here = sum(self._had[first:end])
         share = here / (end - first)
         if here == end - first:
             return Cell.HERE, 1.0
-        if self._availability and any(
-            not self._had[index] and self._availability[index] == 0 for index in range(first, end)
-        ):
+        if self._availability and self.rarest(first, end) == 0:
             return Cell.LOST, share
         return (Cell.COMING if here else Cell.MISSING), share
 

@@ -56,7 +56,7 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
         "peers": [
             {"address": "2001:db8::1", "port": 6881, "progress": 0.5, "rate_to_client": 2048,
              "rate_to_peer": 0, "flag_str": "DE", "is_snubbed": False, "transport": "tcp",
-             "rating": 61, "client_name": "Evil\x1b[31m 1.0"},
+             "rating": 61, "country": "de", "client_name": "Evil\x1b[31m 1.0"},
         ],
     } | other  # fmt: skip
 
@@ -74,6 +74,8 @@ class FakeDaemon:
         self.raises: Exception | None = None
         self.patiently: list[str] = []
         self.hurried = 0
+        self.recent: list[int] = []
+        self.removed: list[int] = []
 
     def connect(self, url: str) -> FakeDaemon:
         self.urls.append(url)
@@ -107,11 +109,16 @@ class FakeDaemon:
         if method != "torrent_get":
             return {"result": {}}
         ids = params.get("ids", [one["id"] for one in self.torrents])
+        if ids == "recently_active":
+            ids = self.recent
         rows = [
             {field: one[field] for field in params["fields"] if field in one}
             for one in self.torrents
             if one["id"] in ids
         ]
+        if params.get("format") == "table":
+            table = [params["fields"], *([row[name] for name in row] for row in rows)]
+            return {"result": {"torrents": table, "removed": self.removed}}
         return {"result": {"torrents": rows}}
 
 

@@ -84,7 +84,7 @@ class Invocation:
     @functools.cached_property
     def client(self) -> ApiClient:
         """The client, made when the options are all known."""
-        return ApiClient(self.connect(self.url), self._token())
+        return ApiClient(self.connect(self.url), self.token_found)
 
     @functools.cached_property
     def console(self) -> Console:
@@ -99,7 +99,7 @@ class Invocation:
 
     def hurried_client(self) -> ApiClient:
         """A client that gives up soon. Raises P2pdError when there is no token."""
-        return ApiClient(self.connect_hurriedly(self.url), self._token())
+        return ApiClient(self.connect_hurriedly(self.url), self.token_found)
 
     def show(self, table: Columns) -> None:
         """A table; on a terminal no wider than it, and in colours unless there is NO_COLOR."""
@@ -132,7 +132,9 @@ class Invocation:
         """One JSON value on a line of its own."""
         click.echo(json.dumps(value))
 
-    def _token(self) -> str | None:
+    @functools.cached_property
+    def token_found(self) -> str | None:
+        """The token that was given, or that of the state folder. Raises P2pdError."""
         if self.token is not None:
             return self.token
         if self.state_dir is not None:

@@ -116,8 +116,8 @@ def _limit_torrents(
     invocation: Invocation, words: tuple[str, ...], down: int | None, up: int | None,
     honor: bool | None,
 ) -> None:  # fmt: skip
-    changes: dict[str, Any] = _switched("download_limit", "download_limited", down)
-    changes |= _switched("upload_limit", "upload_limited", up)
+    changes: dict[str, Any] = switched("download_limit", "download_limited", down)
+    changes |= switched("upload_limit", "upload_limited", up)
     if honor is not None:
         changes["honors_session_limits"] = honor
     client = invocation.client
@@ -165,8 +165,8 @@ def _limit_peers(invocation: Invocation, down: int | None, up: int | None) -> No
 def _limit_session(
     invocation: Invocation, down: int | None, up: int | None, local: bool | None
 ) -> None:
-    changes = _switched("speed_limit_down", "speed_limit_down_enabled", down)
-    changes |= _switched("speed_limit_up", "speed_limit_up_enabled", up)
+    changes = switched("speed_limit_down", "speed_limit_down_enabled", down)
+    changes |= switched("speed_limit_up", "speed_limit_up_enabled", up)
     if local is not None:
         changes["limit_local_peers"] = local
     settings = _set(invocation, **changes)
@@ -230,7 +230,7 @@ def alt_speeds(
     invocation.say(schedule_sentence(settings))
 
 
-def _switched(name: str, switch: str, speed: int | None) -> dict[str, Any]:
+def switched(name: str, switch: str, speed: int | None) -> dict[str, Any]:
     """A limit that has a number and a switch."""
     if speed is None:
         return {}

@@ -43,6 +43,7 @@ COMMANDS = {
     "start": "actions.start",
     "stats": "daemon.stats",
     "stop": "actions.stop",
+    "top": "top.top",
     "trackers": "trackers.trackers",
     "unban": "bans.unban",
     "verify": "actions.verify",
