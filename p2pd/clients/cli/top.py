@@ -30,7 +30,7 @@ TIMEOUT_SECONDS = 20.0
 def top(invocation: Invocation, interval: float) -> None:
     """Show the torrents live on the whole screen, with their files, peers, trackers and pieces.
 
-    The key ? has the others. It needs Textual: pip install 'p2pd[top]'.
+    The key ? tells what the others do. It needs Textual (the extra top of p2pd).
     """
     if invocation.as_json:
         raise click.UsageError("top is for people: p2pctl watch --json is for programs")
@@ -41,7 +41,8 @@ def top(invocation: Invocation, interval: float) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "textual":
             raise
-        raise FailedError("p2pctl top needs Textual: pip install 'p2pd[top]'") from None
+        how = f"{sys.executable} -m pip install 'textual>=8'"
+        raise FailedError(f"p2pctl top needs Textual: {how}") from None
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise FailedError("p2pctl top needs a terminal; p2pctl list and watch do not")
     with in_words():
