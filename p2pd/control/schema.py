@@ -9,6 +9,8 @@ that was dropped. What a check takes is said in JSON Schema, too, for clients to
 
 from __future__ import annotations
 
+import base64
+import binascii
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,6 +119,20 @@ def text(most: int = MAX_TEXT) -> Check:
         except UnicodeEncodeError:
             raise refuse(f"{name} holds half a surrogate pair") from None
         return value
+
+    return check
+
+
+def base64_of(most: int) -> Check:
+    """Bytes, in base64: at most so many."""
+
+    @described({"type": "string", "contentEncoding": "base64", "maxLength": most * 4 // 3 + 4})
+    def check(name: str, value: object) -> bytes:
+        encoded: str = text(most * 4 // 3 + 4)(name, value)
+        try:
+            return base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raise refuse(f"{name} must be in base64") from None
 
     return check
 

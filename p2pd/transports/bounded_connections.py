@@ -5,34 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, ITransport
-from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.protocols.policies import ProtocolWrapper
-from twisted.python.failure import Failure
 
-from p2pd.base.clock import Clock, DelayedCall
-
-
-class BoundedConnection(ProtocolWrapper):
-    """A connection that is counted, and cut when it is old."""
-
-    factory: BoundedConnections
-    _end: DelayedCall | None = None
-
-    def makeConnection(self, transport: ITransport) -> None:  # noqa: N802 - Twisted's name
-        """It is there."""
-        if self.factory.oldest is not None:
-            self._end = self.factory.clock.callLater(self.factory.oldest, self._cut)
-        super().makeConnection(transport)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
-        """It is gone."""
-        if self._end is not None and self._end.active():
-            self._end.cancel()
-        super().connectionLost(reason)
-
-    def _cut(self) -> None:
-        self.abortConnection()
+from p2pd.base.clock import Clock
+from p2pd.transports.old_age import AgeingConnection
 
 
 class _Refusal(Protocol):
@@ -84,7 +62,7 @@ class BoundedConnections(ServerFactory[Any]):
             self.refused += 1
             return _Refusal(self._refusal) if self._refusal else None
         # ProtocolWrapper asks for a WrappingFactory, and uses these two methods of it.
-        return BoundedConnection(self, self._inside.buildProtocol(addr))  # type: ignore[arg-type]
+        return AgeingConnection(self, self._inside.buildProtocol(addr))  # type: ignore[arg-type]
 
     def registerProtocol(self, protocol: ProtocolWrapper) -> None:  # noqa: N802
         """One more."""

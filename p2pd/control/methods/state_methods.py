@@ -6,11 +6,10 @@ A backup travels in parts, as any call does: no other path, and no bigger body, 
 from __future__ import annotations
 
 import base64
-import binascii
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
-from p2pd.control.schema import JsonObject, Param, described, integer, refuse, takes, text
+from p2pd.control.schema import JsonObject, Param, base64_of, integer, takes, text
 from p2pd.session.api import SessionApi
 
 MOST_BYTES = 2**50
@@ -19,15 +18,6 @@ PART = 16 * 1024 * 1024
 
 _NAME = Param("name", text(200))
 _OFFSET = Param("offset", integer(0, MOST_BYTES))
-
-
-@described({"type": "string", "contentEncoding": "base64"})
-def _data(name: str, value: object) -> bytes:
-    encoded: str = text(PART * 4 // 3 + 4)(name, value)
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        raise refuse(f"{name} must be in base64") from None
 
 
 class StateMethods(BaseSubhandler):  # type: ignore[misc]
@@ -54,7 +44,7 @@ class StateMethods(BaseSubhandler):  # type: ignore[misc]
         data = await self._api.backups.read(name, offset)
         return {"data": base64.b64encode(data).decode("ascii")}
 
-    @takes(_NAME, _OFFSET, Param("data", _data))
+    @takes(_NAME, _OFFSET, Param("data", base64_of(PART)))
     async def jsonrpc_write(self, name: str, offset: int, data: bytes) -> JsonObject:
         """Take in a part of a backup."""
         return {"size_bytes": await self._api.backups.write(name, offset, data)}

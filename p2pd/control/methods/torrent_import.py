@@ -6,8 +6,6 @@ is believed is for the session to judge, which sees the files.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +18,7 @@ from p2pd.control.schema import (
     Check,
     JsonObject,
     Param,
+    base64_of,
     bind,
     boolean,
     described,
@@ -38,15 +37,6 @@ SECONDS = integer(0, 2**40)
 MAX_BITFIELD = 2 * 1024 * 1024
 """Bytes, for as many pieces as a torrent can have."""
 MAX_PEERS = 200
-
-
-@described({"type": "string", "contentEncoding": "base64"})
-def _bitfield(name: str, value: object) -> bytes:
-    encoded: str = text(MAX_BITFIELD * 4 // 3 + 4)(name, value)
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        raise refuse(f"{name} must be in base64") from None
 
 
 @described({"type": "string"})
@@ -76,7 +66,7 @@ def _or_null(check: Check) -> Check:
 IMPORT_PARAMS = (
     *(param for param in ADD_PARAMS if param.name != "cookies"),
     Param("dry_run", boolean, False),
-    Param("pieces", _bitfield, None),
+    Param("pieces", base64_of(MAX_BITFIELD), None),
     Param("file_times", list_of(_or_null(integer(-1, 2**40))), None),
     Param("exact_times", boolean, False),
     Param("changed_before", DATE, None),

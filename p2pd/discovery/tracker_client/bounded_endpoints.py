@@ -9,16 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint, ITransport
-from twisted.internet.protocol import connectionDone
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.protocols.policies import WrappingFactory
 from twisted.web.client import URI, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from p2pd.base.clock import Clock, DelayedCall
+from p2pd.base.clock import Clock
 from p2pd.transports.bound_reactor import BoundReactor
+from p2pd.transports.old_age import AgeingConnection
 from p2pd.transports.way_out import WILDCARDS, WayOut
 
 CONNECT_SECONDS = 15.0
@@ -26,34 +25,19 @@ MOST_RECEIVED = 2 * 1024 * 1024 + 256 * 1024
 """Bytes: the longest answer of a tracker, and room for its headers and for TLS."""
 
 
-class BoundedConnection(ProtocolWrapper):
+class BoundedConnection(AgeingConnection):
     """A connection that is aborted when it brought too much or is too old."""
 
     factory: _BoundedFactory
     _received = 0
-    _end: DelayedCall | None = None
-
-    def makeConnection(self, transport: ITransport) -> None:  # noqa: N802 - Twisted's name
-        """It is there."""
-        self._end = self.factory.clock.callLater(self.factory.seconds, self._cut)
-        super().makeConnection(transport)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Count, and pass on what is within the bound."""
         self._received += len(data)
         if self._received > self.factory.most:
-            self._cut()
+            self.cut()
         else:
             super().dataReceived(data)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
-        """It is gone."""
-        if self._end is not None and self._end.active():
-            self._end.cancel()
-        super().connectionLost(reason)
-
-    def _cut(self) -> None:
-        self.abortConnection()
 
 
 class _BoundedFactory(WrappingFactory[BoundedConnection]):
@@ -64,7 +48,7 @@ class _BoundedFactory(WrappingFactory[BoundedConnection]):
         super().__init__(wrapped)
         self.clock = clock
         self.most = most
-        self.seconds = seconds
+        self.oldest = seconds
 
 
 @implementer(IStreamClientEndpoint)
