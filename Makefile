@@ -5,6 +5,7 @@
 #   make test    every test (TESTS="tests/formats" for some of them)
 #   make check   lint, types, import rules, documentation
 #   make torture 200 kills and power cuts, on disks that fail (KILLS=50 SEED=7 ARGS="--first")
+#   make soak    a seedbox at work for SOAK_SECONDS (600) with disks that fail: what grows (SEED=7)
 #   make fuzz    the fuzz targets under atheris, FUZZ_SECONDS each
 #   make bench   p2pd beside other engines, see bench/README.rst (ARGS="--work leech --size 256M")
 #   make sim     simulated swarms: figures, targets, plots in build/sim (ARGS="--only flash-50")
@@ -18,6 +19,7 @@ PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 20
 KILLS ?= 200
 SEED ?=
+SOAK_SECONDS ?= 600
 WORK ?= leech
 
 BIN := $(VENV)/bin
@@ -25,7 +27,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 SOURCES := setup.cfg pyproject.toml README.rst \
 	$(shell find p2pd twisted -name '*.py' -o -name '*.sql' -o -name 'py.typed')
 
-.PHONY: run demo test torture check docs fuzz bench sim profile clean
+.PHONY: run demo test torture soak check docs fuzz bench sim profile clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/installed
@@ -39,6 +41,9 @@ test: $(VENV)/installed $(VENV)/test-tools
 
 torture: $(VENV)/installed $(VENV)/test-tools
 	$(BIN)/python -m tests.torture --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soak: $(VENV)/installed $(VENV)/test-tools
+	$(BIN)/python -m tests.torture.soak --seconds $(SOAK_SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(VENV)/installed $(VENV)/check-tools docs
 	$(BIN)/ruff check --no-cache .

@@ -10,17 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.torture.broken_disk import same_device
 from tests.torture.run import RunOptions, TortureRun
-
-OTHER_FILE_SYSTEM = Path("/dev/shm")
-
-
-def elsewhere_than(folder: Path) -> Path | None:
-    """A new folder on another file system, if there is one that anybody may write to."""
-    if not OTHER_FILE_SYSTEM.is_dir() or same_device(OTHER_FILE_SYSTEM, folder):
-        return None
-    return Path(tempfile.mkdtemp(prefix="p2pd-torture-", dir=OTHER_FILE_SYSTEM))
 
 
 def main() -> int:
@@ -38,7 +28,7 @@ def main() -> int:
     began = time.monotonic()
     options = RunOptions(seed, asked.kills, seconds=asked.seconds, first=asked.first)
     try:
-        with TortureRun(folder, options, elsewhere=elsewhere_than(folder)) as run:
+        with TortureRun(folder, options) as run:
             figures = run.run()
             print(figures.table(run.disk.injected))
     finally:

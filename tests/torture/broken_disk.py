@@ -82,15 +82,17 @@ class Rule:
 class BrokenDisk:
     """The rules of one daemon's disk, and the environment that puts the library in between."""
 
-    def __init__(self, folder: Path, library: Path, places: list[Path], *, seed: int) -> None:
-        """`places`: the state folder first, then the data folders."""
+    def __init__(
+        self, folder: Path, library: Path, places: list[Path], *, seed: int, journal: bool = True
+    ) -> None:
+        """`places`: the state folder first, then the data folders. `journal`: for power cuts."""
         self.journal = folder / "journal"
         self.places = places
         self.injected: Counter[str] = Counter()
         self._library = library
         self._plan_path = folder / "plan"
         size = _PLAN.size + RULES * _RULE.size + _SEEN.size
-        self._plan_path.write_bytes(_PLAN.pack(seed, 0, 0, 1).ljust(size, b"\0"))
+        self._plan_path.write_bytes(_PLAN.pack(seed, 0, 0, journal).ljust(size, b"\0"))
         with self._plan_path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), size)
         self._rules: list[Rule] = []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from peers.processes import wait_until
 
+from tests.torture.contents import Content
 from tests.torture.daemon import TorturedDaemon
 from tests.torture.expected import CHOICES, Expected, ExpectedTorrent, Maybe, choices_of
 from tests.torture.figures import Figures
@@ -18,6 +20,7 @@ from tests.torture.swarm import Seed
 
 CHECKING = (1, 2)
 CHECK_SECONDS = 40
+REMOVAL_SECONDS = 5
 DAMAGE = "malformed"
 """What SQLite says of a file that does not hold what was written."""
 
@@ -143,9 +146,14 @@ class Checks:
         self._figures.violation("choices forgotten", sentence)
 
     def _pieces(self, torrent: ExpectedTorrent, row: dict[str, Any], *, power_cut: bool) -> None:
-        content, folder = torrent.content, Path(row["download_dir"])
-        had = _from_bits(base64.b64decode(row["pieces"]), content.piece_count)
-        right = content.right_pieces(folder)
+        content = torrent.content
+        folder, had, right = self._on_disk(content, row)
+        while row["move"] is not None and had - right:
+            # Its files may have been switched between the answer and the look.
+            row = self._daemon.rows("pieces", "download_dir", "move", "error_string")[
+                content.hash_string
+            ]
+            folder, had, right = self._on_disk(content, row)
         self._figures.count("pieces checked", len(had))
         if had - right:
             self._figures.violation(
@@ -174,15 +182,23 @@ class Checks:
         torrent.observed = had
         self._seed.had(content, had)
 
+    def _on_disk(self, content: Content, row: dict[str, Any]) -> tuple[Path, set[int], set[int]]:
+        """Where it says it is, what it says it has, and what is right there."""
+        folder = Path(row["download_dir"])
+        had = _from_bits(base64.b64decode(row["pieces"]), content.piece_count)
+        return folder, had, content.right_pieces(folder)
+
     def _nowhere_else(
         self, torrent: ExpectedTorrent, row: dict[str, Any] | None, *, power_cut: bool
     ) -> None:
         """What was removed with its data, or moved, left nothing behind."""
         if row is not None and row["move"] is not None:
+            if power_cut:  # what came back of earlier moves is not told from this one's
+                torrent.leftovers.update(self._daemon.volumes)
             return
-        here = set() if row is None else {Path(row["download_dir"])}
-        for folder in set(self._daemon.volumes) - here - torrent.leftovers:
-            traces = torrent.content.traces_below(folder)
+        here = None if row is None else Path(row["download_dir"])
+        for folder in set(self._daemon.volumes) - torrent.leftovers:
+            traces = self._lasting_traces(torrent.content, folder, of_moves_only=folder == here)
             if not traces:
                 continue
             torrent.leftovers.add(folder)
@@ -192,12 +208,22 @@ class Checks:
                 sentence = f"{torrent.content.name} left {[str(each) for each in traces]}"
                 self._figures.violation("others", sentence)
 
+    def _lasting_traces(self, content: Content, folder: Path, *, of_moves_only: bool) -> list[Path]:
+        """What is left in a folder, also when the daemon had time to remove it."""
+        deadline = time.monotonic() + REMOVAL_SECONDS
+        while traces := content.traces_below(folder, of_moves_only=of_moves_only):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        return traces
+
     def tidy(self) -> None:
         """Remove what torrents left where they are no more, as a user might."""
         for torrent in self._expected.torrents.values():
             if len(torrent.folders) < 2 or torrent.is_gone:
-                for folder in torrent.leftovers - (torrent.folders if torrent.is_here else set()):
-                    torrent.content.remove_below(folder)
+                for folder in set(torrent.leftovers):
+                    here = torrent.is_here and folder in torrent.folders
+                    torrent.content.remove_below(folder, of_moves_only=here)
                     torrent.leftovers.discard(folder)
 
     def look_at_log(self) -> None:

@@ -75,22 +75,23 @@ class Content:
             return sum(path.is_file() for path in top.rglob("*"))
         return int(top.exists())
 
-    def traces_below(self, folder: Path) -> list[Path]:
-        """What there is of it, or of a move of it."""
+    def traces_below(self, folder: Path, *, of_moves_only: bool) -> list[Path]:
+        """What there is of it, and of a move of it."""
         return [
             path
-            for place in self._places(folder)
+            for place in self._places(folder, of_moves_only=of_moves_only)
             if place.exists()
             for path in (place, *place.rglob("*"))
         ]
 
-    def remove_below(self, folder: Path) -> None:
+    def remove_below(self, folder: Path, *, of_moves_only: bool) -> None:
         """Remove all of it."""
-        for path in self._places(folder):
+        for path in self._places(folder, of_moves_only=of_moves_only):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
-    def _places(self, folder: Path) -> tuple[Path, Path]:
-        return folder / self.name, folder / f".p2pd-moving-{self.hash_string}"
+    def _places(self, folder: Path, *, of_moves_only: bool) -> list[Path]:
+        move = folder / f".p2pd-moving-{self.hash_string}"
+        return [move] if of_moves_only else [folder / self.name, move]
 
 
 def make_contents(folder: Path, rng: random.Random, count: int) -> list[Content]:

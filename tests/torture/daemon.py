@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,10 @@ __all__ = ["NotStartedError", "RpcError", "TorturedDaemon"]
 
 START_SECONDS = 30
 RECORD_SECONDS = 1.0
-"""In life it records every ten seconds, but these lives are short."""
+"""In life it records every ten seconds, but most lives here are short."""
 
 _LAUNCH = (
-    "import p2pd.session.session as session; "
-    f"session.CHECKPOINT_SECONDS = {RECORD_SECONDS}; "
+    "import p2pd.session.session as session; session.CHECKPOINT_SECONDS = {}; "
     "from twisted.scripts.twistd import run; run()"
 )
 
@@ -36,8 +34,11 @@ class TorturedDaemon(P2pdNode):
 
     process: ChildProcess | None
 
-    def __init__(self, folder: Path, disk: BrokenDisk, **settings: str) -> None:
-        super().__init__(folder, start=False, settings=settings)
+    def __init__(
+        self, folder: Path, disk: BrokenDisk, *, record_seconds: float = RECORD_SECONDS
+    ) -> None:
+        super().__init__(folder, start=False)
+        self._launch = _LAUNCH.format(record_seconds)
         self.disk = disk
         self.state_folder, self.volumes = disk.places[0], disk.places[1:]
         self.downloads = self.volumes[0]
@@ -45,7 +46,7 @@ class TorturedDaemon(P2pdNode):
     def launch(self) -> None:
         """Start the process, and wait for nothing."""
         self.process = ChildProcess(
-            [sys.executable, "-c", _LAUNCH, "-n", "--pidfile=", "p2pd", *self.arguments()],
+            [sys.executable, "-c", self._launch, "-n", "--pidfile=", "p2pd", *self.arguments()],
             self.folder,
             name="p2pd",
             environment={**daemon_environment(), **self.disk.environment},
@@ -72,9 +73,3 @@ class TorturedDaemon(P2pdNode):
     def feed(self, content: Content, seed: Any) -> None:
         """Have it dial the seed for this torrent."""
         self.call("peer_add", ids=[content.hash_string], addresses=[f"{seed.host}:{seed.port}"])
-
-    @property
-    def open_files(self) -> int:
-        """Its file descriptors."""
-        assert self.process is not None
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))

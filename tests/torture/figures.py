@@ -16,6 +16,7 @@ TARGETS = (
     "bytes asked for again",
     "wrong bytes sent",
     "bugs in the log",
+    "growth",
     "others",
 )
 """What must be 0."""
@@ -37,6 +38,11 @@ class Figures:
         assert target in TARGETS
         self.counts[target] += more
         self.violations.append(f"{target}: {sentence}")
+
+    def add(self, other: Figures) -> None:
+        """What was counted elsewhere."""
+        self.counts += other.counts
+        self.violations += other.violations
 
     def table(self, injected: Counter[str]) -> str:
         """All of it, for people."""

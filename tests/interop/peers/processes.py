@@ -104,6 +104,10 @@ class ChildProcess:
         if status is not None:
             raise RuntimeError(f"{self.name} ended with status {status}{self.log_tail()}")
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def terminate(self, seconds: float) -> int:
         """SIGTERM, then wait; returns the exit status. Raises TimeoutError when it stays."""
         self._process.terminate()
