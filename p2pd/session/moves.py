@@ -93,7 +93,10 @@ class Moves:
         await self._in_time(Deferred.fromCoroutine(self._host.resting.wake_anyway(torrent)))
         await self._in_time(torrent.opening.built())
         content = torrent.content
-        if move and target == (under_way.target if under_way else record.download_dir):
+        if move and under_way is not None and target == under_way.target:
+            # What keeps it from removing the old files may be there for good.
+            if under_way.is_switched and under_way.trouble:
+                await self.end(torrent)
             return
         if content is None:
             if record.magnet is None:
@@ -114,7 +117,8 @@ class Moves:
         if under_way is not None and under_way.is_switched:
             raise P2pdError(
                 f"{record.name}: it was moved just now, and what is left in "
-                f"{under_way.row.source} is still being removed"
+                f"{under_way.row.source} is still being removed; if that cannot be, move it to "
+                "where it is, and the rest stays there"
             )
         if torrent.missing.why:
             raise P2pdError(f"{record.name}: {torrent.missing.why}")
@@ -141,7 +145,8 @@ class Moves:
         old, new = OldPlace(source, layout), NewPlace(target, layout, "")
         files = await self._in_time(content.device.run("read", old.files, needed))
         size = 0 if device is content.device else sum(file.held for file in files)
-        await self._in_time(device.run("read", new.look, files, size))
+        keep_free = self._host.devices.keep_free
+        await self._in_time(device.run("read", new.look, files, size, keep_free))
 
     async def _device(self, layout: FileLayout, folder: str) -> Device:
         return await self._in_time(self._host.devices.of(self._host.new_storage(layout, folder)))

@@ -6,6 +6,7 @@ It is the only place with a clock that ticks: once a second, over the torrents t
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Callable, Coroutine, Sequence, TypeVar, cast
 
@@ -14,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.base.errors import P2pdError
+from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.ids import InfoHashes, new_peer_id
 from p2pd.base.rates import RollingRate
 from p2pd.base.schedule import Schedule
@@ -260,7 +261,8 @@ class Session:
         self.torrents.remove(torrent, self.wall())
         self.activity.forget(torrent)
         torrent.missing.close()
-        await self.moves.end(torrent, patience=CLEAR_SECONDS)
+        with suppress(StateError):  # the row of the move goes with the torrent's
+            await self.moves.end(torrent, patience=CLEAR_SECONDS)
         self.resting.forget(torrent)
         await torrent.stop()
         if delete_data:

@@ -12,7 +12,7 @@ is gone): it says what, waits, and goes on by itself. The user ends it.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Callable, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -20,7 +20,8 @@ from twisted.logger import Logger
 from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.devices import Device
-from p2pd.session.move_copying import MoveCopying, needed_files
+from p2pd.session.move_clearing import MoveClearing
+from p2pd.session.move_copying import MoveCopying
 from p2pd.session.move_line import MoveLine
 from p2pd.session.torrent_content import TorrentContent
 from p2pd.session.torrent_host import TorrentHost
@@ -32,8 +33,6 @@ from p2pd.storage.old_place import OldPlace
 
 if TYPE_CHECKING:
     from p2pd.session.torrent import Torrent
-
-T = TypeVar("T")
 
 RETRY_SECONDS = 10.0
 """Until something is tried again that was in the way."""
@@ -134,9 +133,11 @@ class TorrentMove:
                 try:
                     await self._attempt()
                     return True
-                except P2pdError as problem:
-                    self._say(str(problem))
-                    await self._wait(RETRY_SECONDS)
+                except MoveEndedError:
+                    break
+                except Exception as problem:
+                    self._say(problem)
+                await self._wait(RETRY_SECONDS)
         except MoveEndedError:
             pass
         finally:
@@ -305,43 +306,9 @@ class TorrentMove:
         """Remove the old files, once nothing that is left of a damaged database leads there."""
         while not await self._journal.is_kept(self.torrent.record):
             await self._wait(RETRY_SECONDS)
-        layout = content.layout
-        old, new = OldPlace(self.row.source, layout), OldPlace(self.target, layout)
-        device = await self._host.devices.of(self._host.new_storage(layout, self.row.source))
-        # What is had has to be there: a volume that is gone is no reason to remove the rest.
-        needed = needed_files(layout, content.have)
-        moved = await self._step(content.device, new.files, needed)
-        used = await self._used_by_others()
-        for file in moved:
-            if layout.files[file.index].path not in used:
-                await self._step(device, old.remove, file)
-        await self._step(device, old.remove_folders)
-        if self._old_storage is not None:
-            # What is still open of them keeps its room.
-            await self._step(device, self._old_storage.close)
+        clearing = MoveClearing(self._host, self.torrent, self.row.source, self._check)
+        await clearing.clear(content, self._old_storage)
         await self._journal.end(self.torrent.record.id)
-
-    async def _used_by_others(self) -> set[tuple[str, ...]]:
-        """The old files that are those of other torrents, too. Raises P2pdError: not yet known.
-
-        What is shared has one name, and so have the torrents.
-        """
-        record = self.torrent.record
-        used: set[tuple[str, ...]] = set()
-        for other in list(self._host.torrents):
-            if other is self.torrent or other.record.name != record.name:
-                continue
-            if other.record.download_dir != self.row.source:
-                continue
-            if other.content is not None:
-                used.update(file.path for file in other.content.layout.files)
-            elif other.resting:
-                details = await self._host.resting.details(other)
-                used.update(file.path for file in details.layout.files)
-            elif other.record.torrent is not None and not other.error:
-                raise StorageError(f"{record.name}: another torrent of that name is being opened")
-        self._check()
-        return used
 
     # -- how it goes on ------------------------------------------------------------------------
 
@@ -350,11 +317,6 @@ class TorrentMove:
         await self._journal.save(row)
         self.row = row
         self._check()
-
-    async def _step(self, device: Device, job: Callable[..., T], *args: Any) -> T:
-        result = await device.run("move", job, *args)
-        self._check()
-        return result
 
     def _check(self) -> None:
         """After every step: it got on, or it is to end. Raises MoveEndedError."""
@@ -367,13 +329,17 @@ class TorrentMove:
         self.stage = stage
         self._check()
 
-    def _say(self, trouble: str) -> None:
+    def _say(self, problem: Exception) -> None:
         """Something is in its way; in the log once."""
+        known = isinstance(problem, P2pdError)
+        trouble = str(problem) if known else f"internal error: {problem!r}"
         if trouble != self._logged:
-            self.log.error(
+            name, target = self.torrent.record.name, self.target
+            tell = self.log.error if known else self.log.failure
+            tell(
                 "{name}: moving to {target} waits: {trouble}",
-                name=self.torrent.record.name,
-                target=self.target,
+                name=name,
+                target=target,
                 trouble=trouble,
             )
         self.trouble = self._logged = trouble

@@ -21,7 +21,7 @@ from p2pd.base.errors import DiskFullError, StorageError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.folder_walk import open_folder, storage_error, sync_names
 from p2pd.storage.interfaces import Storage
-from p2pd.storage.old_place import ABSENT, OldFile, OldPlace
+from p2pd.storage.old_place import ABSENT, STAT_BLOCK, OldFile, OldPlace
 from p2pd.storage.verifier import PieceVerifier
 
 FOLDER = ".p2pd-moving-"
@@ -64,15 +64,18 @@ class NewPlace:
 
     # -- before anything is done ---------------------------------------------------------------
 
-    def look(self, files: Sequence[OldFile], needed: int) -> None:
-        """Whether they can come here, with so many bytes to copy. Raises StorageError."""
+    def look(self, files: Sequence[OldFile], needed: int, keep_free: int = 0) -> None:
+        """Whether they can come here, with so many bytes to copy. Raises StorageError.
+
+        `keep_free` bytes are to be left free, if any are needed.
+        """
         above = _nearest_folder(self.root)
         if not os.access(above, os.W_OK | os.X_OK):
             raise StorageError(f"{above}: no permission to write there")
         for file in files:
             self._refuse_taken(file.index)
         found = os.statvfs(above)
-        free = found.f_bavail * found.f_frsize
+        free = max(0, found.f_bavail * found.f_frsize - keep_free)
         if free < needed:
             raise DiskFullError(
                 f"{self.root}: {needed} bytes are to be copied, and there is room for {free}"
@@ -171,7 +174,7 @@ class NewPlace:
         fd = self._open(file.index)
         try:
             os.ftruncate(fd, file.size)
-            if file.size and not file.sparse:
+            if not file.sparse and os.fstat(fd).st_blocks * STAT_BLOCK < file.size:
                 with suppress(OSError):  # no room, which will show, or no such thing there
                     os.posix_fallocate(fd, 0, file.size)
             with suppress(PermissionError):  # of a file system without modes

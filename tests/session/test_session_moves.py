@@ -352,6 +352,41 @@ class TestWhatHappensMeanwhile:
 class TestWhatIsInTheWay:
     """Refusals before, troubles in the middle."""
 
+    def test_an_old_volume_that_never_comes_back_can_be_given_up(
+        self,
+        mover: Mover,
+        node: SimNode,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def read_only(*args: Any, **kwargs: Any) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        mover.ask(tmp_path / "two")
+        mover.until(lambda: mover.view.move and mover.view.move.stage == "finishing")
+        with monkeypatch.context() as meanwhile:
+            mover.until(lambda: mover.view.move and mover.view.move.stage == "clearing")
+            meanwhile.setattr(os, "unlink", read_only)
+            mover.until(lambda: "Read-only" in mover.trouble)
+            mover.ask(tmp_path / "two")
+        assert mover.view.move is None
+        assert node.journal.rows == {}
+        assert tree(tmp_path / "two") == WHOLE
+        assert tree(tmp_path / "one")
+
+    def test_a_bug_is_waited_for_like_anything_else(
+        self, mover: Mover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*args: Any) -> None:
+            raise ZeroDivisionError("oh")
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr("p2pd.storage.new_place.NewPlace.finish", broken)
+            mover.ask(tmp_path / "two")
+            mover.until(lambda: "internal error: ZeroDivisionError" in mover.trouble)
+        mover.to_the_end()
+        mover.check_moved(tmp_path, tmp_path / "two")
+
     @pytest.mark.parametrize("name", ["folder", "folder/b.bin"])
     def test_a_name_that_is_taken(self, mover: Mover, tmp_path: Path, name: str) -> None:
         taken = tmp_path / "two" / name
@@ -496,6 +531,7 @@ class TestWhatIsInTheWay:
         assert tree(tmp_path / "one") == tree(tmp_path / "two") == WHOLE
         with pytest.raises(P2pdError, match="still being removed"):
             mover.ask(tmp_path / "one/third")
+        mover.ask(tmp_path / "two")
         node.journal.kept = True
         mover.to_the_end()
         mover.check_moved(tmp_path, tmp_path / "two")

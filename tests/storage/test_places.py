@@ -234,6 +234,9 @@ class TestNewPlace:
         place.look(files, 1000)
         with pytest.raises(DiskFullError, match="1152921504606846976 bytes are to be copied"):
             place.look(files, 1 << 60)
+        with pytest.raises(DiskFullError, match="there is room for 0"):
+            place.look(files, 1, 1 << 60)
+        place.look(files, 0, 1 << 60)
         (tmp_path / "file").write_text("x")
         with pytest.raises(StorageError, match=r"not a folder|Not a directory"):
             NewPlace(str(tmp_path / "file"), LAYOUT, NAME).look(files, 0)
