@@ -100,6 +100,8 @@ class DownloadFolders:
         folder = self._folders.setdefault(path, _Folder(path))
         folder.torrents[torrent] = None
         self._of[torrent] = folder
+        if folder.due == float("-inf") and not folder.asking:
+            self._ask(folder)  # at once, before it can become another one
         torrent.writable(folder.state is None or not folder.state.read_only)
 
     def forget(self, torrent: FolderTorrent) -> None:

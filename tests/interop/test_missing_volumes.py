@@ -42,7 +42,7 @@ def volume(work):
     folder, kept = work / "node" / "downloads", work / "kept"
     for each in (folder, kept):
         each.mkdir(parents=True)
-    made = ["mount", "-t", "tmpfs", "-o", "size=64m", "p2pd-test", str(kept)]
+    made = ["mount", "-t", "tmpfs", "-o", "size=256m", "p2pd-test", str(kept)]
     done = subprocess.run(made, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")

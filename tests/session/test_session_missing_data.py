@@ -347,6 +347,21 @@ def test_a_folder_that_is_on_another_device_is_opened_anew(
     assert torrent.content is before, "an inode alone means little"
 
 
+def test_a_volume_that_goes_right_after_the_start_is_noticed(
+    network: MemoryNetwork, node: Node
+) -> None:
+    """The first look at its folder must not take what is there then for what it was."""
+    seeding(node)
+    node.stop()
+    again = started(network, node.volume, store=node.store, disk=node.disk)
+    again.mount()
+    network.run(0.5)
+    again.unmount(bare=True)
+    network.run(LOOK + 2)
+    (torrent,) = again.session.torrents
+    assert is_missing(torrent)
+
+
 def test_a_new_download_is_not_begun_where_its_volume_was(
     network: MemoryNetwork, node: Node, seed: SimNode
 ) -> None:
