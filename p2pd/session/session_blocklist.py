@@ -34,6 +34,8 @@ START_SPREAD = 60.0
 JITTER = 0.1
 """Part of an interval by which it is longer or shorter, so that not all the world asks at once."""
 
+INTERNAL = "internal error, see the log"
+
 NOTHING = AddressRanges()
 
 
@@ -101,6 +103,7 @@ class SessionBlocklist:
         self._in_force = NOTHING
         self._note = BlocklistNote()
         self._recalled = False
+        self._followed: tuple[bool, str] | None = None
         self._closed = False
         self._update: _Update | None = None
         self._timer: DelayedCall | None = None
@@ -132,6 +135,8 @@ class SessionBlocklist:
         source = self._owner.settings.blocklist_url
         if not source or self._source is None:
             raise ListSourceError(ListProblem.HTTP, "no blocklist_url is set")
+        if self._closed:
+            raise ListSourceError(ListProblem.SYSTEM, "the daemon stops")
         if self._update is not None and self._update.source != source:
             self._give_up()
         waiting: Deferred[int] = Deferred()
@@ -156,14 +161,17 @@ class SessionBlocklist:
 
     def settings_changed(self) -> None:
         """Which list, and whether, may be set otherwise."""
-        if self._recalled and not self._closed:
+        settings = self._owner.settings
+        wanted = settings.blocklist_enabled, settings.blocklist_url
+        if self._recalled and not self._closed and wanted != self._followed:
+            self._followed = wanted
             self._enforce()
             self._arrange()
 
     def refresh_every(self, seconds: float) -> None:
         """How often it is looked for by itself from now on; 0: never."""
         self._refresh_seconds = seconds
-        self.settings_changed()
+        self._arrange()
 
     def close(self) -> None:
         """The session ends."""
@@ -184,10 +192,12 @@ class SessionBlocklist:
         self._in_force = wanted
         if self._sweep is not None:
             self._sweep.stop()
-        self._sweep = BlocklistSweep(
-            self._owner.clock, self._owner.connections, self._owner.torrents, self.covers
-        )
-        self._sweep.begin()
+            self._sweep = None
+        if len(wanted):
+            self._sweep = BlocklistSweep(
+                self._owner.clock, self._owner.connections, self._owner.torrents, self.covers
+            )
+            self._sweep.begin()
 
     # -- when it is looked for -----------------------------------------------------------------
 
@@ -195,7 +205,7 @@ class SessionBlocklist:
         self._cancel_timer()
         settings = self._owner.settings
         wanted = settings.blocklist_enabled and settings.blocklist_url and self._source is not None
-        if not wanted or self._update is not None or self._closed:
+        if not wanted or not self._recalled or self._update is not None or self._closed:
             return
         delay = self._delay(settings.blocklist_url)
         if delay is not None:
@@ -269,8 +279,12 @@ class SessionBlocklist:
             known = ListVersion(note.etag, note.last_modified)
         try:
             found = await where.get(source, known)
-        except P2pdError as problem:
-            await self._failed(source, problem)
+        except CancelledError:
+            raise
+        except Exception as problem:
+            # Also what nobody thought of: it must not be tried again at once, and again.
+            told = str(problem) if isinstance(problem, P2pdError) else INTERNAL
+            await self._failed(source, told)
             raise
         now = self._owner.wall()
         note = replace(
@@ -290,12 +304,12 @@ class SessionBlocklist:
         await self._keep(self._kept, note)
         return self.size
 
-    async def _failed(self, source: str, problem: P2pdError) -> None:
-        self.log.warn("the blocklist stays as it was: {problem}", problem=str(problem))
+    async def _failed(self, source: str, problem: str) -> None:
+        self.log.warn("the blocklist stays as it was: {problem}", problem=problem)
         failures = self._note.failures + 1 if self._note.tried == source else 1
         now = self._owner.wall()
         note = replace(
-            self._note, tried=source, tried_at=now, failures=failures, problem=str(problem)[:1000]
+            self._note, tried=source, tried_at=now, failures=failures, problem=problem[:1000]
         )
         await self._keep(None, note)
 

@@ -35,7 +35,7 @@ TURN = 50
 
 REFUSALS = (
     *("session_full", "torrent_full", "host_full", "not_wanted"),
-    *("handshakes", "host_handshakes"),
+    *("handshakes", "host_handshakes", "blocked"),
 )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
@@ -27,6 +28,20 @@ URL = "http://lists.test/level1.gz"
 OTHER_URL = "https://lists.test/other.gz"
 HOUR = 3600.0
 LIMITS = SessionLimits(check_workers=1, blocklist_refresh_seconds=HOUR)
+
+
+@pytest.fixture
+def log_failures() -> Iterator[list[Any]]:
+    """Failures that were logged."""
+    found: list[Any] = []
+
+    def observe(event: Any) -> None:
+        if "log_failure" in event:
+            found.append(event["log_failure"])
+
+    globalLogPublisher.addObserver(observe)
+    yield found
+    globalLogPublisher.removeObserver(observe)
 
 
 class Lists:
@@ -344,6 +359,19 @@ def test_without_a_place_an_update_says_so(
     node = start(blocklist_url="")
     with pytest.raises(ListSourceError, match="no blocklist_url"):
         network.result(node.control.blocklist.update())
+
+
+def test_what_nobody_thought_of_is_not_tried_again_at_once(
+    network: MemoryNetwork, start: Callable[..., SimNode], lists: Lists, log_failures: list[Any]
+) -> None:
+    lists.holds[URL] = RuntimeError("a bug")
+    node = start()
+    assert len(lists.asked) == 1
+    note = node.control.blocklist.status().note
+    assert (note.failures, note.problem) == (1, "internal error, see the log")
+    network.run(HOUR / 4)
+    assert len(lists.asked) == 2
+    assert len(log_failures) == 2
 
 
 def test_a_stop_gives_up_what_is_under_way(
