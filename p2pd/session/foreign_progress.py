@@ -57,7 +57,7 @@ def judge(
     return Judgement(
         claimed.to_bitfield(),
         recorded,
-        Believed(count, plan.have.count, len(plan.check)),
+        Believed(count, plan.have.count, len(plan.check), count - claimed.count),
         _wanted(layout, absent, record),
     )
 

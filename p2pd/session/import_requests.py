@@ -49,7 +49,9 @@ class Believed:
     claimed: int = 0
     believed: int = 0
     to_check: int = 0
-    """Pieces of files that changed since, or of which nothing is known."""
+    """Of files that changed since, or had no such piece."""
+    missing: int = 0
+    """Those that lie in a file that is not there."""
 
 
 @dataclass(frozen=True, slots=True)

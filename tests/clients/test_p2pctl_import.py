@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import ApiError
-from p2pd.clients.importing import state_files
+from p2pd.clients.importing import qbittorrent_folder, state_files
 from p2pd.clients.importing.handing_over import Wishes, params_of
 from p2pd.clients.importing.programs import PROGRAMS, State, find_state
 from p2pd.clients.importing.still_running import Running, running_on
@@ -47,7 +49,8 @@ def willing(daemon: Any) -> Any:
     """A daemon that takes everything."""
     daemon.answers["torrent_import"] = {
         "torrent_imported": {"id": 7, "name": "x", "hash_string": "ab", "paused": False},
-        "pieces_claimed": 9, "pieces_believed": 9, "pieces_to_check": 0, "problem": "",
+        "pieces_claimed": 9, "pieces_believed": 9, "pieces_to_check": 0, "pieces_missing": 0,
+        "problem": "",
     }  # fmt: skip
     return daemon
 
@@ -251,3 +254,43 @@ def test_a_program_that_runs_on_the_folder_is_refused_or_warned_of(
         assert p2pctl(*command, option).exit_code == 0
     running = Running(5, "rtorrent", False)
     assert p2pctl(*command).exit_code == 0
+
+
+# -- a database that is not what it seems -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE TABLE other (x)",
+        "CREATE VIEW torrents AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
+        "SELECT count(*) FROM n",
+    ],
+)
+def test_a_database_of_another_kind_is_an_error(
+    p2pctl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    monkeypatch.setattr(qbittorrent_folder, "MAX_STEPS", 10)
+    with contextlib.closing(sqlite3.connect(tmp_path / "torrents.db")) as database:
+        database.executescript(script)
+    result = p2pctl("import", "qbittorrent", str(tmp_path))
+    assert result.exit_code == 1
+    assert "torrents.db cannot be read: " in result.output
+
+
+def test_a_database_that_is_none_is_an_error(p2pctl: Any, tmp_path: Path) -> None:
+    (tmp_path / "torrents.db").write_bytes(b"not a database at all" * 100)
+    result = p2pctl("import", "qbittorrent", str(tmp_path))
+    assert result.exit_code == 1
+    assert "torrents.db cannot be read: " in result.output
+
+
+def test_state_of_deluge_without_its_progress_still_comes(
+    p2pctl: Any, willing: Any, folders: Path
+) -> None:
+    (folders / "deluge/state/torrents.fastresume").write_bytes(b"cut off")
+    (folders / "deluge/label.conf").unlink()
+    result = p2pctl("import", "deluge", str(folders / "deluge"))
+    assert result.exit_code == 0
+    assert "Not kept of 4 torrents: its totals and progress (" in result.output
+    assert not any("pieces" in call for call in willing.asked("torrent_import"))

@@ -25,7 +25,8 @@ def test_all_that_a_program_kept_is_handed_on(caller: Any, session: Any) -> None
         "torrent_imported": {
             "hash_string": "ab" * 20, "id": 1, "name": "some torrent", "paused": False,
         },
-        "pieces_claimed": 10, "pieces_believed": 8, "pieces_to_check": 2, "problem": "",
+        "pieces_claimed": 10, "pieces_believed": 8, "pieces_to_check": 2, "pieces_missing": 0,
+        "problem": "",
     }  # fmt: skip
     ((_, request),) = session.asked
     assert (request.add.torrent, request.add.labels) == (b"torrent", ("linux",))

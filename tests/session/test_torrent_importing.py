@@ -190,7 +190,7 @@ def test_a_link_is_never_renamed_nor_believed(importer: Importer, tmp_path: Path
     (importer.folder / "b.bin").rename(outside)
     (importer.folder / "b.bin.part").symlink_to(outside)
     taken = importer.take(partial_suffix=".part")
-    assert taken.pieces == Believed(30, 20, 0)
+    assert taken.pieces == Believed(30, 20, 0, 10)
     assert taken.paused
     assert (importer.folder / "b.bin.part").is_symlink()
 
@@ -209,7 +209,7 @@ def test_a_file_that_is_gone_and_not_wanted_is_no_problem(importer: Importer) ->
     (importer.folder / "b.bin").unlink()
     add = replace(importer.request.add, files_unwanted=(1,))
     taken = importer.take(add=add)
-    assert (taken.problem, taken.paused, taken.pieces) == ("", False, Believed(30, 20, 0))
+    assert (taken.problem, taken.paused, taken.pieces) == ("", False, Believed(30, 20, 0, 10))
     assert importer.opened().is_complete()
 
 

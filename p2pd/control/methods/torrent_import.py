@@ -135,5 +135,6 @@ def _answer(imported: ImportedTorrent) -> JsonObject:
         "pieces_claimed": imported.pieces.claimed,
         "pieces_believed": imported.pieces.believed,
         "pieces_to_check": imported.pieces.to_check,
+        "pieces_missing": imported.pieces.missing,
         "problem": imported.problem,
     }

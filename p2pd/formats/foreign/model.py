@@ -25,6 +25,9 @@ MAX_PEERS = 200
 SLACK_SECONDS = 2
 """A file system may keep times no finer than that (FAT)."""
 
+NEVER = -1
+"""A time of change that no file has: nobody vouches for this one."""
+
 KB = 1000
 
 

@@ -18,6 +18,7 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.foreign.entries import LATEST, Entries
 from p2pd.formats.foreign.model import (
     MAX_PEERS,
+    NEVER,
     ForeignStateError,
     ForeignTorrent,
     as_labels,
@@ -33,8 +34,6 @@ from p2pd.formats.urls import tracker_tiers
 
 MAX_SESSION = 96 * 1024 * 1024
 HIGH = 2
-NEVER = -1
-"""A time of change that no file has: nobody vouches for this one."""
 
 
 def read(

@@ -11,14 +11,16 @@ import hashlib
 from typing import Any
 
 from p2pd.base.addresses import PeerAddress, unpack_compact
+from p2pd.base.errors import FormatError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import BLOCK_SIZE
 from p2pd.formats import bencode
 from p2pd.formats.file_layout import FileLayout
-from p2pd.formats.foreign.entries import Entries, in_words
+from p2pd.formats.foreign.entries import LATEST, Entries, in_words
 from p2pd.formats.foreign.model import (
     MAX_PEERS,
+    NEVER,
     SLACK_SECONDS,
     ForeignStateError,
     ForeignTorrent,
@@ -105,49 +107,68 @@ def _read_files(found: ForeignTorrent, layout: FileLayout, entries: Entries) -> 
 
 
 def _pieces(progress: Entries, layout: FileLayout) -> PieceSet | None:
+    """The pieces of which all blocks are there."""
     count = layout.piece_count
-    raw = progress.raw(b"blocks") or progress.raw(b"bitfield")
-    if progress.raw(b"have") == b"all" or raw == b"all":
+    if progress.raw(b"have") == b"all":
         return PieceSet.full(count)
-    if raw == b"none":
-        return PieceSet(count)
-    if not raw:
-        return None
-    if layout.piece_length % BLOCK_SIZE:
-        return None  # then its blocks are of another size
+    name = b"blocks" if b"blocks" in progress else b"bitfield"
+    if name not in progress or layout.piece_length % BLOCK_SIZE:
+        return None  # of such pieces its blocks are of another size
     last = layout.files[-1]
-    blocks = -(-(last.offset + last.length) // BLOCK_SIZE)
-    if len(raw) != -(-blocks // 8):
-        raise ForeignStateError(f"its blocks are {len(raw)} bytes, for {blocks} blocks")
-    digits = f"{int.from_bytes(raw, 'big'):0{len(raw) * 8}b}"[:blocks]
+    had = _bits(progress, name, -(-(last.offset + last.length) // BLOCK_SIZE))
     each = layout.piece_length // BLOCK_SIZE
-    return PieceSet(
-        count, [piece for piece in range(count) if "0" not in digits[piece * each :][:each]]
-    )
+    flags = had.flags
+    starts = range(0, len(flags), each)
+    whole = [piece for piece, at in enumerate(starts) if 0 not in flags[at : at + each]]
+    return PieceSet(count, whole)
+
+
+def _bits(progress: Entries, name: bytes, size: int) -> PieceSet:
+    """A bitfield, or the word that all or none of its bits are set."""
+    raw = progress.raw(name)
+    if raw == b"all":
+        return PieceSet.full(size)
+    if raw in (b"none", b""):
+        return PieceSet(size)
+    try:
+        return PieceSet.from_bitfield(raw, size)
+    except FormatError as problem:
+        raise ForeignStateError(f"what it has makes no sense: {problem}") from None
 
 
 def _times(progress: Entries, layout: FileLayout, pieces: PieceSet | None) -> list[int | None]:
-    """Up to when a complete file may have changed. What is being written has no such time."""
+    """Up to when files may have changed; None for those that were being written.
+
+    4.x says which pieces it found right since their files changed: a file with others is not
+    vouched for, as in 3.00 one of which a piece was found right before it changed.
+    """
     values = progress.items(b"mtimes") or progress.items(b"time-checked")
-    times = seen_by_users([_latest(value) for value in values], layout, 0)
+    times = seen_by_users([_oldest(value) for value in values], layout, 0)
     shown = [file for file in layout.files if not file.pad]
     if times is None or pieces is None:
-        return [None] * len(shown)
-    flags = pieces.flags
-    return [
-        time + SLACK_SECONDS if time and 0 not in flags[file.first_piece : file.end_piece] else None
-        for file, time in zip(shown, times, strict=True)
-    ]
+        return [NEVER] * len(shown)
+    right = _bits(progress, b"pieces", layout.piece_count) if b"pieces" in progress else None
+    found: list[int | None] = []
+    for file, time in zip(shown, times, strict=True):
+        span = range(file.first_piece, file.end_piece)
+        had = [piece for piece in span if pieces.flags[piece]]
+        if right is not None and not all(piece in right for piece in had):
+            found.append(NEVER)
+        elif len(had) == len(span):
+            found.append(time + SLACK_SECONDS if time else NEVER)
+        else:
+            found.append(None)
+    return found
 
 
-def _latest(value: Any) -> int:
-    """When a file was found to be right: one time, or the first and what others are after it."""
-    if isinstance(value, int) and 0 <= value < 2**40:
-        return value
-    if isinstance(value, list) and value and all(isinstance(one, int) for one in value):
-        latest = value[0] + max(value[1:], default=0)
-        return latest if 0 <= latest < 2**40 else 0
-    return 0
+def _oldest(value: Any) -> int:
+    """When a file was found to be right: one time, or one of each piece after the first number."""
+    if isinstance(value, list):
+        numbers = [one for one in value if isinstance(one, int)]
+        if len(numbers) < max(len(value), 2) or not min(numbers[1:]):
+            return 0
+        value = numbers[0] + min(numbers[1:])
+    return value if isinstance(value, int) and 0 <= value < LATEST else 0
 
 
 def _read_limits(found: ForeignTorrent, entries: Entries) -> None:
