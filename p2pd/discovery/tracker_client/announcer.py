@@ -52,6 +52,12 @@ class AnnounceTorrent(Protocol):
 class Announcer:
     """The trackers of one torrent. `port` is asked for at every announce."""
 
+    __slots__ = (
+        "_announced_port", "_found", "_key", "_leaving", "_next_id", "_numwant", "_peer_id",
+        "_port", "_running", "_scraper", "_tiers", "_torrent", "_transports", "clock", "rng",
+        "wall",
+    )  # fmt: skip
+
     def __init__(
         self,
         torrent: AnnounceTorrent,
@@ -79,7 +85,7 @@ class Announcer:
         self._next_id = 0
         self._announced_port = 0
         self._running = False
-        self._scraper = Scraper(self, transports)
+        self._scraper: Scraper | None = None
         self._tiers: list[Tier] = []
         self._leaving: dict[str, Tracker] = {}
         self._assign(tiers)
@@ -93,7 +99,6 @@ class Announcer:
         self._running = True
         for tier in self._tiers:
             tier.start()
-        self._scraper.start()
 
     def complete(self) -> None:
         """The last piece came."""
@@ -110,7 +115,9 @@ class Announcer:
         if not self._running:
             return succeed(None)
         self._running = False
-        self._scraper.stop()
+        if self._scraper is not None:
+            self._scraper.stop()
+            self._scraper = None
         for tier in self._tiers:
             tier.cancel()
         return self._said_stopped(self.trackers())
@@ -176,6 +183,12 @@ class Announcer:
         """Peers, the moment they are known."""
         if self._running:
             self._found(peers, SOURCE)
+
+    def wants_scrape(self) -> None:
+        """A tracker does not tell how many seeds there are: few are such."""
+        if self._running and self._scraper is None:
+            self._scraper = Scraper(self, self._transports)
+            self._scraper.start()
 
     # -- tiers --------------------------------------------------------------------------------
 

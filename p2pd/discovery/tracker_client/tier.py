@@ -46,6 +46,11 @@ class _Round:
 class Tier:
     """The trackers of one tier, the one that worked last first."""
 
+    __slots__ = (
+        "_due", "_failures", "_last_at", "_least_gap", "_owes_completed", "_owner", "_round",
+        "_timer", "_wanted_again", "trackers",
+    )  # fmt: skip
+
     def __init__(self, owner: TrackerOwner) -> None:
         self.trackers: list[Tracker] = []
         self._owner = owner
@@ -62,7 +67,8 @@ class Tier:
         """These are its trackers from now on; those it had keep their order and come first."""
         known = [tracker for tracker in self.trackers if tracker in trackers]
         new = [tracker for tracker in trackers if tracker not in known]
-        self._owner.rng.shuffle(new)
+        if len(new) > 1:
+            self._owner.rng.shuffle(new)
         lost_first = bool(self.trackers) and known[:1] != self.trackers[:1]
         self.trackers = known + new
         for tracker in self.trackers:

@@ -5,6 +5,7 @@ Every info-hash of a hybrid torrent is announced (BEP 52), all at the same time.
 
 from __future__ import annotations
 
+import functools
 import random
 from contextlib import suppress
 from dataclasses import replace
@@ -46,6 +47,9 @@ class TrackerOwner(Protocol):
     def found(self, peers: Sequence[PeerAddress]) -> None:
         """Peers, the moment they are known."""
 
+    def wants_scrape(self) -> None:
+        """A tracker does not tell how many seeds there are."""
+
 
 class Tracker:
     """`tells_counts` says whether its announces make scrapes idle.
@@ -53,14 +57,24 @@ class Tracker:
     `not_before` is when it may be asked again at the earliest, if it said so (BEP 31).
     """
 
+    __slots__ = (
+        "_asking",
+        "_knows",
+        "_owner",
+        "_tracker_id",
+        "not_before",
+        "state",
+        "tells_counts",
+    )
+
     def __init__(self, owner: TrackerOwner, state: TrackerState) -> None:
         self._owner = owner
         self.state = state
         self.tells_counts = False
         self.not_before = float("-inf")
         self._tracker_id = b""
-        self._knows: set[bytes] = set()
-        self._asking: list[Deferred[AnnounceAnswer]] = []
+        self._knows: tuple[bytes, ...] = ()
+        self._asking: Sequence[Deferred[AnnounceAnswer]] = ()
 
     @property
     def started(self) -> bool:
@@ -82,11 +96,11 @@ class Tracker:
         The Deferred never fails; None when there is nobody to tell. One that never answered is
         not waited for long.
         """
-        asking, self._asking = self._asking, []
+        asking, self._asking = self._asking, ()
         for each in asking:
             each.cancel()
         sure = self.started
-        self._knows.clear()
+        self._knows = ()
         self.not_before = float("-inf")
         self.state.announcing = False
         self.state.next_announce_at = 0.0
@@ -109,7 +123,7 @@ class Tracker:
         outcomes = await DeferredList(asking, consumeErrors=True)
         if self._asking is not asking:
             raise TrackerError("given up")  # by stop(), which goes on in its own way
-        self._asking = []
+        self._asking = ()
         state.announcing = False
         state.last_announce_at = self._owner.wall()
         answers = [result for worked, result in outcomes if worked]
@@ -125,7 +139,8 @@ class Tracker:
             request = replace(request, event="started")
         answer = await self._owner.announce(self.state.url, request)
         if not stopped:
-            self._knows.add(request.info_hash)
+            if request.info_hash not in self._knows:
+                self._knows = (*self._knows, request.info_hash)
             if answer.peers:
                 self._owner.found(answer.peers)
         return answer
@@ -153,6 +168,8 @@ class Tracker:
         leechers = max(answer.leechers for answer in answers)
         downloads = max(answer.downloads for answer in answers)
         self.tells_counts = seeders >= 0
+        if not self.tells_counts and state.scrape_url:
+            self._owner.wants_scrape()
         state.seeders = seeders if seeders >= 0 else state.seeders
         state.leechers = leechers if leechers >= 0 else state.leechers
         state.downloads = downloads if downloads >= 0 else state.downloads
@@ -161,6 +178,12 @@ class Tracker:
 
 def new_state(id_: int, url: str) -> TrackerState:
     """The state of a tracker that was never asked."""
+    return TrackerState(id_, 0, url, *_shown(url))
+
+
+@functools.lru_cache(maxsize=1024)
+def _shown(url: str) -> tuple[str, str, str]:
+    """Where to scrape, the host, and its site: thousands of torrents have the same few trackers."""
     try:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme, parts.hostname or "", parts.port
@@ -171,6 +194,4 @@ def new_state(id_: int, url: str) -> TrackerState:
     labels = host.split(".")
     site = labels[-2] if len(labels) > 1 and not labels[-1].isdigit() else host
     shown = f"[{host}]" if ":" in host else host
-    return TrackerState(
-        id=id_, tier=0, url=url, scrape_url=scrape, host=f"{shown}:{port}", sitename=site
-    )
+    return scrape, f"{shown}:{port}", site
