@@ -29,6 +29,7 @@ from p2pd.service.daemon_measures import (
 )
 from p2pd.service.descriptors import DescriptorShares, raise_limit
 from p2pd.service.folders import Place, download_folder, trouble_with
+from p2pd.service.garbage import Garbage
 from p2pd.service.http_port import cannot_listen
 from p2pd.service.interface_watch import InterfaceWatch
 from p2pd.service.loop_lag import LoopLag
@@ -98,6 +99,9 @@ class SessionPart:
         self._watch: InterfaceWatch | None = None
         self._set_by_clients: set[str] = set()
         self._saving: DelayedCall | None = None
+        self._garbage = Garbage(
+            reactor, lambda since: len(self._session.torrents.removed_since(since))
+        )
         self._transport = TcpTransport(reactor, self._way, handed)
         self._lag = LoopLag(reactor)
         self._session = Session(
@@ -136,7 +140,9 @@ class SessionPart:
             state_notice=lambda: self._database.notice,
             backups=BackupFolder(self._place.state_dir),
         )
+        self._garbage.hold()
         await self._session.start()
+        self._garbage.start()
         self._lag.start()
         self._watch_interface()
         self._try_downloads()
@@ -155,6 +161,7 @@ class SessionPart:
 
     async def stop(self) -> None:
         """Everything recorded, every file closed."""
+        self._garbage.stop()
         try:
             if self._control is None:
                 await self._session.connections.close()

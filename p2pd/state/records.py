@@ -147,7 +147,7 @@ def load_all(cursor: sqlite3.Cursor) -> list[TorrentRecord]:
     """
     names = [*_HELD, *_SUMS]
     cursor.execute(f"SELECT {', '.join(names)} FROM torrents ORDER BY id")
-    records = [record_of(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+    records = [record_of(dict(zip(names, row, strict=True))) for row in cursor]
     for record in records:
         if record.is_whole and record.summary is not None:
             record.pieces = record.summary.all_pieces
