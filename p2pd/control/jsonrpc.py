@@ -32,6 +32,9 @@ from p2pd.control.schema import BoundMethod, JsonObject
 DISCOVERY = {"rpc.discover": "system_methods"}
 """What a client of any API asks for that describes itself (OpenRPC, Service Discovery Method)."""
 
+LONG_BODY = 64 * 1024
+"""Bytes of a body that takes long to parse: of these one has a turn of the reactor to itself."""
+
 _log = Logger()
 
 
@@ -140,17 +143,22 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
 
     async def _serve(self, request: ControlRequest) -> None:
         connection = _Watch(request, self._load, self._reactor)
+        pacer = answers.Pacer(self._reactor)
+        body = request.content.read()
+        if len(body) > LONG_BODY:
+            await pacer.pause()
         try:
-            value = parse_json(request.content.read())
+            value = parse_json(body)
         except RpcError as error:
             answer: object | None = answers.failure(None, error)
         else:
+            del body
+            await pacer.pause()
             answer = await self.respond(value)
         if answer is None:
             request.setResponseCode(204)
             connection.finish([])
             return
-        pacer = answers.Pacer(self._reactor)
         chunks = await answers.encode(answer, pacer)
         request.setHeader(b"content-type", b"application/json; charset=UTF-8")
         request.setHeader(b"vary", b"accept-encoding")

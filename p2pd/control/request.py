@@ -28,33 +28,41 @@ class BoundedBody(BytesIO):
     """A request's body in memory; what is past `limit` is dropped and `overflow` counts it.
 
     `load` bounds the bodies of all requests: when there is no room in it, nothing more is kept and
-    `busy` says so.
+    `busy` says so. The room for a body of `expected` bytes is taken at once: of many that come side
+    by side all would else be cut off in the middle.
     """
 
-    def __init__(self, limit: int, load: RpcLoad) -> None:
+    def __init__(self, limit: int, load: RpcLoad, expected: int | None = None) -> None:
         super().__init__()
         self.limit = limit
         self.overflow = 0
         self.busy = ""
         self._load = load
         self._taken = 0
+        if expected:
+            self._take(min(expected, limit))
 
     def write(self, data: Any) -> int:
         """Keep what fits."""
         kept = data[: max(0, self.limit - self.tell())]
         self.overflow += len(data) - len(kept)
-        if not kept or self.busy:
-            return 0
-        if not self._load.takes_body(len(kept)):
-            self.busy = BUSY
-            return 0
-        self._taken += len(kept)
-        return super().write(kept)
+        self._take(self.tell() + len(kept) - self._taken)
+        return 0 if self.busy else super().write(kept)
 
     def forget(self) -> None:
-        """The request is over."""
+        """The request is over, or will be refused."""
         taken, self._taken = self._taken, 0
         self._load.body_gone(taken)
+
+    def _take(self, more: int) -> None:
+        if more <= 0 or self.busy:
+            return
+        if self._load.takes_body(more):
+            self._taken += more
+        else:
+            self.busy = BUSY
+            self.truncate(0)
+            self.forget()
 
 
 class ControlRequest(Request):
@@ -67,7 +75,7 @@ class ControlRequest(Request):
         """Make the body's buffer; the headers are all there by now."""
         gate = self.channel.site.gate
         limit = BODY_LIMIT if gate.admits(self) else STRANGER_BODY_LIMIT
-        self.content = body = BoundedBody(limit, self.channel.site.load)
+        self.content = body = BoundedBody(limit, self.channel.site.load, length)
         self.notifyFinish().addBoth(lambda _: body.forget())
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name

@@ -23,8 +23,8 @@ from p2pd.base.measures import (
 REQUESTS = 64
 """Under way at one time."""
 
-BODIES = 128 * 1024 * 1024
-"""Bytes of request bodies in memory."""
+BODIES = 64 * 1024 * 1024
+"""Bytes of request bodies in memory; what is made of one takes several times as many."""
 
 ANSWERS = 64 * 1024 * 1024
 """Bytes of answers that wait for their readers; then no more calls are taken."""

@@ -54,16 +54,31 @@ def test_bodies_of_all_requests_have_a_bound(caller_with: Any) -> None:
     load = RpcLoad(bodies=1000)
     caller = caller_with(load=load)
     first, _ = caller.connect()
-    first.dataReceived(request_of(b"x" * 900)[:-1])
-    assert load.bodies == 899
+    first.dataReceived(request_of(b"x" * 900)[:-800])
+    assert load.bodies == 900, "room for all of it is taken at once"
     refused = caller.post({"jsonrpc": "2.0", "id": 1, "method": "x" * 500})
     assert refused.status == 503
     assert b"too many bytes of requests" in refused.body
-    assert load.bodies == 899
+    assert load.bodies == 900
     first.connectionLost(Failure(ConnectionLost()))
     assert load.bodies == 0, "what was kept of a request is given back when its sender is gone"
     assert caller.call("session_stats").status == 200
     assert load.bodies == 0
+
+
+def test_a_body_of_unknown_length_takes_its_room_as_it_comes(caller_with: Any) -> None:
+    load = RpcLoad(bodies=1000)
+    caller = caller_with(load=load)
+    protocol, transport = caller.connect()
+    head = request_of(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    protocol.dataReceived(head + b"190\r\n" + b" " * 400 + b"\r\n")
+    assert load.bodies == 400
+    other, _ = caller.connect()
+    other.dataReceived(request_of(b"x" * 500)[:-1])
+    protocol.dataReceived(b"190\r\n" + b" " * 400 + b"\r\n")
+    assert load.bodies == 500, "what is refused keeps no room"
+    protocol.dataReceived(b"0\r\n\r\n")
+    assert b"503 " in transport.value()
 
 
 def test_one_body_is_taken_whatever_its_size(caller_with: Any) -> None:
