@@ -101,7 +101,7 @@ class TorrentPeers:
             self.pool.mark_self(address)
             return "it is ourselves"
         if self.pool.is_banned(address.host, 0 if incoming else address.port, peer_id):
-            return "it is banned"
+            return "it is banned, or on the blocklist"
         for other in self.connected:
             if other.peer_id == peer_id and other.address.host == address.host:
                 if other.incoming == incoming or self._keep_existing(other, peer_id):
@@ -132,7 +132,7 @@ class TorrentPeers:
     def introduced(self, peer: PeerSession, our_host: str | None) -> None:
         """A peer told where it can be dialled, and as whom it sees us."""
         if self.pool.is_banned(*name_of(peer)):
-            peer.drop("it is banned")
+            peer.drop("it is banned, or on the blocklist")
             return
         if peer.listen_address is not None:
             self.pool.connected(peer.listen_address)
@@ -171,7 +171,7 @@ class TorrentPeers:
         self.pool.drop_banned(hosts)
         for peer in [peer for peer in self.connected if peer.address.host in hosts]:
             if self.pool.is_banned(*name_of(peer)):
-                peer.drop("it is banned")
+                peer.drop("it is banned, or on the blocklist")
         self._remembered.forget_banned(hosts)
 
     def candidates(self, count: int, now: float) -> list[PeerAddress]:

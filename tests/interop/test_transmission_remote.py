@@ -69,3 +69,14 @@ def test_it_adds_looks_changes_and_removes(remote, work):
     assert node.call("torrent_get", fields=["id"]) == {"torrents": []}
     assert content.path.exists()
     node.check_healthy()
+
+
+def test_it_updates_the_blocklist(remote, work):
+    node, run = remote
+    path = work / "list"
+    node.call("session_set", blocklist_url=str(path))
+    assert "cannot be read" in run("--blocklist-update", fails=True)
+    path.write_text("bad:192.0.2.0-192.0.2.9\nworse:198.51.100.0-198.51.100.255\n")
+    assert '"success"' in run("--blocklist-update")
+    assert node.call("session_get", fields=["blocklist_size"]) == {"blocklist_size": 2}
+    node.check_healthy()
