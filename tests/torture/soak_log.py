@@ -20,6 +20,7 @@ _REASONS = "|".join(
         "the file was removed while it was in use; verify the torrent",
         "the file became shorter while it was in use; verify the torrent",
         "the disk does not answer",
+        "data is not there",
     )
 )
 FOR_USERS = tuple(
@@ -27,10 +28,11 @@ FOR_USERS = tuple(
     for pattern in (
         # A path, and the system's reason: that disk is to be looked at.
         rf"/\S.*: (?:{_REASONS})",
-        r"the disk of /.* (?:is full|does not answer|answers again|has room again)",
+        r"the disk of /.* (?:is full; |does not answer; |is well again)",
         r"moving to /.* waits: ",
         r"the download folder cannot be written: /",
-        r"/.* (?:is missing|is not there|is back)",
+        r"/\S.*: data is not there, and .* until it is back",
+        r"what was copied to /.* stays there: ",
         r"configuration refused, nothing changed: ",
     )
 )
