@@ -48,6 +48,7 @@ _NOT_READ = {
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HTML = (b"<!doctype", b"<html")
 
+# Each of these takes a time that grows with the length of a line, and not with its square.
 _ADDRESS = rb"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})"
 _RANGE = _ADDRESS + rb"[ \t]*-[ \t]*" + _ADDRESS
 _COMMENT = rb"[#;].*|//.*"
@@ -55,7 +56,7 @@ _COMMENT = rb"[#;].*|//.*"
 _DAT = re.compile(
     rb"[ \t]*" + _RANGE + rb"[ \t]*(?:,[ \t]*(\d{1,3})[ \t]*(?:,.*)?|" + _COMMENT + rb")?\Z"
 )
-_P2P = re.compile(rb"(?![ \t]*(?:[#;]|//|[\d. \t]+-[\d. \t]+,)).*:[ \t]*" + _RANGE + rb"[ \t]*\Z")
+_P2P = re.compile(rb"(?![ \t]*(?:[#;]|//|\d[\d. \t]*-[\d. \t]+,)).*:[ \t]*" + _RANGE + rb"[ \t]*\Z")
 _NETWORK = re.compile(rb"[ \t]*" + _ADDRESS + rb"(?:/(\d{1,2}))?[ \t]*(?:" + _COMMENT + rb")?\Z")
 _IS_COMMENT = re.compile(rb"[ \t]*(?:[#;]|//|\Z)")
 _V6 = re.compile(

@@ -125,6 +125,18 @@ def test_a_line_that_makes_no_sense_is_skipped_and_counted(line: bytes, step: in
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        b" " * 4000 + b"x", b" \t" * 2000 + b"-", b": " * 2000, b"1 " * 2000, b"1-" * 2000,
+        b"1.2.3.4" + b" " * 4000 + b"x", b"a" * 2000 + b" " * 2000 + b"x", b":" * 4000,
+    ],
+)  # fmt: skip
+def test_long_lines_take_no_longer_for_what_is_in_them(line: bytes) -> None:
+    # Where a pattern tries every way to part the blanks, this takes some ten seconds.
+    assert read((line + b"\n") * 500 + b"1.2.3.4").skipped == 500
+
+
+@pytest.mark.parametrize(
     "data",
     [
         P2P,
