@@ -57,6 +57,8 @@ class TopApp(Acting):
 
     def __init__(self, client: ApiClient, make_poller: MakePoller, *, polls: bool = True) -> None:
         super().__init__(client, make_poller)
+        # What slides over a slow line only comes late.
+        self.animation_level = "none"
         self.history = History()
         self._stats: JsonObject = {}
         self._polls = polls

@@ -43,7 +43,6 @@ TRACKER_COLUMNS = (
     Column("peers", "Peers", 6, right=True),
     Column("answer", "Last answer", 34, rank=1),
 )
-PRIORITY_WORDS = {-1: "low", 0: "normal", 1: "high"}
 PRIORITY_STYLES = {-1: QUIET, 0: "", 1: CARE}
 LADDER = ("skip", "low", "normal", "high")
 """The priorities of a file in their order."""

@@ -18,6 +18,7 @@ from textual.strip import Strip
 from p2pd.clients.top.cells import Column, Row, fitting, shaped
 
 HEADING_LINES = 1
+MARGIN = (" ", "")
 
 
 @lru_cache(maxsize=512)
@@ -164,8 +165,8 @@ class Grid(ScrollView, can_focus=True):
         return self._row_strip(row, width)
 
     def _heading(self, width: int) -> Strip:
-        pieces: list[tuple[str, str]] = []
-        for column, cells in fitting(self._columns, width):
+        pieces = [MARGIN]
+        for column, cells in fitting(self._columns, width - len(MARGIN[0])):
             text = column.heading
             if self._sorted_by and self._sorted_by[0] == column.key:
                 text += "▼" if self._sorted_by[1] else "▲"
@@ -180,8 +181,8 @@ class Grid(ScrollView, can_focus=True):
             name = "grid--cursor" if self.has_focus else "grid--cursor-away"
             style += self.get_component_rich_style(name, partial=True)
         by_key = {column.key: at for at, column in enumerate(self._columns)}
-        pieces: list[tuple[str, str]] = []
-        for column, cells in fitting(self._columns, width):
+        pieces = [MARGIN]
+        for column, cells in fitting(self._columns, width - len(MARGIN[0])):
             pieces += [*shaped(row.cells[by_key[column.key]], cells, column.right), (" ", "")]
         return self._strip(pieces, width, style)
 
@@ -254,8 +255,9 @@ class Grid(ScrollView, can_focus=True):
                 self.action_choose()
 
     def _column_at(self, x: int) -> str | None:
-        left = 0
-        for column, cells in fitting(self._columns, self.scrollable_content_region.width):
+        left = len(MARGIN[0])
+        width = self.scrollable_content_region.width - left
+        for column, cells in fitting(self._columns, width):
             left += cells + 1
             if x < left:
                 return column.key

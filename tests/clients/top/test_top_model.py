@@ -52,7 +52,7 @@ class TestCells:
         assert [text for text, _ in bar(-1.0, 2, "x")] == ["", "━━"]
 
     def test_all_of_80_columns(self) -> None:
-        keys = [column.key for column, _ in fitting(COLUMNS, 79)]
+        keys = [column.key for column, _ in fitting(COLUMNS, 78)]
         assert keys == ["id", "name", "done", "state", "down", "up"]
 
 
