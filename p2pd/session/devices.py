@@ -36,6 +36,8 @@ The attempt tells more than to ask for the room would: of quotas, and of blocks 
 LookAt = Callable[[str], VolumeState]
 """Asks about a folder, in a thread. Raises MissingError when it is not there."""
 
+NO_ANSWER = "the disk does not answer"
+
 Store = Callable[[int | None], None]
 """Stores so many of the pieces that wait for room, or all of them."""
 
@@ -62,6 +64,7 @@ class Device:
         self._moved = True
         self._moved_at = 0.0
         self._told = (False, False)
+        self._impatient: dict[Deferred[Any], None] = {}
         self._without_room: dict[Store, None] = {}
         self._retry_at = 0.0
 
@@ -93,11 +96,31 @@ class Device:
         self.later(pauses[0], lambda: again.callback(None))
         return again
 
+    def while_answering(self, done: Deferred[T]) -> Deferred[T]:
+        """The same, but a StorageError once the disk is silent: what was asked of it goes on."""
+        answer: Deferred[T] = Deferred()
+
+        def finished(result: Any) -> None:
+            if answer in self._impatient:
+                del self._impatient[answer]
+                answer.callback(result)
+
+        if self.silent:
+            answer.errback(StorageError(NO_ANSWER))
+        else:
+            self._impatient[answer] = None
+        done.addBoth(finished)
+        return answer
+
     def look(self, now: float) -> bool:
         """See whether it gets on; whether that has changed."""
         if self._moved or not self.pending:
             self._moved, self._moved_at = False, now
         self.silent = now - self._moved_at >= SILENT_SECONDS
+        if self.silent:
+            waiting, self._impatient = self._impatient, {}
+            for answer in waiting:
+                answer.errback(StorageError(NO_ANSWER))
         self.memory.hold_up(self.silent or self.full)
         if self.full and now >= self._retry_at:
             self._retry(now)
@@ -186,6 +209,23 @@ class Devices:
             return self._look_at(folder).free, {each: allocated() for each, allocated in seekers}
 
         return self._disks.ask(("space", folder), look)
+
+
+def at_most(
+    seconds: float, done: Deferred[T], clock: Clock
+) -> tuple[Deferred[T | None], Deferred[Any]]:
+    """What fires as `done`, or with None after so many seconds; and the rest of `done` then."""
+    answer: Deferred[T | None] = Deferred()
+    timer = clock.callLater(seconds, answer.callback, None)
+
+    def finished(result: Any) -> Any:
+        if not timer.active():
+            return result
+        timer.cancel()
+        answer.callback(result)
+        return None
+
+    return answer, done.addBoth(finished)
 
 
 def in_time(result: Deferred[T], seconds: float, clock: Clock) -> Deferred[T]:

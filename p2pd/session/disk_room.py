@@ -21,7 +21,7 @@ from p2pd.storage.interfaces import Storage
 LOOK_SECONDS = 30.0
 """Between two questions while there is room."""
 
-SHORT_SECONDS = 10.0
+SHORT_SECONDS = 2.0
 """And while there is none."""
 
 ASKED_ABOUT = 64

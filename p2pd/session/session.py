@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.base.errors import P2pdError, StateError
+from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.base.ids import InfoHashes, new_peer_id
 from p2pd.base.rates import RollingRate
 from p2pd.base.schedule import Schedule
@@ -275,11 +275,11 @@ class Session:
             content = torrent.content
             content.pieces.close()
             job = content.storage.delete_files if delete_data else content.storage.close
-            done = content.device.run("write", job)
-            if content.device.silent:
-                self.background(done, torrent.record.name)
-            else:
-                await done
+            try:
+                await content.device.while_answering(content.device.run("write", job))
+            except StorageError:
+                if not content.device.silent:  # else they go when it answers
+                    raise
 
     def metadata_arrived(self, torrent: Torrent, metainfo: Metainfo) -> None:
         """A magnet became a torrent: it may be found by its other hash too, and is recorded."""

@@ -7,6 +7,8 @@ import os
 from dataclasses import fields
 from typing import Any, Awaitable, Callable, Iterable, Mapping, Sequence
 
+from twisted.internet.defer import Deferred
+
 from p2pd import __version__
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
@@ -20,7 +22,7 @@ from p2pd.session.api import (
     SessionSummary,
     TorrentView,
 )
-from p2pd.session.devices import in_time
+from p2pd.session.devices import at_most, in_time
 from p2pd.session.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.session import Session
 from p2pd.session.session_blocklist import SessionBlocklist
@@ -37,6 +39,9 @@ from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.backups import BackupFolder
 from p2pd.storage.block_cache import BlockCache
 from p2pd.swarm.bans import Ban
+
+STOP_SECONDS = 2.0
+"""What a stop of a torrent may take before it is answered."""
 
 ANSWER_SECONDS = 5.0
 """What a disk has to say how much room it has."""
@@ -168,9 +173,13 @@ class SessionControl:
 
     async def stop(self, torrent: TorrentView) -> None:
         """Pause it."""
-        subject = self._torrent(torrent)
-        await subject.stop()
-        await self._session.store.save(subject.record)
+        subject, session = self._torrent(torrent), self._session
+        # It runs no more at once. What its disk holds up is not waited for.
+        stopping = Deferred.fromCoroutine(subject.stop())
+        answer, rest = at_most(STOP_SECONDS, stopping, session.clock)
+        session.background(rest, subject.record.name)
+        await answer
+        await session.store.save(subject.record)
 
     async def verify(self, torrent: TorrentView) -> None:
         """Hash its data again; answers when the check is queued."""

@@ -9,6 +9,7 @@ this one starts and stops them, and tells one what happened in another.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Coroutine
 
 from twisted.internet.defer import Deferred
@@ -139,11 +140,20 @@ class Torrent(TorrentParts):
             return
         self._hang_up()
         stopped = self.trackers.announcer.stop()
-        if self.content is not None and not self.content.device.silent:
-            await self.host.in_time(Deferred.fromCoroutine(self.content.pieces.all_stored()))
+        if self.content is None:
+            await self.checkpoint()
+        else:
+            with suppress(StorageError):  # a disk that does not answer is not waited for
+                device = self.content.device
+                await device.while_answering(Deferred.fromCoroutine(self._bring_to_disk()))
         await stopped
-        await self.checkpoint()
         self._let_go_of_files()
+
+    async def _bring_to_disk(self) -> None:
+        """What is on its way to the disk, and the record of it."""
+        if self.content is not None:
+            await self.host.in_time(Deferred.fromCoroutine(self.content.pieces.all_stored()))
+        await self.checkpoint()
 
     def _let_go_of_files(self) -> None:
         """Where nothing is open a volume can be unmounted."""

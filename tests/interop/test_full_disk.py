@@ -28,8 +28,9 @@ def small_disk(work):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("kept_free", [0, 2])
-@pytest.mark.parametrize("preallocation", ["none", "sparse", "full"])
+@pytest.mark.parametrize(
+    ("preallocation", "kept_free"), [("none", 2), ("sparse", 0), ("full", 0), ("full", 2)]
+)
 def test_a_download_waits_for_room_and_goes_on_by_itself(
     work, small_disk, new_p2pd, new_libtorrent, preallocation, kept_free
 ):

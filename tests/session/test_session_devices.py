@@ -16,6 +16,7 @@ from p2pd.service.node import STOP_SECONDS
 from p2pd.session.api import AddTorrent, TorrentStatus, TorrentTrouble
 from p2pd.session.devices import SILENT_SECONDS, UNKNOWN_DEVICE
 from p2pd.session.session import SessionLimits
+from p2pd.session.session_control import STOP_SECONDS as STOP_SECONDS_OF_A_TORRENT
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_report import TorrentReport
 from p2pd.session.torrent_trouble import SILENT_DISK
@@ -186,6 +187,29 @@ def test_a_torrent_on_a_dead_disk_can_be_stopped_and_removed(
     disks.devices[1].work()
     network.run(1)
     assert not storage.pieces, "its files go when the disk answers"
+    assert node.session.budget.used == 0
+
+
+def test_a_torrent_whose_disk_just_died_is_stopped_at_once_and_removed_soon(
+    network: MemoryNetwork, node: Node, seed: SimNode, disks: TwoDisks
+) -> None:
+    """Before anybody knows that the disk does not answer."""
+    stuck = half_stuck(node, seed, disks)
+    network.run(1)
+    view = node.control.find(stuck.record.id)
+    assert view is not None
+    began = network.clock.seconds()
+    network.result(node.control.stop(view))
+    assert network.clock.seconds() - began <= STOP_SECONDS_OF_A_TORRENT
+    assert node.store.rows[stuck.record.id].paused
+    network.result(node.control.remove(view, delete_data=True))
+    assert network.clock.seconds() - began < 2 * SILENT_SECONDS
+    storage = node.storage(stuck)
+    assert storage.pieces
+    disks.devices[1].dead = False
+    disks.devices[1].work()
+    network.run(1)
+    assert not storage.pieces
     assert node.session.budget.used == 0
 
 
