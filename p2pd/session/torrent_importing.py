@@ -37,19 +37,24 @@ class TorrentImporting:
         """
         with self._adding.line.place(len(request.add.torrent or b"")):
             record, metainfo, peers = await self._adding.described(request.add)
-            here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
+            here = self._here(record)
             if here is not None:
-                return _answer(here.record, duplicate=True)
+                return _answer(here, duplicate=True)
             judgement = None
             if metainfo is not None and request.pieces is not None:
                 judgement = await self._judge(metainfo, request, record)
             _fill(record, request, judgement)
             if not request.trial:
                 torrent = await self._adding.take_in(record, metainfo)
-                if torrent is None:
-                    return _answer(record, duplicate=True)  # it came in the meantime
+                if torrent is None:  # it came in the meantime
+                    return _answer(self._here(record) or record, duplicate=True)
                 torrent.add_peers([*request.peers, *peers], "resume")
         return _answer(record, judgement)
+
+    def _here(self, record: TorrentRecord) -> TorrentRecord | None:
+        """The record of the same torrent, if there is one."""
+        here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
+        return None if here is None else here.record
 
     async def _judge(
         self, metainfo: Metainfo, request: ImportTorrent, record: TorrentRecord

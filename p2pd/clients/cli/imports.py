@@ -41,9 +41,9 @@ class Outcome:
     done: float | None = None
     """What the program had of it, 0 to 1; None if that is not known."""
     to_check: int = 0
-    """Pieces, as `to_fetch`."""
-    to_fetch: int = 0
-    """What the program had elsewhere: parts of files that were not wanted."""
+    """Pieces, as `missing`."""
+    missing: int = 0
+    """What the program had in files that are not there, or had elsewhere."""
     label: str = ""
     folder: str = ""
     problem: str = ""
@@ -144,7 +144,7 @@ def _hand_over(invocation: Invocation, found: Found, wishes: Wishes) -> Outcome:
         return outcome
     outcome.what, outcome.id = "imported", answer["torrent_imported"]["id"]
     outcome.to_check = answer["pieces_to_check"]
-    outcome.to_fetch = answer["pieces_missing"]
+    outcome.missing = answer["pieces_missing"]
     outcome.problem = torrent.obstacle or answer["problem"]
     outcome.left_out = torrent.left_out
     return outcome
@@ -159,8 +159,8 @@ def _line(outcome: Outcome) -> str:
     facts = ["taken over"]
     if outcome.to_check:
         facts.append(CHANGED)
-    if outcome.to_fetch:
-        facts.append(f"{counted(outcome.to_fetch, 'piece')} of it not in its files")
+    if outcome.missing:
+        facts.append(f"{counted(outcome.missing, 'piece')} of it not in its files")
     if outcome.problem:
         facts.append(f"not started: {plain(outcome.problem)}")
     return f"{outcome.id} {name}: {', '.join(facts)}"
