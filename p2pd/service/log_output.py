@@ -18,7 +18,7 @@ WAITING_LINES = 10_000
 DRAIN_SECONDS = 1.0
 """For the last lines when the process ends."""
 
-LOST = "{count} lines were lost: the log was not taken as fast as it came\n"
+LOST = "lines lost here: {count}; the log was not taken as fast as it came\n"
 
 
 class Output(Protocol):

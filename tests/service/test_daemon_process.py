@@ -107,7 +107,7 @@ def other_values(downloads: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "peers.seed_choking": "anti_leech", "peers.super_seeding": "off",
         "storage.download_dir": downloads, "logging.level": "debug",
-        "logging.levels": ["p2pd.session=debug"],
+        "logging.levels": ["p2pd.session=debug"], "blocklist.url": "/a/list",
     }  # fmt: skip
     for name in re.findall(r"``(\w+\.\w+)``", listed):
         section, _, key = name.partition(".")
