@@ -39,6 +39,16 @@ class Checks:
         self._figures = figures
         self._recorded: dict[str, set[int]] = {}
         self._log_read = 0
+        self._harmed = False
+
+    def database_damaged(self) -> None:
+        """It was harmed on purpose: what is not kept beside it may be lost, and it may say so."""
+        self._harmed = True
+        self._expected.settings.clear()
+        for torrent in self._expected.torrents.values():
+            if torrent.moving_to is not None or len(torrent.folders) > 1:
+                torrent.leftovers.update(self._daemon.volumes)
+                torrent.moving_to = None
 
     # -- before the start ----------------------------------------------------------------------
 
@@ -75,9 +85,9 @@ class Checks:
                 rows = connection.execute(
                     "SELECT hash_v1, hash_v2, download_dir, pieces FROM torrents"
                 ).fetchall()
-        except sqlite3.Error as problem:
-            # Before the first start ended there are no tables; a damaged one is told of below.
-            self._figures.count(f"databases without a table: {problem}")
+        except sqlite3.Error:
+            # It was harmed, or has no tables yet.
+            self._figures.count("databases that could not be read between lives")
             return []
         return [((v1 or v2[:20]).hex(), folder, pieces) for v1, v2, folder, pieces in rows]
 
@@ -231,8 +241,9 @@ class Checks:
         text = (self._daemon.folder / "p2pd.log").read_bytes()
         news, self._log_read = text[self._log_read :].decode(errors="replace"), len(text)
         for line in news.splitlines():
-            if any(bug in line for bug in BUGS) or DAMAGE in line:
+            if any(bug in line for bug in BUGS) or (DAMAGE in line and not self._harmed):
                 self._figures.violation("bugs in the log", line)
+        self._harmed = False
 
     # -- while it runs -------------------------------------------------------------------------
 

@@ -32,7 +32,10 @@ LONGEST_LIFE = 3.5
 
 @dataclass(frozen=True)
 class Ending:
-    """How a life ends: by the clock, or at a call to the disk; while it runs, starts or stops."""
+    """How a life ends: by the clock, or at a call to the disk.
+
+    That is while it runs, stops or starts, or rebuilds a damaged database at its start.
+    """
 
     phase: str
     seconds: float
@@ -49,12 +52,12 @@ class Ending:
 
 def draw_ending(rng: random.Random, data: Sequence[int]) -> Ending:
     """One of the moments that are worth a kill; `data` are the places of download folders."""
-    phase = rng.choices(("running", "starting", "stopping"), (70, 15, 15))[0]
-    longest = {"running": 2.2, "starting": 0.9, "stopping": 0.4}[phase]
+    phase = rng.choices(("running", "starting", "stopping", "rebuilding"), (67, 14, 14, 5))[0]
+    longest = {"running": 2.2, "stopping": 0.4}.get(phase, 0.9)
     if rng.random() < 0.4:
         return Ending(phase, rng.uniform(0.02, longest), None)
     places = rng.choice([(DATABASE,), (STATE,), tuple(data), tuple(data)])
-    if phase == "starting":
+    if phase in ("starting", "rebuilding"):
         places = rng.choice([(DATABASE,), (DATABASE,), (STATE,)])
     kinds = rng.choice([(WRITE,), (WRITE,), (SYNC,), (SYNC,), (NAMES,), (OPEN, NAMES)])
     most = 60 if kinds == (WRITE,) else 12

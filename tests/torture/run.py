@@ -10,14 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.torture.broken_disk import FAIL, OPEN, READ, Rule
+from tests.torture.bad_database import OLD_SETTING, damage, is_kept_beside, make_old
+from tests.torture.broken_disk import DATABASE, FAIL, KILL_AFTER, OPEN, READ, SYNC, WRITE, Rule
 from tests.torture.daemon import NotStartedError
+from tests.torture.expected import Maybe
 from tests.torture.figures import Figures
 from tests.torture.killer import Ending, draw_ending, draw_faults, killed_after
 from tests.torture.power_cut import PowerCut
 from tests.torture.scene import Scene
 
 STOP_SECONDS = 12
+UPGRADES = 3
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class TortureRun:
 
     def _lives(self) -> None:
         deadline = time.monotonic() + self.options.seconds
+        self._upgrade()
         self._begin(power_cut=False)
         while self.figures.kills.total() < self.options.kills and time.monotonic() < deadline:
             self._one_more()
@@ -79,6 +83,21 @@ class TortureRun:
         self._scene.end_daemon()
         self._transfers([])
 
+    def _upgrade(self) -> None:
+        """Some starts on a database of an earlier version, each cut off."""
+        make_old(self._daemon.state_folder, self._rng)
+        name, value = OLD_SETTING
+        self._scene.expected.settings[name] = Maybe([value])
+        for _ in range(UPGRADES):
+            skip = self._rng.randint(0, 25)
+            kill = Rule(KILL_AFTER, (WRITE, SYNC), (DATABASE,), skip=skip)
+            self.disk.set(kill)
+            self._daemon.launch()
+            with killed_after(self._daemon, 1.0) as dead:
+                while not dead():
+                    time.sleep(0.01)
+            self._after_death(Ending("upgrading", 1.0, kill))
+
     # -- one life ------------------------------------------------------------------------------
 
     def _one_more(self) -> None:
@@ -86,7 +105,7 @@ class TortureRun:
         ending = draw_ending(self._rng, list(self._scene.data))
         faults = draw_faults(self._rng, list(self._scene.data))
         power_cut = False
-        if ending.phase == "starting":
+        if ending.phase in ("starting", "rebuilding"):
             power_cut = self._cut_start(ending, faults)
         else:
             self._live(ending, faults)
@@ -137,8 +156,12 @@ class TortureRun:
 
         Whether there was a power cut between the two.
         """
-        assert self._daemon.process is not None
-        self._daemon.process.kill()
+        if ending.phase == "rebuilding":
+            self._damage()
+            faults = []
+        else:
+            assert self._daemon.process is not None
+            self._daemon.process.kill()
         power_cut = self._after_death(Ending("running", 0.0, None))
         self.disk.set(*([ending.rule] if ending.rule else []), *faults)
         self._daemon.launch()
@@ -150,6 +173,16 @@ class TortureRun:
             if not faults:
                 self.figures.violation("failed starts", self._daemon.log_tail())
         return power_cut
+
+    def _damage(self) -> None:
+        """End it well, and harm its database, if all that counts is kept beside that."""
+        assert self._daemon.process is not None
+        state = self._daemon.state_folder
+        if self._daemon.process.terminate(STOP_SECONDS) == 0 and is_kept_beside(state):
+            self.disk.forget_journal()
+            damage(state, self._rng)
+            self._checks.database_damaged()
+            self.figures.count("databases damaged")
 
     def _after_death(self, ending: Ending) -> bool:
         """Count it, and decide what the disk keeps; whether there was a power cut."""
