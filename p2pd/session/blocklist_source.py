@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 import stat
 from typing import Any, NamedTuple, cast
 
@@ -31,6 +32,7 @@ from p2pd.storage.disks import Disks
 from p2pd.transports.way_out import WayOut
 
 FETCH_SECONDS = 300.0
+"""For a whole list, a file too."""
 SLICE = 256 * 1024
 HEADERS = 1024 * 1024
 """Bytes for headers, chunks and TLS beside the list itself."""
@@ -88,7 +90,7 @@ class BlocklistSource:
         """
         if source.startswith("/"):
             return await self._read(source, known)
-        host = source.partition("://")[2].partition("/")[0].rpartition("@")[2][:100]
+        host = _host_of(source)
         fetching = Deferred.fromCoroutine(self._fetch(source, known))
         fetching.addTimeout(FETCH_SECONDS, self._reactor)
         try:
@@ -110,11 +112,14 @@ class BlocklistSource:
         reading = self._disks.ask(
             ("blocklist", path, object()), lambda: _read_file(path, known, given_up)
         )
+        reading.addTimeout(FETCH_SECONDS, self._reactor)
         try:
             return await reading
-        except CancelledError:
+        except TimeoutError:
+            sentence = f"{path} could not be read within {FETCH_SECONDS:.0f} s"
+            raise ListSourceError(ListProblem.SYSTEM, sentence) from None
+        finally:
             given_up.append(True)
-            raise
 
     # -- HTTP ----------------------------------------------------------------------------------
 
@@ -225,6 +230,11 @@ def _leave(response: IResponse) -> None:
     body = _Body()
     response.deliverBody(body)
     body.hang_up()
+
+
+def _host_of(url: str) -> str:
+    """Without a login, and without what may be a secret behind it."""
+    return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2][:100]
 
 
 def _version(response: IResponse) -> ListVersion:

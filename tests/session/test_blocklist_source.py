@@ -139,7 +139,7 @@ def test_it_redirects_only_so_often() -> None:
     ],
 )
 def test_answers_that_are_no_list(answer: bytes, words: str) -> None:
-    fetch = Fetch("http://u:secret@192.0.2.1/a?pin=secret")
+    fetch = Fetch("http://u:secret@192.0.2.1?pin=secret@x")
     fetch.connected()
     fetch.answer(answer, close=True)
     problem, sentence = fetch.refused()
@@ -239,6 +239,16 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         problem, sentence = Fetch(str(path)).refused()
         assert problem is ListProblem.SYSTEM
         assert words in sentence
+
+
+def test_a_file_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(TEXT)
+    fetch = Fetch(str(path), disk_seconds=2 * FETCH_SECONDS)
+    fetch.reactor.advance(FETCH_SECONDS)
+    assert fetch.refused() == (ListProblem.SYSTEM, f"{path} could not be read within 300 s")
+    fetch.reactor.advance(FETCH_SECONDS)
+    assert len(fetch.results) == 1
 
 
 def test_a_file_that_is_no_list(tmp_path: Path) -> None:
