@@ -37,6 +37,10 @@ def test_files_and_more_are_chosen_when_a_torrent_is_added(
     ]  # fmt: skip
 
 
+def test_all_files_of_a_torrent_that_is_not_known_yet_cannot_be_chosen(p2pctl: Any) -> None:
+    assert p2pctl("add", "magnet:?x", "--skip", "all").exit_code == 2
+
+
 def test_a_torrent_comes_on_stdin(p2pctl: Any, daemon: Any) -> None:
     daemon.answers["torrent_add"] = {"torrent_added": {"id": 9, "name": "n", "hash_string": "h"}}
     assert p2pctl("add", "-", input=b"d4:infode").exit_code == 0

@@ -60,6 +60,52 @@ def test_limits_are_set_and_shown(work, new_p2pd):
     assert "not a label" in p2pctl(node, "limit", "--label", "a,b", "--up", 1, status=1)
 
 
+def test_a_torrent_is_changed_in_every_way(work, new_p2pd):
+    node = new_p2pd()
+    torrent = work / "made.torrent"
+    folder = make_folder(work / "original")
+    url = "http://127.0.0.1:9/announce"
+    p2pctl(node, "create", "--tracker", url, "--output", torrent, folder)
+    p2pctl(node, "add", "--paused", "--skip", "1,3-7", "--high", 2, torrent)
+    rows = json.loads(p2pctl(node, "files", 1, "--json"))
+    assert [row["index"] for row in rows if row["wanted"]] == [0, 2]
+    assert rows[2]["priority"] == 1
+    rows = json.loads(p2pctl(node, "files", 1, "--get", "all", "--low", "0-1", "--json"))
+    assert all(row["wanted"] for row in rows)
+    assert [row["priority"] for row in rows[:3]] == [-1, -1, 1]
+
+    p2pctl(node, "set", "--state", "stopped", "--add-label", "a", "--add-label", "b")
+    p2pctl(node, "set", 1, "--remove-label", "a", "--peer-limit", 7)
+    assert json.loads(p2pctl(node, "info", 1, "--json"))["labels"] == ["b"]
+    other = "udp://127.0.0.1:9/announce"
+    p2pctl(node, "trackers", 1, "--add", other)
+    p2pctl(node, "trackers", 1, "--remove", url)
+    rows = json.loads(p2pctl(node, "trackers", 1, "--json"))
+    assert [row["announce"] for row in rows] == [other]
+    assert "new peer" in p2pctl(node, "add-peers", 1, "127.0.0.1:9")
+    due = json.loads(p2pctl(node, "deadlines", 1, "--from-piece", 1, "--count", 2, "--json"))
+    assert [piece for piece, _ in due] == [1, 2]
+    assert "0 of " in p2pctl(node, "pieces", 1)
+    p2pctl(node, "verify", 1, "--wait")
+    p2pctl(node, "reannounce", "--label", "b")
+    assert "--yes" in p2pctl(node, "remove", 1, "--delete-data", status=2)
+    assert json.loads(p2pctl(node, "list", "--label", "a", "--json")) == []
+
+
+def test_the_daemon_is_asked_set_and_stopped(new_p2pd):
+    node = new_p2pd()
+    assert p2pctl(node, "settings", "peer_limit_global=77").split() == ["peer_limit_global", "77"]
+    assert "no setting" in p2pctl(node, "settings", "nothing", status=1)
+    assert "Torrents active" in p2pctl(node, "stats")
+    assert str(node.downloads) in p2pctl(node, "free-space")
+    assert "torrent_get" in p2pctl(node, "api")
+    assert json.loads(p2pctl(node, "api", "session_get", 'fields=["peer_limit_global"]')) == {
+        "peer_limit_global": 77
+    }
+    assert "stopped" in p2pctl(node, "shutdown", "--yes", "--wait")
+    p2pctl(node, "list", status=3)
+
+
 def test_without_a_daemon_the_status_is_3(new_p2pd):
     node = new_p2pd()
     node.terminate()

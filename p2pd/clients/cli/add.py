@@ -60,13 +60,16 @@ def add(
 ) -> None:
     """Add torrents: .torrent files (- is stdin), URLs of some, magnet links, info-hashes.
 
-    FILES are indices of files in the torrent: 3, 0-4, 1,3,8-10, or all.
+    FILES are indices of files in the torrent: 3, 0-4, or 1,3,8-10.
 
     \b
     Examples:
       p2pctl add debian.torrent --label linux --wait
       p2pctl add 'magnet:?xt=urn:btih:...' --download-dir /srv/films --sequential
     """
+    if () in others.values():
+        # In torrent_add an empty list is none: it may come before the files are known.
+        raise click.UsageError("all is for p2pctl files: when adding, say which by their indices")
     if wait and paused:
         raise click.UsageError("a paused torrent never gets done: --wait and --paused exclude")
     wishes: dict[str, Any] = {"paused": True} if paused else {}

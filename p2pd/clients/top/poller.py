@@ -12,7 +12,7 @@ from typing import NamedTuple
 from p2pd.base.errors import P2pdError
 from p2pd.clients.top.feed import Feed, Interest, Look
 
-FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
+FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
 
 
 class Trouble(NamedTuple):
@@ -39,10 +39,14 @@ class Poller:
         self._failures = 0
 
     def look_now(self, *, settings: bool = False, everything: bool = False) -> None:
-        """Do not wait for the next look; ask for the settings as well, or for everything."""
+        """Do not wait for the next look; ask for the settings as well, or for everything.
+
+        A daemon that does not answer is asked sooner only for everything, which is by hand.
+        """
         self._settings_changed = self._settings_changed or settings
         self._forgets = self._forgets or everything
-        self._wake.set()
+        if everything or not self._failures:
+            self._wake.set()
 
     def end(self) -> None:
         """Have `run` return."""

@@ -265,7 +265,7 @@ class TestPoller:
         daemon.raises = CannotConnectError("gone")
         waits = [poller.look() for _ in range(7)]
         assert [trouble.seconds for trouble in waits if isinstance(trouble, Trouble)] == [
-            1, 2, 4, 8, 16, 30, 30,
+            1, 2, 4, 8, 15, 15, 15,
         ]  # fmt: skip
         daemon.raises = None
         back = poller.look()
@@ -289,6 +289,14 @@ class TestPoller:
         poller._publish = publish
         poller.run()
         assert [look.whole for look in seen if isinstance(look, Look)] == [True, False, False]
+
+    def test_keys_do_not_hurry_a_daemon_that_is_gone(self, poller: Poller, daemon: Any) -> None:
+        daemon.raises = CannotConnectError("gone")
+        poller.look()
+        poller.look_now(settings=True)
+        assert not poller._wake.is_set()
+        poller.look_now(everything=True)
+        assert poller._wake.is_set()
 
     def test_everything_is_looked_at_when_asked_to(self, poller: Poller) -> None:
         poller.look()
