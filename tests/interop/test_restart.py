@@ -41,6 +41,29 @@ def test_a_seed_stops_cleanly_and_goes_on_without_a_check(work, new_p2pd, new_li
     assert "Traceback" not in node.log_text()
 
 
+def test_a_seed_at_rest_that_is_killed_is_not_checked_and_serves(work, new_p2pd, new_libtorrent):
+    content = libtorrent_content(make_file(work / "original", 6 * MIB), "hybrid")
+    node = new_p2pd()
+    node.share(content)
+    assert node.terminate() == 0
+    node.start()
+    node.wait_seeding(5)
+    node.kill()
+    flip_unseen(content.path)
+    node.start()
+    node.wait_seeding(5)
+    listed = node.torrent("files", "piece_count", "size_when_done", "wanted")
+    assert [file["bytes_completed"] for file in listed["files"]] == [content.size]
+    assert (listed["size_when_done"], listed["wanted"]) == (content.size, [True])
+    flip_unseen(content.path)
+    leecher = new_libtorrent()
+    leecher.add(content.torrent)
+    leecher.dial(node)
+    leecher.wait_copy_of(content)
+    assert node.call("torrent_get", fields=["status"])["torrents"] == [{"status": 6}]
+    assert "Traceback" not in node.log_text()
+
+
 def test_a_download_goes_on_where_it_stopped(work, new_p2pd, new_libtorrent):
     content = libtorrent_content(make_folder(work / "original", extra=8 * MIB), "hybrid")
     seed, node = new_libtorrent(), new_p2pd()

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from p2pd.base.measures import Labels
 from p2pd.discovery.tracker_client.host_gate import HostGate
+from p2pd.discovery.tracker_client.host_pace import HostPace
 from p2pd.discovery.tracker_client.http_tracker import HttpTracker, make_agent
 from p2pd.discovery.tracker_client.names import Names
 from p2pd.discovery.tracker_client.request_target import split_url
@@ -65,15 +66,17 @@ class TrackerTransports:
         }
         self.outcomes: Counter[Labels] = Counter()
         """Questions that are through, by kind and result."""
+        self._pace = HostPace(reactor)
         self._gates = {scheme: HostGate(limit) for scheme, limit in PER_TRACKER.items()}
 
     async def announce(self, url: str, request: AnnounceRequest) -> AnnounceAnswer:
         """Announce. Raises TrackerError, and nothing else but CancelledError."""
-        return await self._ask("announce", url, lambda way: way.announce(url, request))
+        paced = request.event != "stopped"  # for a daemon that ends has a few seconds for all
+        return await self._ask("announce", url, lambda way: way.announce(url, request), paced)
 
     async def scrape(self, url: str, info_hashes: list[bytes]) -> dict[bytes, ScrapeCounts]:
         """Scrape. Raises TrackerError, and nothing else but CancelledError."""
-        return await self._ask("scrape", url, lambda way: way.scrape(url, info_hashes))
+        return await self._ask("scrape", url, lambda way: way.scrape(url, info_hashes), True)
 
     def counts(self) -> tuple[int, int]:
         """Questions under way, and those that wait for others to the same tracker."""
@@ -84,11 +87,19 @@ class TrackerTransports:
         """Give sockets back."""
         await self._udp.close()
 
-    async def _ask(self, kind: str, url: str, ask: Callable[[TrackerTransport], Awaitable[T]]) -> T:
+    async def _ask(
+        self, kind: str, url: str, ask: Callable[[TrackerTransport], Awaitable[T]], paced: bool
+    ) -> T:
         result = "failed"
         try:
             scheme, key, transport = self._way_to(url)
-            answer = await self._gates[scheme].run(key, lambda: ask(transport))
+
+            async def work() -> T:
+                if paced:
+                    await self._pace.turn((scheme, key))
+                return await ask(transport)
+
+            answer = await self._gates[scheme].run(key, work)
             result = "ok"
             return answer
         except CancelledError:
