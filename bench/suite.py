@@ -44,7 +44,8 @@ def room_needed(bench_size: int, works: tuple[str, ...]) -> int:
     copies = 2 if {"memory", "many-leechers", "stall"} & set(works) else 1
     copies = flood.TIMES_SIZE if flood.WORK in works else copies
     swarm = limited_swarm.ROOM if limited_swarm.WORK in works else 0
-    return int((sources + sources / 4 + copies) * bench_size) + swarm + 256 * MIB
+    library = scale.ROOM if scale.WORK in works else 0
+    return int((sources + sources / 4 + copies) * bench_size) + swarm + library + 256 * MIB
 
 
 def run_case(case: Case, runs: int) -> Outcome:

@@ -50,6 +50,11 @@ TARGETS = (
     Target("memory", "peak", "peak RSS", False, 1.0),
     Target("limited-swarm", "mean", "mean completion", False, 1.0),
     Target("flood", "kept", "rate kept", True, 70.0, None, " %"),
+    Target(
+        "scale", "ready", "seconds from the start to the first answer", False, 1.0, "transmission"
+    ),
+    Target("scale", "rss_later", "RSS", False, 1.0),
+    Target("scale", "idle_cpu", "idle CPU", False, 2.0, None, " %"),
     Target("latency", "answer_p99", "p99 from arrival to answer", False, 1.0, None, " ms"),
 )
 STALL_LIMIT = 100.0

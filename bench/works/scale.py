@@ -25,6 +25,9 @@ WORK = "scale"
 TRACKER = Path(__file__).parents[1] / "inside" / "tracker.py"
 INTERVAL = 1800
 
+ROOM = 1024 * MIB
+"""The torrents, and what an engine keeps of them, twice."""
+
 START_CPU = Figure("start_cpu", "start CPU s", 2)
 RSS = Figure("rss", "RSS MiB", 0)
 RSS_LATER = Figure("rss_later", "RSS later", 0)

@@ -9,12 +9,13 @@ asks for meanwhile is woken, which is a look of its own.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import Any, Coroutine, Protocol, Sequence
 
 from twisted.logger import Logger
 
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.base.errors import FormatError, MissingError, P2pdError
+from p2pd.base.errors import FormatError, MissingError, P2pdError, StateError, StorageError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.session.devices import Devices
@@ -26,6 +27,9 @@ from p2pd.storage.interfaces import Storage
 
 PER_SECOND = 50
 """Torrents that are looked at, and then announced, in a second."""
+
+RETRY_SECONDS = 10.0
+"""After the database refused."""
 
 AT_ONCE = 10
 """Looks in one job of a thread."""
@@ -95,9 +99,16 @@ class FirstLooks:
         self._host.background(self._look(batch), "the first look at torrents")
 
     async def _look(self, batch: Sequence[RunningAtRest]) -> None:
+        pause = AT_ONCE / PER_SECOND
         try:
             batch = [torrent for torrent in batch if torrent.resting]
             openings = await self._host.store.openings([torrent.record.id for torrent in batch])
+        except StateError:
+            if not self._host.closing:
+                self._waiting.extend(batch)
+            pause = RETRY_SECONDS
+            raise
+        else:
             by_folder: dict[str, list[tuple[RunningAtRest, Opening]]] = {}
             for torrent, opening in zip(batch, openings, strict=True):
                 by_folder.setdefault(torrent.record.download_dir, []).append((torrent, opening))
@@ -105,7 +116,7 @@ class FirstLooks:
                 self._host.background(self._look_in_folder(some), "the first look at torrents")
         finally:
             self._looking = False
-            self._go_on(AT_ONCE / PER_SECOND)
+            self._go_on(pause)
 
     async def _look_in_folder(self, some: Sequence[tuple[RunningAtRest, Opening]]) -> None:
         work = [(torrent.record, opening) for torrent, opening in some]
@@ -119,7 +130,9 @@ class FirstLooks:
         known = next((storage for storage in storages if storage is not None), None)
         if known is not None:
             device = await self._host.devices.of(known)
-            seen = await device.run("read", _look_at, work, layouts, storages)
+            # What the disk refuses now it may give when they are woken, or else they say why not.
+            with suppress(StorageError):
+                seen = await device.run("read", _look_at, work, layouts, storages)
         for (torrent, _), layout, storage, found in zip(some, layouts, storages, seen, strict=True):
             if self._host.closing or not torrent.resting:
                 continue  # it was woken meanwhile

@@ -148,21 +148,29 @@ class Resting:
 
     async def details(self, torrent: RestingTorrent) -> Details:
         """What there is to know of its files, without waking it. Raises P2pdError."""
-        torrent.record.torrent = (await self._host.store.openings([torrent.record.id]))[0].torrent
-        try:
-            metainfo = await self.metainfo(torrent)
-        finally:
-            torrent.record.torrent = None
+        metainfo = await self._stored_metainfo(torrent)
         layout = await self._host.disks.aside.run("read", FileLayout.of, metainfo)
         return Details(metainfo, layout)
+
+    async def content_of(self, torrent: RestingTorrent) -> TorrentContent:
+        """Its content, to delete the files of one that is removed. Raises P2pdError."""
+        return await torrent.opening.rebuild(await self._stored_metainfo(torrent))
+
+    async def _stored_metainfo(self, torrent: RestingTorrent) -> Metainfo:
+        torrent.record.torrent = (await self._host.store.openings([torrent.record.id]))[0].torrent
+        try:
+            return await self.metainfo(torrent)
+        finally:
+            torrent.record.torrent = None
 
     async def metainfo(self, torrent: RestingTorrent) -> Metainfo:
         """The metadata in the record or, if that is damaged, in its copy. Raises P2pdError."""
         record = torrent.record
-        problem: P2pdError = FormatError("its metadata is not there")
+        problem = FormatError("its metadata is not there")
         for _ in range(2):
             try:
-                metainfo = await self._host.disks.aside.run("read", parse_torrent, record.torrent)
+                data = record.torrent or b""
+                metainfo = await self._host.disks.aside.run("read", parse_torrent, data)
                 if metainfo.info_hashes == torrent.info_hashes:
                     return metainfo
                 problem = FormatError("it is the metadata of another torrent")
@@ -205,10 +213,12 @@ class Resting:
                 if not self._may_rest(torrent) or content is not torrent.content:
                     return
                 torrent.recording.closed(states)
-            record.summary = content.summary()
+            summary = record.summary = content.summary()
             await self._host.store.save_closed([record])
             if not self._may_rest(torrent) or content is not torrent.content:
                 return
+            if summary != content.summary():
+                return  # other files are wanted since
             content.pieces.close()
             self._host.background(content.device.run("write", content.storage.close), record.name)
         torrent.drop_parts()

@@ -265,14 +265,15 @@ class Session:
             await self.moves.end(torrent, patience=CLEAR_SECONDS)
         self.resting.forget(torrent)
         await torrent.stop()
-        if delete_data:
-            await self.resting.wake_anyway(torrent)
         self.rates.torrent_removed(torrent.record)
         # A start or a check under way would make files anew behind their removal.
         await torrent.settled()
+        content = torrent.content
+        if delete_data and torrent.resting:
+            with suppress(P2pdError):  # what cannot be read tells of no files
+                content = await self.resting.content_of(torrent)
         await self.store.remove(torrent.record.id)
-        if torrent.content is not None:
-            content = torrent.content
+        if content is not None:
             content.pieces.close()
             job = content.storage.delete_files if delete_data else content.storage.close
             try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 import pytest
 from twisted.internet.defer import Deferred
 
+from p2pd.base.errors import StateError
 from p2pd.protocols.peerwire.messages import Interested
 from p2pd.session.api import TorrentStatus
 from p2pd.session.first_looks import AT_ONCE, PER_SECOND
@@ -14,9 +15,10 @@ from p2pd.session.resting import REST_SECONDS
 from p2pd.session.torrent import Torrent
 from p2pd.session.torrent_report import TorrentReport
 from p2pd.session.torrent_requests import TorrentChanges
+from p2pd.state.resume import Opening
 from p2pd.storage.interfaces import FileState
 from p2pd.storage.memory_storage import MemoryStorage
-from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, MemoryStore, ScriptedPeer, SimNode, make_torrent
 
 CONTENTS = {"a/one.mkv": bytes(range(256)) * 300, "a/two.txt": b"words " * 4000}
 
@@ -326,3 +328,25 @@ def test_first_looks_are_spread_out_and_begin_with_those_that_were_active_last(
     assert announced == [0, AT_ONCE, 2 * AT_ONCE, count]
     assert all(torrent.resting for torrent in again.session.torrents)
     assert again.announcers[-1].events, "the last one was among the first"
+
+
+def test_looks_go_on_when_the_database_takes_its_time(
+    network: MemoryNetwork, seed: SimNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_rest(network, seed)
+    refused: list[int] = []
+    openings = MemoryStore.openings
+
+    async def refusing(store: MemoryStore, ids: Sequence[int]) -> list[Opening]:
+        if not refused:
+            refused.extend(ids)
+            raise StateError("the disk is full")
+        return await openings(store, ids)
+
+    monkeypatch.setattr(MemoryStore, "openings", refusing)
+    again, torrent = restarted(network, seed)
+    network.run(5)
+    assert refused == [torrent.record.id]
+    assert again.announcers[-1].events == []
+    network.run(10)
+    assert again.announcers[-1].events == ["started"]
