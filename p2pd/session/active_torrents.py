@@ -105,11 +105,6 @@ class ActiveTorrents(Generic[T]):
             self._busy[torrent] = None
             self._silence(torrent)
 
-    def wake_running(self) -> None:
-        """Something changed for all of them."""
-        for torrent in self._running:
-            self.wake(torrent)
-
     def tick(self, now: float) -> None:
         """Once a second."""
         for torrent in list(self._busy):

@@ -330,10 +330,11 @@ class Session:
     def settings_changed(self) -> None:
         """A client changed settings: what is copied elsewhere follows."""
         for torrent in self.torrents:
-            torrent.rechoke_soon()
+            if torrent.has_parts:
+                torrent.rechoke_soon()
+                self.activity.wake(torrent)
         self.rates.settings_changed()
         self.blocklist.settings_changed()
-        self.activity.wake_running()
 
     def _device_changed(self, device: Device) -> None:
         """A disk fell silent or full, or is well again: its torrents say so."""
