@@ -76,6 +76,9 @@ class Torrent(TorrentParts):
         if self.resting:
             self.begin_at_rest()
             return
+        if self.opening.unseen:
+            await self.reopen()
+            return
         if self.doubtful:
             await self.verify()
             return
@@ -247,7 +250,8 @@ class Torrent(TorrentParts):
         if self.running:
             self._hang_up()
             self.count_time()
-        return sure and not self.recording.sync_failed and not self.missing.why
+        kept = self.recording.sync_failed or self.missing.why or self.opening.unseen
+        return sure and not kept
 
     def writable(self, yes: bool) -> None:
         """Whether anything in its folder can be changed: a download waits, or goes on."""

@@ -46,11 +46,13 @@ class OpeningOwner(Protocol):
 class TorrentOpening:
     """Builds the content of one torrent and checks it; `busy` while it does either."""
 
-    __slots__ = ("_building", "_owner", "_waiting", "busy", "check")
+    __slots__ = ("_building", "_owner", "_waiting", "busy", "check", "unseen")
 
     def __init__(self, owner: OpeningOwner) -> None:
         self._owner = owner
         self.busy = False
+        self.unseen = False
+        """Whether nobody could say what is here: what is recorded stays so."""
         self.check: CheckJob | None = None
         self._building = False
         self._waiting: list[Deferred[None]] = []
@@ -167,7 +169,9 @@ class TorrentOpening:
         )
 
     async def _resume(self, content: TorrentContent) -> bool:
+        self.unseen = True
         plan = await content.device.run("read", _look, content, self._owner.record)
+        self.unseen = False
         return await self.follow(content, plan)
 
     async def follow(self, content: TorrentContent, plan: ResumePlan) -> bool:

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import Sequence
 
 from p2pd.formats.file_layout import FileLayout
+from p2pd.storage.folder_walk import storage_error
 from p2pd.storage.interfaces import FileState, Presence
 
 STAT_BLOCK = 512
 """Bytes of what `st_blocks` counts, whatever the file system's own blocks are."""
 
-_SHORTER = "the file is shorter than it should be"
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def file_state(root: str, layout: FileLayout, index: int) -> FileState | None:
-    """A regular file as it is now, None if it is not there."""
+    """A regular file as it is now, None if it is not there. Raises StorageError if nobody can say.
+
+    A disk that fails, or a folder that may not be looked into, is no reason to give data up.
+    """
     file = layout.files[index]
     if file.pad or file.symlink is not None:
         return None
+    shown = os.path.join(root, *file.path)
     try:
-        found = os.stat(os.path.join(root, *file.path), follow_symlinks=False)
-    except OSError:
-        return None
+        found = os.stat(shown, follow_symlinks=False)
+    except OSError as problem:
+        if problem.errno in NOT_THERE:
+            return None
+        raise storage_error(shown, problem) from None
     if not stat.S_ISREG(found.st_mode):
         return None
     return FileState(found.st_size, found.st_mtime_ns)
@@ -47,19 +55,20 @@ def presence(root: str, layout: FileLayout, least: Sequence[tuple[int, int]]) ->
         path = layout.files[index].path
         shown = os.path.join(root, *path)
         if path[0] not in above:
-            above[path[0]] = _trouble_with(os.path.join(root, path[0]))
-        state = None if above[path[0]] else file_state(root, layout, index)
-        if state is not None and state.size >= size:
-            there += 1
-        elif not problem:
-            problem = f"{shown}: {above[path[0]] or _trouble_with(shown) or _SHORTER}"
+            above[path[0]] = _trouble_with(os.path.join(root, path[0]), 0)
+        trouble = above[path[0]] or _trouble_with(shown, size)
+        there += not trouble
+        if trouble and not problem:
+            problem = f"{shown}: {trouble}"
     return Presence(len(least), there, problem)
 
 
-def _trouble_with(path: str) -> str:
-    """Why nothing is to be seen of a file or folder, if that is so."""
+def _trouble_with(path: str, size: int) -> str:
+    """Why a file of so many bytes, or a folder, is not there; empty if it is."""
     try:
-        os.stat(path, follow_symlinks=False)
+        found = os.stat(path, follow_symlinks=False)
     except OSError as problem:
         return problem.strerror or str(problem)
-    return ""
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        return "it is not a regular file"
+    return "the file is shorter than it should be" if found.st_size < size else ""

@@ -255,6 +255,33 @@ def test_files_that_changed_while_they_were_away_are_checked(
     assert torrent.running
 
 
+def test_a_disk_that_cannot_tell_what_is_there_takes_nothing_off_the_record(
+    network: MemoryNetwork, node: Node, seed: SimNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = recorded(node, half(node, seed))
+    node.stop()
+    fault = DiskFaultError(f"{FOLDER}/data: Input/output error")
+
+    def fails(storage: OnVolume) -> None:
+        raise fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OnVolume, "file_states", fails)
+        again = started(network, node.volume, store=node.store, disk=node.disk)
+        again.mount()
+        network.run(1)
+        (torrent,) = again.session.torrents
+        assert torrent.error == str(fault)
+        third, torrent = again.restarted()
+        assert torrent.error == str(fault)
+    assert recorded(third, torrent) == here
+    node.volume.read.clear()
+    network.result(torrent.start())
+    assert torrent.running
+    assert count(torrent) == here
+    assert node.volume.read == [], "nothing is hashed again"
+
+
 # -- while it runs -------------------------------------------------------------------------------
 
 

@@ -123,3 +123,14 @@ def test_what_the_disk_says_has_a_kind(number: int, kind: type[StorageError]) ->
     assert type(problem) is kind
     assert str(problem) == f"/x: {os.strerror(number)}"
     assert storage_error("/y", problem) is problem
+
+
+def test_a_file_that_nobody_can_look_at_is_not_taken_for_one_that_is_gone(
+    storage: FileStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: str, **more: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "stat", fails)
+    with pytest.raises(DiskFaultError, match="top/a: Input/output error"):
+        storage.file_states()
