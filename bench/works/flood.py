@@ -69,6 +69,7 @@ def measure_flood(bench: Workbench, name: str, torrent: Torrent, roles: Roles) -
     return {
         **beside,
         "rate": alone["rate"],
+        "alone_cpu": alone["cpu"],
         "flooded_rate": beside["rate"],
         "kept": 100 * beside["rate"] / alone["rate"],
     }

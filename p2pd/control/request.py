@@ -20,7 +20,6 @@ BODY_LIMIT = 32 * 1024 * 1024
 STRANGER_BODY_LIMIT = 64 * 1024
 """Bytes kept of the body of a request that will be refused anyway."""
 
-
 BUSY = "too many bytes of requests are in memory: try again in a moment"
 
 
