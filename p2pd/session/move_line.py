@@ -1,11 +1,13 @@
-"""Moves wait for their turns: one at a time from one device to another, since two make both seek.
+"""Moves wait for their turns: one at a time between two devices, since two make both seek.
 
-A torrent is in it once at most, so it is never longer than the list of torrents.
+Before that they wait for those between the same folders, of which more is known at rest. A torrent
+is in each line once at most, so it is never longer than the list of torrents.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from typing import Hashable
 
 from twisted.internet.defer import Deferred
 
@@ -13,7 +15,7 @@ from twisted.internet.defer import Deferred
 class Turn:
     """A place in the line: `came` fires when it is this one's turn."""
 
-    def __init__(self, line: MoveLine, pair: frozenset[int]) -> None:
+    def __init__(self, line: MoveLine, pair: frozenset[Hashable]) -> None:
         self.pair = pair
         self.came: Deferred[None] = Deferred()
         self._line = line
@@ -24,13 +26,13 @@ class Turn:
 
 
 class MoveLine:
-    """The lines, one for each pair of devices, in the order in which they were asked for."""
+    """The lines, one for each pair of places, in the order in which they were asked for."""
 
     def __init__(self) -> None:
-        self._lines: dict[frozenset[int], deque[Turn]] = {}
+        self._lines: dict[frozenset[Hashable], deque[Turn]] = {}
 
-    def join(self, one: int, other: int) -> Turn:
-        """A turn to move between these devices; it may have come already."""
+    def join(self, one: Hashable, other: Hashable) -> Turn:
+        """A turn to move between these; it may have come already."""
         turn = Turn(self, frozenset((one, other)))
         line = self._lines.setdefault(turn.pair, deque())
         line.append(turn)

@@ -68,6 +68,11 @@ class Moves:
         """The move of a torrent, if there is one."""
         return self._moves.get(torrent)
 
+    def need(self, torrent: Torrent) -> bool:
+        """Whether a torrent may not rest now, for it is moved."""
+        move = self._moves.get(torrent)
+        return move is not None and move.at_work
+
     # -- what clients ask for ------------------------------------------------------------------
 
     async def set_location(self, torrent: Torrent, folder: str, *, move: bool) -> None:
@@ -202,7 +207,7 @@ class Moves:
             if not move.is_switched:
                 cleaned = Deferred.fromCoroutine(move.clean())
                 await in_time(cleaned, END_SECONDS, self._host.clock)
-        except StorageError as problem:
+        except P2pdError as problem:
             self.log.error(
                 "{name}: what was copied to {target} stays there: {problem}",
                 name=move.torrent.record.name,

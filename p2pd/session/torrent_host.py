@@ -41,6 +41,9 @@ class SwitchedMoves(Protocol):
     def of(self, torrent: Any) -> Any:
         """The move of a torrent, if there is one."""
 
+    def need(self, torrent: Any) -> bool:
+        """Whether a torrent may not rest now, for it is moved."""
+
     async def switched(self, torrent: Any) -> None:
         """Wait, if just now the torrent gets its new folder."""
 

@@ -79,6 +79,8 @@ class TorrentMove:
         self.stage = WAITING
         self.trouble = ""
         self.switching = False
+        self.at_work = False
+        """Whether it needs the torrent's content; until then the torrent may rest."""
         self.over: list[Deferred[None]] = []
         self._host = host
         self._journal = journal
@@ -146,27 +148,44 @@ class TorrentMove:
 
     async def clean(self) -> None:
         """It ended before the switch: remove what came to the new place. Raises StorageError."""
-        content = self.torrent.content
-        if content is None or self.row.stage == BEGUN:
+        if self.row.stage == BEGUN:
             return
-        layout = content.layout
+        layout = await self._layout()
         old, new = OldPlace(self.row.source, layout), self._new_place(layout)
         device = await self._host.devices.of(self._host.new_storage(layout, self.target))
         if self._copying is not None:
             await self._copying.clean()
         if self.row.stage == PLACING:
-            await device.run("move", new.take_back, await content.device.run("move", old.files, ()))
+            source = await self._host.devices.of(self._host.new_storage(layout, self.row.source))
+            await device.run("move", new.take_back, await source.run("move", old.files, ()))
         await device.run("move", new.clean)
+
+    async def _layout(self) -> FileLayout:
+        """The torrent's, also if it rests. Raises P2pdError."""
+        torrent = self.torrent
+        if torrent.content is None and not torrent.resting:
+            await torrent.opening.built()
+        if torrent.content is not None:
+            return torrent.content.layout
+        return (await self._host.resting.details(torrent)).layout
 
     # -- one attempt ---------------------------------------------------------------------------
 
     async def _attempt(self) -> None:
-        content = await self._content()
-        if not self.is_switched:
-            await self._bring(content)
+        turn = self._line.join(self.row.source, self.target)
+        try:
+            self._doing(WAITING)
+            await self._until(turn.came)
+            self.at_work = True
             content = await self._content()
-        self._doing(CLEARING)
-        await self._clear(content)
+            if not self.is_switched:
+                await self._bring(content)
+                content = await self._content()
+            self._doing(CLEARING)
+            await self._clear(content)
+        finally:
+            self.at_work = False
+            turn.end()
 
     async def _content(self) -> TorrentContent:
         """The torrent's, when nobody opens or checks it."""

@@ -142,11 +142,17 @@ class TestMoving:
         mover.check_moved(tmp_path, tmp_path / "two")
         assert not mover.torrent.error
 
+    @pytest.mark.parametrize("preallocation", ["none", "sparse", "full"])
     @pytest.mark.parametrize("target", ["one/deeper", "two"])
     def test_a_download_goes_on(
-        self, network: MemoryNetwork, seed: SimNode, tmp_path: Path, target: str
+        self,
+        network: MemoryNetwork,
+        seed: SimNode,
+        tmp_path: Path,
+        target: str,
+        preallocation: str,
     ) -> None:
-        node = disk_node(network, tmp_path, "10.0.0.3")
+        node = disk_node(network, tmp_path, "10.0.0.3", preallocation=preallocation)
         torrent = node.add(TORRENT)
         node.connect(torrent, seed.address)
         network.run_until(lambda: have(torrent).count >= 5)
@@ -281,6 +287,47 @@ class TestWhatHappensMeanwhile:
         assert not [path for path in (tmp_path / "two").iterdir() if path.name.startswith(FOLDER)]
         mover.to_the_end()
         mover.check_moved(tmp_path, tmp_path / "two/other")
+
+    def test_those_that_wait_may_rest(
+        self, network: MemoryNetwork, node: SimNode, mover: Mover, tmp_path: Path
+    ) -> None:
+        (tmp_path / "one/other").mkdir()
+        (tmp_path / "one/other/b.bin").write_bytes(FILES["b.bin"])
+        files = {"b.bin": FILES["b.bin"]}
+        torrent = node.add(make_torrent(files, name="other", piece_length=PIECE))
+        other = Mover(network, node, torrent)
+        node.journal.kept = False
+        mover.ask(tmp_path / "two")
+        other.ask(tmp_path / "two")
+        network.run_until(lambda: torrent.resting, limit=200)
+        assert not mover.torrent.resting
+        assert other.view.move is not None
+        assert other.view.move.stage == "waiting"
+        node.journal.kept = True
+        other.to_the_end()
+        assert mover.view.move is None
+        assert len(tree(tmp_path / "two")) == 4
+
+    @pytest.mark.parametrize("stage", [COPYING, PLACING])
+    def test_one_that_waits_since_a_restart_is_removed(
+        self, network: MemoryNetwork, node: SimNode, mover: Mover, tmp_path: Path, stage: str
+    ) -> None:
+        network.run_until(lambda: mover.torrent.resting, limit=200)
+        node.stop()
+        staging = tmp_path / "two" / (FOLDER + mover.torrent.info_hashes.hash_string)
+        staging.mkdir(parents=True)
+        shutil.copy2(tmp_path / "one/folder/a.bin", staging / "0")
+        if stage == PLACING:
+            shutil.copytree(tmp_path / "one/folder", tmp_path / "two/folder")
+        row = MoveRow(mover.view.id, str(tmp_path / "one"), str(tmp_path / "two"), stage)
+        node.journal.rows[mover.view.id] = row
+        network.listeners.pop(node.address, None)
+        again = disk_node(network, tmp_path, store=node.store, journal=node.journal, seed=2)
+        view = again.control.find(mover.view.id)
+        assert view is not None
+        network.result(again.control.remove(view, delete_data=False))
+        assert tree(tmp_path / "one") == WHOLE
+        assert not staging.exists()
 
     def test_the_same_again_is_one_move(self, mover: Mover, tmp_path: Path) -> None:
         mover.to_the_middle(tmp_path / "two")

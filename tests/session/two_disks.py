@@ -23,12 +23,17 @@ class DiskStorage(FileStorage):
 
 
 def disk_node(
-    network: MemoryNetwork, base: Path, host: str = "10.0.0.1", **options: Any
+    network: MemoryNetwork,
+    base: Path,
+    host: str = "10.0.0.1",
+    *,
+    preallocation: str = "sparse",
+    **options: Any,
 ) -> SimNode:
     """A node whose downloads are in `one`."""
 
     def make_storage(layout: FileLayout, folder: str) -> FileStorage:
-        return DiskStorage(folder, layout, OpenFiles(), look_every=0)
+        return DiskStorage(folder, layout, OpenFiles(), look_every=0, preallocation=preallocation)
 
     base.joinpath("one").mkdir(exist_ok=True)
     node = SimNode(network, host, make_storage=make_storage, **options)
