@@ -108,11 +108,15 @@ def _select_files(torrent: Torrent, changes: TorrentChanges) -> None:
     content = torrent.content
     assert content is not None
     selection = content.selection
-    selection.set_wanted(changes.files_wanted or (), True)
-    selection.set_wanted(changes.files_unwanted or (), False)
-    selection.set_priority(changes.priority_low or (), -1)
-    selection.set_priority(changes.priority_normal or (), 0)
-    selection.set_priority(changes.priority_high or (), 1)
+
+    def files(named: tuple[int, ...] | None) -> Iterable[int]:
+        return range(len(selection.levels)) if named == () else named or ()
+
+    selection.set_wanted(files(changes.files_wanted), True)
+    selection.set_wanted(files(changes.files_unwanted), False)
+    selection.set_priority(files(changes.priority_low), -1)
+    selection.set_priority(files(changes.priority_normal), 0)
+    selection.set_priority(files(changes.priority_high), 1)
     torrent.record.priorities = bytes(selection.levels)
     content.apply_selection()
     torrent.selection_changed()

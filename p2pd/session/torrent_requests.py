@@ -67,7 +67,10 @@ class AddTorrent:
 
 @dataclass(frozen=True, slots=True)
 class TorrentChanges:
-    """What to change on a torrent; None leaves a thing as it is. File indices are into `files`."""
+    """What to change on a torrent; None leaves a thing as it is.
+
+    File indices are into `files`; none of them stands for all.
+    """
 
     files_wanted: tuple[int, ...] | None = None
     files_unwanted: tuple[int, ...] | None = None

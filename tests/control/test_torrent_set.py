@@ -76,9 +76,9 @@ def test_only_so_many_pieces_can_be_due(caller: Any, session: Any) -> None:
     assert caller.call("torrent_set", piece_deadlines=windows[:1] * 101).error[0] == -32602
 
 
-def test_an_empty_list_is_all_files(caller: Any, session: Any) -> None:
+def test_an_empty_list_is_all_files_whoever_may_know_them(caller: Any, session: Any) -> None:
     caller.call("torrent_set", ids=[1], files_unwanted=[])
-    assert session.asked == [("change", 1, TorrentChanges(files_unwanted=(0, 1)))]
+    assert session.asked == [("change", 1, TorrentChanges(files_unwanted=()))]
 
 
 def test_trackers_are_added_once(caller: Any, session: Any) -> None:

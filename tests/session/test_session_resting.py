@@ -121,6 +121,21 @@ def test_what_lists_show_stays_the_same(network: MemoryNetwork, seed: SimNode) -
     assert not torrent.has_parts
 
 
+def test_all_files_can_be_chosen_of_one_that_rests(network: MemoryNetwork, seed: SimNode) -> None:
+    """Nobody knows how many they are before it is awake."""
+    torrent = seed.put(TORRENT, CONTENTS)
+    network.result(seed.control.change(shown(seed, torrent), TorrentChanges(files_unwanted=(0,))))
+    for changes, wanted in ((TorrentChanges(files_wanted=()), True), (
+        TorrentChanges(files_unwanted=(), priority_high=()), False
+    )):  # fmt: skip
+        network.run(REST_SECONDS + 5)
+        assert torrent.resting
+        network.result(seed.control.change(shown(seed, torrent), changes))
+        files = network.result(seed.control.detailed(shown(seed, torrent))).files()
+        assert [file.wanted for file in files] == [wanted] * len(CONTENTS)
+    assert [file.priority for file in files] == [1] * len(CONTENTS)
+
+
 def test_its_files_are_shown_without_waking_it(network: MemoryNetwork, seed: SimNode) -> None:
     torrent = seed.put(TORRENT, CONTENTS)
     network.result(seed.control.change(shown(seed, torrent), TorrentChanges(priority_high=(1,))))

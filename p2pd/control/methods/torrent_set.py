@@ -155,8 +155,7 @@ async def change_torrents(
 
 
 def _changes_for(torrent: TorrentView, changes: Mapping[str, Any]) -> TorrentChanges:
-    given: dict[str, Any] = {name: _indices(torrent, changes[name]) for name in _FILE_PARAMS}
-    given |= {name: changes[name] for name in _SAME_NAME}
+    given: dict[str, Any] = {name: changes[name] for name in (*_FILE_PARAMS, *_SAME_NAME)}
     return TorrentChanges(
         **given,
         sequential=changes["sequential_download"],
@@ -164,13 +163,6 @@ def _changes_for(torrent: TorrentView, changes: Mapping[str, Any]) -> TorrentCha
         deadlines=changes["piece_deadlines"],
         tracker_tiers=_tiers(torrent, changes["tracker_list"], changes["tracker_add"]),
     )
-
-
-def _indices(torrent: TorrentView, indices: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """An empty list stands for all files of the torrent."""
-    if indices != ():
-        return indices
-    return tuple(file.index for file in torrent.files())
 
 
 def _tiers(
