@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +143,14 @@ def test_every_command_answers_in_json_or_has_no_answer() -> None:
         and not any("--json" in option.opts for option in command.params)
     }  # fmt: skip
     assert without <= {"completion", "top"}
+
+
+def test_top_says_what_is_missing() -> None:
+    code = (
+        "import sys; sys.modules['textual'] = None\n"
+        "from p2pd.clients.cli.main import cli; cli(['top'], prog_name='p2pctl')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 1
+    how = f"{sys.executable} -m pip install 'textual>=8'"
+    assert result.stderr == f"Error: p2pctl top needs Textual: {how}\n"
