@@ -20,7 +20,7 @@ from p2pd.base.measures import (
     histograms,
 )
 from p2pd.session.add_line import AddLine
-from p2pd.session.api import TorrentStatus, TorrentTrouble
+from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
 from p2pd.session.arrivals import HANDSHAKES, HandshakeEnd
 from p2pd.session.peer_session import SEND_LIMIT, PeerSession
 from p2pd.session.peer_upload import REQUEST_QUEUE
@@ -45,6 +45,7 @@ class _Tally:
     def __init__(self) -> None:
         self.statuses: Counter[Labels] = Counter({(s.name.lower(),): 0 for s in TorrentStatus})
         self.troubles: Counter[Labels] = Counter({(t.name.lower(),): 0 for t in TorrentTrouble})
+        self.disks: Counter[Labels] = Counter({(state.value,): 0 for state in DiskState})
         self.peers: Counter[Labels] = Counter()
         self.unchoked = 0
         self.queued = self.longest_queue = 0
@@ -53,6 +54,7 @@ class _Tally:
     def torrent(self, report: TorrentReport) -> None:
         self.statuses[report.status.name.lower(),] += 1
         self.troubles[report.trouble.name.lower(),] += 1
+        self.disks[report.disk_state.value,] += 1
 
     def peer(self, peer: PeerSession) -> None:
         direction = "incoming" if peer.incoming else "outgoing"
@@ -94,6 +96,12 @@ def _torrents(session: Session, tally: _Tally) -> list[Measure]:
             "Torrents by what is wrong with them; none for most.",
             ("trouble",),
             tally.troubles,
+        ),
+        gauges(
+            "torrents_by_disk_state",
+            "Torrents by what they wait for, of their disk; ok for most.",
+            ("state",),
+            tally.disks,
         ),
         gauge(
             "torrents_busy",
