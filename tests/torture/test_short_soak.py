@@ -19,5 +19,5 @@ def test_some_seconds_of_work_leave_nothing_behind(tmp_path: Path) -> None:
         soak.close()
     table = f"{figures.table(soak.scene.disk.injected)}\n{soak.measured.table()}"
     assert not figures.violations, "\n".join([*figures.violations, table])
-    assert figures.counts["acts answered"] > 20, table
+    assert figures.counts["acts answered"] > 5, table
     assert figures.counts["strangers"], table
