@@ -52,10 +52,11 @@ def from_text(text: object) -> TorrentSummary | None:
         *sizes, private, comment, created_by, created_at, web_seeds = values
     except (ValueError, TypeError, RecursionError):
         return None
-    whole = [created_at or 0, *sizes]
+    whole = sizes if created_at is None else [created_at, *sizes]
     if len(sizes) != 5 or not all(type(one) is int and 0 <= one < 1 << 63 for one in whole):
         return None
-    texts = [comment or "", created_by or "", *(web_seeds if type(web_seeds) is list else [0])]
+    texts = [one for one in (comment, created_by) if one is not None]
+    texts += web_seeds if type(web_seeds) is list else [0]
     if type(private) is not bool or not all(isinstance(one, str) for one in texts):
         return None
     made_by = sys.intern(created_by) if created_by else created_by
