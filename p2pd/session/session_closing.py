@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Coroutine, Iterable, Protocol, Sequence, cast
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.logger import Logger
 
 from p2pd.base.clock import Clock
@@ -25,6 +25,10 @@ BATCH = 64
 
 FAREWELL_SECONDS = 5.0
 """From the beginning of the end until trackers that have not answered are given up."""
+
+
+FAREWELLS = 500
+"""Torrents whose trackers are told at the same time."""
 
 
 class ClosingHost(Protocol):
@@ -108,10 +112,34 @@ class SessionClosing:
             self._saves.append(self._run(self._host.store.save_closed(records), "closing"))
 
     async def _farewells(self, torrents: Sequence[Torrent], seconds: float) -> None:
-        """Last, for they are many, and what is recorded must not wait for them."""
-        saying = [torrent.trackers.announcer.stop() for torrent in torrents]
-        told = DeferredList([each for each in saying if not each.called], consumeErrors=True)
-        await told.addTimeout(seconds, cast(Any, self._host.clock))
+        """Last, for they are many, and what is recorded must not wait for them.
+
+        So many at a time, or all would be begun before the first is through. Who has no turn in
+        time is forgotten by the trackers by itself.
+        """
+        clock = self._host.clock
+        end, turns = clock.seconds() + seconds, DeferredSemaphore(FAREWELLS)
+        saying: dict[Deferred[None], None] = {}
+
+        def said(_: object, farewell: Deferred[None]) -> None:
+            saying.pop(farewell, None)
+            turns.release()
+
+        async def turn() -> bool:
+            left = max(0.0, end - clock.seconds())
+            await turns.acquire().addTimeout(left, cast(Any, clock), lambda *_: None)
+            return clock.seconds() < end
+
+        for torrent in torrents:
+            if not await turn():
+                break
+            farewell = torrent.trackers.announcer.stop()
+            saying[farewell] = None
+            farewell.addBoth(said, farewell)
+        while saying and await turn():
+            pass  # until all have given their turns back
+        for farewell in list(saying):
+            farewell.cancel()
 
 
 def _sync_and_look(contents: Sequence[TorrentContent]) -> list[str | StorageError]:

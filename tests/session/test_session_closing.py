@@ -97,3 +97,28 @@ def test_a_record_that_the_database_refuses_is_said_and_ends_the_stop_all_the_sa
     store.fault = StateError("the state database is read only")
     node.stop()
     assert not any(row.clean for row in store.rows.values())
+
+
+def test_so_many_torrents_say_farewell_at_a_time(
+    network: MemoryNetwork, node: SimNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p2pd.session.session_closing.FAREWELLS", 10)
+    saying: list[Deferred[None]] = []
+
+    def slowly() -> Deferred[None]:
+        saying.append(Deferred())
+        return saying[-1]
+
+    for torrent in many(node):
+        monkeypatch.setattr(torrent.trackers.announcer, "stop", slowly)
+    stopping = Deferred.fromCoroutine(node.session.stop())
+    network.run(1)
+    assert len(saying) == 10
+    for said in saying[:4]:
+        said.callback(None)
+    assert len(saying) == 14
+    while any(not said.called for said in saying):
+        next(said for said in saying if not said.called).callback(None)
+    assert len(saying) == MANY
+    network.run(1)
+    assert stopping.called
