@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from bench.sim.verdict import Figure, Verdict
-from p2pd.session.torrent import Torrent
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing.sim.conduct import Conduct
 from p2pd.testing.sim.disks import SLOW_DISK
 from p2pd.testing.sim.network import Link

@@ -13,8 +13,8 @@ from txjsonrpc_ng.jsonrpclib import Fault
 
 from p2pd.base.errors import P2pdError
 from p2pd.formats.blocklist import BlocklistError
-from p2pd.session.blocklist_source import ListProblem, ListSourceError
-from p2pd.session.torrent_requests import AddProblem, AddTorrentError, PieceIndexError
+from p2pd.session.blocklist.blocklist_source import ListProblem, ListSourceError
+from p2pd.session.torrents.torrent_requests import AddProblem, AddTorrentError, PieceIndexError
 
 
 class RpcCode(enum.IntEnum):

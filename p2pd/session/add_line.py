@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Iterator
 
-from p2pd.session.torrent_requests import AddProblem, AddTorrentError
+from p2pd.session.torrents.torrent_requests import AddProblem, AddTorrentError
 
 PLACES = 100
 BYTES = 128 * 1024 * 1024

@@ -18,12 +18,12 @@ from p2pd.base.measures import Measure
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.backups_api import StateBackupsApi
-from p2pd.session.blocklist_api import BlocklistApi
-from p2pd.session.import_requests import ImportApi
-from p2pd.session.move_view import MoveView
+from p2pd.session.blocklist.blocklist_api import BlocklistApi
+from p2pd.session.importing.import_requests import ImportApi
+from p2pd.session.moving.move_view import MoveView
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
-from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
+from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.reputation import Rating

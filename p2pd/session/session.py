@@ -22,27 +22,27 @@ from p2pd.base.schedule import Schedule
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo, to_torrent
-from p2pd.session.active_torrents import ActiveTorrents
-from p2pd.session.check_queue import CheckQueue
-from p2pd.session.connections import Connections
-from p2pd.session.devices import Device, Devices, LookAt, in_time
-from p2pd.session.download_folders import DownloadFolders
-from p2pd.session.first_looks import FirstLooks
-from p2pd.session.memory_budget import MemoryBudget
-from p2pd.session.moves import Moves, settled
-from p2pd.session.peer_memory import PeerMemory
+from p2pd.session.blocklist.session_blocklist import BlocklistMemory, ListSource, SessionBlocklist
+from p2pd.session.connecting.connections import Connections
+from p2pd.session.disks.check_queue import CheckQueue
+from p2pd.session.disks.devices import Device, Devices, LookAt, in_time
+from p2pd.session.disks.download_folders import DownloadFolders
+from p2pd.session.disks.memory_budget import MemoryBudget
+from p2pd.session.moving.moves import Moves, settled
+from p2pd.session.moving.torrent_moving import MoveJournal
+from p2pd.session.peers.peer_memory import PeerMemory
+from p2pd.session.peers.send_queues import SendQueues
 from p2pd.session.rate_limits import RateLimits
-from p2pd.session.resting import Resting
-from p2pd.session.send_queues import SendQueues
 from p2pd.session.session_bans import BanMemory, SessionBans
-from p2pd.session.session_blocklist import BlocklistMemory, ListSource, SessionBlocklist
 from p2pd.session.session_closing import SessionClosing
 from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_settings import SessionSettings
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_moving import MoveJournal
-from p2pd.session.torrent_registry import TorrentRegistry
-from p2pd.session.upload_slots import UploadSlots
+from p2pd.session.torrents.active_torrents import ActiveTorrents
+from p2pd.session.torrents.first_looks import FirstLooks
+from p2pd.session.torrents.resting import Resting
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_registry import TorrentRegistry
+from p2pd.session.torrents.upload_slots import UploadSlots
 from p2pd.state.moves import MoveRow
 from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.storage.disks import Disks

@@ -15,9 +15,9 @@ from twisted.logger import Logger
 
 from p2pd.base.clock import Clock
 from p2pd.base.errors import StorageError
-from p2pd.session.devices import Device
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_content import TorrentContent
+from p2pd.session.disks.devices import Device
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.state.resume import TorrentStore
 
 BATCH = 64

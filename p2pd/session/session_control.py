@@ -22,20 +22,20 @@ from p2pd.session.api import (
     SessionSummary,
     TorrentView,
 )
-from p2pd.session.devices import at_most, in_time
-from p2pd.session.import_requests import ImportedTorrent, ImportTorrent
+from p2pd.session.blocklist.session_blocklist import SessionBlocklist
+from p2pd.session.disks.devices import at_most, in_time
+from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
+from p2pd.session.importing.torrent_importing import TorrentImporting
 from p2pd.session.session import Session
-from p2pd.session.session_blocklist import SessionBlocklist
 from p2pd.session.session_measures import session_measures
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
 from p2pd.session.state_backups import StateBackups
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_adding import TorrentAdding
-from p2pd.session.torrent_changes import apply_changes, needs_content
-from p2pd.session.torrent_importing import TorrentImporting
-from p2pd.session.torrent_report import TorrentReport
-from p2pd.session.torrent_requests import AddTorrent, TorrentChanges
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_adding import TorrentAdding
+from p2pd.session.torrents.torrent_changes import apply_changes, needs_content
+from p2pd.session.torrents.torrent_report import TorrentReport
+from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.backups import BackupFolder
 from p2pd.storage.block_cache import BlockCache
 from p2pd.swarm.bans import Ban

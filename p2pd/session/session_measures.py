@@ -21,12 +21,12 @@ from p2pd.base.measures import (
 )
 from p2pd.session.add_line import AddLine
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
-from p2pd.session.arrivals import HANDSHAKES, HandshakeEnd
-from p2pd.session.peer_session import SEND_LIMIT, PeerSession
-from p2pd.session.peer_upload import REQUEST_QUEUE
-from p2pd.session.send_queues import BYTES as SEND_QUEUES
+from p2pd.session.connecting.arrivals import HANDSHAKES, HandshakeEnd
+from p2pd.session.peers.peer_session import SEND_LIMIT, PeerSession
+from p2pd.session.peers.peer_upload import REQUEST_QUEUE
+from p2pd.session.peers.send_queues import BYTES as SEND_QUEUES
 from p2pd.session.session import Session
-from p2pd.session.torrent_report import TorrentReport
+from p2pd.session.torrents.torrent_report import TorrentReport
 
 Pause = Callable[[], Awaitable[None]]
 

@@ -1,7 +1,7 @@
 """The journal of torrents that are being moved: from where, to where, and how far that is.
 
 A move is switched in one transaction with the torrent's folder. Whatever is cut off goes on from
-what is written here (session/torrent_moving.py says how).
+what is written here (session/moving/torrent_moving.py says how).
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ from p2pd.base.errors import MissingError
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
+from p2pd.session.blocklist.session_blocklist import ListSource
 from p2pd.session.session import MakeStorage, Session, SessionLimits, SessionParts
-from p2pd.session.session_blocklist import ListSource
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_settings import SessionSettings
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import AddTorrent
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.volumes import VolumeState
 from p2pd.testing.inline_disk import InlineDisk, OneDisk

@@ -22,7 +22,7 @@ from bench.sim.scenarios import (
     super_seeding,
 )
 from bench.sim.verdict import Figure, Verdict
-from p2pd.session.torrent import Torrent
+from p2pd.session.torrents.torrent import Torrent
 
 SMALL = Size(8, pieces=16, piece=32 * KIB)
 

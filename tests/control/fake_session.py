@@ -23,11 +23,11 @@ from p2pd.session.api import (
     TorrentStatus,
     TorrentTrouble,
 )
-from p2pd.session.blocklist_api import BlocklistStatus
-from p2pd.session.import_requests import Believed, ImportedTorrent, ImportTorrent
+from p2pd.session.blocklist.blocklist_api import BlocklistStatus
+from p2pd.session.importing.import_requests import Believed, ImportedTorrent, ImportTorrent
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
-from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError
+from p2pd.session.torrents.torrent_requests import AddProblem, AddTorrent, AddTorrentError
 from p2pd.state.blocklist_file import BlocklistNote
 from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.bans import Ban

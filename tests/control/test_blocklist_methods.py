@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from p2pd.formats.blocklist import BlocklistError
-from p2pd.session.blocklist_source import ListProblem, ListSourceError
+from p2pd.session.blocklist.blocklist_source import ListProblem, ListSourceError
 from tests.control.fake_session import NOW
 
 

@@ -14,8 +14,8 @@ from twisted.internet.task import Clock
 from p2pd.clients.importing.handing_over import Wishes, params_of
 from p2pd.control.methods.torrent_import import import_torrent
 from p2pd.formats.foreign.model import ForeignTorrent
-from p2pd.session.check_queue import CheckQueue
-from p2pd.session.torrent import Torrent
+from p2pd.session.disks.check_queue import CheckQueue
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.testing import MemoryNetwork, SimNode

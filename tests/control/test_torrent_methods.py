@@ -11,7 +11,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.control.answers import SPELL
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.session.api import TorrentStatus
-from p2pd.session.torrent_requests import AddTorrent
+from p2pd.session.torrents.torrent_requests import AddTorrent
 from tests.control.fake_session import FakeMove
 
 NOW = 1_700_000_000.0

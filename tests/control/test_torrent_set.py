@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from p2pd.session.torrent_requests import PieceIndexError, TorrentChanges
+from p2pd.session.torrents.torrent_requests import PieceIndexError, TorrentChanges
 from p2pd.swarm.deadlines import DeadlineWindow
 
 

@@ -7,8 +7,8 @@ from typing import Any, Sequence
 from twisted.internet.defer import Deferred
 
 from p2pd.base.requests import Request
-from p2pd.session.peer_upload import PeerUpload
-from p2pd.session.piece_buffers import PieceBuffers
+from p2pd.session.peers.peer_upload import PeerUpload
+from p2pd.session.pieces.piece_buffers import PieceBuffers
 
 BLOCK = 16 * 1024
 HEADER = 13

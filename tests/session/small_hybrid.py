@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 from p2pd.formats.metainfo import parse_torrent
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_report import TorrentReport
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.testing import SimNode, make_torrent
 
 PIECE = 32 * 1024

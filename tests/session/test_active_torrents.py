@@ -12,10 +12,10 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.schedule import Schedule
 from p2pd.discovery.tracker_client.announcer import Announcer
 from p2pd.protocols.tracker.announce import AnnounceAnswer
-from p2pd.session.active_torrents import ActiveTorrents
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_counters import TOTALS_SECONDS, TorrentCounters
-from p2pd.session.torrent_requests import TorrentChanges
+from p2pd.session.torrents.active_torrents import ActiveTorrents
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_counters import TOTALS_SECONDS, TorrentCounters
+from p2pd.session.torrents.torrent_requests import TorrentChanges
 from p2pd.state.resume import TorrentRecord
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode
 

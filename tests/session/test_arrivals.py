@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.session.arrivals import (
+from p2pd.session.connecting.arrivals import (
     GRACE_SECONDS,
     HANDSHAKES,
     PER_HOST_HANDSHAKES,

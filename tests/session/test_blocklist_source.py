@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from p2pd.base.errors import P2pdError
 from p2pd.formats.blocklist import BlocklistError
-from p2pd.session.blocklist_source import (
+from p2pd.session.blocklist.blocklist_source import (
     FETCH_SECONDS,
     SLICE,
     BlocklistSource,

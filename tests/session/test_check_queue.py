@@ -19,8 +19,8 @@ from p2pd.base.errors import StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import parse_torrent
-from p2pd.session import check_queue
-from p2pd.session.check_queue import STALL_SECONDS, SWITCH_SECONDS, CheckJob, CheckQueue
+from p2pd.session.disks import check_queue
+from p2pd.session.disks.check_queue import STALL_SECONDS, SWITCH_SECONDS, CheckJob, CheckQueue
 from p2pd.storage.disk_queue import STORING_NICENESS
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.verifier import PieceVerifier

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p2pd.session.memory_budget import MemoryBudget, MemoryShare
+from p2pd.session.disks.memory_budget import MemoryBudget, MemoryShare
 
 
 def test_no_more_is_opened_than_fits() -> None:

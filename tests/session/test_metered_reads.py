@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence, cast
 
-from p2pd.session.metered_reads import LEAST_READ, MESSAGES_READ, MOST_READ, MeteredReads
+from p2pd.session.peers.metered_reads import LEAST_READ, MESSAGES_READ, MOST_READ, MeteredReads
 from p2pd.swarm.bandwidth.limit_tree import LimitTree
 from p2pd.swarm.bandwidth.meter import Meter
 

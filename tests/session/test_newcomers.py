@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from p2pd.protocols.peerwire import messages as wire
-from p2pd.session.peer_fast import FEW_PIECES, NEWCOMERS, OFFERED
+from p2pd.session.peers.peer_fast import FEW_PIECES, NEWCOMERS, OFFERED
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 16 * 1024

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from p2pd.base.addresses import PeerAddress
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
-from p2pd.session.peer_places import FIRST_CHANCE, PROVEN_SECONDS, PeerPlaces
-from p2pd.session.torrent import Torrent
+from p2pd.session.peers.peer_places import FIRST_CHANCE, PROVEN_SECONDS, PeerPlaces
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.swarm.preference import Preferences
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 

@@ -6,8 +6,8 @@ import pytest
 
 from p2pd.base.requests import Request
 from p2pd.protocols.peerwire.messages import Reject
-from p2pd.session import peer_upload
-from p2pd.session.peer_upload import (
+from p2pd.session.peers import peer_upload
+from p2pd.session.peers.peer_upload import (
     LEAST_AHEAD,
     RUN_BYTES,
     SEND_AHEAD,
@@ -15,7 +15,7 @@ from p2pd.session.peer_upload import (
     TURN_BYTES,
     PeerUpload,
 )
-from p2pd.session.piece_buffers import PieceBuffers
+from p2pd.session.pieces.piece_buffers import PieceBuffers
 from p2pd.swarm.bandwidth.limit_tree import LimitTree
 from p2pd.swarm.bandwidth.meter import Meter
 from tests.session.fake_upload_peer import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pd.session.piece_buffers import PieceBuffers
+from p2pd.session.pieces.piece_buffers import PieceBuffers
 
 
 def test_the_buffer_used_last_is_given_first() -> None:

@@ -10,7 +10,7 @@ import pytest
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
-from p2pd.session.torrent import Torrent
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 BLOCK = 16 * 1024

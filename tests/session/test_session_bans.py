@@ -13,7 +13,7 @@ from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
 from p2pd.session.session import SessionLimits
-from p2pd.session.torrent import Torrent
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.swarm.bans import Ban, PeerName
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 

@@ -14,10 +14,15 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.formats.blocklist import BlocklistError, BlocklistReader
 from p2pd.formats.metainfo import parse_torrent
-from p2pd.session.blocklist_source import FoundList, ListProblem, ListSourceError, ListVersion
+from p2pd.session.blocklist.blocklist_source import (
+    FoundList,
+    ListProblem,
+    ListSourceError,
+    ListVersion,
+)
+from p2pd.session.blocklist.session_blocklist import START_SPREAD
 from p2pd.session.session import SessionLimits
-from p2pd.session.session_blocklist import START_SPREAD
-from p2pd.session.torrent import Torrent
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 DATA = random.Random(1).randbytes(100_000)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from p2pd.base.errors import StateError, StorageError
 from p2pd.session.session_closing import BATCH, FAREWELL_SECONDS
-from p2pd.session.torrent import Torrent
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import InlineDisk, MemoryNetwork, MemoryStore, OneDisk, SimNode, make_torrent
 
 MANY = 2 * BATCH + 1

@@ -12,9 +12,14 @@ from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.ids import InfoHashes
 from p2pd.session.api import TorrentStatus
 from p2pd.session.settings_rules import checked_settings
-from p2pd.session.torrent_registry import TorrentRegistry
-from p2pd.session.torrent_report import TorrentReport
-from p2pd.session.torrent_requests import AddProblem, AddTorrent, AddTorrentError, TorrentChanges
+from p2pd.session.torrents.torrent_registry import TorrentRegistry
+from p2pd.session.torrents.torrent_report import TorrentReport
+from p2pd.session.torrents.torrent_requests import (
+    AddProblem,
+    AddTorrent,
+    AddTorrentError,
+    TorrentChanges,
+)
 from p2pd.testing import MemoryNetwork, SimNode
 from p2pd.testing.torrents import make_torrent
 from tests.session.small_hybrid import HASHES, PIECE, SIZE, TORRENT, report

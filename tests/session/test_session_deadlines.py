@@ -13,8 +13,8 @@ from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.session.api import TorrentView
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import PieceIndexError, TorrentChanges
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_requests import PieceIndexError, TorrentChanges
 from p2pd.swarm.deadlines import HURRY_SECONDS, DeadlineWindow
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 

@@ -8,11 +8,11 @@ import pytest
 
 from p2pd.base.errors import DiskFullError, StorageError
 from p2pd.session.api import TorrentStatus, TorrentTrouble
-from p2pd.session.devices import RETRY_SECONDS
+from p2pd.session.disks.devices import RETRY_SECONDS
 from p2pd.session.session import SessionLimits
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_report import TorrentReport
-from p2pd.session.torrent_trouble import FULL_DISK
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_report import TorrentReport
+from p2pd.session.torrents.torrent_trouble import FULL_DISK
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
 PIECE = 32 * 1024

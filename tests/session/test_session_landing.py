@@ -8,7 +8,7 @@ from typing import Callable, Iterable
 import pytest
 
 from p2pd.protocols.peerwire import messages as wire
-from p2pd.session.peer_landing import PeerLanding
+from p2pd.session.peers.peer_landing import PeerLanding
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 64 * 1024

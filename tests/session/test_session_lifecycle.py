@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from p2pd.base.errors import StorageError
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.api import TorrentStatus
-from p2pd.session.torrent_requests import AddTorrent
+from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode
 from tests.session.three_files import FILES, PIECE, SIZE, TORRENT, half_done, have, restarted
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from p2pd.session.peer_session import PeerSession
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import TorrentChanges
+from p2pd.session.peers.peer_session import PeerSession
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_requests import TorrentChanges
 from p2pd.swarm.bandwidth.wire_cost import wire_cost
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 

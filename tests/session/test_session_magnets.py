@@ -21,8 +21,8 @@ from p2pd.protocols.peerwire.extensions.ut_metadata import (
     MetadataReject,
     MetadataRequest,
 )
-from p2pd.session.peer_pieces import EARLY_LIMIT, PeerPieces
-from p2pd.session.torrent import Torrent
+from p2pd.session.peers.peer_pieces import EARLY_LIMIT, PeerPieces
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 

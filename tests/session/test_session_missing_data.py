@@ -11,8 +11,8 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import TorrentStatus, TorrentTrouble
 from p2pd.session.session import SessionLimits
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_report import TorrentReport
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.storage.interfaces import FileState, Presence
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.volumes import VolumeState
@@ -359,7 +359,7 @@ def test_a_folder_that_is_on_another_device_is_opened_anew(
     network: MemoryNetwork, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a network drive that was mounted again between two looks."""
-    monkeypatch.setattr("p2pd.session.resting.REST_SECONDS", 1e6)
+    monkeypatch.setattr("p2pd.session.torrents.resting.REST_SECONDS", 1e6)
     torrent = seeding(node)
     before = torrent.content
     node.folders[FOLDER] = MOUNTED._replace(root=(8, 1))

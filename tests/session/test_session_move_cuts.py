@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from p2pd.session.torrent import Torrent
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, MemoryStore, SimNode, make_torrent
 from tests.session.cut_off import Cut, CutJournal, KilledError
 from tests.session.three_files import have

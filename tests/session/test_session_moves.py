@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred
 
 from p2pd.base.errors import P2pdError, StateError
 from p2pd.session.api import TorrentStatus
-from p2pd.session.move_line import MoveLine
-from p2pd.session.moves import settled
-from p2pd.session.torrent import Torrent
+from p2pd.session.moving.move_line import MoveLine
+from p2pd.session.moving.moves import settled
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.state.moves import BEGUN, CLEARING, COPYING, PLACING, MoveRow
 from p2pd.state.records import TorrentRecord
 from p2pd.storage.new_place import FOLDER
@@ -34,7 +34,7 @@ from tests.session.two_disks import (
 @pytest.fixture(autouse=True)
 def short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A piece is a step, so that there is a middle."""
-    monkeypatch.setattr("p2pd.session.move_copying.STEP_BYTES", PIECE)
+    monkeypatch.setattr("p2pd.session.moving.move_copying.STEP_BYTES", PIECE)
 
 
 @pytest.fixture

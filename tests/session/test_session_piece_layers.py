@@ -9,8 +9,8 @@ import pytest
 
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire.messages import Hashes, HashReject, HashRequest
-from p2pd.session.peer_session import PeerSession
-from p2pd.session.torrent import Torrent
+from p2pd.session.peers.peer_session import PeerSession
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
 PIECE = 16 * 1024

@@ -10,12 +10,12 @@ import pytest
 from p2pd.base.errors import DiskFaultError, ReadOnlyError, StorageError
 from p2pd.base.requests import Request
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
-from p2pd.session.devices import FAULT_SECONDS
-from p2pd.session.kept_pieces import REFUSED_SECONDS
+from p2pd.session.disks.devices import FAULT_SECONDS
+from p2pd.session.pieces.kept_pieces import REFUSED_SECONDS
 from p2pd.session.session import SessionLimits
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_report import TorrentReport
-from p2pd.session.torrent_trouble import READ_ONLY
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_report import TorrentReport
+from p2pd.session.torrents.torrent_trouble import READ_ONLY
 from p2pd.storage.volumes import VolumeState
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 

@@ -6,7 +6,7 @@ from p2pd.base.errors import StateError, StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.session.api import TorrentStatus
-from p2pd.session.torrent_requests import TorrentChanges
+from p2pd.session.torrents.torrent_requests import TorrentChanges
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 from tests.session.three_files import TORRENT, half_done, have, restarted
 

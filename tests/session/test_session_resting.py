@@ -10,11 +10,11 @@ from twisted.internet.defer import Deferred
 from p2pd.base.errors import StateError
 from p2pd.protocols.peerwire.messages import Interested
 from p2pd.session.api import TorrentStatus
-from p2pd.session.first_looks import AT_ONCE, PER_SECOND
-from p2pd.session.resting import REST_SECONDS
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_report import TorrentReport
-from p2pd.session.torrent_requests import TorrentChanges
+from p2pd.session.torrents.first_looks import AT_ONCE, PER_SECOND
+from p2pd.session.torrents.resting import REST_SECONDS
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_report import TorrentReport
+from p2pd.session.torrents.torrent_requests import TorrentChanges
 from p2pd.state.resume import Opening
 from p2pd.storage.interfaces import FileState
 from p2pd.storage.memory_storage import MemoryStorage

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.session.state_backups import AT_ONCE, Restored, StateBackups
-from p2pd.session.torrent_adding import TorrentAdding
+from p2pd.session.torrents.torrent_adding import TorrentAdding
 from p2pd.state.backups import BackupFolder
 from p2pd.swarm.good_peers import GoodPeer
 from p2pd.testing import SimNode

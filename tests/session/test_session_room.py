@@ -7,11 +7,11 @@ import random
 import pytest
 
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
-from p2pd.session.disk_room import LOOK_SECONDS, SHORT_SECONDS
+from p2pd.session.disks.disk_room import LOOK_SECONDS, SHORT_SECONDS
 from p2pd.session.session import SessionLimits
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_report import TorrentReport
-from p2pd.session.torrent_trouble import FULL_DISK
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_report import TorrentReport
+from p2pd.session.torrents.torrent_trouble import FULL_DISK
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.volumes import VolumeState
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent

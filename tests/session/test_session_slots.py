@@ -10,8 +10,8 @@ import pytest
 from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import TorrentChanges
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_requests import TorrentChanges
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 16 * 1024

@@ -9,9 +9,9 @@ import pytest
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import TorrentChanges
-from p2pd.session.torrent_super_seeding import ALONE_SECONDS
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_requests import TorrentChanges
+from p2pd.session.torrents.torrent_super_seeding import ALONE_SECONDS
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 PIECE = 16 * 1024

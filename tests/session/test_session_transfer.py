@@ -8,7 +8,7 @@ import pytest
 
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Version, parse_torrent
-from p2pd.session.torrent import Torrent
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent, piece_bytes
 
 VERSIONS: list[Version] = ["v1", "v2", "hybrid"]

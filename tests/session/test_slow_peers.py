@@ -17,8 +17,8 @@ from p2pd.protocols.peerwire.extensions.ut_metadata import (
     MetadataRequest,
 )
 from p2pd.session.add_line import AddLine
-from p2pd.session.send_queues import ANSWERS_AHEAD, SendQueues
-from p2pd.session.torrent_requests import AddTorrent, AddTorrentError
+from p2pd.session.peers.send_queues import ANSWERS_AHEAD, SendQueues
+from p2pd.session.torrents.torrent_requests import AddTorrent, AddTorrentError
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
 LONG = make_torrent({f"{i:04} {'x' * 60}": b"%04d" % i for i in range(400)})

@@ -13,9 +13,9 @@ import pytest
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.base.piece_set import PieceSet
-from p2pd.session.import_requests import Believed, ImportedTorrent, ImportTorrent
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import AddTorrent, AddTorrentError
+from p2pd.session.importing.import_requests import Believed, ImportedTorrent, ImportTorrent
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_requests import AddTorrent, AddTorrentError
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.testing import MemoryNetwork, SimNode
@@ -58,7 +58,7 @@ class Importer:
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The pieces that are checked."""
     pieces: list[int] = []
-    from p2pd.session.check_queue import CheckQueue
+    from p2pd.session.disks.check_queue import CheckQueue
 
     check: Callable[..., Any] = CheckQueue.check
 

@@ -9,7 +9,12 @@ import pytest
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import parse_torrent
-from p2pd.session.torrent_resume import ResumePlan, decode_states, encode_states, plan_resume
+from p2pd.session.torrents.torrent_resume import (
+    ResumePlan,
+    decode_states,
+    encode_states,
+    plan_resume,
+)
 from p2pd.storage.interfaces import FileState
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing import make_torrent

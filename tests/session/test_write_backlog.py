@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pd.protocols.peerwire.connection import Event, PeerWireError
-from p2pd.session.memory_budget import BACKLOG_SHARE, MemoryBudget
-from p2pd.session.peer_inbox import PeerInbox
-from p2pd.session.write_backlog import WriteBacklog
+from p2pd.session.disks.memory_budget import BACKLOG_SHARE, MemoryBudget
+from p2pd.session.disks.write_backlog import WriteBacklog
+from p2pd.session.peers.peer_inbox import PeerInbox
 
 LIMIT = 100
 

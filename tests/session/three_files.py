@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from p2pd.base.piece_set import PieceSet
-from p2pd.session.torrent import Torrent
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
 PIECE = 32 * 1024

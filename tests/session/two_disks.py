@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from p2pd.formats.file_layout import FileLayout
-from p2pd.session.torrent import Torrent
+from p2pd.session.torrents.torrent import Torrent
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.testing import MemoryNetwork, SimNode

@@ -8,7 +8,7 @@ from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.control.schema import JsonObject, takes
 from p2pd.session.api import SessionApi
-from p2pd.session.blocklist_api import BlocklistApi
+from p2pd.session.blocklist.blocklist_api import BlocklistApi
 
 
 class BlocklistMethods(BaseSubhandler):  # type: ignore[misc]

@@ -26,7 +26,7 @@ from p2pd.control.schema import (
 from p2pd.control.torrent_source import MAX_TORRENT, TorrentSource
 from p2pd.session.api import AddedTorrent, SessionApi
 from p2pd.session.session_settings import AS_SESSION, TORRENT_SEEDING_MODES
-from p2pd.session.torrent_requests import AddTorrent
+from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.swarm.super_seeding import MODES
 
 ADD_PARAMS = (

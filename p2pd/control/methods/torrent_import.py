@@ -29,7 +29,7 @@ from p2pd.control.schema import (
     text,
 )
 from p2pd.session.api import SessionApi
-from p2pd.session.import_requests import ImportedTorrent, ImportTorrent
+from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 
 BYTES = integer(0, 2**62)
 DATE = integer(0, 2**40)

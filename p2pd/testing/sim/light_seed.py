@@ -1,6 +1,7 @@
 """Super-seeding in the lighter model: a seed shows each piece to one peer (BEP 16).
 
-As session/torrent_super_seeding.py does it, without its exceptions for torrents that are not new.
+As session/torrents/torrent_super_seeding.py does it, without its exceptions for torrents that are
+not new.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from p2pd.session.api import SessionStatistics
 from p2pd.session.session import Session, SessionLimits, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_settings import SessionSettings
-from p2pd.session.torrent import Torrent
-from p2pd.session.torrent_requests import AddTorrent
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing.inline_disk import OneDisk
 from p2pd.testing.memory_store import MemoryStore

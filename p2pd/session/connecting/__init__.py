@@ -1,0 +1,1 @@
+"""From a call or a dial to a peer that shook hands."""

@@ -1,0 +1,234 @@
+"""Every connection of the session: accepting, dialling, shaking hands, and the limits on them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Callable, Coroutine, Protocol, Sequence
+
+from twisted.logger import Logger
+
+from p2pd.base.addresses import PeerAddress, is_local
+from p2pd.base.clock import Clock
+from p2pd.protocols.peerwire.connection import Event
+from p2pd.session.blocklist.session_blocklist import SessionBlocklist
+from p2pd.session.connecting.arrivals import Arrivals, HandshakeEnd
+from p2pd.session.connecting.dialer import Dialer, DialTorrent
+from p2pd.session.connecting.handshaking import HandshakeTorrent, Handshaking
+from p2pd.session.peers.peer_session import PeerSession
+from p2pd.session.session_settings import SessionSettings
+from p2pd.session.torrents.resting import Resting
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_dialling import TorrentDialling
+from p2pd.transports.interfaces import Listening, PeerStream, StreamReceiver, StreamTransport
+
+HOST_SHARE = 4
+"""One host, unless it is in the local network, has this part of all places at most."""
+
+HOST_LEAST = 8
+
+
+class ConnectionsOwner(Protocol):
+    """What connections need of their session."""
+
+    clock: Clock
+    peer_id: bytes
+    settings: SessionSettings
+    resting: Resting
+    blocklist: SessionBlocklist
+
+    @property
+    def connection_limit(self) -> int: ...
+    def torrent_by_wire_id(self, info_hash: bytes) -> Torrent | None: ...
+    def background(self, work: Coroutine[Any, Any, Any], what: str) -> None:
+        """Run something nobody waits for."""
+
+
+class Connections:
+    """The handshakes under way and the number of peers.
+
+    `refused` counts peers that came and shook hands in vain, `failed` handshakes that came to
+    nothing, each by what it was for; `gave_way` those who lost their place to another.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, owner: ConnectionsOwner, transport: StreamTransport, *, half_open_limit: int
+    ) -> None:
+        self._owner = owner
+        self._transport = transport
+        self._handshakes: dict[Handshaking, None] = {}
+        self._listening: Listening | None = None
+        self.established = 0
+        self._of_host: Counter[str] = Counter()
+        self.has_way = True
+        """Whether there is an address to dial from."""
+        self.refused: Counter[str] = Counter()
+        self.failed: Counter[HandshakeEnd] = Counter()
+        self.gave_way = 0
+        self.arrivals = Arrivals(
+            owner.clock,
+            room=lambda: owner.connection_limit - self.total,
+            blocked=owner.blocklist.covers,
+        )
+        self.dialer = Dialer(
+            transport,
+            half_open_limit=half_open_limit,
+            may_connect=lambda: self.has_way and self.total < owner.connection_limit,
+            connected=self._dialled,
+        )
+
+    @property
+    def total(self) -> int:
+        """Connections open, shaking hands or being dialled."""
+        return self.established + len(self._handshakes) + self.dialer.half_open
+
+    @property
+    def port(self) -> int:
+        """The port that peers can dial, 0 while none is open."""
+        return self._listening.port if self._listening else 0
+
+    def listen(self, port: int) -> None:
+        """Accept peers. Raises CannotListenError when the port is taken."""
+        self._listening = self._transport.listen(port, self._accepted, self.arrivals.admits)
+
+    async def close(self) -> None:
+        """Accept and dial no more; handshakes under way are given up."""
+        self.dialer.close()
+        for handshake in list(self._handshakes):
+            handshake.fail("shutting down", HandshakeEnd.CLOSING)
+        if self._listening is not None:
+            listening, self._listening = self._listening, None
+            await listening.close()
+
+    def tick(self, now: float) -> None:
+        """Once a second: end handshakes that take too long."""
+        for handshake in list(self._handshakes):
+            handshake.tick(now)
+
+    def keep_away(self, unwanted: Callable[[str], bool]) -> None:
+        """Give up handshakes and attempts with hosts that are kept away from now on."""
+        for handshake in [each for each in self._handshakes if unwanted(each.address.host)]:
+            handshake.fail("it is kept away", HandshakeEnd.KEPT_AWAY)
+        self.dialer.keep_away(unwanted)
+
+    def peer_gone(self, host: str) -> None:
+        """An established connection with somebody there ended."""
+        self.established -= 1
+        self._of_host[host] -= 1
+        if not self._of_host[host]:
+            del self._of_host[host]
+
+    # -- HandshakeHost -------------------------------------------------------------------------
+
+    @property
+    def peer_id(self) -> bytes:
+        """Our peer id."""
+        return self._owner.peer_id
+
+    def seconds(self) -> float:
+        """Monotonic time."""
+        return self._owner.clock.seconds()
+
+    def accepting(self, info_hash: bytes) -> HandshakeTorrent | None:
+        """The torrent, if it runs."""
+        torrent = self._owner.torrent_by_wire_id(info_hash)
+        return torrent if torrent is not None and torrent.running else None
+
+    def handshake_done(self, done: Handshaking, events: Sequence[Event]) -> None:
+        """Let the peer in, or say why not."""
+        torrent = done.torrent
+        assert isinstance(torrent, Torrent)
+        if torrent.resting and torrent.running:
+            done.wait()
+            self._owner.background(self._wake(torrent, done, events), torrent.record.name)
+            return
+        self._over(done)
+        reason = torrent.peers.refusal(done.remote.peer_id, done.address, incoming=done.incoming)
+        if reason is None and not torrent.running:
+            reason = "the torrent stopped"
+        kind, gives_way = "not_wanted", None
+        if reason is None and done.incoming:
+            kind, reason = self._too_many_of(done.address.host, torrent)
+        if reason is None and (crowded := self._crowded(torrent)):
+            gives_way = torrent.peers.who_gives_way(done.address, self.seconds())
+            if gives_way is None:
+                kind, reason = crowded
+        if reason is not None:
+            self._refuse(done, torrent, kind, reason)
+            return
+        self.established += 1
+        self._of_host[done.address.host] += 1
+        torrent.peers.dialling.discard(done.address)
+        peer = PeerSession(torrent.exchange, done)
+        torrent.peers.joined(peer)
+        if gives_way is not None:
+            # Not before the newcomer has its place, or the dialler would fill it at once.
+            self.gave_way += 1
+            gives_way.disconnect("another peer is preferred to it")
+        peer.begin(events)
+
+    async def _wake(self, torrent: Torrent, done: Handshaking, events: Sequence[Event]) -> None:
+        """A torrent at rest has to know its pieces before the peer hears which there are."""
+        await self._owner.resting.wake(torrent)
+        if torrent.resting:
+            done.fail("the torrent cannot be woken", HandshakeEnd.CLOSING)
+        else:
+            done.go_on(events)
+
+    def _crowded(self, torrent: Torrent) -> tuple[str, str] | None:
+        """Which limit is reached, and in words."""
+        if torrent.peers.is_full:
+            return "torrent_full", "the torrent has its number of peers"
+        if self.established >= self._owner.connection_limit:
+            return "session_full", "the session has its number of peers"
+        return None
+
+    def _too_many_of(self, host: str, torrent: Torrent) -> tuple[str, str | None]:
+        """Whether one host has all that it may have: nobody is to take every place alone."""
+        if is_local(host):
+            return "", None
+        limit = self._owner.settings.peer_limit_per_host
+        if limit and torrent.peers.of_host(host) >= limit:
+            return "host_full", "its host has its number of connections with the torrent"
+        if self._of_host[host] >= max(HOST_LEAST, self._owner.connection_limit // HOST_SHARE):
+            return "host_full", "its host has its share of the connections"
+        return "", None
+
+    def handshake_failed(self, failed: Handshaking, reason: str, end: HandshakeEnd) -> None:
+        """A connection that came to nothing."""
+        self._over(failed)
+        self.failed[end] += 1
+        if isinstance(failed.torrent, Torrent) and not failed.incoming:
+            failed.torrent.dialling.dial_failed(failed.address, reason)
+        self.log.debug("{address}: {reason}", address=failed.address, reason=reason)
+
+    # -- streams -------------------------------------------------------------------------------
+
+    def _accepted(self, stream: PeerStream) -> StreamReceiver:
+        handshake = Handshaking(self, stream, torrent=None, source="incoming")
+        self._handshakes[handshake] = None
+        self.arrivals.came(handshake)
+        return handshake
+
+    def _over(self, handshake: Handshaking) -> None:
+        del self._handshakes[handshake]
+        if handshake.incoming:
+            self.arrivals.went(handshake)
+
+    def _dialled(
+        self, dialling: DialTorrent, address: PeerAddress, stream: PeerStream
+    ) -> StreamReceiver:
+        assert isinstance(dialling, TorrentDialling)
+        torrent: Torrent = dialling.owner
+        source = torrent.peers.pool.source_of(address)
+        handshake = Handshaking(self, stream, torrent=torrent, source=source, dialled=address)
+        self._handshakes[handshake] = None
+        return handshake
+
+    def _refuse(self, done: Handshaking, torrent: Torrent, kind: str, reason: str) -> None:
+        done.stream.abort()
+        if done.incoming:
+            self.refused[kind] += 1
+        else:
+            torrent.dialling.dial_failed(done.address, reason)

@@ -1,0 +1,147 @@
+"""A connection from its first byte to the end of the BitTorrent handshake (BEP 3, BEP 52).
+
+The dialler says its info-hash first; who accepted looks the torrent up by it. A hybrid torrent is
+dialled with its v1 info-hash and the v2 bit, and either side may answer with the truncated v2 one.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, Sequence
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.ids import InfoHashes
+from p2pd.protocols.peerwire.connection import Event, PeerWire, PeerWireError
+from p2pd.protocols.peerwire.handshake import Handshake, our_reserved
+from p2pd.session.connecting.arrivals import HandshakeEnd
+from p2pd.transports.interfaces import PeerStream
+
+
+class HandshakeTorrent(Protocol):
+    """What a handshake needs to know of a torrent."""
+
+    @property
+    def info_hashes(self) -> InfoHashes: ...
+
+
+class HandshakeHost(Protocol):
+    """Who starts handshakes and hears how they end."""
+
+    @property
+    def peer_id(self) -> bytes: ...
+
+    def seconds(self) -> float:
+        """Monotonic time."""
+
+    def accepting(self, info_hash: bytes) -> HandshakeTorrent | None:
+        """The running torrent with this 20-byte id, for a peer that dialled us."""
+
+    def handshake_done(self, done: Handshaking, events: Sequence[Event]) -> None:
+        """Both handshakes are through; `events` came behind the peer's in the same read."""
+
+    def handshake_failed(self, failed: Handshaking, reason: str, end: HandshakeEnd) -> None:
+        """The connection ended before that; it is closed already."""
+
+
+class Handshaking:
+    """A stream whose peer has yet to say who it is."""
+
+    def __init__(
+        self,
+        host: HandshakeHost,
+        stream: PeerStream,
+        *,
+        torrent: HandshakeTorrent | None,
+        source: str,
+        dialled: PeerAddress | None = None,
+    ) -> None:
+        self.host = host
+        self.stream = stream
+        self.torrent = torrent
+        self.source = source
+        self.incoming = torrent is None
+        self.address = dialled or stream.address
+        self.began = host.seconds()
+        self.wire = PeerWire(initiator=not self.incoming, now=self.began)
+        self.v2 = False
+        self._over = False
+        if torrent is not None:
+            self._greet(torrent.info_hashes.wire_ids[0], torrent)
+
+    @property
+    def remote(self) -> Handshake:
+        """The peer's handshake; only after it is done."""
+        assert self.wire.remote is not None
+        return self.wire.remote
+
+    def stream_received(self, data: memoryview) -> None:
+        """Bytes of the handshake, and perhaps of what follows it."""
+        try:
+            events = self.wire.receive_data(data, self.host.seconds())
+        except PeerWireError as problem:
+            self.fail(str(problem), HandshakeEnd.GARBAGE)
+            return
+        if self.wire.remote is not None and not self._over:
+            self._meet(self.wire.remote, events[1:])
+
+    def stream_writable(self) -> None:
+        """Nothing waits to be written."""
+
+    def stream_lost(self, reason: str) -> None:
+        """The peer hung up, which is how most clients refuse an info-hash."""
+        self._end(reason or "the peer closed the connection", HandshakeEnd.HUNG_UP)
+
+    def wait(self) -> None:
+        """The torrent is not ready for the peer: nothing more is read until `go_on`."""
+        self._over = False
+        self.stream.pause()
+
+    def go_on(self, events: Sequence[Event]) -> None:
+        """It is: the peer is let in, or hears why not."""
+        if not self._over:
+            self._over = True
+            self.stream.resume()
+            self.host.handshake_done(self, events)
+
+    def tick(self, now: float) -> None:
+        """End it when the peer says nothing for too long."""
+        deadline = self.wire.next_deadline()
+        if deadline is not None and deadline <= now:
+            self.fail("no handshake in time", HandshakeEnd.SILENT)
+
+    def fail(self, reason: str, end: HandshakeEnd) -> None:
+        """Close the connection and say why."""
+        self.stream.abort()
+        self._end(reason, end)
+
+    def _meet(self, remote: Handshake, events: Sequence[Event]) -> None:
+        if self.torrent is None:
+            self.torrent = self.host.accepting(remote.info_hash)
+            if self.torrent is None:
+                sentence = "the peer asked for a torrent that is not here"
+                self.fail(sentence, HandshakeEnd.OTHER_TORRENT)
+                return
+            self._greet(self._answer_id(remote, self.torrent.info_hashes), self.torrent)
+        elif remote.info_hash not in self.torrent.info_hashes.wire_ids:
+            self.fail("the peer answered with another info-hash", HandshakeEnd.OTHER_TORRENT)
+            return
+        hashes = self.torrent.info_hashes
+        self.v2 = self.v2 or (hashes.v2 is not None and remote.info_hash == hashes.v2[:20])
+        self._over = True
+        self.host.handshake_done(self, events)
+
+    def _answer_id(self, remote: Handshake, hashes: InfoHashes) -> bytes:
+        """The id to answer with: v2's when the peer dialled by v1 and offers the upgrade."""
+        if remote.supports_v2 and hashes.v2 is not None and remote.info_hash == hashes.v1:
+            self.v2 = True
+            return hashes.v2[:20]
+        return remote.info_hash
+
+    def _greet(self, info_hash: bytes, torrent: HandshakeTorrent) -> None:
+        reserved = our_reserved(v2=torrent.info_hashes.v2 is not None)
+        self.wire.send_handshake(Handshake(info_hash, self.host.peer_id, reserved))
+        self.stream.write([self.wire.data_to_send()])
+
+    def _end(self, reason: str, end: HandshakeEnd) -> None:
+        if not self._over:
+            self._over = True
+            self.host.handshake_failed(self, reason, end)

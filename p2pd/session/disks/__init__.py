@@ -1,0 +1,1 @@
+"""What sessions know of disks: devices, room, memory, checks, and data that is not there."""

@@ -1,0 +1,1 @@
+"""Torrents that come from other programs."""

@@ -1,0 +1,1 @@
+"""Torrents on their way to other folders."""

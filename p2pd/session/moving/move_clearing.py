@@ -1,0 +1,75 @@
+"""The last step of a move: the old files go, but for those that another torrent uses, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+from p2pd.base.errors import StorageError
+from p2pd.session.disks.devices import Device
+from p2pd.session.moving.move_copying import needed_files
+from p2pd.session.torrents.torrent_content import TorrentContent
+from p2pd.session.torrents.torrent_host import TorrentHost
+from p2pd.storage.interfaces import Storage
+from p2pd.storage.old_place import OldPlace
+
+if TYPE_CHECKING:
+    from p2pd.session.torrents.torrent import Torrent
+
+T = TypeVar("T")
+
+
+class MoveClearing:
+    """Of one torrent's files in the folder `source`, where they are no more."""
+
+    def __init__(
+        self, host: TorrentHost, torrent: Torrent, source: str, check: Callable[[], None]
+    ) -> None:
+        """`check` is called after every step, and raises when it is to end."""
+        self._host = host
+        self._torrent = torrent
+        self._source = source
+        self._check = check
+
+    async def clear(self, content: TorrentContent, was: Storage | None) -> None:
+        """Remove those that are at the new place, and close `was`. Raises P2pdError."""
+        layout = content.layout
+        old, new = OldPlace(self._source, layout), OldPlace(content.storage.root, layout)
+        device = await self._host.devices.of(self._host.new_storage(layout, self._source))
+        # What is had has to be there: a volume that is gone is no reason to remove the rest.
+        needed = needed_files(layout, content.have)
+        moved = await self._step(content.device, new.files, needed)
+        used = await self._used_by_others()
+        for file in moved:
+            if layout.files[file.index].path not in used:
+                await self._step(device, old.remove, file)
+        await self._step(device, old.remove_folders)
+        if was is not None:
+            # What is still open of them keeps its room.
+            await self._step(device, was.close)
+
+    async def _used_by_others(self) -> set[tuple[str, ...]]:
+        """The old files that are those of other torrents, too. Raises P2pdError: not yet known.
+
+        What is shared has one name, and so have the torrents.
+        """
+        record = self._torrent.record
+        used: set[tuple[str, ...]] = set()
+        for other in list(self._host.torrents):
+            if other is self._torrent or other.record.name != record.name:
+                continue
+            if other.record.download_dir != self._source:
+                continue
+            if other.content is not None:
+                used.update(file.path for file in other.content.layout.files)
+            elif other.resting:
+                details = await self._host.resting.details(other)
+                used.update(file.path for file in details.layout.files)
+            elif other.record.torrent is not None and not other.error:
+                raise StorageError(f"{record.name}: another torrent of that name is being opened")
+        self._check()
+        return used
+
+    async def _step(self, device: Device, job: Callable[..., T], *args: Any) -> T:
+        result = await device.run("move", job, *args)
+        self._check()
+        return result

@@ -1,0 +1,1 @@
+"""One connected peer: its messages, its two directions, its limits, its place."""

@@ -1,0 +1,1 @@
+"""Pieces on their way from blocks to the disk."""

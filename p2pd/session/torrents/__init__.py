@@ -1,0 +1,1 @@
+"""One torrent, its parts, and how it rests."""

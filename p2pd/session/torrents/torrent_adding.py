@@ -1,0 +1,187 @@
+"""Turning what a caller wants added into a torrent's first record."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import NamedTuple
+
+from twisted.internet.defer import DeferredLock
+
+from p2pd.base.addresses import PeerAddress, canonical_host
+from p2pd.base.errors import FormatError, StorageError
+from p2pd.base.ids import InfoHashes
+from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.magnet import Magnet, parse_magnet
+from p2pd.formats.metainfo import Metainfo, parse_torrent
+from p2pd.session.add_line import AddLine
+from p2pd.session.disks.devices import in_time
+from p2pd.session.session import Session
+from p2pd.session.torrents.file_selection import FileSelection
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_requests import (
+    AddProblem,
+    AddTorrent,
+    AddTorrentError,
+    check_pieces,
+)
+from p2pd.state.resume import TorrentRecord
+
+MAX_TORRENT_SIZE = 64 * 1024 * 1024
+"""Bytes of the largest .torrent that is looked at."""
+
+BUILT_SECONDS = 2.0
+"""What a torrent has to show its files before it is said to be added."""
+
+
+class Described(NamedTuple):
+    """A torrent that may be added: its first record, and peers that a link told of."""
+
+    record: TorrentRecord
+    metainfo: Metainfo | None
+    peers: list[PeerAddress]
+
+
+class TorrentAdding:
+    """Adds torrents to a session, one at a time, so that two adds of the same one are one."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.line = AddLine()
+        self._lock = DeferredLock()
+
+    async def add(self, request: AddTorrent) -> tuple[Torrent, bool]:
+        """Add it, or find it here: the torrent, and whether it was here.
+
+        Raises AddTorrentError, IndexError for a file index out of range, PieceIndexError.
+        """
+        with self.line.place(len(request.torrent or b"")):
+            return await self._admit(*await self.described(request))
+
+    async def described(self, request: AddTorrent) -> Described:
+        """What would be added. Raises as `add` does."""
+        folder = request.download_dir or self._session.settings.download_dir
+        if not os.path.isabs(folder) or "\0" in folder:
+            raise AddTorrentError(
+                AddProblem.PATH, f"the download folder is not absolute: {folder!r}"
+            )
+        folder = os.path.normpath(folder)
+        if request.torrent is not None:
+            return await self._of_torrent(request, request.torrent, folder)
+        if request.magnet is not None:
+            return self._of_magnet(request, request.magnet, folder)
+        raise AddTorrentError(AddProblem.UNRECOGNIZED, "neither a torrent nor a magnet link")
+
+    async def _of_torrent(self, request: AddTorrent, data: bytes, folder: str) -> Described:
+        if len(data) > MAX_TORRENT_SIZE:
+            raise AddTorrentError(
+                AddProblem.CORRUPT, f"the torrent has {len(data)} bytes, too many"
+            )
+        try:
+            metainfo = await self._session.disks.aside.run("read", parse_torrent, data)
+            levels = await self._session.disks.aside.run("read", chosen_levels, request, metainfo)
+        except FormatError as problem:
+            raise AddTorrentError(AddProblem.CORRUPT, str(problem)) from None
+        if request.sequential_from:
+            layout = await self._session.disks.aside.run("read", FileLayout.of, metainfo)
+            check_pieces(layout, metainfo.name, request.sequential_from + 1)
+        record = self._record(request, folder, metainfo.info_hashes, metainfo.name)
+        record.torrent = data
+        record.priorities = levels
+        record.trackers = metainfo.trackers
+        return Described(record, metainfo, [])
+
+    def _of_magnet(self, request: AddTorrent, uri: str, folder: str) -> Described:
+        try:
+            magnet = parse_magnet(uri)
+        except FormatError as problem:
+            raise AddTorrentError(AddProblem.UNRECOGNIZED, str(problem)) from None
+        record = self._record(request, folder, magnet.info_hashes, magnet.name or "")
+        record.magnet = uri
+        record.trackers = tuple((url,) for url in magnet.trackers)
+        return Described(record, None, magnet_peers(magnet))
+
+    async def _admit(
+        self, record: TorrentRecord, metainfo: Metainfo | None, peers: list[PeerAddress]
+    ) -> tuple[Torrent, bool]:
+        await self._lock.acquire()
+        try:
+            here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
+            if here is not None:
+                # A link is written by anybody: it names no tracker of a private torrent (BEP 27).
+                if metainfo is not None or not here.private:
+                    here.trackers.add(record.trackers)
+                if metainfo is not None:
+                    here.metadata_complete(metainfo)
+                torrent = here
+            else:
+                torrent = await self._session.add(record, metainfo)
+        finally:
+            self._lock.release()
+        torrent.add_peers(peers, "magnet")
+        if metainfo is not None:
+            # Clients ask for the files next. Those of a disk that does not answer come later.
+            with suppress(StorageError):
+                await in_time(torrent.opening.built(), BUILT_SECONDS, self._session.clock)
+        return torrent, here is not None
+
+    async def restore(self, record: TorrentRecord, metainfo: Metainfo | None) -> bool:
+        """Add it as it was chosen, to be checked; False if it is here."""
+        record.pieces = record.file_states = None
+        record.clean = False
+        return await self.take_in(record, metainfo) is not None
+
+    async def take_in(self, record: TorrentRecord, metainfo: Metainfo | None) -> Torrent | None:
+        """Add it with what is recorded of it; None if it is here."""
+        await self._lock.acquire()
+        try:
+            hashes = InfoHashes(record.hash_v1, record.hash_v2)
+            if self._session.torrents.sharing(hashes) is not None:
+                return None
+            return await self._session.add(record, metainfo)
+        finally:
+            self._lock.release()
+
+    def _record(
+        self, request: AddTorrent, folder: str, hashes: InfoHashes, name: str
+    ) -> TorrentRecord:
+        settings, paused, sequential = self._session.settings, request.paused, request.sequential
+        return TorrentRecord(
+            hash_v1=hashes.v1,
+            hash_v2=hashes.v2,
+            name=name,
+            download_dir=folder,
+            paused=not settings.start_added_torrents if paused is None else paused,
+            added_at=self._session.wall(),
+            labels=request.labels,
+            sequential=settings.sequential_download if sequential is None else sequential,
+            sequential_from=request.sequential_from,
+            super_seeding=request.super_seeding or settings.super_seeding,
+            seed_choking=request.seed_choking,
+            peer_limit=request.peer_limit,
+        )
+
+
+def chosen_levels(request: AddTorrent, metainfo: Metainfo) -> bytes | None:
+    """The files' levels that the caller asked for, None if it did not. Raises IndexError."""
+    selection = FileSelection(FileLayout.of(metainfo))
+    if request.files_wanted is not None and request.files_unwanted is None:
+        selection.set_wanted(range(len(selection.levels)), False)
+    selection.set_wanted(request.files_wanted or (), True)
+    selection.set_wanted(request.files_unwanted or (), False)
+    selection.set_priority(request.priority_low, -1)
+    selection.set_priority(request.priority_normal, 0)
+    selection.set_priority(request.priority_high, 1)
+    untouched = selection.levels == FileSelection(FileLayout.of(metainfo)).levels
+    return None if untouched else bytes(selection.levels)
+
+
+def magnet_peers(magnet: Magnet) -> list[PeerAddress]:
+    """The peers in the link that are IP addresses (x.pe, BEP 9); names are not looked up."""
+    found = []
+    for host, port in magnet.peers:
+        try:
+            found.append(PeerAddress(canonical_host(host), port))
+        except FormatError:
+            continue
+    return found

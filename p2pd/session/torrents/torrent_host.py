@@ -1,0 +1,118 @@
+"""What a torrent needs of the session it lives in."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Coroutine, Iterable, Protocol, Sequence, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from p2pd.base.clock import Clock
+from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
+from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.metainfo import Metainfo
+from p2pd.session.connecting.dialer import Dialer
+from p2pd.session.disks.check_queue import CheckQueue
+from p2pd.session.disks.devices import Devices
+from p2pd.session.disks.download_folders import DownloadFolders
+from p2pd.session.disks.memory_budget import MemoryBudget
+from p2pd.session.peers.peer_memory import PeerMemory
+from p2pd.session.rate_limits import RateLimits
+from p2pd.session.session_bans import SessionBans
+from p2pd.session.session_counts import SessionCounts
+from p2pd.session.session_settings import SessionSettings
+from p2pd.session.torrents.active_torrents import ActiveTorrents
+from p2pd.session.torrents.first_looks import FirstLooks
+from p2pd.session.torrents.resting import Resting
+from p2pd.session.torrents.upload_slots import UploadSlots
+from p2pd.state.resume import TorrentStore
+from p2pd.storage.disks import Disks
+from p2pd.storage.interfaces import Storage
+from p2pd.swarm.kept_away import KeptAway
+from p2pd.swarm.preference import Preferences
+from p2pd.swarm.request_pipeline import RequestWindow
+
+T = TypeVar("T")
+
+
+class SwitchedMoves(Protocol):
+    """The moves of a session, as a torrent sees them."""
+
+    def of(self, torrent: Any) -> Any:
+        """The move of a torrent, if there is one."""
+
+    def need(self, torrent: Any) -> bool:
+        """Whether a torrent may not rest now, for it is moved."""
+
+    async def switched(self, torrent: Any) -> None:
+        """Wait, if just now the torrent gets its new folder."""
+
+
+class TorrentHost(Protocol):
+    """The session, as its torrents see it."""
+
+    clock: Clock
+    rng: random.Random
+    peer_id: bytes
+    disks: Disks
+    devices: Devices
+    folders: DownloadFolders
+    budget: MemoryBudget
+    checks: CheckQueue
+    rates: RateLimits
+    upload_slots: UploadSlots
+    dialer: Dialer
+    store: TorrentStore
+    settings: SessionSettings
+    preferences: Preferences
+    peer_memory: PeerMemory | None
+    bans: SessionBans
+    kept_away: KeptAway
+    activity: ActiveTorrents[Any]
+    counts: SessionCounts
+    resting: Resting
+    first_looks: FirstLooks
+
+    @property
+    def torrents(self) -> Iterable[Any]:
+        """All of them."""
+
+    @property
+    def moves(self) -> SwitchedMoves:
+        """Torrents that are moved."""
+
+    @property
+    def listen_port(self) -> int:
+        """The TCP port that peers can dial."""
+
+    def wall(self) -> float:
+        """Unix seconds."""
+
+    def new_storage(self, layout: FileLayout, download_dir: str) -> Storage:
+        """Where this torrent's files are."""
+
+    def new_announcer(
+        self, torrent: AnnounceTorrent, tiers: Sequence[Sequence[str]], found: PeersFound
+    ) -> Announcer: ...
+
+    def new_window(self) -> RequestWindow:
+        """The request window for a new peer."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether the session ends."""
+
+    def in_time(self, done: Deferred[T]) -> Deferred[T]:
+        """While the session ends, a StorageError if the disk does not answer soon."""
+
+    def background(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> None:
+        """Run something nobody waits for."""
+
+    def metadata_arrived(self, torrent: Any, metainfo: Metainfo) -> None:
+        """A magnet became a torrent."""
+
+    def connection_ended(self, host: str) -> None:
+        """An established connection with somebody at this host is gone."""
+
+    def count_downloaded(self, size: int, now: float) -> None: ...
+    def count_uploaded(self, size: int, now: float) -> None: ...

@@ -1,0 +1,160 @@
+"""A torrent's parts by name: content and swarm, which are made when they are needed.
+
+To name a part of the swarm makes it; whoever only wants to know what there is asks for `connected`
+and the like, which do not. At rest a torrent has neither.
+"""
+
+from __future__ import annotations
+
+from typing import Collection, Container, Sequence
+
+from twisted.internet.defer import Deferred
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.session.peers.peer_session import PeerSession
+from p2pd.session.torrents.torrent_content import TorrentContent
+from p2pd.session.torrents.torrent_dialling import TorrentDialling
+from p2pd.session.torrents.torrent_exchange import TorrentExchange
+from p2pd.session.torrents.torrent_host import TorrentHost
+from p2pd.session.torrents.torrent_layers import PieceLayerExchange
+from p2pd.session.torrents.torrent_metadata import MetadataExchange
+from p2pd.session.torrents.torrent_outcomes import TorrentOutcomes
+from p2pd.session.torrents.torrent_peers import TorrentPeers
+from p2pd.session.torrents.torrent_swarm import TorrentSwarm
+from p2pd.session.torrents.torrent_trust import TorrentTrust
+from p2pd.state.resume import TorrentRecord
+
+
+class TorrentParts:
+    """What a torrent is made of."""
+
+    __slots__ = ("_swarm", "content", "host", "record")
+
+    def __init__(self, host: TorrentHost, record: TorrentRecord) -> None:
+        self.host = host
+        self.record = record
+        self.content: TorrentContent | None = None
+        """What there is once the metadata is known, but for a torrent at rest."""
+        self._swarm: TorrentSwarm | None = None
+
+    # -- what there is -------------------------------------------------------------------------
+
+    @property
+    def private(self) -> bool:
+        """Whether its tracker alone may tell of peers (BEP 27)."""
+        if self.content is not None:
+            return self.content.metainfo.private
+        return self.record.summary is not None and self.record.summary.private
+
+    @property
+    def peer_limit(self) -> int:
+        """Connections it may have."""
+        return self.record.peer_limit or self.host.settings.peer_limit_per_torrent
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether it has content or a swarm."""
+        return self.content is not None or self._swarm is not None
+
+    def drop_parts(self) -> None:
+        """It rests from now on: what is let go can be made anew."""
+        self.content = None
+        if self._swarm is not None:
+            self._swarm.close()
+            self._swarm = None
+
+    def seconds(self) -> float:
+        """Monotonic time."""
+        return self.host.clock.seconds()
+
+    @property
+    def connected(self) -> Collection[PeerSession]:
+        """The connected peers."""
+        return () if self._swarm is None else self._swarm.peers.connected
+
+    def banned(self, hosts: Container[str]) -> None:
+        """Hosts, or somebody there, are banned from the session."""
+        if self._swarm is not None:
+            self._swarm.peers.banned(hosts)
+
+    def rechoke_soon(self) -> None:
+        """Whom to serve is to be decided anew."""
+        if self._swarm is not None:
+            self._swarm.peers.rechoke_soon()
+
+    def add_peers(self, addresses: Sequence[PeerAddress], source: str) -> int:
+        """New addresses: how many nobody had told of."""
+        return self.dialling.add_peers(addresses, source)
+
+    def _found(self, addresses: Sequence[PeerAddress], source: str) -> None:
+        """A source has addresses (announcer.PeersFound)."""
+        if addresses:
+            self.add_peers(addresses, source)
+
+    def next_dial(self, now: float) -> float | None:
+        """When the first of its addresses may be dialled, if it waits for that alone."""
+        return None if self._swarm is None else self._swarm.dialling.next_dial(now)
+
+    def rates(self) -> tuple[float, float]:
+        """Bytes per second down and up."""
+        if self._swarm is None:
+            return (0.0, 0.0)
+        now, exchange = self.seconds(), self._swarm.exchange
+        return exchange.rate_download.per_second(now), exchange.rate_upload.per_second(now)
+
+    def leaf_hashes(self, pieces: Sequence[int]) -> Deferred[list[bytes]]:
+        """Block hashes of pieces on disk (BEP 52)."""
+        assert self.content is not None
+        return self.content.device.run("read", self.content.leaf_hashes, pieces)
+
+    # -- the swarm -----------------------------------------------------------------------------
+
+    @property
+    def swarm(self) -> TorrentSwarm:
+        """What it has while it has to do with others; made if it has none."""
+        if self._swarm is None:
+            self._swarm = TorrentSwarm(self)
+            # Nobody else would see that it can be let go again.
+            self.host.activity.wake(self)
+        return self._swarm
+
+    @property
+    def peers(self) -> TorrentPeers:
+        """Who is connected, and who may be."""
+        return self.swarm.peers
+
+    @property
+    def exchange(self) -> TorrentExchange:
+        """The torrent, as its peers see it."""
+        return self.swarm.exchange
+
+    @property
+    def trust(self) -> TorrentTrust:
+        """Which peers are to be trusted."""
+        return self.swarm.trust
+
+    @property
+    def outcomes(self) -> TorrentOutcomes:
+        """What becomes of pieces."""
+        return self.swarm.outcomes
+
+    @property
+    def dialling(self) -> TorrentDialling:
+        """Whom it dials, and when."""
+        return self.swarm.dialling
+
+    @property
+    def metadata(self) -> MetadataExchange:
+        """What peers ask of the metadata, and are asked."""
+        return self.swarm.metadata
+
+    @property
+    def layers(self) -> PieceLayerExchange | None:
+        """The same of piece layers (BEP 52)."""
+        return self.swarm.layers
+
+    def selection_changed(self) -> None:
+        """Other files are wanted now: ask for them, or be done."""
+        self.exchange.feed_all()
+        self.outcomes.settle_completion(downloaded=False)
+        self.dialling.wake()

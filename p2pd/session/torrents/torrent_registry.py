@@ -1,0 +1,80 @@
+"""All torrents of a session, found by id, by info-hash in hex, or by the id on the wire."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import takewhile
+from typing import Iterator
+
+from p2pd.base.ids import InfoHashes
+from p2pd.session.torrents.torrent import Torrent
+
+REMOVED_LIMIT = 10_000
+"""Removed torrents whose ids are remembered, the latest."""
+
+
+class TorrentRegistry:
+    """Torrents in the order of their ids."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Torrent] = {}
+        self._by_wire_id: dict[bytes, Torrent] = {}
+        self._removed: deque[tuple[float, int]] = deque(maxlen=REMOVED_LIMIT)
+
+    def add(self, torrent: Torrent) -> None:
+        """Take a torrent in; its record has its id."""
+        self._by_id[torrent.record.id] = torrent
+        self.learn_hashes(torrent)
+
+    def learn_hashes(self, torrent: Torrent) -> None:
+        """The torrent knows another info-hash of itself (a magnet's metadata came).
+
+        One that was removed meanwhile is not found by it: it could never be added again.
+        """
+        if self._by_id.get(torrent.record.id) is torrent:
+            for wire_id in torrent.info_hashes.wire_ids:
+                self._by_wire_id.setdefault(wire_id, torrent)
+
+    def remove(self, torrent: Torrent, wall_time: float) -> None:
+        """Take a torrent out, and remember its id for a while."""
+        self._by_id.pop(torrent.record.id, None)
+        for wire_id in torrent.info_hashes.wire_ids:
+            if self._by_wire_id.get(wire_id) is torrent:
+                del self._by_wire_id[wire_id]
+        self._removed.append((wall_time, torrent.record.id))
+
+    def removed_since(self, wall_time: float) -> list[int]:
+        """Ids of torrents removed since then, as far as they are remembered; costs only these."""
+        latest = takewhile(lambda removed: removed[0] >= wall_time, reversed(self._removed))
+        return [id_ for _, id_ in latest][::-1]
+
+    def by_id(self, id_: int) -> Torrent | None:
+        """The torrent with this id."""
+        return self._by_id.get(id_)
+
+    def by_wire_id(self, wire_id: bytes) -> Torrent | None:
+        """The torrent with this 20-byte id, v1 or truncated v2."""
+        return self._by_wire_id.get(wire_id)
+
+    def by_hash_string(self, text: str) -> Torrent | None:
+        """The torrent with this info-hash in hex: v1, v2 or truncated v2."""
+        if len(text) not in (40, 64):
+            return None
+        try:
+            return self._by_wire_id.get(bytes.fromhex(text)[:20])
+        except ValueError:
+            return None
+
+    def sharing(self, hashes: InfoHashes) -> Torrent | None:
+        """A torrent here that is the same as the one with these hashes."""
+        for wire_id in hashes.wire_ids:
+            found = self._by_wire_id.get(wire_id)
+            if found is not None:
+                return found
+        return None
+
+    def __iter__(self) -> Iterator[Torrent]:
+        return iter(list(self._by_id.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_id)

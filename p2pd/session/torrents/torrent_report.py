@@ -1,0 +1,384 @@
+"""A torrent for readers: what control shows of it (api.TorrentView), computed when it is asked."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from p2pd.base.ids import InfoHashes
+from p2pd.base.piece_set import PieceSet
+from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.formats.magnet import Magnet
+from p2pd.session.api import DiskState, FileView, TorrentStatus, TorrentTrouble
+from p2pd.session.moving.move_view import MoveView
+from p2pd.session.peers.peer_report import PeerReport
+from p2pd.session.speed_settings import TorrentLimits
+from p2pd.session.torrents.file_selection import FileSelection
+from p2pd.session.torrents.resting import Details
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_content import TorrentContent
+from p2pd.session.torrents.torrent_trouble import disk_state, local_error
+from p2pd.state.summaries import TorrentSummary
+
+ETA_UNKNOWN = -2
+ETA_NONE = -1
+
+
+class TorrentReport:
+    """Reads one torrent. Sizes that take a walk over the files are kept until pieces change.
+
+    Of a torrent at rest it knows what is in its record; its files are known with `details`.
+    """
+
+    __slots__ = ("_details", "_sizes", "_sizes_of", "torrent")
+
+    def __init__(self, torrent: Torrent, details: Details | None = None) -> None:
+        self.torrent = torrent
+        self._details = details
+        self._sizes_of: tuple[TorrentContent, int, bytes] | None = None
+        self._sizes = (0, 0, 0)
+
+    # -- identity ------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> int:
+        """Stable across restarts."""
+        return self.torrent.record.id
+
+    @property
+    def hash_string(self) -> str:
+        """40 hex digits."""
+        return self.torrent.info_hashes.hash_string
+
+    @property
+    def info_hashes(self) -> InfoHashes:
+        """v1, v2 or both."""
+        return self.torrent.info_hashes
+
+    @property
+    def name(self) -> str:
+        """From the metadata, else from the magnet, else the hash."""
+        return self.torrent.record.name or self.hash_string
+
+    @property
+    def summary(self) -> TorrentSummary | None:
+        """What its metadata tells, but for the files; None while a magnet has none."""
+        content = self.torrent.content
+        if content is not None:
+            return content.summary()
+        return self.torrent.record.summary if self.torrent.resting else None
+
+    @property
+    def magnet_link(self) -> str:
+        """A link with which others can add it."""
+        summary = self.summary
+        trackers = tuple(url for tier in self.tracker_tiers for url in tier)
+        web_seeds = summary.web_seeds if summary else ()
+        name = self.torrent.record.name or None
+        return Magnet(self.info_hashes, name=name, trackers=trackers, web_seeds=web_seeds).to_uri()
+
+    @property
+    def download_dir(self) -> str:
+        """The folder that holds its file or folder."""
+        return self.torrent.record.download_dir
+
+    @property
+    def move(self) -> MoveView | None:
+        """Its move to another folder, if there is one."""
+        move: MoveView | None = self.torrent.host.moves.of(self.torrent)
+        return move
+
+    # -- state ---------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> TorrentStatus:
+        """What it is doing."""
+        torrent = self.torrent
+        check = torrent.opening.check
+        if check is not None:
+            return TorrentStatus.CHECKING if check.running else TorrentStatus.CHECK_WAIT
+        if torrent.opening.busy and not torrent.running:
+            return TorrentStatus.CHECK_WAIT
+        if torrent.preparing:
+            done = torrent.is_complete()
+            return TorrentStatus.SEED_WAIT if done else TorrentStatus.DOWNLOAD_WAIT
+        if not torrent.running:
+            return TorrentStatus.STOPPED
+        return TorrentStatus.SEEDING if torrent.is_complete() else TorrentStatus.DOWNLOADING
+
+    @property
+    def trouble(self) -> TorrentTrouble:
+        """What kind of trouble it has."""
+        if local_error(self.torrent):
+            return TorrentTrouble.LOCAL
+        return TorrentTrouble.TRACKER_ERROR if self._tracker_error() else TorrentTrouble.NONE
+
+    @property
+    def disk_state(self) -> DiskState:
+        """What it waits for, of its disk."""
+        return disk_state(self.torrent)
+
+    @property
+    def error_string(self) -> str:
+        """The trouble in words, or nothing."""
+        return local_error(self.torrent) or self._tracker_error()
+
+    @property
+    def added_at(self) -> float:
+        """Unix seconds."""
+        return self.torrent.record.added_at
+
+    @property
+    def completed_at(self) -> float:
+        """Unix seconds; 0 while it is not."""
+        return self.torrent.record.completed_at or 0.0
+
+    @property
+    def started_at(self) -> float:
+        """Unix seconds of the last start."""
+        return self.torrent.started_at
+
+    @property
+    def active_at(self) -> float:
+        """Unix seconds of the last payload."""
+        return self.torrent.record.active_at
+
+    @property
+    def edited_at(self) -> float:
+        """Unix seconds of the last change by a client."""
+        return self.torrent.record.edited_at
+
+    @property
+    def sequential(self) -> bool:
+        """Whether pieces are asked for in order."""
+        return self.torrent.record.sequential
+
+    @property
+    def sequential_from(self) -> int:
+        """The piece that is asked for first then."""
+        return self.torrent.record.sequential_from
+
+    @property
+    def super_seeding(self) -> str:
+        """Whether it shows single pieces when it seeds (BEP 16): auto, on or off."""
+        return self.torrent.record.super_seeding
+
+    @property
+    def seed_choking(self) -> str:
+        """Whom it serves when it is complete: by the session's rule, or one of its own."""
+        return self.torrent.record.seed_choking
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The user's labels."""
+        return tuple(self.torrent.record.labels)
+
+    @property
+    def peer_limit(self) -> int:
+        """Connections it may have."""
+        return self.torrent.peer_limit
+
+    @property
+    def limits(self) -> TorrentLimits:
+        """Its speed limits, and what is in force."""
+        return self.torrent.host.rates.report(self.torrent.record)
+
+    # -- progress ------------------------------------------------------------------------------
+
+    @property
+    def pieces(self) -> PieceSet | None:
+        """What is verified."""
+        content = self.torrent.content
+        if content is not None:
+            return content.have
+        summary = self.summary
+        return None if summary is None else PieceSet.full(summary.pieces)
+
+    @property
+    def total_size(self) -> int:
+        """Bytes of all files."""
+        summary = self.summary
+        return summary.total if summary else 0
+
+    @property
+    def size_when_done(self) -> int:
+        """Bytes of the wanted files."""
+        return self._measured()[0]
+
+    @property
+    def left_until_done(self) -> int:
+        """Bytes of the wanted files that are not verified; a magnet's is unknown and at least 1."""
+        return self._measured()[1] if self._is_known else 1
+
+    @property
+    def have_valid(self) -> int:
+        """Verified bytes."""
+        return self._measured()[2]
+
+    @property
+    def have_unchecked(self) -> int:
+        """Received bytes of pieces that are not complete."""
+        content = self.torrent.content
+        return content.pieces.unchecked_bytes if content else 0
+
+    @property
+    def desired_available(self) -> int:
+        """Bytes that we want and some connected peer has."""
+        content = self.torrent.content
+        if content is None or not content.missing_wanted:
+            return 0
+        picker, layout = content.pieces.picker, content.layout
+        return sum(
+            layout.piece_size(piece)
+            for piece in content.have.missing()
+            if content.wants(piece) and picker.availability(piece)
+        )
+
+    @property
+    def percent_done(self) -> float:
+        """0 to 1, of the wanted bytes."""
+        if not self._is_known:
+            return 0.0
+        wanted = self.size_when_done
+        return 1.0 if not wanted else 1.0 - self.left_until_done / wanted
+
+    @property
+    def percent_complete(self) -> float:
+        """0 to 1, of all bytes."""
+        total = self.total_size
+        if not self._is_known:
+            return 0.0
+        return 1.0 if not total else self.have_valid / total
+
+    @property
+    def metadata_percent_complete(self) -> float:
+        """0 to 1."""
+        return 1.0 if self._is_known else self.torrent.metadata.progress
+
+    @property
+    def recheck_progress(self) -> float:
+        """0 to 1 while a check is under way, else 0."""
+        check = self.torrent.opening.check
+        return check.progress if check else 0.0
+
+    @property
+    def downloaded(self) -> int:
+        """Payload bytes ever received that were wanted."""
+        return self.torrent.record.downloaded
+
+    @property
+    def uploaded(self) -> int:
+        """Payload bytes ever sent."""
+        return self.torrent.record.uploaded
+
+    @property
+    def corrupt(self) -> int:
+        """Payload bytes ever thrown away."""
+        return self.torrent.record.corrupt
+
+    @property
+    def rate_download(self) -> float:
+        """Bytes per second."""
+        return self.torrent.rates()[0]
+
+    @property
+    def rate_upload(self) -> float:
+        """Bytes per second."""
+        return self.torrent.rates()[1]
+
+    @property
+    def eta(self) -> int:
+        """Seconds until it is done; -1 when it is, -2 when nobody knows."""
+        left = self.left_until_done
+        if not left:
+            return ETA_NONE
+        rate = self.rate_download
+        return int(left / rate) if rate >= 1 and self.torrent.content else ETA_UNKNOWN
+
+    @property
+    def seconds_downloading(self) -> int:
+        """Seconds it ever ran incomplete."""
+        self.torrent.count_time()
+        return self.torrent.record.seconds_downloading
+
+    @property
+    def seconds_seeding(self) -> int:
+        """Seconds it ever ran complete."""
+        self.torrent.count_time()
+        return self.torrent.record.seconds_seeding
+
+    # -- files, peers, trackers ----------------------------------------------------------------
+
+    def files(self) -> list[FileView]:
+        """Its files; none while a magnet has no metadata."""
+        content, details = self.torrent.content, self._details
+        if content is not None:
+            return content.selection.views(content.have)
+        if details is None:
+            return []
+        selection = FileSelection(details.layout, self.torrent.record.priorities)
+        return selection.views(PieceSet.full(details.layout.piece_count))
+
+    def availability(self) -> list[int]:
+        """How many connected peers have each piece; -1 where we have it ourselves."""
+        content = self.torrent.content
+        if content is None:
+            summary = self.summary
+            return [-1] * summary.pieces if summary else []
+        flags, picker = content.have.flags, content.pieces.picker
+        return [
+            -1 if flags[piece] else picker.availability(piece)
+            for piece in range(content.layout.piece_count)
+        ]
+
+    def deadlines(self) -> list[tuple[int, float]]:
+        """Wanted pieces that are due and not here, and the seconds left, the soonest first."""
+        content = self.torrent.content
+        if content is None:
+            return []
+        found = content.pieces.picker.deadlines(self.torrent.seconds())
+        return [(piece, seconds) for piece, seconds in found if content.wants(piece)]
+
+    @property
+    def peers(self) -> Sequence[PeerReport]:
+        """The connected peers."""
+        return [
+            PeerReport(peer, self.torrent.host.preferences, self.torrent.trust)
+            for peer in list(self.torrent.connected)
+        ]
+
+    @property
+    def tracker_tiers(self) -> tuple[tuple[str, ...], ...]:
+        """Tracker URLs by tier."""
+        return self.torrent.trackers.tiers
+
+    @property
+    def tracker_states(self) -> Sequence[TrackerState]:
+        """How each tracker is doing."""
+        return self.torrent.trackers.announcer.states()
+
+    def _tracker_error(self) -> str:
+        if not self.torrent.running:
+            return ""
+        states = self.tracker_states
+        if not states or any(s.last_announce_succeeded or not s.last_announce_at for s in states):
+            return ""
+        return states[0].last_announce_result
+
+    @property
+    def _is_known(self) -> bool:
+        """Whether it is more than a magnet."""
+        return self.torrent.content is not None or self.torrent.resting
+
+    def _measured(self) -> tuple[int, int, int]:
+        content = self.torrent.content
+        if content is None:
+            summary = self.summary
+            return (summary.wanted, 0, summary.total) if summary else (0, 0, 0)
+        have, levels, known = content.have, content.selection.levels, self._sizes_of
+        # Compared without making anything: lists of all torrents come by here three times a row.
+        if known is None or known[1] != have.count or known[2] != levels or known[0] is not content:
+            valid = content.layout.bytes_had(have)
+            wanted = content.selection.wanted_size()
+            self._sizes = (wanted, content.selection.left(have), valid)
+            self._sizes_of = (content, have.count, bytes(levels))
+        return self._sizes

@@ -1,0 +1,73 @@
+"""The trackers of one torrent: which they are, and what its announcer tells them."""
+
+from __future__ import annotations
+
+from typing import Protocol, Sequence
+
+from p2pd.base.ids import InfoHashes
+from p2pd.discovery.tracker_client.announcer import PeersFound, Totals
+from p2pd.session.torrents.torrent_content import TorrentContent
+from p2pd.session.torrents.torrent_host import TorrentHost
+from p2pd.state.resume import TorrentRecord
+
+
+class AnnouncedTorrent(Protocol):
+    """The torrent that is announced."""
+
+    host: TorrentHost
+    record: TorrentRecord
+    info_hashes: InfoHashes
+
+    @property
+    def content(self) -> TorrentContent | None: ...
+    @property
+    def resting(self) -> bool:
+        """Whether it has everything, and no content."""
+
+
+class TorrentTrackers:
+    """Tiers of URLs, kept in the record, and their announcer (announcer.AnnounceTorrent)."""
+
+    __slots__ = ("_owner", "announcer")
+
+    def __init__(self, owner: AnnouncedTorrent, found: PeersFound) -> None:
+        self._owner = owner
+        self.announcer = owner.host.new_announcer(self, self.tiers, found)
+
+    @property
+    def tiers(self) -> tuple[tuple[str, ...], ...]:
+        """The trackers in use."""
+        return self._owner.record.trackers
+
+    def add(self, tiers: Sequence[Sequence[str]]) -> None:
+        """Trackers of another copy of this torrent join ours, as tiers of their own."""
+        known = {url for tier in self.tiers for url in tier}
+        new = tuple(tuple(url for url in tier if url not in known) for tier in tiers)
+        self.replace((*self.tiers, *(tier for tier in new if tier)))
+
+    def replace(self, tiers: Sequence[Sequence[str]]) -> None:
+        """Use these trackers from now on."""
+        wanted = tuple(tuple(tier) for tier in tiers)
+        if wanted != self.tiers:
+            host, record = self._owner.host, self._owner.record
+            record.trackers = wanted
+            self.announcer.set_tiers(wanted)
+            host.background(host.store.save(record), record.name)
+
+    # -- what the announcer asks ---------------------------------------------------------------
+
+    @property
+    def info_hashes(self) -> InfoHashes:
+        """Those to announce."""
+        return self._owner.info_hashes
+
+    def totals(self) -> Totals:
+        """What the trackers are told."""
+        record, content = self._owner.record, self._owner.content
+        if self._owner.resting:
+            return Totals(record.uploaded, record.downloaded, 0)
+        left = content.selection.left(content.have) if content else 1
+        partial = content is not None and not left and not content.have.is_full
+        if content is not None and partial:
+            left = sum(map(content.layout.data_size, content.have.missing()))
+        return Totals(record.uploaded, record.downloaded, left, partial)
