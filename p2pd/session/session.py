@@ -347,7 +347,8 @@ class Session:
             state = "does not answer; its torrents wait"
         elif device.lacks_room:
             state = "is full; downloads wait until there is room"
-        self.log.warn("the disk of {folders} {state}", folders=", ".join(folders), state=state)
+        if folders:  # who moved away, or rests, need not hear of it
+            self.log.warn("the disk of {folders} {state}", folders=", ".join(folders), state=state)
 
     def in_time(self, done: Deferred[T]) -> Deferred[T]:
         """While the session ends, a StorageError if the disk does not answer soon."""

@@ -215,8 +215,9 @@ class Checks:
             if power_cut:  # it took the removal of a name
                 self._figures.count("power cuts: torrents with old files come back")
             else:
-                sentence = f"{torrent.content.name} left {[str(each) for each in traces]}"
-                self._figures.violation("others", sentence)
+                left = [f"{each} of {time.ctime(each.lstat().st_ctime)}" for each in traces]
+                sentence = f"{torrent.content.name} left {left}"
+                self._figures.violation("files left behind", sentence)
 
     def _lasting_traces(self, content: Content, folder: Path, *, of_moves_only: bool) -> list[Path]:
         """What is left in a folder, also when the daemon had time to remove it."""
@@ -233,6 +234,7 @@ class Checks:
             if len(torrent.folders) < 2 or torrent.is_gone:
                 for folder in set(torrent.leftovers):
                     here = torrent.is_here and folder in torrent.folders
+                    self._daemon.note(torrent.content.name, "is removed by hand from", folder)
                     torrent.content.remove_below(folder, of_moves_only=here)
                     torrent.leftovers.discard(folder)
 

@@ -17,6 +17,7 @@ TARGETS = (
     "wrong bytes sent",
     "bugs in the log",
     "growth",
+    "files left behind",
     "others",
 )
 """What must be 0."""
@@ -38,6 +39,10 @@ class Figures:
         assert target in TARGETS
         self.counts[target] += more
         self.violations.append(f"{target}: {sentence}")
+
+    def losses(self) -> list[str]:
+        """The violations by which something is lost or wrong, and not only left over."""
+        return [each for each in self.violations if not each.startswith("files left behind")]
 
     def add(self, other: Figures) -> None:
         """What was counted elsewhere."""

@@ -194,11 +194,13 @@ class TortureRun:
         elif process.status == 0:
             self.figures.count("clean stops")
         self.disk.clear()
+        self._daemon.note("---", f"life {self.figures.counts['lives']} ends,", ending.name)
         self._scene.seed.shut = True
         self._scene.seed.hang_up()
         cut = self._rng.random() < 0.5
         if cut:
             loss = PowerCut(self.disk, self._rng).play()
+            self._daemon.note("--- power cut:", loss)
             self.figures.count("power cuts")
             self.figures.count("power cuts: bytes taken back", loss.bytes)
             self.figures.count("power cuts: names taken back", loss.names)

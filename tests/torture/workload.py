@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -111,7 +110,7 @@ class Workload:
         torrent.leftovers.add(folder)
         torrent.here = Maybe([False, True])
         torrent.observed = set()
-        self._diary(torrent, "torrent_add", folder, f"paused={paused}")
+        self._daemon.note(torrent.content.name, "torrent_add", folder, f"paused={paused}")
         self._daemon.call(
             "torrent_add",
             metainfo=base64.b64encode(torrent.content.torrent).decode(),
@@ -210,11 +209,5 @@ class Workload:
         self._seed.forget(torrent.content)
 
     def _call(self, method: str, torrent: ExpectedTorrent, **params: Any) -> None:
-        self._diary(torrent, method, *params.items())
+        self._daemon.note(torrent.content.name, method, *params.items())
         self._daemon.call(method, ids=[torrent.content.hash_string], **params)
-
-    def _diary(self, torrent: ExpectedTorrent, *words: object) -> None:
-        """For whoever has to find out what went wrong: beside the daemon's log, with its times."""
-        now = time.strftime("%H:%M:%S", time.gmtime())
-        with (self._daemon.folder / "acts.log").open("a") as file:
-            print(now, torrent.content.name, *words, file=file)
