@@ -28,8 +28,8 @@ from p2pd.session.disks.check_queue import CheckQueue
 from p2pd.session.disks.devices import Device, Devices, LookAt, in_time
 from p2pd.session.disks.download_folders import DownloadFolders
 from p2pd.session.disks.memory_budget import MemoryBudget
+from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.moving.moves import Moves, settled
-from p2pd.session.moving.torrent_moving import MoveJournal
 from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.peers.send_queues import SendQueues
 from p2pd.session.rate_limits import RateLimits

@@ -52,6 +52,7 @@ class NewPlace:
         self.files = OldPlace(root, layout)
         """What has its name already."""
         self._layout = layout
+        self._of = name
         self._folder = (FOLDER + name,)
 
     def staged_layout(self) -> FileLayout:
@@ -214,7 +215,7 @@ class NewPlace:
         finally:
             if staging is not None:
                 os.close(staging)
-        self._remove_folder()
+        remove_folder(self.root, self._of)
 
     def _place(self, staging: int | None, index: int) -> None:
         path, name = self._layout.files[index].path, str(index)
@@ -300,11 +301,7 @@ class NewPlace:
             if problem.errno not in ABSENT:
                 raise storage_error(self.root, problem) from None
         self.files.remove_folders()
-        self._remove_folder()
-
-    def _remove_folder(self) -> None:
-        with suppress(OSError):  # it is empty, or else somebody put something there
-            os.rmdir(os.path.join(self.root, *self._folder))
+        remove_folder(self.root, self._of)
 
     def _open_folder(self) -> int:
         try:
@@ -367,3 +364,9 @@ def _is_right(storage: Storage, verifier: PieceVerifier, layout: FileLayout, pie
         check.update(part)
         done += len(part)
     return check.passed()
+
+
+def remove_folder(root: str, name: str) -> None:
+    """Remove the folder where a torrent's files came first, if nothing is in it; never raises."""
+    with suppress(OSError):  # it is empty, or else somebody put something there
+        os.rmdir(os.path.join(root, FOLDER + name))

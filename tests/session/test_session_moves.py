@@ -569,6 +569,20 @@ class TestWhatIsInTheWay:
         mover.to_the_end()
         mover.check_moved(tmp_path, tmp_path / "two")
 
+    def test_one_that_could_not_begin_leaves_no_folder(
+        self, mover: Mover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise OSError(errno.EIO, "the disk fails")
+
+        monkeypatch.setattr("p2pd.storage.new_place.sync_names", fail)
+        mover.ask(tmp_path / "two")
+        mover.until(lambda: "the disk fails" in mover.trouble)
+        assert os.listdir(tmp_path / "two")
+        mover.ask(tmp_path / "one")
+        mover.until(lambda: mover.view.move is None)
+        assert os.listdir(tmp_path / "two") == []
+
     def test_old_files_stay_until_what_is_beside_the_database_follows(
         self, network: MemoryNetwork, mover: Mover, node: SimNode, tmp_path: Path
     ) -> None:

@@ -13,9 +13,10 @@ from p2pd.base.errors import P2pdError, StorageError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.disks.devices import Device, in_time
 from p2pd.session.moving.move_copying import needed_files
+from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.moving.move_line import MoveLine
 from p2pd.session.moving.torrent_finding import find_at
-from p2pd.session.moving.torrent_moving import MoveJournal, TorrentMove
+from p2pd.session.moving.torrent_moving import TorrentMove
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.state.moves import BEGUN, CLEARING, PLACING, MoveRow

@@ -12,7 +12,7 @@ is gone): it says what, waits, and goes on by itself. The user ends it.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -22,13 +22,13 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.session.disks.devices import Device
 from p2pd.session.moving.move_clearing import MoveClearing
 from p2pd.session.moving.move_copying import MoveCopying
+from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.moving.move_line import MoveLine
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.state.moves import BEGUN, CLEARING, COPYING, PLACING, MoveRow
-from p2pd.state.records import TorrentRecord
 from p2pd.storage.interfaces import Storage
-from p2pd.storage.new_place import NewPlace
+from p2pd.storage.new_place import NewPlace, remove_folder
 from p2pd.storage.old_place import OldPlace
 
 if TYPE_CHECKING:
@@ -45,16 +45,6 @@ ROUNDS = 20
 
 WAITING, VERIFYING, FINISHING = "waiting", "verifying", "finishing"
 """What a move may be doing, besides COPYING and CLEARING."""
-
-
-class MoveJournal(Protocol):
-    """See state.moves.MoveStore."""
-
-    def load(self) -> Deferred[list[MoveRow]]: ...
-    def save(self, row: MoveRow) -> Deferred[None]: ...
-    def switch(self, row: MoveRow, record: TorrentRecord) -> Deferred[None]: ...
-    def end(self, torrent: int) -> Deferred[None]: ...
-    def is_kept(self, record: TorrentRecord) -> Deferred[bool]: ...
 
 
 class MoveEndedError(Exception):
@@ -149,6 +139,9 @@ class TorrentMove:
     async def clean(self) -> None:
         """It ended before the switch: remove what came to the new place. Raises StorageError."""
         if self.row.stage == BEGUN:
+            # Its folder may be there all the same: the disk or the journal failed just then.
+            place = self.target, self.torrent.info_hashes.hash_string
+            await self._host.disks.ask(place, lambda: remove_folder(*place))
             return
         layout = await self._layout()
         old, new = OldPlace(self.row.source, layout), self._new_place(layout)
