@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
@@ -12,6 +13,7 @@ from twisted.web.client import ResponseFailed
 
 from p2pd.discovery.tracker_client import bounded_endpoints
 from p2pd.discovery.tracker_client.http_tracker import GRACE_SECONDS, make_agent
+from p2pd.discovery.tracker_client.names import KEPT_SECONDS, Names
 
 
 class TcpTransport(StringTransport):
@@ -25,7 +27,8 @@ class Asked:
     def __init__(self, url: bytes = b"http://127.0.0.1:6969/announce", interface: str = "") -> None:
         self.reactor = MemoryReactorClock()
         self.results: list[Any] = []
-        asking = make_agent(self.reactor, interface, 30.0).request(b"GET", url)
+        names = Names(self.reactor)
+        asking = make_agent(self.reactor, names, interface, 30.0).request(b"GET", url)
         asking.addBoth(self.results.append)
         self.reactor.advance(0)
         self.host, self.port, self.factory, _, self.bound_to = self.reactor.tcpClients[0]
@@ -95,3 +98,38 @@ def test_https_begins_with_tls() -> None:
     asked = Asked(b"https://127.0.0.1/announce")
     assert asked.port == 443
     assert asked.transport.value().startswith(b"\x16\x03")
+
+
+def test_an_address_that_is_known_is_dialled_without_a_lookup() -> None:
+    asked = Asked(b"http://[::1]:6969/announce")
+    assert (asked.host, asked.port) == ("::1", 6969)
+
+
+def test_of_several_addresses_the_quickest_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    reactor = MemoryReactorClock()
+    names = Names(reactor)
+    names.resolved("t.example", ("192.0.2.1",))
+    agent = make_agent(reactor, names)
+    agent.request(b"GET", b"http://t.example/announce").addErrback(lambda _: None)
+    assert [client[:2] for client in reactor.tcpClients] == [("192.0.2.1", 80)]
+    names.resolved("t.example", ("192.0.2.1", "2001:db8::1"))
+    asked: list[str] = []
+
+    def quickest(_: Any, host: str, *rest: Any, **more: Any) -> Any:
+        asked.append(host)
+        return TCP4ClientEndpoint(reactor, host, 80)
+
+    monkeypatch.setattr(bounded_endpoints, "HostnameEndpoint", quickest)
+    agent.request(b"GET", b"http://t.example/announce").addErrback(lambda _: None)
+    assert asked == ["t.example"]
+
+
+def test_what_was_looked_up_is_known_for_a_while() -> None:
+    reactor = MemoryReactorClock()
+    names = Names(reactor)
+    assert names.known("T.example") == ()
+    names.resolved("t.example", ("192.0.2.1",))
+    assert names.known("T.example") == ("192.0.2.1",)
+    reactor.advance(KEPT_SECONDS + 1)
+    assert names.known("t.example") == ()
+    assert names.known("192.0.2.7") == ("192.0.2.7",)

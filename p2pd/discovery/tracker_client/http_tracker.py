@@ -48,12 +48,14 @@ GRACE_SECONDS = 10.0
 _REDIRECT_CODES = (301, 302, 303, 307, 308)
 
 
-def make_agent(reactor: Any, interface: str | WayOut = "", timeout: float = 30.0) -> IAgent:
+def make_agent(
+    reactor: Any, names: Names, interface: str | WayOut = "", timeout: float = 30.0
+) -> IAgent:
     """An agent that binds to `interface` (empty: any). It follows no redirects by itself.
 
     Its connections end for good some seconds after `timeout`.
     """
-    endpoints = BoundedEndpoints(reactor, interface, timeout + GRACE_SECONDS)
+    endpoints = BoundedEndpoints(reactor, interface, timeout + GRACE_SECONDS, known=names.known)
     agent: IAgent = Agent.usingEndpointFactory(reactor, endpoints)
     return agent
 

@@ -48,6 +48,14 @@ class Names:
             raise TrackerError("its name cannot be found")
         return found
 
+    def known(self, host: str) -> tuple[str, ...]:
+        """The addresses that need no lookup now: of an IP literal, or of a name just looked up."""
+        try:
+            return (canonical_host(host),)
+        except FormatError:
+            kept = self._kept.get(host.lower())
+        return kept[0] if kept is not None and self._reactor.seconds() < kept[1] else ()
+
     async def _lookup(self, name: str) -> tuple[str, ...]:
         kept = self._kept.get(name)
         now = self._reactor.seconds()

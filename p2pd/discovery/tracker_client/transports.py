@@ -57,7 +57,8 @@ class TrackerTransports:
         agent: Any = None,
     ) -> None:
         names = Names(reactor)
-        web = HttpTracker(agent or make_agent(reactor, interface, timeout), reactor, names, timeout)
+        agent = agent or make_agent(reactor, names, interface, timeout)
+        web = HttpTracker(agent, reactor, names, timeout)
         self._udp = UdpTracker(reactor, rng, names, interface=interface, timeout=timeout)
         self._by_scheme: dict[str, TrackerTransport] = {
             "http": web,
