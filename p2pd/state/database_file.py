@@ -107,8 +107,7 @@ class DatabaseFile:
 
     def _prepare(self) -> None:
         crashed = self._crashed()
-        with closing(sqlite3.connect(f"file:{quote(self.path)}?mode=ro", uri=True)) as connection:
-            check_version(connection)
+        self._check_version()
         with closing(self.connected()) as connection:
             if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):
                 raise StateError(f"{self.path}: the disk does not take SQLite's WAL")
@@ -117,6 +116,19 @@ class DatabaseFile:
             if crashed:
                 _look_for_damage(connection)
             self._compare_with_kept(connection, crashed)
+
+    def _check_version(self) -> None:
+        """Whether we know it. Raises StateError; one of a newer version is not written to."""
+        try:
+            uri = f"file:{quote(self.path)}?mode=ro"
+            with closing(sqlite3.connect(uri, uri=True)) as connection:
+                check_version(connection)
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                raise
+            # A transaction that was cut off has to be rolled back first, which is writing.
+            with closing(sqlite3.connect(self.path)) as connection:
+                check_version(connection)
 
     def _crashed(self) -> bool:
         """Whether it was not closed; then its journal is there, or was lost with what was in it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from p2pd.state.database import Database
 from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.state.settings import SettingsStore
 from p2pd.state.upgrades import upgrade
+from tests.state.damaged import filled, reloaded, torrent_record
 from tests.state.database_tests import DatabaseTestCase
 
 
@@ -95,3 +98,30 @@ def test_schemas_are_numbered_without_a_gap() -> None:
         if entry.name.endswith(".sql")
     )
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
+
+def test_a_transaction_that_was_cut_off_before_there_was_a_wal_is_rolled_back(
+    tmp_path: Path,
+) -> None:
+    """As after a kill while the database is made anew: nothing may be read before that."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    filled(before, [torrent_record(1)])
+    after.mkdir()
+    with closing(sqlite3.connect(before / "state.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA cache_size=1")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE torrents SET name = 'half'")
+        connection.executemany(
+            "INSERT INTO settings VALUES (?, ?)", [(f"s{n}", "x" * 4000) for n in range(50)]
+        )
+        for name in ("state.db", "state.db-journal"):
+            shutil.copy(before / name, after / name)
+        connection.execute("ROLLBACK")
+    with (
+        closing(sqlite3.connect(f"file:{after}/state.db?mode=ro", uri=True)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        connection.execute("SELECT 1 FROM torrents")
+    records, notice = reloaded(after)
+    assert ([record.name for record in records], notice) == (["torrent 1"], "")
