@@ -79,6 +79,7 @@ class TorrentMove:
         self._old_storage: Storage | None = None
         self._ended = False
         self._logged = ""
+        self._stuck = False
         self._switches: list[Deferred[None]] = []
         self._pause: Deferred[None] | None = None
 
@@ -122,6 +123,7 @@ class TorrentMove:
         """Do it, however often it takes; whether it came to its end."""
         try:
             while not self._ended:
+                self._stuck = False
                 try:
                     await self._attempt()
                     return True
@@ -334,7 +336,8 @@ class TorrentMove:
         """After every step: it got on, or it is to end. Raises MoveEndedError."""
         if self._ended:
             raise MoveEndedError
-        self.trouble = ""
+        if not self._stuck:  # a read that was under way may still come in
+            self.trouble = ""
         self._host.activity.changed(self.torrent)
 
     def _doing(self, stage: str) -> None:
@@ -355,6 +358,7 @@ class TorrentMove:
                 trouble=trouble,
             )
         self.trouble = self._logged = trouble
+        self._stuck = True
         self._host.activity.changed(self.torrent)
 
     async def _wait(self, seconds: float) -> None:
