@@ -136,14 +136,7 @@ class Session:
         self.peer_id = new_peer_id(parts.rng)
         self.preferences = Preferences(parts.rng, parts.country_of)
         self.peer_memory = parts.peer_memory
-        self.bans = SessionBans(self, parts.ban_memory, limits.ban_seconds)
-        self.blocklist = SessionBlocklist(
-            self,
-            parts.blocklist_memory,
-            parts.blocklist_source,
-            limits.blocklist_refresh_seconds,
-        )
-        self.kept_away = KeptAway(self.bans.in_force, self.blocklist.covers)
+        self._keep_away(parts, limits)
         self.counts = SessionCounts()
         self.send_queues = SendQueues()
         self.torrents = TorrentRegistry()
@@ -153,14 +146,7 @@ class Session:
         self.first_looks = FirstLooks(self)
         self.rates = RateLimits(self, timers, parts.wall)
         self.upload_slots = UploadSlots(self)
-        self.budget = MemoryBudget(limits.memory_in_flight)
-        self.devices = Devices(
-            parts.disks, self.budget, parts.clock, parts.look_at_folder, limits.keep_free
-        )
-        self.folders = DownloadFolders(self, parts.look_at_folder, limits.folder_watch_seconds)
-        self.checks = CheckQueue(
-            parts.disks.aside, limits.check_workers, per_device=limits.checks_per_device
-        )
+        self._share_disks(parts, limits)
         self.connections = Connections(self, parts.transport, half_open_limit=limits.half_open)
         self.dialer = self.connections.dialer
         self.moves = Moves(self, parts.journal)
@@ -173,6 +159,23 @@ class Session:
         self._tick_call: DelayedCall | None = None
         self._next_checkpoint = 0.0
         self._background: set[Deferred[Any]] = set()
+
+    def _keep_away(self, parts: SessionParts, limits: SessionLimits) -> None:
+        """Whom nobody is to talk to."""
+        self.bans = SessionBans(self, parts.ban_memory, limits.ban_seconds)
+        refresh = limits.blocklist_refresh_seconds
+        self.blocklist = SessionBlocklist(
+            self, parts.blocklist_memory, parts.blocklist_source, refresh
+        )
+        self.kept_away = KeptAway(self.bans.in_force, self.blocklist.covers)
+
+    def _share_disks(self, parts: SessionParts, limits: SessionLimits) -> None:
+        """What torrents have to share of disks, and of memory for them."""
+        look, aside = parts.look_at_folder, parts.disks.aside
+        self.budget = MemoryBudget(limits.memory_in_flight)
+        self.devices = Devices(parts.disks, self.budget, parts.clock, look, limits.keep_free)
+        self.folders = DownloadFolders(self, look, limits.folder_watch_seconds)
+        self.checks = CheckQueue(aside, limits.check_workers, per_device=limits.checks_per_device)
 
     # -- life ----------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ class BoundedEndpoints:
     def _tcp(self, host: str, port: int) -> Any:
         """To the one address that is known; of several the quickest is found out.
 
-        That, and a second lookup, cost as much as all the rest of an announce.
+        That, and a second lookup, are a third of what an announce costs here.
         """
         known = self._known(host)
         if len(known) != 1:
