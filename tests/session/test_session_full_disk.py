@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from p2pd.base.errors import DiskFullError, StorageError
@@ -13,41 +11,29 @@ from p2pd.session.session import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.session.torrents.torrent_trouble import FULL_DISK
-from p2pd.testing import MemoryNetwork, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, SimNode
+from tests.session.one_big_file import (
+    DATA,
+    IN_FLIGHT,
+    PIECES,
+    TORRENT,
+    refused,
+    seed_of_both,
+    sent_by,
+)
 
-PIECE = 32 * 1024
-PIECES = 60
-DATA = random.Random(8).randbytes(PIECES * PIECE)
-TORRENT = make_torrent({"data": DATA}, piece_length=PIECE)
-LIMITS = SessionLimits(check_workers=1, memory_in_flight=16 * PIECE)
+LIMITS = SessionLimits(check_workers=1, memory_in_flight=IN_FLIGHT)
 NO_ROOM = DiskFullError("/downloads/folder/data: No space left on device")
 
 
 @pytest.fixture
 def seed(network: MemoryNetwork) -> SimNode:
-    made = SimNode(network, "10.0.0.9")
-    made.put(TORRENT, {"data": DATA})
-    return made
+    return seed_of_both(network)
 
 
 @pytest.fixture
 def node(network: MemoryNetwork) -> SimNode:
     return SimNode(network, "10.0.0.1", limits=LIMITS)
-
-
-def on_a_full_disk(node: SimNode, seed: SimNode) -> Torrent:
-    """A download that runs out of room when a few pieces are written."""
-    torrent = node.add(TORRENT)
-    node.connect(torrent, seed.address)
-    storage = node.storage(torrent)
-    node.network.run_until(lambda: storage.pieces)
-    storage.fault = NO_ROOM
-    node.network.run(3)
-    return torrent
-
-
-def sent_by(seed: SimNode) -> int:
-    return seed.session.rate_upload.total
 
 
 def trouble(torrent: Torrent) -> tuple[TorrentTrouble, str]:
@@ -58,7 +44,7 @@ def trouble(torrent: Torrent) -> tuple[TorrentTrouble, str]:
 def test_a_full_disk_is_said_and_nothing_more_is_asked_for(
     network: MemoryNetwork, node: SimNode, seed: SimNode
 ) -> None:
-    torrent = on_a_full_disk(node, seed)
+    torrent = refused(node, seed, NO_ROOM, seconds=3)
     assert trouble(torrent) == (TorrentTrouble.LOCAL, FULL_DISK)
     assert TorrentReport(torrent).status is TorrentStatus.DOWNLOADING
     sent = sent_by(seed)
@@ -70,7 +56,7 @@ def test_a_full_disk_is_said_and_nothing_more_is_asked_for(
 def test_when_there_is_room_it_goes_on_and_nothing_is_fetched_twice(
     network: MemoryNetwork, node: SimNode, seed: SimNode
 ) -> None:
-    torrent = on_a_full_disk(node, seed)
+    torrent = refused(node, seed, NO_ROOM, seconds=3)
     network.run(25)
     node.storage(torrent).fault = None
     network.run_until(torrent.is_complete)
@@ -84,7 +70,7 @@ def test_when_there_is_room_it_goes_on_and_nothing_is_fetched_twice(
 def test_what_was_written_before_can_be_had_all_the_time(
     network: MemoryNetwork, node: SimNode, seed: SimNode
 ) -> None:
-    torrent = on_a_full_disk(node, seed)
+    torrent = refused(node, seed, NO_ROOM, seconds=3)
     assert torrent.content is not None
     here = torrent.content.have.count
     assert 0 < here < PIECES
@@ -99,7 +85,7 @@ def test_what_was_written_before_can_be_had_all_the_time(
 def test_a_stop_while_there_is_no_room_keeps_what_was_written(
     network: MemoryNetwork, node: SimNode, seed: SimNode
 ) -> None:
-    torrent = on_a_full_disk(node, seed)
+    torrent = refused(node, seed, NO_ROOM, seconds=3)
     assert torrent.content is not None
     here = torrent.content.have.count
     network.result(torrent.stop())
@@ -116,7 +102,7 @@ def test_a_stop_while_there_is_no_room_keeps_what_was_written(
 def test_other_trouble_of_the_disk_stops_the_torrent(
     network: MemoryNetwork, node: SimNode, seed: SimNode
 ) -> None:
-    torrent = on_a_full_disk(node, seed)
+    torrent = refused(node, seed, NO_ROOM, seconds=3)
     node.storage(torrent).fault = StorageError("/downloads/folder/data: Input/output error")
     network.run(RETRY_SECONDS + 1)
     assert trouble(torrent) == (

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from itertools import pairwise
 
 import pytest
 
-from p2pd.base.errors import DiskFaultError, ReadOnlyError, StorageError
+from p2pd.base.errors import DiskFaultError, ReadOnlyError
 from p2pd.base.requests import Request
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
 from p2pd.session.disks.devices import FAULT_SECONDS
@@ -17,14 +16,19 @@ from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.session.torrents.torrent_trouble import READ_ONLY
 from p2pd.storage.volumes import VolumeState
-from p2pd.testing import MemoryNetwork, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, SimNode
+from tests.session.one_big_file import (
+    DATA,
+    IN_FLIGHT,
+    OTHER,
+    PIECE,
+    TORRENT,
+    refused,
+    seed_of_both,
+    sent_by,
+)
 
-PIECE = 32 * 1024
-PIECES = 60
-DATA = random.Random(8).randbytes(PIECES * PIECE)
-TORRENT = make_torrent({"data": DATA}, piece_length=PIECE)
-OTHER = make_torrent({"other": DATA}, name="other", piece_length=PIECE)
-LIMITS = SessionLimits(check_workers=1, memory_in_flight=16 * PIECE)
+LIMITS = SessionLimits(check_workers=1, memory_in_flight=IN_FLIGHT)
 FAULT = DiskFaultError("/downloads/data: Input/output error")
 ROFS = ReadOnlyError("/downloads/data: Read-only file system")
 FOLDER = VolumeState((0, 1), read_only=False, free=1 << 40)
@@ -32,30 +36,12 @@ FOLDER = VolumeState((0, 1), read_only=False, free=1 << 40)
 
 @pytest.fixture
 def seed(network: MemoryNetwork) -> SimNode:
-    made = SimNode(network, "10.0.0.9")
-    made.put(TORRENT, {"data": DATA})
-    made.put(OTHER, {"other": DATA})
-    return made
+    return seed_of_both(network)
 
 
 @pytest.fixture
 def node(network: MemoryNetwork) -> SimNode:
     return SimNode(network, "10.0.0.1", limits=LIMITS)
-
-
-def refused(node: SimNode, seed: SimNode, problem: StorageError) -> Torrent:
-    """A download of which the disk takes nothing after a few pieces."""
-    torrent = node.add(TORRENT)
-    node.connect(torrent, seed.address)
-    storage = node.storage(torrent)
-    node.network.run_until(lambda: storage.pieces)
-    storage.fault = problem
-    node.network.run(0.5)
-    return torrent
-
-
-def sent_by(seed: SimNode) -> int:
-    return seed.session.rate_upload.total
 
 
 def shown(torrent: Torrent) -> tuple[DiskState, TorrentTrouble, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
@@ -14,15 +12,11 @@ from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.session.torrents.torrent_trouble import FULL_DISK
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.volumes import VolumeState
-from p2pd.testing import MemoryNetwork, SimNode, make_torrent
+from p2pd.testing import MemoryNetwork, SimNode
+from tests.session.one_big_file import DATA, IN_FLIGHT, OTHER, PIECE, PIECES, TORRENT, seed_of_both
 
-PIECE = 32 * 1024
-PIECES = 60
-DATA = random.Random(8).randbytes(PIECES * PIECE)
-TORRENT = make_torrent({"data": DATA}, piece_length=PIECE)
-OTHER = make_torrent({"other": DATA}, name="other", piece_length=PIECE)
 KEPT = 5 * PIECE
-LIMITS = SessionLimits(check_workers=1, memory_in_flight=16 * PIECE, keep_free=KEPT)
+LIMITS = SessionLimits(check_workers=1, memory_in_flight=IN_FLIGHT, keep_free=KEPT)
 
 
 class Disk(dict[str, VolumeState | None]):
@@ -42,10 +36,7 @@ class Disk(dict[str, VolumeState | None]):
 
 @pytest.fixture
 def seed(network: MemoryNetwork) -> SimNode:
-    made = SimNode(network, "10.0.0.9")
-    made.put(TORRENT, {"data": DATA})
-    made.put(OTHER, {"other": DATA})
-    return made
+    return seed_of_both(network)
 
 
 @pytest.fixture
