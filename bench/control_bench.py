@@ -39,7 +39,7 @@ from p2pd.session.session_control import SessionControl
 from p2pd.session.session_settings import SessionSettings
 from p2pd.state.resume import TorrentRecord
 from p2pd.storage.memory_storage import MemoryStorage
-from p2pd.testing import MemoryNetwork, MemoryStore, OneDisk
+from p2pd.testing import MemoryNetwork, MemoryRemovals, MemoryStore, OneDisk
 from p2pd.testing.nodes import ANY_FOLDER
 
 TORRENTS = 10_000
@@ -204,6 +204,7 @@ class ManyTorrents:
             transport=MemoryNetwork(cast(Any, self.turns)).transport("127.0.0.1"),
             disks=cast(Any, OneDisk(Disk())),
             store=cast(Any, store),
+            removals=cast(Any, MemoryRemovals(store)),
             make_storage=lambda layout, folder: cast(Any, MemoryStorage(layout)),
             make_announcer=self._announcer,
             look_at_folder=lambda folder: ANY_FOLDER,

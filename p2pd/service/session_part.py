@@ -45,6 +45,7 @@ from p2pd.state.blocklist_file import BlocklistFile
 from p2pd.state.database import Database
 from p2pd.state.good_peers import GoodPeerStore
 from p2pd.state.moves import MoveStore
+from p2pd.state.removals import RemovalStore
 from p2pd.state.resume import TorrentStore
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
@@ -316,6 +317,7 @@ class SessionPart:
             transport=self._transport,
             disks=self._disks,
             store=TorrentStore(self._database),
+            removals=RemovalStore(self._database),
             make_storage=self._new_storage,
             make_announcer=self._announcing.announcer,
             peer_memory=self._good_peers,

@@ -6,7 +6,6 @@ It is the only place with a clock that ticks: once a second, over the torrents t
 from __future__ import annotations
 
 import random
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Callable, Coroutine, Sequence, TypeVar, cast
 
@@ -15,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.base.errors import P2pdError, StateError, StorageError
+from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes, new_peer_id
 from p2pd.base.rates import RollingRate
 from p2pd.base.schedule import Schedule
@@ -36,6 +35,7 @@ from p2pd.session.rate_limits import RateLimits
 from p2pd.session.session_bans import BanMemory, SessionBans
 from p2pd.session.session_closing import SessionClosing
 from p2pd.session.session_counts import SessionCounts
+from p2pd.session.session_removals import RemovalJournal, SessionRemovals
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.session.torrents.first_looks import FirstLooks
@@ -61,9 +61,6 @@ T = TypeVar("T")
 CLOSE_SECONDS = 4.0
 """What disks have for each step when the session ends; what is recorded is true without them."""
 
-CLEAR_SECONDS = 10.0
-"""What the old files of a torrent that was just moved have to go before it is removed."""
-
 REST_SECONDS = 2.0
 """What work in the background has to end when the session does."""
 
@@ -83,6 +80,7 @@ class SessionParts:
     transport: StreamTransport
     disks: Disks
     store: TorrentStore
+    removals: RemovalJournal
     make_storage: MakeStorage
     make_announcer: MakeAnnouncer
     peer_memory: PeerMemory | None = None
@@ -150,6 +148,7 @@ class Session:
         self.connections = Connections(self, parts.transport, half_open_limit=limits.half_open)
         self.dialer = self.connections.dialer
         self.moves = Moves(self, parts.journal)
+        self.removals = SessionRemovals(self, parts.removals)
         self.new_storage = parts.make_storage
         self.rate_download = RollingRate()
         self.rate_upload = RollingRate()
@@ -191,6 +190,7 @@ class Session:
         for record in await self.store.load_all():
             self._restore(record, cut_off.get(record.id))
         self._resume()
+        await self.removals.resume()
         awake = [torrent.record.id for torrent in self.torrents if not torrent.resting]
         await self.store.mark_running(awake)
         self._tick_call = self.clock.callLater(1.0, self._tick)
@@ -201,6 +201,7 @@ class Session:
         if self._tick_call is not None and self._tick_call.active():
             self._tick_call.cancel()
         self.moves.leave()
+        self.removals.close()
         self.blocklist.close()
         self.checks.stop_all()
         self.first_looks.close()
@@ -260,30 +261,11 @@ class Session:
         return torrent
 
     async def remove(self, torrent: Torrent, *, delete_data: bool) -> None:
-        """Forget a torrent, and its files if so wished."""
-        self.torrents.remove(torrent, self.wall())
-        self.activity.forget(torrent)
-        torrent.missing.close()
-        with suppress(StateError):  # the row of the move goes with the torrent's
-            await self.moves.end(torrent, patience=CLEAR_SECONDS)
-        self.resting.forget(torrent)
-        await torrent.stop()
-        self.rates.torrent_removed(torrent.record)
-        # A start or a check under way would make files anew behind their removal.
-        await torrent.settled()
-        content = torrent.content
-        if delete_data and torrent.resting:
-            with suppress(P2pdError):  # what cannot be read tells of no files
-                content = await self.resting.content_of(torrent)
-        await self.store.remove(torrent.record.id)
-        if content is not None:
-            content.pieces.close()
-            job = content.storage.delete_files if delete_data else content.storage.close
-            try:
-                await content.device.while_answering(content.device.run("write", job))
-            except StorageError:
-                if not content.device.silent:  # else they go when it answers
-                    raise
+        """Forget a torrent, and its files if so wished, but for those that others have.
+
+        Raises P2pdError: it cannot be told yet which these are, or not all could be removed.
+        """
+        await self.removals.remove(torrent, delete_data=delete_data)
 
     def metadata_arrived(self, torrent: Torrent, metainfo: Metainfo) -> None:
         """A magnet became a torrent: it may be found by its other hash too, and is recorded."""

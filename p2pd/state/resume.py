@@ -71,7 +71,7 @@ class TorrentStore:
 
     def remove(self, id_: int) -> Deferred[None]:
         """Forget a torrent."""
-        return self._database.run(_remove, id_)
+        return self._database.run(remove_row, id_)
 
     def mark_running(self, ids: Sequence[int]) -> Deferred[None]:
         """To these a crash may happen while their files are written.
@@ -106,7 +106,8 @@ def _update_all(cursor: sqlite3.Cursor, rows: Mapping[int, Mapping[str, Any]]) -
         update(cursor, id_, row)
 
 
-def _remove(cursor: sqlite3.Cursor, id_: int) -> None:
+def remove_row(cursor: sqlite3.Cursor, id_: int) -> None:
+    """Forget a torrent, and what there is about it in other tables."""
     torrent_removed(cursor, id_)
     cursor.execute("DELETE FROM torrents WHERE id = ?", [id_])
     cursor.execute("DELETE FROM moves WHERE torrent = ?", [id_])

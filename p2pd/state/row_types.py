@@ -14,6 +14,7 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "statistics": (str, int),
     "bans": (str, int, bytes, str, _NUMBER, (*_NUMBER, type(None))),
     "moves": (int, str, str, str, (int, type(None))),
+    "removals": (int, str, str, (int, type(None))),
     "good_peers": (int, str, int, _NUMBER, int, int, _NUMBER),
 }
 
@@ -27,6 +28,8 @@ def checked(table: str, row: Sequence[Any]) -> Sequence[Any]:
         _check_json(row[1])
     if table == "moves" and row[-1] not in (None, sum_of(row[:-1])):
         raise DamagedError("a row of the table moves is not as it was written")
+    if table == "removals" and row[-1] != sum_of(row[1:-1]):
+        raise DamagedError("a row of the table removals is not as it was written")
     return row
 
 

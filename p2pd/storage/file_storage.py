@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import threading
 from contextlib import contextmanager
 from typing import Callable, Iterable, Iterator, Sequence
@@ -15,18 +14,16 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.storage.block_cache import BlockCache, CachedBlocks
 from p2pd.storage.file_handles import LOOK_SECONDS, FileHandles
 from p2pd.storage.file_presence import STAT_BLOCK, file_state, is_allocated, presence
+from p2pd.storage.file_removal import remove_files
 from p2pd.storage.folder_walk import (
+    NOT_OURS,
     NOTHING_TO_SYNC,
     is_root,
     make_root,
-    open_folder,
     storage_error,
 )
 from p2pd.storage.interfaces import FileState, Presence
 from p2pd.storage.open_files import OpenFile, OpenFiles
-
-NOT_OURS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-"""Nothing is there, or it lies behind a link: nothing that we could have made."""
 
 
 class FileStorage:
@@ -328,50 +325,13 @@ class FileStorage:
         """
         self._handles.forget()
         self._cached.forget()
-        problems: list[StorageError] = []
-        folders: set[tuple[str, ...]] = set()
-        for index, file in enumerate(self.layout.files):
-            if file.pad or file.symlink is not None:
-                continue
-            try:
-                self._remove(index)
-            except StorageError as problem:
-                problems.append(problem)
-            folders.update(file.path[:depth] for depth in range(1, len(file.path)))
-        for folder in sorted(folders, key=len, reverse=True):
-            self._remove_folder(folder)
-        if problems:
-            raise problems[0]
+        files = (file for file in self.layout.files if not file.pad and file.symlink is None)
+        remove_files(self.root, [file.path for file in files])
 
     def close(self) -> None:
         """Give the descriptors back, and the memory."""
         self._handles.close()
         self._cached.forget()
-
-    def _remove(self, index: int) -> None:
-        path = self.layout.files[index].path
-        try:
-            folder = open_folder(self.root, path[:-1], create=False)
-            try:
-                if stat.S_ISREG(os.stat(path[-1], dir_fd=folder, follow_symlinks=False).st_mode):
-                    os.unlink(path[-1], dir_fd=folder)
-            finally:
-                os.close(folder)
-        except OSError as problem:
-            if problem.errno not in NOT_OURS:
-                raise storage_error(self._handles.shown(index), problem) from None
-
-    def _remove_folder(self, path: tuple[str, ...]) -> None:
-        try:
-            parent = open_folder(self.root, path[:-1], create=False)
-            try:
-                os.rmdir(path[-1], dir_fd=parent)
-            finally:
-                os.close(parent)
-        except OSError as problem:
-            # Somebody else's files are in it, or a file that would not go: that was told.
-            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, *NOT_OURS):
-                raise storage_error(os.path.join(self.root, *path), problem) from None
 
 
 def _without_holes(fd: int, length: int) -> bool:

@@ -53,6 +53,9 @@ _KINDS: dict[int, type[StorageError]] = {
 RootId = tuple[int, int]
 """Device and inode of a download folder."""
 
+NOT_OURS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""Nothing is there, or it lies behind a link: nothing that we could have made."""
+
 NOTHING_TO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS)
 """What file systems answer that have nothing to sync of a folder, or of anything."""
 

@@ -366,6 +366,12 @@ def _is_right(storage: Storage, verifier: PieceVerifier, layout: FileLayout, pie
     return check.passed()
 
 
+def staged_paths(layout: FileLayout, name: str) -> tuple[tuple[str, ...], ...]:
+    """Whatever a move of that torrent may have left in the folder where files come first."""
+    names = [*map(str, range(len(layout.files))), SECOND_NAME]
+    return tuple((FOLDER + name, each) for each in names)
+
+
 def remove_folder(root: str, name: str) -> None:
     """Remove the folder where a torrent's files came first, if nothing is in it; never raises."""
     with suppress(OSError):  # it is empty, or else somebody put something there

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from p2pd.testing.inline_disk import InlineDisk, OneDisk
 from p2pd.testing.memory_network import MemoryNetwork, MemoryStream, MemoryTransport
-from p2pd.testing.memory_store import MemoryStore
+from p2pd.testing.memory_store import MemoryRemovals, MemoryStore
 from p2pd.testing.nodes import DISK_SECONDS, FakeAnnouncer, SimNode
 from p2pd.testing.scripted_peer import ScriptedPeer
 from p2pd.testing.sim.network import Link, SimNetwork
@@ -25,6 +25,7 @@ __all__ = [
     "OneDisk",
     "Link",
     "MemoryNetwork",
+    "MemoryRemovals",
     "MemoryStore",
     "MemoryStream",
     "MemoryTransport",

@@ -11,6 +11,7 @@ from p2pd.base.address_ranges import AddressRanges
 from p2pd.base.errors import StateError
 from p2pd.state.blocklist_file import BlocklistNote, KeptBlocklist
 from p2pd.state.moves import MoveRow
+from p2pd.state.removals import DoomedFiles, RemovalRow
 from p2pd.state.resume import OF_FILES, PROGRESS, Opening, TorrentRecord
 from p2pd.swarm.bans import Ban
 
@@ -124,6 +125,34 @@ class MemoryJournal:
     async def is_kept(self, record: TorrentRecord) -> bool:
         """As the test says."""
         return self.kept
+
+
+class MemoryRemovals:
+    """The journal of files that are to go, in memory; see state.removals.RemovalStore."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.rows: dict[int, RemovalRow] = {}
+        self._store = store
+        self._last_id = 0
+
+    async def begin(self, torrent: int, doomed: Sequence[DoomedFiles]) -> list[RemovalRow]:
+        """Both or neither."""
+        await self._store.remove(torrent)
+        rows = []
+        for each in doomed:
+            self._last_id += 1
+            rows.append(RemovalRow(self._last_id, each))
+        self.rows.update((row.id, row) for row in rows)
+        return rows
+
+    async def load(self) -> list[RemovalRow]:
+        """All of them."""
+        return list(self.rows.values())
+
+    async def end(self, id_: int) -> None:
+        """They are gone."""
+        self._store.check()
+        self.rows.pop(id_, None)
 
 
 class MemoryBlocklist:

@@ -22,7 +22,13 @@ from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.volumes import VolumeState
 from p2pd.testing.inline_disk import InlineDisk, OneDisk
-from p2pd.testing.memory_store import MemoryBans, MemoryBlocklist, MemoryJournal, MemoryStore
+from p2pd.testing.memory_store import (
+    MemoryBans,
+    MemoryBlocklist,
+    MemoryJournal,
+    MemoryRemovals,
+    MemoryStore,
+)
 from p2pd.testing.torrents import piece_bytes
 from p2pd.testing.virtual_time import VirtualNetwork
 
@@ -71,9 +77,10 @@ class FakeAnnouncer:
 class SimNode:
     """A whole session at an IP address of a VirtualNetwork, on memory storage.
 
-    Another node made with the `store`, `disk`, `bans`, `blocklist` and `journal` of this one is
-    this one restarted. `disks` stands in for storage.disks.Disks where one InlineDisk will not do,
-    `make_storage` makes storage of another kind, and `lists` is where blocklists come from.
+    Another node made with the `store`, `disk`, `bans`, `blocklist`, `journal` and `removals` of
+    this one is this one restarted. `disks` stands in for storage.disks.Disks where one InlineDisk
+    will not do, `make_storage` makes storage of another kind, and `lists` is where blocklists come
+    from.
     """
 
     def __init__(
@@ -87,6 +94,7 @@ class SimNode:
         blocklist: MemoryBlocklist | None = None,
         lists: ListSource | None = None,
         journal: MemoryJournal | None = None,
+        removals: MemoryRemovals | None = None,
         make_storage: MakeStorage | None = None,
         disk: dict[tuple[str, str], MemoryStorage] | None = None,
         disks: Any = None,
@@ -100,6 +108,7 @@ class SimNode:
         self.blocklist = blocklist or MemoryBlocklist()
         self._lists = lists
         self.journal = journal or MemoryJournal(self.store)
+        self.removals = removals or MemoryRemovals(self.store)
         self._new_storage = make_storage
         self.disk = {} if disk is None else disk
         self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
@@ -174,6 +183,7 @@ class SimNode:
             transport=self.network.transport(self.address.host),
             disks=self._disks,
             store=cast(Any, self.store),
+            removals=cast(Any, self.removals),
             make_storage=self._new_storage or self._make_storage,
             make_announcer=cast(Any, self._make_announcer),
             ban_memory=self.bans,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
-from p2pd.base.errors import StorageError
 from p2pd.session.disks.devices import Device
 from p2pd.session.moving.move_copying import needed_files
+from p2pd.session.torrents.shared_files import files_of_others
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.storage.interfaces import Storage
@@ -38,7 +38,9 @@ class MoveClearing:
         # What is had has to be there: a volume that is gone is no reason to remove the rest.
         needed = needed_files(layout, content.have)
         moved = await self._step(content.device, new.files, needed)
-        used = await self._used_by_others()
+        name = self._torrent.record.name
+        used = await files_of_others(self._host, name, self._source, self._torrent)
+        self._check()
         for file in moved:
             if layout.files[file.index].path not in used:
                 await self._step(device, old.remove, file)
@@ -46,28 +48,6 @@ class MoveClearing:
         if was is not None:
             # What is still open of them keeps its room.
             await self._step(device, was.close)
-
-    async def _used_by_others(self) -> set[tuple[str, ...]]:
-        """The old files that are those of other torrents, too. Raises P2pdError: not yet known.
-
-        What is shared has one name, and so have the torrents.
-        """
-        record = self._torrent.record
-        used: set[tuple[str, ...]] = set()
-        for other in list(self._host.torrents):
-            if other is self._torrent or other.record.name != record.name:
-                continue
-            if other.record.download_dir != self._source:
-                continue
-            if other.content is not None:
-                used.update(file.path for file in other.content.layout.files)
-            elif other.resting:
-                details = await self._host.resting.details(other)
-                used.update(file.path for file in details.layout.files)
-            elif other.record.torrent is not None and not other.error:
-                raise StorageError(f"{record.name}: another torrent of that name is being opened")
-        self._check()
-        return used
 
     async def _step(self, device: Device, job: Callable[..., T], *args: Any) -> T:
         result = await device.run("move", job, *args)

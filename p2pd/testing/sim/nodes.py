@@ -19,7 +19,7 @@ from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.testing.inline_disk import OneDisk
-from p2pd.testing.memory_store import MemoryStore
+from p2pd.testing.memory_store import MemoryRemovals, MemoryStore
 from p2pd.testing.nodes import ANY_FOLDER
 from p2pd.testing.sim.conduct import CLAIMS_ALL, SPOILED_OF, Conduct, Noise, StallingStream
 from p2pd.testing.sim.disks import DiskSpeed, SharedStorage, SimDisk
@@ -182,6 +182,7 @@ class SwarmNode:
             transport=self.network.transport(self.spec.host),
             disks=cast(Any, OneDisk(SimDisk(clock, self.spec.disk))),
             store=cast(Any, self._store),
+            removals=cast(Any, MemoryRemovals(self._store)),
             make_storage=self._make_storage,
             make_announcer=self._make_announcer,
             look_at_folder=lambda folder: ANY_FOLDER,

@@ -1,0 +1,221 @@
+"""Torrents that are removed, and the files that go with them.
+
+What is to go is in the journal (state/removals.py) from the moment that the torrent is forgotten
+until it is gone: what a kill cuts off is gone on with after the next start, and what a disk refuses
+is tried again. Files that another torrent has, too, stay.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Protocol, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from p2pd.base.clock import DelayedCall
+from p2pd.base.errors import P2pdError, StateError, StorageError
+from p2pd.formats.file_layout import FileLayout, LaidOutFile
+from p2pd.session.disks.devices import FAULT_SECONDS, SILENT_SECONDS, Device, in_time
+from p2pd.session.moving.moves import Moves
+from p2pd.session.torrents.shared_files import Paths, files_of_others
+from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_content import TorrentContent
+from p2pd.session.torrents.torrent_host import TorrentHost
+from p2pd.session.torrents.torrent_registry import TorrentRegistry
+from p2pd.state.removals import DoomedFiles, RemovalRow
+from p2pd.storage.interfaces import Storage
+from p2pd.storage.new_place import FOLDER, staged_paths
+
+CLEAR_SECONDS = 10.0
+"""What the old files of a torrent that was just moved have to go before it is removed."""
+
+RETRY_SECONDS = (*FAULT_SECONDS, 60.0)
+"""Before each further attempt; the last pause is made again and again."""
+
+
+class RemovalJournal(Protocol):
+    """See state.removals.RemovalStore."""
+
+    def begin(self, torrent: int, doomed: Sequence[DoomedFiles]) -> Deferred[list[RemovalRow]]: ...
+    def load(self) -> Deferred[list[RemovalRow]]: ...
+    def end(self, id_: int) -> Deferred[None]: ...
+
+
+class RemovalHost(TorrentHost, Protocol):
+    """The session."""
+
+    @property
+    def torrents(self) -> TorrentRegistry:
+        """All of them."""
+
+    @property
+    def moves(self) -> Moves:
+        """Torrents that are moved."""
+
+
+class SessionRemovals:
+    """Removes torrents, and sees to it that their files go."""
+
+    log = Logger()
+
+    def __init__(self, host: RemovalHost, journal: RemovalJournal) -> None:
+        self._host = host
+        self._journal = journal
+        self._retries: dict[int, DelayedCall] = {}
+
+    async def resume(self) -> None:
+        """Go on with what the end of the last session cut off."""
+        for row in await self._journal.load():
+            self._host.background(self._go_on(row, 0), row.doomed.folder)
+
+    def close(self) -> None:
+        """The session ends: the rest goes after the next start."""
+        for timer in self._retries.values():
+            timer.cancel()
+        self._retries.clear()
+
+    async def remove(self, torrent: Torrent, *, delete_data: bool) -> None:
+        """Forget a torrent, and its files if so wished, but for those that others have.
+
+        Raises P2pdError: it cannot be told yet which these are, or not all could be removed.
+        """
+        host, record = self._host, torrent.record
+        if delete_data:
+            await files_of_others(host, record.name, record.download_dir, torrent)
+            if host.torrents.by_id(record.id) is not torrent:
+                return  # somebody else removed it meanwhile
+        host.torrents.remove(torrent, host.wall())
+        host.activity.forget(torrent)
+        torrent.missing.close()
+        move = host.moves.of(torrent)
+        with suppress(StateError):  # the row of the move goes with the torrent's
+            await host.moves.end(torrent, patience=CLEAR_SECONDS)
+        host.resting.forget(torrent)
+        await torrent.stop()
+        host.rates.torrent_removed(record)
+        # A start or a check under way would make files anew behind their removal.
+        await torrent.settled()
+        layout = await self._layout(torrent)
+        doomed = []
+        if delete_data and layout is not None:
+            doomed.append(_all_of(layout, record.download_dir))
+        if move is not None and layout is not None:
+            if not move.is_switched:
+                staged = staged_paths(layout, torrent.info_hashes.hash_string)
+                doomed.append(DoomedFiles(move.target, staged))
+            elif delete_data:
+                doomed.append(_all_of(layout, move.row.source))
+        rows = await self._journal.begin(record.id, doomed)
+        content, closed = torrent.content, None
+        if content is not None:
+            closed = self._closed(content)
+            if not rows:
+                await self._while_answering(content.device, closed)
+        for row in rows:
+            here = row.doomed.folder == record.download_dir
+            await self._attempt(row, 0, content.device if content and here else None, closed)
+
+    async def _layout(self, torrent: Torrent) -> FileLayout | None:
+        """Of its files, None if nobody knows them."""
+        if torrent.content is not None:
+            return torrent.content.layout
+        with suppress(P2pdError):  # what cannot be read tells of no files
+            return (await self._host.resting.details(torrent)).layout
+        return None
+
+    def _closed(self, content: TorrentContent) -> Deferred[None]:
+        """Fires when nothing more comes to its files, and none is open."""
+        content.pieces.close()
+
+        async def close() -> None:
+            await content.pieces.all_stored()
+            await content.device.run("write", content.storage.close)
+
+        return Deferred.fromCoroutine(close())
+
+    @staticmethod
+    async def _while_answering(device: Device, done: Deferred[None]) -> None:
+        """Wait for it; a disk that does not answer is not waited for."""
+        try:
+            await device.while_answering(done)
+        except StorageError:
+            if not device.silent:
+                raise
+
+    # -- files ---------------------------------------------------------------------------------
+
+    async def _go_on(self, row: RemovalRow, tried: int) -> None:
+        with suppress(StorageError):  # it is in the log, and tried again
+            await self._attempt(row, tried)
+
+    async def _attempt(
+        self,
+        row: RemovalRow,
+        tried: int,
+        device: Device | None = None,
+        after: Deferred[None] | None = None,
+    ) -> None:
+        """Remove them; what goes wrong is tried again, and raised: StorageError."""
+        try:
+            await self._delete(row, device, after)
+        except StorageError as problem:
+            self._again(row, tried, problem)
+            raise
+
+    async def _delete(
+        self, row: RemovalRow, device: Device | None, after: Deferred[None] | None
+    ) -> None:
+        folder, files = row.doomed
+        keep = await self._kept(row.doomed)
+        # Of files of which nothing but the names is known.
+        doomed = [LaidOutFile(path, 0, 0, False, 0, 0) for path in files if path not in keep]
+        if not doomed:
+            await self._journal.end(row.id)
+            return
+        storage = self._host.new_storage(FileLayout(doomed, 1, aligned=False), folder)
+        if device is None:
+            asked = self._host.devices.of(storage)
+            device = await in_time(asked, SILENT_SECONDS, self._host.clock)
+        going = Deferred.fromCoroutine(self._gone(row, storage, device, after))
+        await self._while_answering(device, going)
+
+    async def _gone(
+        self, row: RemovalRow, storage: Storage, device: Device, after: Deferred[None] | None
+    ) -> None:
+        if after is not None:
+            await after
+        await device.run("write", storage.delete_files)
+        await self._journal.end(row.id)
+
+    async def _kept(self, doomed: DoomedFiles) -> Paths:
+        """What torrents have of it, also those that came since. Raises StorageError."""
+        names = {path[0] for path in doomed.files}
+        kept: set[tuple[str, ...]] = set()
+        for name in names:
+            kept |= await files_of_others(self._host, name, doomed.folder, None)
+            torrent = self._host.torrents.by_hash_string(name.removeprefix(FOLDER))
+            if torrent is not None and self._host.moves.of(torrent) is not None:
+                kept.update(doomed.files)  # it is here again, and on its way to the same place
+        return frozenset(kept)
+
+    def _again(self, row: RemovalRow, tried: int, problem: StorageError) -> None:
+        if not tried:
+            self.log.error(
+                "not all that was removed is gone, and the rest is tried again: {problem}",
+                problem=str(problem),
+            )
+        if self._host.closing:
+            return
+
+        def retry() -> None:
+            del self._retries[row.id]
+            self._host.background(self._go_on(row, tried + 1), row.doomed.folder)
+
+        pause = RETRY_SECONDS[min(tried, len(RETRY_SECONDS) - 1)]
+        self._retries[row.id] = self._host.clock.callLater(pause, retry)
+
+
+def _all_of(layout: FileLayout, folder: str) -> DoomedFiles:
+    ours = (file for file in layout.files if not file.pad and file.symlink is None)
+    return DoomedFiles(folder, tuple(file.path for file in ours))
