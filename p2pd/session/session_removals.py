@@ -80,35 +80,21 @@ class SessionRemovals:
 
         Raises P2pdError: it cannot be told yet which these are, or not all could be removed.
         """
-        host, record = self._host, torrent.record
+        record, layout = torrent.record, await self._layout(torrent)
         if delete_data:
-            await files_of_others(host, record.name, record.download_dir, torrent)
-            if host.torrents.by_id(record.id) is not torrent:
-                return  # somebody else removed it meanwhile
-        host.torrents.remove(torrent, host.wall())
-        host.activity.forget(torrent)
-        torrent.missing.close()
-        move = host.moves.of(torrent)
-        with suppress(StateError):  # the row of the move goes with the torrent's
-            await host.moves.end(torrent, patience=CLEAR_SECONDS)
-        host.resting.forget(torrent)
-        await torrent.stop()
-        host.rates.torrent_removed(record)
-        # A start or a check under way would make files anew behind their removal.
-        await torrent.settled()
-        layout = await self._layout(torrent)
-        doomed = []
-        if delete_data and layout is not None:
-            doomed.append(_all_of(layout, record.download_dir))
-        if move is not None and layout is not None:
-            if not move.is_switched:
-                staged = staged_paths(layout, torrent.info_hashes.hash_string)
-                doomed.append(DoomedFiles(move.target, staged))
-            elif delete_data:
-                doomed.append(_all_of(layout, move.row.source))
-        rows = await self._journal.begin(record.id, doomed)
+            await files_of_others(self._host, record.name, record.download_dir, torrent)
+        rows = await self._journal.begin(record.id, self._doomed(torrent, layout, delete_data))
+        if self._host.torrents.by_id(record.id) is not torrent:
+            for row in rows:  # somebody else removed it meanwhile, and sees to its files
+                await self._journal.end(row.id)
+            return
+        await self._end(torrent)
         content, closed = torrent.content, None
         if content is not None:
+            if delete_data and layout is None:  # a magnet's metadata came just now
+                rows += await self._journal.begin(
+                    record.id, [_all_of(content.layout, record.download_dir)]
+                )
             closed = self._closed(content)
             if not rows:
                 await self._while_answering(content.device, closed)
@@ -123,6 +109,35 @@ class SessionRemovals:
         with suppress(P2pdError):  # what cannot be read tells of no files
             return (await self._host.resting.details(torrent)).layout
         return None
+
+    def _doomed(
+        self, torrent: Torrent, layout: FileLayout | None, delete_data: bool
+    ) -> list[DoomedFiles]:
+        """What goes with it: its files, and what a move has at its other end."""
+        if layout is None:
+            return []
+        doomed = [_all_of(layout, torrent.record.download_dir)] if delete_data else []
+        move = self._host.moves.of(torrent)
+        if move is not None and not move.is_switched:
+            staged = staged_paths(layout, torrent.info_hashes.hash_string)
+            doomed.append(DoomedFiles(move.target, staged))
+        elif move is not None and delete_data:
+            doomed.append(_all_of(layout, move.row.source))
+        return doomed
+
+    async def _end(self, torrent: Torrent) -> None:
+        """Nobody finds it any more, and nothing is at work on it."""
+        host = self._host
+        host.torrents.remove(torrent, host.wall())
+        host.activity.forget(torrent)
+        torrent.missing.close()
+        with suppress(StateError):  # the row of the move went with the torrent's
+            await host.moves.end(torrent, patience=CLEAR_SECONDS)
+        host.resting.forget(torrent)
+        await torrent.stop()
+        host.rates.torrent_removed(torrent.record)
+        # A start or a check under way would make files anew behind their removal.
+        await torrent.settled()
 
     def _closed(self, content: TorrentContent) -> Deferred[None]:
         """Fires when nothing more comes to its files, and none is open."""

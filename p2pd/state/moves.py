@@ -57,6 +57,8 @@ class MoveStore:
 
 
 def _load(cursor: sqlite3.Cursor) -> list[MoveRow]:
+    # One that was written while its torrent was removed.
+    cursor.execute("DELETE FROM moves WHERE torrent NOT IN (SELECT id FROM torrents)")
     cursor.execute("SELECT torrent, source, target, stage, row_sum FROM moves ORDER BY torrent")
     return [MoveRow(*checked("moves", row)[:4]) for row in cursor.fetchall()]
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from p2pd.base.errors import DiskFaultError, StateError, StorageError
 from p2pd.session.session_removals import RETRY_SECONDS
@@ -149,6 +150,19 @@ def test_a_database_that_refuses_has_nothing_removed(
     with pytest.raises(StateError):
         remove(node, torrent)
     assert tree(tmp_path / "one") == WHOLE
+
+
+def test_two_who_remove_it_at_the_same_time(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent, tmp_path: Path
+) -> None:
+    """Neither is in the way of the other."""
+    both = [
+        Deferred.fromCoroutine(node.session.remove(torrent, delete_data=True)) for _ in range(2)
+    ]
+    for each in both:
+        network.result(each)
+    assert tree(tmp_path) == {}
+    assert node.removals.rows == node.store.rows == {}
 
 
 def test_what_a_move_left_goes_too(

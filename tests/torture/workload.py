@@ -183,6 +183,9 @@ class Workload:
             return
         folder = self._rng.choice(self._daemon.volumes)
         known, before = torrent.choices["download_dir"], torrent.moving_to
+        if str(folder) in (*known.values, before):
+            # To ask again is to have it end there: what cannot be removed now is left.
+            torrent.leftovers |= torrent.folders - {folder}
         known.values = list({*known.values, str(folder)})
         torrent.moving_to = None
         try:

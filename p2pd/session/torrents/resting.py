@@ -152,16 +152,13 @@ class Resting:
         layout = await self._host.disks.aside.run("read", FileLayout.of, metainfo)
         return Details(metainfo, layout)
 
-    async def content_of(self, torrent: RestingTorrent) -> TorrentContent:
-        """Its content, to delete the files of one that is removed. Raises P2pdError."""
-        return await torrent.opening.rebuild(await self._stored_metainfo(torrent))
-
     async def _stored_metainfo(self, torrent: RestingTorrent) -> Metainfo:
-        torrent.record.torrent = (await self._host.store.openings([torrent.record.id]))[0].torrent
+        record, before = torrent.record, torrent.record.torrent
+        record.torrent = (await self._host.store.openings([record.id]))[0].torrent
         try:
             return await self.metainfo(torrent)
         finally:
-            torrent.record.torrent = None
+            record.torrent = before
 
     async def metainfo(self, torrent: RestingTorrent) -> Metainfo:
         """The metadata in the record or, if that is damaged, in its copy. Raises P2pdError."""
