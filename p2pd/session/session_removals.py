@@ -37,7 +37,9 @@ RETRY_SECONDS = (*FAULT_SECONDS, 60.0)
 class RemovalJournal(Protocol):
     """See state.removals.RemovalStore."""
 
-    def begin(self, torrent: int, doomed: Sequence[DoomedFiles]) -> Deferred[list[RemovalRow]]: ...
+    def begin(
+        self, torrent: int | None, doomed: Sequence[DoomedFiles]
+    ) -> Deferred[list[RemovalRow]]: ...
     def load(self) -> Deferred[list[RemovalRow]]: ...
     def end(self, id_: int) -> Deferred[None]: ...
 
@@ -101,6 +103,11 @@ class SessionRemovals:
         for row in rows:
             here = row.doomed.folder == record.download_dir
             await self._attempt(row, 0, content.device if content and here else None, closed)
+
+    async def left(self, doomed: DoomedFiles) -> None:
+        """A move could not remove what it had there. Raises StateError."""
+        for row in await self._journal.begin(None, [doomed]):
+            self._later(row, 0)
 
     async def _layout(self, torrent: Torrent) -> FileLayout | None:
         """Of its files, None if nobody knows them."""
@@ -210,8 +217,9 @@ class SessionRemovals:
         for name in names:
             kept |= await files_of_others(self._host, name, doomed.folder, None)
             torrent = self._host.torrents.by_hash_string(name.removeprefix(FOLDER))
-            if torrent is not None and self._host.moves.of(torrent) is not None:
-                kept.update(doomed.files)  # it is here again, and on its way to the same place
+            move = None if torrent is None else self._host.moves.of(torrent)
+            if move is not None and move.target == doomed.folder:
+                kept.update(doomed.files)  # it is on its way there again
         return frozenset(kept)
 
     def _again(self, row: RemovalRow, tried: int, problem: StorageError) -> None:
@@ -220,6 +228,9 @@ class SessionRemovals:
                 "not all that was removed is gone, and the rest is tried again: {problem}",
                 problem=str(problem),
             )
+        self._later(row, tried)
+
+    def _later(self, row: RemovalRow, tried: int) -> None:
         if self._host.closing:
             return
 

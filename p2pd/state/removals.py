@@ -37,8 +37,10 @@ class RemovalStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, torrent: int, doomed: Sequence[DoomedFiles]) -> Deferred[list[RemovalRow]]:
-        """Forget a torrent, and know of these files instead, or neither."""
+    def begin(
+        self, torrent: int | None, doomed: Sequence[DoomedFiles]
+    ) -> Deferred[list[RemovalRow]]:
+        """Forget a torrent, if one is given, and know of these files instead, or neither."""
         return self._database.run(_begin, torrent, list(doomed))
 
     def load(self) -> Deferred[list[RemovalRow]]:
@@ -50,8 +52,11 @@ class RemovalStore:
         return self._database.run(_end, id_)
 
 
-def _begin(cursor: sqlite3.Cursor, torrent: int, doomed: list[DoomedFiles]) -> list[RemovalRow]:
-    remove_row(cursor, torrent)
+def _begin(
+    cursor: sqlite3.Cursor, torrent: int | None, doomed: list[DoomedFiles]
+) -> list[RemovalRow]:
+    if torrent is not None:
+        remove_row(cursor, torrent)
     rows = []
     for each in doomed:
         values = (each.folder, json.dumps(each.files))

@@ -373,6 +373,10 @@ def staged_paths(layout: FileLayout, name: str) -> tuple[tuple[str, ...], ...]:
 
 
 def remove_folder(root: str, name: str) -> None:
-    """Remove the folder where a torrent's files came first, if nothing is in it; never raises."""
-    with suppress(OSError):  # it is empty, or else somebody put something there
-        os.rmdir(os.path.join(root, FOLDER + name))
+    """Remove the folder where a torrent's files came first, if it is empty. Raises StorageError."""
+    path = os.path.join(root, FOLDER + name)
+    try:
+        os.rmdir(path)
+    except OSError as problem:
+        if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, *ABSENT):
+            raise storage_error(path, problem) from None

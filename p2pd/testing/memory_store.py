@@ -135,9 +135,11 @@ class MemoryRemovals:
         self._store = store
         self._last_id = 0
 
-    async def begin(self, torrent: int, doomed: Sequence[DoomedFiles]) -> list[RemovalRow]:
+    async def begin(self, torrent: int | None, doomed: Sequence[DoomedFiles]) -> list[RemovalRow]:
         """Both or neither."""
-        await self._store.remove(torrent)
+        self._store.check()
+        if torrent is not None:
+            await self._store.remove(torrent)
         rows = []
         for each in doomed:
             self._last_id += 1

@@ -179,7 +179,28 @@ def test_what_a_move_left_goes_too(
     network.run_until(staged.exists)
     remove(node, torrent)
     assert tree(tmp_path) == {}
+    assert not staged.exists()
+    network.run(RETRY_SECONDS[0])
     assert node.removals.rows == {}
+
+
+def test_what_a_move_that_is_ended_could_not_remove_goes_later(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent, tmp_path: Path
+) -> None:
+    staged = tmp_path / "two" / f"{FOLDER}{torrent.info_hashes.hash_string}"
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    network.result(node.control.set_location(view, str(tmp_path / "two"), move=True))
+    move = node.session.moves.of(torrent)
+    assert move is not None
+    move.clean = refuse  # type: ignore[method-assign]
+    network.run_until(staged.exists)
+    network.result(node.control.set_location(view, str(tmp_path / "one"), move=True))
+    assert staged.exists()
+    network.run(RETRY_SECONDS[0])
+    assert not staged.exists()
+    assert node.removals.rows == {}
+    assert tree(tmp_path / "one") == WHOLE
 
 
 async def refuse() -> None:

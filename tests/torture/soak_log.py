@@ -32,7 +32,7 @@ FOR_USERS = tuple(
         r"moving to /.* waits: ",
         r"the download folder cannot be written: /",
         r"/\S.*: data is not there, and .* until it is back",
-        r"what was copied to /.* stays there: ",
+        r"what was copied to /.* is still there: ",
         r"configuration refused, nothing changed: ",
     )
 )

@@ -210,11 +210,13 @@ class Moves:
                 await in_time(cleaned, END_SECONDS, self._host.clock)
         except P2pdError as problem:
             self.log.error(
-                "{name}: what was copied to {target} stays there: {problem}",
+                "{name}: what was copied to {target} is still there: {problem}",
                 name=move.torrent.record.name,
                 target=move.target,
                 problem=str(problem),
             )
+            if not move.is_switched:
+                await self._host.removals.left(await move.staged())
 
     def _begin(self, torrent: Torrent, row: MoveRow) -> None:
         move = TorrentMove(self._host, torrent, row, self._journal, self._line)

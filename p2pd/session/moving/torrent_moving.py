@@ -27,8 +27,9 @@ from p2pd.session.moving.move_line import MoveLine
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.state.moves import BEGUN, CLEARING, COPYING, PLACING, MoveRow
+from p2pd.state.removals import DoomedFiles
 from p2pd.storage.interfaces import Storage
-from p2pd.storage.new_place import NewPlace, remove_folder
+from p2pd.storage.new_place import NewPlace, remove_folder, staged_paths
 from p2pd.storage.old_place import OldPlace
 
 if TYPE_CHECKING:
@@ -154,6 +155,11 @@ class TorrentMove:
             source = await self._host.devices.of(self._host.new_storage(layout, self.row.source))
             await device.run("move", new.take_back, await source.run("move", old.files, ()))
         await device.run("move", new.clean)
+
+    async def staged(self) -> DoomedFiles:
+        """What may be there when it could not be cleaned. Raises P2pdError."""
+        name = self.torrent.info_hashes.hash_string
+        return DoomedFiles(self.target, staged_paths(await self._layout(), name))
 
     async def _layout(self) -> FileLayout:
         """The torrent's, also if it rests. Raises P2pdError."""
@@ -309,12 +315,8 @@ class TorrentMove:
                 await self._host.store.save(record)
             raise
         self.row = row
-        self.log.info(
-            "{name}: moved from {source} to {target}",
-            name=record.name,
-            source=self.row.source,
-            target=self.target,
-        )
+        told = {"name": record.name, "source": row.source, "target": self.target}
+        self.log.info("{name}: moved from {source} to {target}", **told)
 
     async def _clear(self, content: TorrentContent) -> None:
         """Remove the old files, once nothing that is left of a damaged database leads there."""

@@ -25,6 +25,7 @@ from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.session.torrents.first_looks import FirstLooks
 from p2pd.session.torrents.resting import Resting
 from p2pd.session.torrents.upload_slots import UploadSlots
+from p2pd.state.removals import DoomedFiles
 from p2pd.state.resume import TorrentStore
 from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
@@ -46,6 +47,13 @@ class SwitchedMoves(Protocol):
 
     async def switched(self, torrent: Any) -> None:
         """Wait, if just now the torrent gets its new folder."""
+
+
+class LaterRemovals(Protocol):
+    """Files that go when they can."""
+
+    async def left(self, doomed: DoomedFiles) -> None:
+        """A move could not remove what it had there. Raises StateError."""
 
 
 class TorrentHost(Protocol):
@@ -80,6 +88,10 @@ class TorrentHost(Protocol):
     @property
     def moves(self) -> SwitchedMoves:
         """Torrents that are moved."""
+
+    @property
+    def removals(self) -> LaterRemovals:
+        """Files that go when they can."""
 
     @property
     def listen_port(self) -> int:
