@@ -197,7 +197,7 @@ def test_what_a_move_that_is_ended_could_not_remove_goes_later(
     network.run_until(staged.exists)
     network.result(node.control.set_location(view, str(tmp_path / "one"), move=True))
     assert staged.exists()
-    network.run(RETRY_SECONDS[0])
+    network.run(RETRY_SECONDS[0] + 1)
     assert not staged.exists()
     assert node.removals.rows == {}
     assert tree(tmp_path / "one") == WHOLE
