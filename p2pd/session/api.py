@@ -21,6 +21,7 @@ from p2pd.session.backups_api import StateBackupsApi
 from p2pd.session.blocklist.blocklist_api import BlocklistApi
 from p2pd.session.importing.import_requests import ImportApi
 from p2pd.session.moving.move_view import MoveView
+from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
@@ -311,6 +312,8 @@ class SessionApi(ImportApi, Protocol):
     def backups(self) -> StateBackupsApi: ...
     @property
     def blocklist(self) -> BlocklistApi: ...
+    @property
+    def events(self) -> SessionEvents: ...
 
     def torrents(self) -> Iterable[TorrentView]: ...
     async def detailed(self, torrent: TorrentView) -> TorrentView:

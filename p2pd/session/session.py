@@ -35,6 +35,7 @@ from p2pd.session.rate_limits import RateLimits
 from p2pd.session.session_bans import BanMemory, SessionBans
 from p2pd.session.session_closing import SessionClosing
 from p2pd.session.session_counts import SessionCounts
+from p2pd.session.session_events import EventKind, SessionEvents
 from p2pd.session.session_removals import RemovalJournal, SessionRemovals
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrents.active_torrents import ActiveTorrents
@@ -136,6 +137,7 @@ class Session:
         self.peer_memory = parts.peer_memory
         self._keep_away(parts, limits)
         self.counts = SessionCounts()
+        self.events = SessionEvents(parts.clock, parts.wall)
         self.send_queues = SendQueues()
         self.torrents = TorrentRegistry()
         timers = Schedule(parts.clock)
@@ -198,6 +200,7 @@ class Session:
     async def stop(self) -> None:
         """Stop every torrent, record everything, and leave nothing running."""
         self.closing = True
+        self.events.close()
         if self._tick_call is not None and self._tick_call.active():
             self._tick_call.cancel()
         self.moves.leave()
@@ -257,6 +260,7 @@ class Session:
         await self.store.add(record)
         self._admit(torrent)
         self.activity.changed(torrent)
+        torrent.telling.added()
         self.background(torrent.open(metainfo), record.name)
         return torrent
 
@@ -273,6 +277,7 @@ class Session:
         torrent.record.hash_v1 = metainfo.info_hashes.v1
         torrent.record.hash_v2 = metainfo.info_hashes.v2
         torrent.record.torrent = to_torrent(metainfo)
+        torrent.telling.tell(EventKind.METADATA)
 
     def torrent_by_wire_id(self, info_hash: bytes) -> Torrent | None:
         """For a peer that dialled us."""

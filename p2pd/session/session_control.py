@@ -27,6 +27,7 @@ from p2pd.session.disks.devices import at_most, in_time
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.importing.torrent_importing import TorrentImporting
 from p2pd.session.session import Session
+from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_measures import session_measures
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
@@ -102,6 +103,11 @@ class SessionControl:
     def blocklist(self) -> SessionBlocklist:
         """The addresses to keep away from."""
         return self._session.blocklist
+
+    @property
+    def events(self) -> SessionEvents:
+        """What happens to torrents."""
+        return self._session.events
 
     @property
     def version(self) -> str:

@@ -136,6 +136,7 @@ class SessionRemovals:
         """Nobody finds it any more, and nothing is at work on it."""
         host = self._host
         host.torrents.remove(torrent, host.wall())
+        torrent.telling.removed()
         host.activity.forget(torrent)
         torrent.missing.close()
         with suppress(StateError):  # the row of the move went with the torrent's

@@ -16,6 +16,7 @@ from p2pd.session.api import SessionStatistics
 from p2pd.session.blocklist.session_blocklist import ListSource
 from p2pd.session.session import MakeStorage, Session, SessionLimits, SessionParts
 from p2pd.session.session_control import SessionControl
+from p2pd.session.session_events import Listener
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent
@@ -80,7 +81,7 @@ class SimNode:
     Another node made with the `store`, `disk`, `bans`, `blocklist`, `journal` and `removals` of
     this one is this one restarted. `disks` stands in for storage.disks.Disks where one InlineDisk
     will not do, `make_storage` makes storage of another kind, and `lists` is where blocklists come
-    from.
+    from. `listener` hears of events from the start on.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class SimNode:
         disk: dict[tuple[str, str], MemoryStorage] | None = None,
         disks: Any = None,
         seed: int | None = None,
+        listener: Listener | None = None,
         **settings: Any,
     ) -> None:
         self.network = network
@@ -119,6 +121,8 @@ class SimNode:
         defaults = {"peer_limit_global": 100, "peer_limit_per_torrent": 50}
         chosen = SessionSettings(download_dir="/downloads", **{**defaults, **settings})
         self.session = Session(self._parts(host if seed is None else str(seed)), chosen, limits)
+        if listener is not None:
+            self.session.events.listen(listener)
         self.saved_settings: dict[str, Any] = {}
         self.control = SessionControl(
             self.session,

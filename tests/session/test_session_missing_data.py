@@ -290,13 +290,17 @@ def test_a_seed_whose_volume_goes_waits_and_seeds_again(
     network: MemoryNetwork, node: Node, bare: bool
 ) -> None:
     torrent = seeding(node)
+    told: list[str] = []
+    node.control.events.listen(lambda event: told.append(event.kind))
     node.unmount(bare=bare)
     network.run(LOOK + 2)
     assert is_missing(torrent)
     assert node.announcers[-1].events[-1] == "stopped"
     network.run(100)
+    assert told == ["missing"]
     node.mount()
     network.run(LOOK + 2)
+    assert told == ["missing", "back"]
     assert torrent.running
     assert TorrentReport(torrent).error_string == ""
     assert (node.volume.read, node.volume.made) == ([], [])

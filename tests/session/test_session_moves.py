@@ -15,6 +15,7 @@ from p2pd.base.errors import P2pdError, StateError
 from p2pd.session.api import TorrentStatus
 from p2pd.session.moving.move_line import MoveLine
 from p2pd.session.moving.moves import settled
+from p2pd.session.session_events import EventKind, TorrentEvent
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.state.moves import BEGUN, CLEARING, COPYING, PLACING, MoveRow
 from p2pd.state.records import TorrentRecord
@@ -114,6 +115,16 @@ class TestMoving:
             assert path.stat().st_mode == before[path.name].st_mode
             same_file = path.stat().st_ino == before[path.name].st_ino
             assert same_file == (target != "two")
+
+    def test_it_is_told_once(self, mover: Mover, network: MemoryNetwork, tmp_path: Path) -> None:
+        heard: list[TorrentEvent] = []
+        mover.node.control.events.listen(heard.append)
+        mover.ask(tmp_path / "two")
+        mover.to_the_end()
+        mover.ask(tmp_path / "two")
+        network.run(1.0)
+        assert [event.kind for event in heard] == [EventKind.MOVED]
+        assert dict(heard[0].detail) == {"from": str(tmp_path / "one"), "to": str(tmp_path / "two")}
 
     def test_its_stages_are_seen(self, mover: Mover, tmp_path: Path) -> None:
         mover.ask(tmp_path / "two")
@@ -602,8 +613,11 @@ class TestFinding:
     """It was moved by other means."""
 
     def found(self, network: MemoryNetwork, mover: Mover, folder: Path) -> None:
+        told: list[str] = []
+        mover.node.control.events.listen(lambda event: told.append(event.kind))
         mover.ask(folder, move=False)
         network.run_until(lambda: mover.torrent.running)
+        assert told.count("moved") == 1
         assert have(mover.torrent).is_full
         assert mover.node.store.rows[mover.torrent.record.id].download_dir == str(folder)
 

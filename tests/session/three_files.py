@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from p2pd.base.piece_set import PieceSet
+from p2pd.session.session_events import Listener
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
@@ -29,10 +30,14 @@ def half_done(network: MemoryNetwork, node: SimNode, seed: SimNode) -> Torrent:
     return torrent
 
 
-def restarted(network: MemoryNetwork, node: SimNode) -> tuple[SimNode, Torrent]:
+def restarted(
+    network: MemoryNetwork, node: SimNode, listener: Listener | None = None
+) -> tuple[SimNode, Torrent]:
     """The node after a restart, or after a crash if it was not stopped."""
     network.listeners.pop(node.address, None)
-    again = SimNode(network, node.address.host, store=node.store, disk=node.disk, seed=2)
+    again = SimNode(
+        network, node.address.host, store=node.store, disk=node.disk, seed=2, listener=listener
+    )
     network.run(0.5)
     (torrent,) = again.session.torrents
     return again, torrent

@@ -17,6 +17,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.disks.devices import LookAt
 from p2pd.session.disks.download_folders import FolderLook, Found
+from p2pd.session.session_events import EventKind, Teller
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_resume import least_sizes, raise_if_missing, recorded_pieces
@@ -31,6 +32,8 @@ class MissingOwner(Protocol):
     record: TorrentRecord
     running: bool
 
+    @property
+    def telling(self) -> Teller: ...
     @property
     def missing(self) -> MissingData: ...
     @property
@@ -78,6 +81,7 @@ class MissingData:
             f"to download it again, verify it (p2pctl verify {owner.record.id})"
         )
         self._before = None
+        owner.telling.tell(EventKind.MISSING, error_string=self.why)
         owner.leave_disk()
         if content is not None:
             have = recorded_pieces(owner.record.pieces, content.layout.piece_count)
@@ -151,8 +155,14 @@ class MissingData:
         """What was found: when all is there it goes on. `eager`: with a part of it, too."""
         before, self._before = self._before, (look, found)
         if self.why and _is_back(look, found, before, eager=eager):
-            self.end()
+            self.came_back()
             await self._owner.reopen()
+
+    def came_back(self) -> None:
+        """It is there."""
+        if self.why:
+            self._owner.telling.tell(EventKind.BACK)
+        self.end()
 
     def end(self) -> None:
         """It is there, or not asked for any more."""

@@ -107,6 +107,7 @@ class Moves:
         if content is None:
             if record.magnet is None:
                 raise P2pdError(f"{record.name}: its files are not known")
+            torrent.telling.moved(record.download_dir, target)
             record.download_dir = target
             await self._host.store.save(record)
         elif move and target == record.download_dir:

@@ -54,7 +54,8 @@ async def find_at(torrent: Torrent, content: TorrentContent, folder: str) -> Non
         host.background(torrent.start_unless_paused(), torrent.record.name)
         raise
     old, old_device = content.storage, content.device
-    torrent.missing.end()
+    torrent.missing.came_back()
+    torrent.telling.moved(torrent.record.download_dir, folder)
     torrent.record.download_dir = folder
     content.relocate(storage, device)
     host.background(old_device.run("write", old.close), torrent.record.name)

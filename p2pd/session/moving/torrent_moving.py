@@ -295,6 +295,7 @@ class TorrentMove:
     def _tell_torrent(self, content: TorrentContent) -> None:
         """It is elsewhere, and goes on as it did."""
         torrent = self.torrent
+        torrent.telling.moved(self.row.source, self.target)
         if torrent.running or torrent.missing.why:
             self._host.folders.watch(torrent, torrent.record.download_dir)
         if torrent.running:

@@ -25,6 +25,7 @@ from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_opening import TorrentOpening
 from p2pd.session.torrents.torrent_parts import TorrentParts
 from p2pd.session.torrents.torrent_recording import TorrentRecording
+from p2pd.session.torrents.torrent_telling import TorrentTelling
 from p2pd.session.torrents.torrent_trackers import TorrentTrackers
 from p2pd.state.resume import TorrentRecord
 
@@ -34,7 +35,8 @@ class Torrent(TorrentParts):
 
     __slots__ = (
         "being_found", "counters", "dirty", "doubtful", "error", "info_hashes", "missing",
-        "opening", "preparing", "recording", "running", "started_at", "trackers",
+        "opening", "preparing", "recording", "running", "started_at", "telling",
+        "trackers",
     )  # fmt: skip
 
     log = Logger()
@@ -53,6 +55,7 @@ class Torrent(TorrentParts):
         self.recording = TorrentRecording(self)
         self.preparing = 0
         self.counters = TorrentCounters(record)
+        self.telling = TorrentTelling(self)
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -97,6 +100,7 @@ class Torrent(TorrentParts):
         self.host.folders.watch(self, self.record.download_dir)
         self.counters.begin(self.seconds(), complete=self.is_complete())
         self.host.activity.started(self, busy=not self.resting)
+        self.telling.started()
 
     def _expect_writes(self) -> None:
         """From now on its files may change: what is known of them would be wrong after a crash."""
@@ -126,6 +130,7 @@ class Torrent(TorrentParts):
         """Pause: hang up, tell the trackers, and record where we are."""
         self.record.paused = True
         self.opening.stop()
+        self.telling.stopped()
         await self.halt()
 
     async def settled(self) -> None:
@@ -235,6 +240,8 @@ class Torrent(TorrentParts):
         if self.missing.why:
             return
         self.doubtful = not checked and self.content is not None
+        if checked:
+            self.telling.settle()
         if not self.error:
             await self.start_unless_paused()
 
@@ -262,6 +269,7 @@ class Torrent(TorrentParts):
     def fail(self, sentence: str) -> None:
         """Something local went wrong: stop, and show the sentence until the user starts again."""
         self.log.error("{name}: {sentence}", name=self.record.name, sentence=sentence)
+        self.telling.failed(sentence, before=self.error)
         self.error = sentence
         self.host.activity.changed(self)
         self._background(self.halt())
@@ -289,7 +297,7 @@ class Torrent(TorrentParts):
     def looked_at(self) -> None:
         """Its files are as they were recorded: it may be announced."""
         if self.missing.why:
-            self.missing.end()
+            self.missing.came_back()
             if not self.record.paused:
                 self._begin()
         if self.running:

@@ -21,6 +21,7 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
     if changes.peer_limit is not None:
         record.peer_limit = changes.peer_limit
     if changes.labels is not None:
+        torrent.telling.labelled(record.labels, changes.labels)
         record.labels = changes.labels
     _set_sequence(torrent, changes)
     if changes.super_seeding is not None:

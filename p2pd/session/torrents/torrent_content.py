@@ -104,6 +104,15 @@ class TorrentContent:
         """Whether every wanted piece is had."""
         return not self.missing_wanted
 
+    def would_be_complete(self, have: PieceSet) -> bool:
+        """Whether these would be all the pieces that are wanted."""
+        return not any(w and not h for w, h in zip(self._wanted, have.flags, strict=True))
+
+    @property
+    def wants_any(self) -> bool:
+        """Whether any file is wanted; of one that has no bytes there is nothing to want."""
+        return any(self._wanted) or not self._wanted
+
     def wants(self, piece: int) -> bool:
         """Whether some wanted file lies in the piece, and it is not had."""
         return self._wanted[piece] > 0 and not self.have.flags[piece]

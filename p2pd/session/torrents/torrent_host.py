@@ -20,6 +20,7 @@ from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_counts import SessionCounts
+from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.session.torrents.first_looks import FirstLooks
@@ -78,6 +79,7 @@ class TorrentHost(Protocol):
     kept_away: KeptAway
     activity: ActiveTorrents[Any]
     counts: SessionCounts
+    events: SessionEvents
     resting: Resting
     first_looks: FirstLooks
 

@@ -22,6 +22,13 @@ from p2pd.session.torrents.torrent_resume import ResumePlan, plan_resume
 from p2pd.state.resume import TorrentRecord
 
 
+class ToldOpening(Protocol):
+    """Tells others (torrent_telling.py)."""
+
+    def opened(self, content: TorrentContent) -> None: ...
+    def checked(self) -> None: ...
+
+
 class OpeningOwner(Protocol):
     """The torrent that is opened."""
 
@@ -31,6 +38,10 @@ class OpeningOwner(Protocol):
     dirty: bool
     running: bool
     missing: MissingData
+
+    @property
+    def telling(self) -> ToldOpening:
+        """Who tells others what came of it."""
 
     @property
     def outcomes(self) -> PiecesListener:
@@ -136,6 +147,7 @@ class TorrentOpening:
             content.set_have(right)
             self._owner.dirty = True
             await self._owner.checkpoint()
+            self._owner.telling.checked()
         return right is not None
 
     def stop(self) -> None:
@@ -169,6 +181,7 @@ class TorrentOpening:
         )
 
     async def _resume(self, content: TorrentContent) -> bool:
+        self._owner.telling.opened(content)
         self.unseen = True
         plan = await content.device.run("read", _look, content, self._owner.record)
         self.unseen = False
@@ -197,6 +210,7 @@ class TorrentOpening:
         content.set_have(plan.have)
         self._owner.dirty = True
         await self._owner.checkpoint()
+        self._owner.telling.checked()
         return True
 
     async def _check(self, content: TorrentContent, pieces: list[int]) -> PieceSet | None:

@@ -12,6 +12,7 @@ from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_exchange import TorrentExchange
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_peers import TorrentPeers
+from p2pd.session.torrents.torrent_telling import TorrentTelling
 from p2pd.session.torrents.torrent_trackers import TorrentTrackers
 from p2pd.session.torrents.torrent_trust import TorrentTrust
 from p2pd.state.resume import TorrentRecord
@@ -28,6 +29,7 @@ class OutcomesOwner(Protocol):
     peers: TorrentPeers
     trackers: TorrentTrackers
     trust: TorrentTrust
+    telling: TorrentTelling
 
     @property
     def running(self) -> bool: ...
@@ -97,6 +99,7 @@ class TorrentOutcomes:
         """If that was the last wanted piece, become a seed (or a partial seed, BEP 21)."""
         owner, content = self._owner, self._owner.content
         owner.count_time()
+        owner.telling.settle(downloaded=downloaded)
         if content is None or not content.is_complete() or not owner.running:
             return
         if downloaded:

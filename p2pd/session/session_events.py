@@ -1,0 +1,131 @@
+"""What happened to torrents, told to those who listen: clients that follow, hooks, share limits.
+
+An event is told in a turn of its own, after what caused it: a listener may stop or remove the very
+torrent. Nothing is kept for who comes later, and while nobody listens nothing is made.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping, Protocol
+
+from twisted.logger import Logger
+
+from p2pd.base.clock import Clock, DelayedCall
+
+
+class EventKind(enum.StrEnum):
+    """What may happen to a torrent; the words are the control API's."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    METADATA = "metadata"
+    """Of a magnet came, so that its files are known."""
+    STARTED = "started"
+    STOPPED = "stopped"
+    DONE = "done"
+    """All that is wanted of it is here, and was not before."""
+    CHECKED = "checked"
+    ERROR = "error"
+    MISSING = "missing"
+    """Its data is not there."""
+    BACK = "back"
+    """It is there again."""
+    MOVED = "moved"
+    LABELS = "labels"
+    RATIO_REACHED = "ratio_reached"
+    IDLE_REACHED = "idle_reached"
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentEvent:
+    """Something that happened to a torrent, which may be gone when this is read."""
+
+    kind: EventKind
+    torrent_id: int
+    hash_string: str
+    name: str
+    at: float
+    """Unix seconds."""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """What JSON can say; which keys there are depends on the kind (docs/api.rst)."""
+
+
+class EventSubject(Protocol):
+    """A torrent, as far as an event names it."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def hash_string(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class Teller(Protocol):
+    """Tells what happens to one torrent."""
+
+    def tell(self, kind: EventKind, **detail: Any) -> None:
+        """Something happened to it."""
+
+
+Listener = Callable[[TorrentEvent], object]
+
+
+class SessionEvents:
+    """Tells each event once to everybody who listens when it is told."""
+
+    log = Logger()
+
+    def __init__(self, clock: Clock, wall: Callable[[], float]) -> None:
+        self._clock = clock
+        self._wall = wall
+        self._listeners: dict[object, Listener] = {}
+        self._waiting: list[TorrentEvent] = []
+        self._call: DelayedCall | None = None
+
+    def listen(self, callback: Listener) -> Callable[[], None]:
+        """Have it called with every event from now on; what is returned ends that."""
+        key = object()
+        self._listeners[key] = callback
+
+        def stop() -> None:
+            self._listeners.pop(key, None)
+
+        return stop
+
+    def emit(
+        self, kind: EventKind, torrent: EventSubject, detail: Mapping[str, Any] | None = None
+    ) -> None:
+        """Something happened to a torrent: listeners hear of it in a turn of their own."""
+        if not self._listeners:
+            return
+        event = TorrentEvent(
+            kind, torrent.id, torrent.hash_string, torrent.name, self._wall(), detail or {}
+        )
+        self._waiting.append(event)
+        if self._call is None:
+            self._call = self._clock.callLater(0, self._tell)
+
+    def close(self) -> None:
+        """The session ends: what waits is told at once, and nothing after it."""
+        if self._call is not None:
+            self._call.cancel()
+            self._tell()
+        self._listeners.clear()
+
+    def _tell(self) -> None:
+        self._call = None
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            for key, callback in list(self._listeners.items()):
+                if key in self._listeners:
+                    self._tell_one(callback, event)
+
+    def _tell_one(self, callback: Listener, event: TorrentEvent) -> None:
+        try:
+            callback(event)
+        except Exception:
+            # It is the listener's trouble, and nobody else's.
+            self.log.failure("nobody saw to {kind} of {name}", kind=event.kind, name=event.name)
