@@ -265,6 +265,12 @@ class StateSection:
         folder,
         "Database and control token; empty is $XDG_STATE_HOME/p2pd or ~/.local/state/p2pd.",
     )
+    history_mib: int = key(
+        256,
+        whole(0, 65_536),
+        "MiB that the statistics history may have: when they are full it reaches less far back;\n"
+        "0 keeps none.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

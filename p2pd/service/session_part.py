@@ -38,12 +38,14 @@ from p2pd.session.api import DescriptorReport, SessionApi, SessionStatistics
 from p2pd.session.blocklist.blocklist_source import BlocklistSource
 from p2pd.session.session import Session, SessionParts
 from p2pd.session.session_control import SessionControl
+from p2pd.session.session_history import SessionHistory
 from p2pd.session.settings_rules import checked_settings
 from p2pd.state.backups import BackupFolder
 from p2pd.state.bans import BanStore
 from p2pd.state.blocklist_file import BlocklistFile
 from p2pd.state.database import Database
 from p2pd.state.good_peers import GoodPeerStore
+from p2pd.state.history import HistoryStore
 from p2pd.state.moves import MoveStore
 from p2pd.state.removals import RemovalStore
 from p2pd.state.resume import TorrentStore
@@ -90,6 +92,7 @@ class SessionPart:
         self._open_files = OpenFiles(self._shares.files)
         self._block_cache = BlockCache(config.storage.cache_mib * 1024 * 1024)
         self._database = Database(reactor, place.state_dir, default_folder=place.download_dir)
+        self._history_store = HistoryStore(reactor, place.state_dir)
         self._settings_store = SettingsStore(self._database)
         self._statistics = StatisticsStore(self._database)
         self._good_peers = GoodPeerStore(self._database)
@@ -108,6 +111,10 @@ class SessionPart:
         self._session = Session(
             self._parts(), settings_of(config, place.download_dir), limits_of(config, self._shares)
         )
+        self._history: SessionHistory | None = None
+        if config.state.history_mib:
+            most_bytes = config.state.history_mib * 1024 * 1024
+            self._history = SessionHistory(self._session, self._history_store, most_bytes)
 
     def prepare(self) -> None:
         """Open the databases and listen for peers. Raises StateError or ConfigError."""
@@ -140,9 +147,12 @@ class SessionPart:
             descriptors=self._descriptors,
             state_notice=lambda: self._database.notice,
             backups=BackupFolder(self._place.state_dir),
+            history=self._history,
         )
         self._garbage.hold()
         await self._session.start()
+        if self._history is not None:
+            self._history.start()
         self._garbage.start()
         self._lag.start()
         self._watch_interface()
@@ -169,6 +179,7 @@ class SessionPart:
             else:
                 await self._stop_session(self._control)
         finally:
+            self._history_store.close()
             self._database.close()
 
     def measures(self) -> list[Measure]:
@@ -178,6 +189,7 @@ class SessionPart:
             *file_measures(self._descriptors(), self._block_cache),
             *tcp_measures(self._transport.counts),
             *database_measures(self._database),
+            *(self._history.measures() if self._history is not None else ()),
             *tracker_client_measures(self._announcing.transports),
             lag_measure(self._lag.seen),
         ]
@@ -189,6 +201,8 @@ class SessionPart:
         if self._watch is not None:
             self._watch.stop()
         self._database.leave_copies()
+        if self._history is not None:
+            await self._history.stop()
         await self._session.stop()
         try:
             await self._statistics.save(_totals(control))

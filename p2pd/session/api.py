@@ -19,6 +19,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.backups_api import StateBackupsApi
 from p2pd.session.blocklist.blocklist_api import BlocklistApi
+from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportApi
 from p2pd.session.moving.move_view import MoveView
 from p2pd.session.session_events import SessionEvents
@@ -314,6 +315,8 @@ class SessionApi(ImportApi, Protocol):
     def blocklist(self) -> BlocklistApi: ...
     @property
     def events(self) -> SessionEvents: ...
+    @property
+    def history(self) -> HistoryApi: ...
 
     def torrents(self) -> Iterable[TorrentView]: ...
     async def detailed(self, torrent: TorrentView) -> TorrentView:

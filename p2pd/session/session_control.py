@@ -28,6 +28,7 @@ from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorren
 from p2pd.session.importing.torrent_importing import TorrentImporting
 from p2pd.session.session import Session
 from p2pd.session.session_events import SessionEvents
+from p2pd.session.session_history import SessionHistory
 from p2pd.session.session_measures import session_measures
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
@@ -62,6 +63,7 @@ class SessionControl:
         descriptors: Callable[[], DescriptorReport] | None = None,
         state_notice: Callable[[], str] = str,
         backups: BackupFolder | None = None,
+        history: SessionHistory | None = None,
     ) -> None:
         self._session = session
         self._adding = TorrentAdding(session)
@@ -73,6 +75,7 @@ class SessionControl:
         self._reports: dict[int, TorrentReport] = {}
         self._state_notice = state_notice
         self._backups = backups
+        self._history = history
         self._files_added = 0
 
     @functools.cached_property
@@ -108,6 +111,13 @@ class SessionControl:
     def events(self) -> SessionEvents:
         """What happens to torrents."""
         return self._session.events
+
+    @property
+    def history(self) -> SessionHistory:
+        """The statistics of earlier times. Raises P2pdError."""
+        if self._history is None:
+            raise P2pdError("no statistics are kept: state.history_mib is 0")
+        return self._history
 
     @property
     def version(self) -> str:

@@ -202,6 +202,7 @@ class FakeSession:
     version = "9.9"
     state_notice = ""
     backups: Any = None
+    history: Any = None
 
     def __init__(self) -> None:
         self.all = [FakeTorrent(1), FakeTorrent(2, name="other")]

@@ -16,6 +16,7 @@ from p2pd.control.rpc_load import RpcLoad
 from p2pd.discovery.tracker_client.transports import TrackerTransports
 from p2pd.service import daemon_measures
 from p2pd.session.api import DescriptorReport
+from p2pd.session.session_history import SessionHistory
 from p2pd.state.database import Database
 from p2pd.storage.block_cache import BlockCache
 from p2pd.testing import MemoryNetwork, SimNode
@@ -43,6 +44,7 @@ def measures(tmp_path: Path) -> list[Measure]:
         *session,
         *RpcLoad().measures(),
         *daemon_measures.server_measures("rpc", "the control API", site),
+        *SessionHistory(node.session, None, 1).measures(),  # type: ignore[arg-type]
         *daemon_measures.process_measures(1.0),
         *daemon_measures.file_measures(DescriptorReport(9, 1, 2, 3, 4), BlockCache(10)),
         *daemon_measures.tcp_measures(TcpCounts()),

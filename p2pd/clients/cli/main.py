@@ -26,6 +26,7 @@ COMMANDS = {
     "deadlines": "deadlines.deadlines",
     "files": "files.files",
     "free-space": "daemon.free_space",
+    "history": "history.history",
     "import": "imports.import_torrents",
     "info": "show.info",
     "limit": "limits.limit",

@@ -9,6 +9,7 @@ from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.control.methods.blocklist_methods import BlocklistMethods
 from p2pd.control.methods.disk_methods import DiskMethods
+from p2pd.control.methods.history_methods import HistoryMethods
 from p2pd.control.methods.peer_methods import PeerMethods
 from p2pd.control.methods.selection import Selection
 from p2pd.control.methods.session_fields import SessionFacts
@@ -37,6 +38,7 @@ def make_method_groups(
         "session": SessionMethods(api, SessionFacts(version, session_id)),
         "free": DiskMethods(api),
         "blocklist": BlocklistMethods(api),
+        "history": HistoryMethods(api, selection, wall_clock),
         "peer": PeerMethods(api, selection),
         "state": StateMethods(api),
     }

@@ -12,13 +12,18 @@ from typing import Any
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.control.errors import MESSAGES
+from p2pd.control.methods.history_methods import SESSION_HISTORY, TORRENT_HISTORY
 from p2pd.control.methods.session_fields import SESSION_FIELDS
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.control.schema import REQUIRED, JsonObject, Param, params_of, schema_of, takes
 
 OPENRPC = "1.3.2"
 
-FIELDS = {"session_get": sorted(SESSION_FIELDS), "torrent_get": sorted(TORRENT_FIELDS)}
+FIELDS = {
+    "history_get": sorted({*SESSION_HISTORY, *TORRENT_HISTORY}),
+    "session_get": sorted(SESSION_FIELDS),
+    "torrent_get": sorted(TORRENT_FIELDS),
+}
 """What may be asked for in the `fields` of a method."""
 
 

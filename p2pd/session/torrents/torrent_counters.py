@@ -19,7 +19,7 @@ class TorrentCounters:
         self._record = record
         self._since: float | None = None
         self._complete = False
-        self._saved = (record.uploaded, record.downloaded)
+        self._saved = self._told = (record.uploaded, record.downloaded)
         self._save_at = 0.0
 
     # -- time ----------------------------------------------------------------------------------
@@ -60,3 +60,8 @@ class TorrentCounters:
         self._saved = (self._record.uploaded, self._record.downloaded)
         self._save_at = now + TOTALS_SECONDS
         return True
+
+    def moved(self) -> tuple[int, int]:
+        """Bytes up and down since this was last asked, or since the record was read."""
+        before, self._told = self._told, (self._record.uploaded, self._record.downloaded)
+        return max(0, self._told[0] - before[0]), max(0, self._told[1] - before[1])
