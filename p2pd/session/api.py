@@ -22,6 +22,7 @@ from p2pd.session.blocklist.blocklist_api import BlocklistApi
 from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportApi
 from p2pd.session.moving.move_view import MoveView
+from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
@@ -156,6 +157,10 @@ class TorrentView(Protocol):
     def move(self) -> MoveView | None: ...
     @property
     def status(self) -> TorrentStatus: ...
+    @property
+    def queue_position(self) -> int: ...
+    @property
+    def is_stalled(self) -> bool: ...
     @property
     def trouble(self) -> TorrentTrouble: ...
     @property
@@ -338,7 +343,15 @@ class SessionApi(ImportApi, Protocol):
         """Add a torrent, or find it there. Raises AddTorrentError."""
 
     async def remove(self, torrent: TorrentView, *, delete_data: bool) -> None: ...
-    async def start(self, torrent: TorrentView) -> None: ...
+    async def start(self, torrent: TorrentView) -> None:
+        """Have it run, when it is its turn."""
+
+    async def start_now(self, torrent: TorrentView) -> None:
+        """Have it run, whoever is before it in the queue."""
+
+    async def move_in_queue(self, torrents: Iterable[TorrentView], where: QueueMove) -> None:
+        """Move these, which stay in their order."""
+
     async def stop(self, torrent: TorrentView) -> None: ...
     async def verify(self, torrent: TorrentView) -> None: ...
     async def set_location(self, torrent: TorrentView, folder: str, *, move: bool) -> None:

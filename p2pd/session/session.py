@@ -31,6 +31,7 @@ from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.moving.moves import Moves, settled
 from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.peers.send_queues import SendQueues
+from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.session_bans import BanMemory, SessionBans
 from p2pd.session.session_closing import SessionClosing
@@ -144,6 +145,7 @@ class Session:
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
         self.resting = Resting(self, timers)
         self.first_looks = FirstLooks(self)
+        self.queues: TorrentQueues[Torrent] = TorrentQueues(self, timers)
         self.rates = RateLimits(self, timers, parts.wall)
         self.upload_slots = UploadSlots(self)
         self._share_disks(parts, limits)
@@ -186,12 +188,14 @@ class Session:
         self.started_at = self.clock.seconds()
         self._next_checkpoint = self.started_at + CHECKPOINT_SECONDS
         self.rates.settings_changed()
+        self.queues.settings_changed()
         await self.bans.recall()
         self.background(self.blocklist.recall(), "blocklist")
         cut_off = await self.moves.cut_off()
         for record in await self.store.load_all():
             self._restore(record, cut_off.get(record.id))
         self._resume()
+        self.queues.begin()
         await self.removals.resume()
         awake = [torrent.record.id for torrent in self.torrents if not torrent.resting]
         await self.store.mark_running(awake)
@@ -208,6 +212,7 @@ class Session:
         self.blocklist.close()
         self.checks.stop_all()
         self.first_looks.close()
+        self.queues.close()
         await self.connections.close()
         await SessionClosing(self, self._run).close(list(self.torrents))
         self.activity.close()
@@ -222,6 +227,8 @@ class Session:
             move = settled(record, move)
         torrent = Torrent(self, record, InfoHashes(record.hash_v1, record.hash_v2))
         self._admit(torrent)
+        if not record.paused:
+            self.queues.expect(torrent)
         if not torrent.resting:
             self.background(self._open_restored(torrent), record.name)
         if move is not None:
@@ -238,6 +245,7 @@ class Session:
 
     def _admit(self, torrent: Torrent) -> None:
         self.torrents.add(torrent)
+        self.queues.add(torrent)
         self.activity.add(torrent)
         self.rates.torrent_changed(torrent)
 
@@ -257,6 +265,8 @@ class Session:
         """Take in a new torrent, record it, and open it in the background."""
         hashes = InfoHashes(record.hash_v1, record.hash_v2)
         torrent = Torrent(self, record, hashes)
+        if record.queue_place is None:
+            record.queue_place = self.queues.order.end
         await self.store.add(record)
         self._admit(torrent)
         self.activity.changed(torrent)
@@ -324,6 +334,7 @@ class Session:
                 torrent.rechoke_soon()
                 self.activity.wake(torrent)
         self.rates.settings_changed()
+        self.queues.settings_changed()
         self.blocklist.settings_changed()
 
     def _device_changed(self, device: Device) -> None:

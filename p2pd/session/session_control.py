@@ -7,7 +7,7 @@ import os
 from dataclasses import fields
 from typing import Any, Awaitable, Callable, Iterable, Mapping, Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 
 from p2pd import __version__
 from p2pd.base.addresses import PeerAddress
@@ -26,6 +26,7 @@ from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.disks.devices import at_most, in_time
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.importing.torrent_importing import TorrentImporting
+from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.session import Session
 from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_history import SessionHistory
@@ -187,6 +188,28 @@ class SessionControl:
         await subject.start()
         await self._session.store.save(subject.record)
 
+    async def start_now(self, torrent: TorrentView) -> None:
+        """Run it, whoever is before it."""
+        subject = self._torrent(torrent)
+        await subject.start(now=True)
+        await self._session.store.save(subject.record)
+
+    async def move_in_queue(self, torrents: Iterable[TorrentView], where: QueueMove) -> None:
+        """Move these."""
+        queues = self._session.queues
+        await self._keep_places(queues.move([torrent.id for torrent in torrents], where))
+
+    async def _keep_places(self, ids: Iterable[int]) -> None:
+        """Write down where these stand in the queue."""
+        session, saves = self._session, []
+        for id_ in ids:
+            moved = session.torrents.by_id(id_)
+            if moved is not None:
+                moved.record.queue_place = session.queues.order.place(id_)
+                session.activity.note_change(moved)
+                saves.append(ensureDeferred(session.store.save(moved.record)))
+        await gatherResults(saves, consumeErrors=True)
+
     async def stop(self, torrent: TorrentView) -> None:
         """Pause it."""
         subject, session = self._torrent(torrent), self._session
@@ -232,6 +255,10 @@ class SessionControl:
         if needs_content(changes):
             await self._session.resting.wake(subject)
         apply_changes(subject, changes)
+        if changes.queue_position is not None:
+            moved = self._session.queues.move_to(torrent.id, changes.queue_position)
+            await self._keep_places(moved - {torrent.id})
+            subject.record.queue_place = self._session.queues.order.place(torrent.id)
         await self._session.store.save(subject.record)
 
     # -- the session ---------------------------------------------------------------------------

@@ -142,6 +142,7 @@ class SessionRemovals:
         with suppress(StateError):  # the row of the move went with the torrent's
             await host.moves.end(torrent, patience=CLEAR_SECONDS)
         host.resting.forget(torrent)
+        host.queues.forget(torrent)
         await torrent.stop()
         host.rates.torrent_removed(torrent.record)
         # A start or a check under way would make files anew behind their removal.

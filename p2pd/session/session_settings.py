@@ -41,4 +41,13 @@ class SessionSettings(SpeedSettings):
     """Whether the blocklist that is kept is in force."""
     blocklist_url: str = ""
     """Where it is from: an http or https URL or an absolute path; empty: it stays as it is."""
+    download_queue_enabled: bool = False
+    """Whether no more than `download_queue_size` torrents download at a time."""
+    download_queue_size: int = 5
+    seed_queue_enabled: bool = False
+    """The same of those that seed."""
+    seed_queue_size: int = 10
+    queue_stalled_enabled: bool = True
+    """Whether those do not count of which nothing moved for `queue_stalled_minutes`."""
+    queue_stalled_minutes: int = 30
     fixed: Mapping[str, Any] = field(default_factory=dict)

@@ -101,6 +101,12 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "peer_speed_limit_up": _SPEED,
     "limit_local_peers": _flag,
     "label_limits": _label_limits,
+    "download_queue_enabled": _flag,
+    "download_queue_size": _count(0, 1_000_000),
+    "seed_queue_enabled": _flag,
+    "seed_queue_size": _count(0, 1_000_000),
+    "queue_stalled_enabled": _flag,
+    "queue_stalled_minutes": _count(1, 1_000_000),
     "blocklist_enabled": _flag,
     "blocklist_url": _list_source,
 }

@@ -55,6 +55,12 @@ class TorrentRecord:
     seed_choking: str = "session"
     """Whom it serves when it is complete: as the session does, or by a rule of its own."""
     peer_limit: int | None = None
+    queue_place: int | None = None
+    """Who has a lower one comes before it in the queue; None: it stands by its id."""
+    bandwidth_group: str = ""
+    """The group whose speed limits it is under; empty: none."""
+    bandwidth_priority: int = 0
+    """-1 low, 1 high: its share where torrents are under one speed limit."""
     download_limit: int = 100
     """In kB/s (1000 bytes), as `upload_limit`; each counts while its `limited` is set."""
     download_limited: bool = False
@@ -99,6 +105,10 @@ PROGRESS = [
 _NOT_CHOSEN = ("id", "torrent", "file_states", "clean", "summary", *PROGRESS)
 CHOICES = [name for name in COLUMNS if name not in _NOT_CHOSEN]
 """What the user chose, and what the torrent is called by."""
+
+_LATER: Mapping[str, Any] = {"queue_place": None, "bandwidth_group": "", "bandwidth_priority": 0}
+"""Columns that rows did not have when they were written: where they have the value that an upgrade
+gave them they are no part of the checksum."""
 
 _SUMS = {"choices_sum": CHOICES, "progress_sum": PROGRESS, "summary_sum": ["summary"]}
 _HELD = [name for name in COLUMNS if name not in ("torrent", "file_states")]
@@ -198,7 +208,10 @@ def _put_metainfo(cursor: sqlite3.Cursor, id_: int, row: Mapping[str, Any]) -> N
 
 
 def _checksum(row: Mapping[str, Any], columns: list[str]) -> int:
-    return crc32(repr([row.get(name) for name in columns]).encode("utf-8", "replace"))
+    values = [row.get(name) for name in columns if name not in _LATER]
+    later = [(name, row[name]) for name in columns if name in _LATER and name in row]
+    values += [each for each in later if each[1] != _LATER[each[0]]]
+    return crc32(repr(values).encode("utf-8", "replace"))
 
 
 def _stored(name: str, value: Any) -> Any:
@@ -254,5 +267,5 @@ def _strings(value: Any, hint: Any) -> Any:
     return tuple(_strings(one, inner) for one in value)
 
 
-_REPEATED = ("download_dir", "super_seeding", "seed_choking")
+_REPEATED = ("bandwidth_group", "download_dir", "super_seeding", "seed_choking")
 _READERS = {name: _reader(name) for name in COLUMNS}

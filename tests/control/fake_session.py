@@ -25,6 +25,7 @@ from p2pd.session.api import (
 )
 from p2pd.session.blocklist.blocklist_api import BlocklistStatus
 from p2pd.session.importing.import_requests import Believed, ImportedTorrent, ImportTorrent
+from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrents.torrent_requests import AddProblem, AddTorrent, AddTorrentError
@@ -112,6 +113,8 @@ class FakeTorrent:
     download_dir: str = "/downloads"
     move: FakeMove | None = None
     status: TorrentStatus = TorrentStatus.DOWNLOADING
+    queue_position: int = 7
+    is_stalled: bool = False
     trouble: TorrentTrouble = TorrentTrouble.NONE
     disk_state: DiskState = DiskState.OK
     error_string: str = ""
@@ -248,6 +251,12 @@ class FakeSession:
 
     async def start(self, torrent: FakeTorrent) -> None:
         self._note("start", torrent.id)
+
+    async def start_now(self, torrent: FakeTorrent) -> None:
+        self._note("start_now", torrent.id)
+
+    async def move_in_queue(self, torrents: Any, where: QueueMove) -> None:
+        self._note("move_in_queue", [torrent.id for torrent in torrents], where)
 
     async def stop(self, torrent: FakeTorrent) -> None:
         self._note("stop", torrent.id)

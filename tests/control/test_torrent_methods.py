@@ -10,7 +10,7 @@ import pytest
 from p2pd.base.addresses import PeerAddress
 from p2pd.control.answers import SPELL
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
-from p2pd.session.api import TorrentStatus
+from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from tests.control.fake_session import FakeMove
 
@@ -104,14 +104,9 @@ class TestGet:
         assert row["upload_ratio"] == -1
 
     def test_stalled(self, caller: Any, session: Any, fake_torrent: Any) -> None:
-        old = NOW - 3600
-        session.all = [
-            fake_torrent(1, started_at=old, active_at=old),
-            fake_torrent(2, started_at=old, active_at=old, status=TorrentStatus.STOPPED),
-            fake_torrent(3, started_at=old, active_at=NOW),
-        ]
+        session.all = [fake_torrent(1, is_stalled=True), fake_torrent(2)]
         rows = caller.call("torrent_get", fields=["is_stalled"]).result["torrents"]
-        assert [row["is_stalled"] for row in rows] == [True, False, False]
+        assert [row["is_stalled"] for row in rows] == [True, False]
 
     def test_unknown_fields_are_left_out(self, caller: Any) -> None:
         answer = caller.call("torrent_get", fields=["id", "queue_jumps", "id"])
@@ -270,7 +265,12 @@ class TestActions:
 
     def test_start_now(self, caller: Any, session: Any) -> None:
         assert caller.call("torrent_start_now", ids=2).result == {}
-        assert session.asked == [("start", 2)]
+        assert session.asked == [("start_now", 2)]
+
+    @pytest.mark.parametrize("where", list(QueueMove))
+    def test_queue_moves(self, caller: Any, session: Any, where: QueueMove) -> None:
+        assert caller.call(f"queue_move_{where.value}", ids=[2, 77, 1]).result == {}
+        assert session.asked == [("move_in_queue", [2, 1], where)]
 
     @pytest.mark.parametrize("method", ["torrent_start", "torrent_set"])
     def test_what_is_removed_meanwhile_is_left_alone(

@@ -234,7 +234,7 @@ def test_a_torrent_removed_while_it_is_started_leaves_no_file(
     starting = Deferred.fromCoroutine(torrent.start())
     report = node.control.find(torrent.record.id)
     assert report is not None
-    assert report.status is TorrentStatus.DOWNLOAD_WAIT, "it is not stopped, it will run"
+    assert report.status is TorrentStatus.DOWNLOADING, "it is not stopped, and waits for nobody"
     monkeypatch.setattr(node.session.disks.aside, "_seconds", 0.1)
     network.result(node.session.remove(torrent, delete_data=True))
     network.run(10)

@@ -11,6 +11,7 @@ from p2pd.control.methods.blocklist_methods import BlocklistMethods
 from p2pd.control.methods.disk_methods import DiskMethods
 from p2pd.control.methods.history_methods import HistoryMethods
 from p2pd.control.methods.peer_methods import PeerMethods
+from p2pd.control.methods.queue_methods import QueueMethods
 from p2pd.control.methods.selection import Selection
 from p2pd.control.methods.session_fields import SessionFacts
 from p2pd.control.methods.session_methods import SessionMethods
@@ -40,6 +41,7 @@ def make_method_groups(
         "blocklist": BlocklistMethods(api),
         "history": HistoryMethods(api, selection, wall_clock),
         "peer": PeerMethods(api, selection),
+        "queue": QueueMethods(api, selection),
         "state": StateMethods(api),
     }
     return {**groups, "system": SystemMethods(groups, version)}

@@ -66,6 +66,7 @@ SESSION_FIELDS = (
 )  # fmt: skip
 
 _DAY_MINUTE = integer(0, 24 * 60)
+_QUEUE = integer(0, 1_000_000)
 
 SETTABLE = (
     Param("alt_speed_down", SPEED, None),
@@ -78,6 +79,8 @@ SETTABLE = (
     Param("blocklist_enabled", boolean, None),
     Param("blocklist_url", text(4096), None),
     Param("download_dir", absolute_path, None),
+    Param("download_queue_enabled", boolean, None),
+    Param("download_queue_size", _QUEUE, None),
     Param("label_limits", json_object, None),
     Param("limit_local_peers", boolean, None),
     Param("peer_limit_global", integer(0, 65535), None),
@@ -85,7 +88,11 @@ SETTABLE = (
     Param("peer_limit_per_torrent", integer(0, 65535), None),
     Param("peer_speed_limit_down", SPEED, None),
     Param("peer_speed_limit_up", SPEED, None),
+    Param("queue_stalled_enabled", boolean, None),
+    Param("queue_stalled_minutes", integer(1, 1_000_000), None),
     Param("seed_choking", text(), None),
+    Param("seed_queue_enabled", boolean, None),
+    Param("seed_queue_size", _QUEUE, None),
     Param("sequential_download", boolean, None),
     Param("speed_limit_down", SPEED, None),
     Param("speed_limit_down_enabled", boolean, None),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from p2pd.control.methods.peer_fields import peer_row, peer_source
 from p2pd.control.methods.tracker_fields import tracker_row, tracker_statistics_row
-from p2pd.session.api import TorrentStatus, TorrentView
+from p2pd.session.api import TorrentView
 
 Getter = Callable[[TorrentView, float], Any]
 
@@ -27,9 +27,6 @@ class Column(NamedTuple):
     of_files: bool = False
     """Whether it takes the files of a torrent, which one at rest does not have in memory."""
 
-
-STALLED_SECONDS = 30 * 60
-"""Idle for this long, a running torrent counts as stalled."""
 
 _MIME_TYPES = mimetypes.MimeTypes()
 # Python's own table lacks what torrents are mostly made of, and the system's differs by host.
@@ -62,11 +59,6 @@ def _file_stats(torrent: TorrentView, now: float) -> list[dict[str, Any]]:
         {"bytes_completed": file.completed, "priority": file.priority, "wanted": file.wanted}
         for file in torrent.files()
     ]
-
-
-def _is_stalled(torrent: TorrentView, now: float) -> bool:
-    running = torrent.status in (TorrentStatus.DOWNLOADING, TorrentStatus.SEEDING)
-    return running and now - max(torrent.started_at, torrent.active_at) > STALLED_SECONDS
 
 
 def _move(torrent: TorrentView, now: float) -> dict[str, Any] | None:
@@ -169,7 +161,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "info_hash_v1": _hash_getter("v1"),
     "info_hash_v2": _hash_getter("v2"),
     "is_private": _of_summary("private", False),
-    "is_stalled": _is_stalled,
+    "is_stalled": lambda torrent, now: torrent.is_stalled,
     "labels": lambda torrent, now: list(torrent.labels),
     "left_until_done": lambda torrent, now: torrent.left_until_done,
     "magnet_link": lambda torrent, now: torrent.magnet_link,
@@ -197,6 +189,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "pieces": _pieces,
     "primary_mime_type": _primary_mime_type,
     "priorities": lambda torrent, now: [file.priority for file in torrent.files()],
+    "queue_position": lambda torrent, now: torrent.queue_position,
     "rate_download": lambda torrent, now: int(torrent.rate_download),
     "rate_upload": lambda torrent, now: int(torrent.rate_upload),
     "recheck_progress": lambda torrent, now: torrent.recheck_progress,

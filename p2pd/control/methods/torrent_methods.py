@@ -115,13 +115,13 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
 
     @takes(_ALL_UNLESS_IDS)
     async def jsonrpc_start(self, ids: Ids | None) -> JsonObject:
-        """Start torrents."""
+        """Start torrents, when it is their turn."""
         return await self._each(ids, self._api.start)
 
     @takes(_ALL_UNLESS_IDS)
     async def jsonrpc_start_now(self, ids: Ids | None) -> JsonObject:
-        """Start torrents ahead of any queue."""
-        return await self._each(ids, self._api.start)
+        """Start torrents, whoever is before them in the queue."""
+        return await self._each(ids, self._api.start_now)
 
     @takes(_ALL_UNLESS_IDS)
     async def jsonrpc_stop(self, ids: Ids | None) -> JsonObject:

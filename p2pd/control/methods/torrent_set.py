@@ -124,6 +124,7 @@ SET_PARAMS = (
     Param("upload_limited", boolean, None),
     Param("labels", labels, None),
     Param("peer_limit", integer(0, 65535), None),
+    Param("queue_position", integer(0, 2**31 - 1), None),
     Param("sequential_download", boolean, None),
     Param("sequential_download_from_piece", PIECE, None),
     Param("super_seeding", one_of(*MODES), None),
@@ -135,7 +136,7 @@ SET_PARAMS = (
 
 _SAME_NAME = (
     "download_limit", "download_limited", "honors_session_limits", "labels", "peer_limit",
-    "seed_choking", "super_seeding", "upload_limit", "upload_limited",
+    "queue_position", "seed_choking", "super_seeding", "upload_limit", "upload_limited",
 )  # fmt: skip
 _FILE_PARAMS = (
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low"

@@ -78,7 +78,7 @@ class ActiveTorrents(Generic[T]):
         """It runs; `busy`: and may have something to do."""
         if torrent in self._changed_at:
             self._running[torrent] = None
-            self._note_change(torrent)
+            self.note_change(torrent)
             if busy:
                 self.wake(torrent)
 
@@ -138,12 +138,14 @@ class ActiveTorrents(Generic[T]):
     def changed(self, torrent: T) -> None:
         """Something about it is not as it was, for those who watch; it is woken too."""
         if torrent in self._changed_at:
-            self._note_change(torrent)
+            self.note_change(torrent)
             self.wake(torrent)
 
-    def _note_change(self, torrent: T) -> None:
-        self._changed_at[torrent] = self._wall()
-        self._changed_at.move_to_end(torrent)
+    def note_change(self, torrent: T) -> None:
+        """The same, but it has nothing to do for that."""
+        if torrent in self._changed_at:
+            self._changed_at[torrent] = self._wall()
+            self._changed_at.move_to_end(torrent)
 
     def changed_since(self, wall_time: float) -> list[T]:
         """Those that changed at this Unix time or later, the latest first; costs only these."""

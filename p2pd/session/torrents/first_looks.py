@@ -8,8 +8,8 @@ asks for meanwhile is woken, which is a look of its own.
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Coroutine, Protocol, Sequence
 
 from twisted.logger import Logger
@@ -67,7 +67,7 @@ class FirstLooks:
 
     def __init__(self, host: FirstLooksHost) -> None:
         self._host = host
-        self._waiting: deque[RunningAtRest] = deque()
+        self._waiting: dict[RunningAtRest, None] = {}
         self._call: DelayedCall | None = None
         self._looking = False
 
@@ -77,7 +77,7 @@ class FirstLooks:
 
     def add(self, torrent: RunningAtRest) -> None:
         """It runs, and has not been looked at."""
-        self._waiting.append(torrent)
+        self._waiting[torrent] = None
         self._go_on(0.0)
 
     def close(self) -> None:
@@ -93,8 +93,9 @@ class FirstLooks:
 
     def _begin(self) -> None:
         self._call = None
-        count = min(AT_ONCE, len(self._waiting))
-        batch = [self._waiting.popleft() for _ in range(count)]
+        batch = list(islice(self._waiting, AT_ONCE))
+        for torrent in batch:
+            del self._waiting[torrent]
         self._looking = True
         self._host.background(self._look(batch), "the first look at torrents")
 
@@ -105,7 +106,7 @@ class FirstLooks:
             openings = await self._host.store.openings([torrent.record.id for torrent in batch])
         except StateError:
             if not self._host.closing:
-                self._waiting.extend(batch)
+                self._waiting.update(dict.fromkeys(batch))
             pause = RETRY_SECONDS
             raise
         else:

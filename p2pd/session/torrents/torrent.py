@@ -10,7 +10,6 @@ this one starts and stops them, and tells one what happened in another.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Coroutine
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -67,13 +66,15 @@ class Torrent(TorrentParts):
         else:
             await self.go_on(checked=await self.opening.open(metainfo))
 
-    async def start(self) -> None:
-        """Run; when it is being opened or checked, as soon as that is over."""
+    async def start(self, *, now: bool = False) -> None:
+        """Run when it is its turn, or `now`; if it is opened or checked, when that is over."""
         self.record.paused = False
         self.error = ""
         if self.missing.why:
             await self.host.folders.look_for(self)
             return
+        if now:
+            self.host.queues.force(self)
         if self.running or self.opening.busy or self.opening.check is not None:
             return
         if self.resting:
@@ -85,10 +86,13 @@ class Torrent(TorrentParts):
         if self.doubtful:
             await self.verify()
             return
+        if not self.host.queues.admits(self):
+            self.host.activity.changed(self)
+            return
         self._expect_writes()
         if not await self._prepare() or self.record.paused or self.running:
             return
-        if self.opening.busy or self.host.closing:
+        if self.opening.busy or self.host.closing or not self.host.queues.admits(self):
             return
         self._begin()
         self.trackers.announcer.start()
@@ -131,6 +135,7 @@ class Torrent(TorrentParts):
         self.record.paused = True
         self.opening.stop()
         self.telling.stopped()
+        self.host.queues.leave(self)
         await self.halt()
 
     async def settled(self) -> None:
@@ -171,6 +176,7 @@ class Torrent(TorrentParts):
     def leave_disk(self) -> None:
         """Run no more, and leave its files alone; what is recorded stays as it is."""
         self.dirty = self.doubtful = self.recording.sync_failed = False
+        self.host.queues.leave(self)
         if self.running:
             # What was written in this run is not described by what the record says of the files.
             if self.content is not None:
@@ -260,17 +266,12 @@ class Torrent(TorrentParts):
         kept = self.recording.sync_failed or self.missing.why or self.opening.unseen
         return sure and not kept
 
-    def writable(self, yes: bool) -> None:
-        """Whether anything in its folder can be changed: a download waits, or goes on."""
-        if self.content is not None:
-            self.content.set_writable(yes)
-            self.host.activity.changed(self)
-
     def fail(self, sentence: str) -> None:
         """Something local went wrong: stop, and show the sentence until the user starts again."""
         self.log.error("{name}: {sentence}", name=self.record.name, sentence=sentence)
         self.telling.failed(sentence, before=self.error)
         self.error = sentence
+        self.host.queues.leave(self)
         self.host.activity.changed(self)
         self._background(self.halt())
 
@@ -286,8 +287,11 @@ class Torrent(TorrentParts):
         return self.content is None and self.record.is_whole and not self.opening.busy
 
     def begin_at_rest(self) -> None:
-        """Run, and be announced when its files were looked at."""
-        self._begin()
+        """Run if it is its turn, and be announced when its files were looked at."""
+        if self.host.queues.admits(self):
+            self._begin()
+        else:
+            self.host.activity.changed(self)
         self.look_first()
 
     def look_first(self) -> None:
@@ -298,7 +302,7 @@ class Torrent(TorrentParts):
         """Its files are as they were recorded: it may be announced."""
         if self.missing.why:
             self.missing.came_back()
-            if not self.record.paused:
+            if not self.record.paused and self.host.queues.admits(self):
                 self._begin()
         if self.running:
             self.trackers.announcer.start()
@@ -343,17 +347,6 @@ class Torrent(TorrentParts):
         self.outcomes.settle_completion(downloaded=False)
         await self.go_on(checked=checked)
 
-    def layers_arrived(self) -> None:
-        """Pieces can be verified that could not before."""
-        content = self.content
-        assert content is not None
-        content.apply_selection()
-        if content.verifier.complete:
-            self.record.torrent = content.torrent_bytes()
-            self._background(self.host.store.save(self.record))
-            self.record.torrent = None
-        self.exchange.feed_all()
-
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused a piece, or does not have what it should have."""
         if self.running:
@@ -390,10 +383,10 @@ class Torrent(TorrentParts):
     def tick(self, now: float) -> None:
         """Once a second while it is busy."""
         swarm = self._swarm
-        if self.opening.busy or (swarm is not None and swarm.exchange.moved):
+        moved = swarm is not None and swarm.exchange.moved
+        if self.opening.busy or moved:
             self.host.activity.changed(self)
+        if moved:
+            self.host.queues.moved(self)
         if swarm is not None:
             swarm.tick(now, running=self.running)
-
-    def _background(self, work: Coroutine[Any, Any, Any] | Deferred[Any]) -> None:
-        self.host.background(work, self.record.name)

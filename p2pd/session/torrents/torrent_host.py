@@ -17,6 +17,7 @@ from p2pd.session.disks.devices import Devices
 from p2pd.session.disks.download_folders import DownloadFolders
 from p2pd.session.disks.memory_budget import MemoryBudget
 from p2pd.session.peers.peer_memory import PeerMemory
+from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_counts import SessionCounts
@@ -82,6 +83,7 @@ class TorrentHost(Protocol):
     events: SessionEvents
     resting: Resting
     first_looks: FirstLooks
+    queues: TorrentQueues[Any]
 
     @property
     def torrents(self) -> Iterable[Any]:

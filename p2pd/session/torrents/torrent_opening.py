@@ -216,6 +216,8 @@ class TorrentOpening:
     async def _check(self, content: TorrentContent, pieces: list[int]) -> PieceSet | None:
         if self._owner.host.closing:
             return None
+        # It has to ask again when it may run: a check of hours keeps nobody from its place.
+        self._owner.host.queues.leave(self._owner)
         self.check = self._owner.host.checks.check(
             content.device.number, content.layout, content.storage, content.verifier, pieces
         )

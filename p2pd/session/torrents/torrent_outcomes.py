@@ -111,6 +111,7 @@ class TorrentOutcomes:
         for peer in owner.peers:
             peer.download_finished()
         owner.host.background(owner.checkpoint(), owner.record.name)
+        owner.host.queues.changed_sides(owner)
 
     def _announce_pieces(self) -> None:
         pieces, self._to_announce = self._to_announce, []

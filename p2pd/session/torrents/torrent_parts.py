@@ -6,7 +6,7 @@ and the like, which do not. At rest a torrent has neither.
 
 from __future__ import annotations
 
-from typing import Collection, Container, Sequence
+from typing import Any, Collection, Container, Coroutine, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -107,6 +107,17 @@ class TorrentParts:
         assert self.content is not None
         return self.content.device.run("read", self.content.leaf_hashes, pieces)
 
+    @property
+    def will_seed(self) -> bool:
+        """Whether it would seed if it ran, also while it is opened: as far as is recorded."""
+        return self.record.is_whole if self.content is None else self.content.is_complete()
+
+    def writable(self, yes: bool) -> None:
+        """Whether anything in its folder can be changed: a download waits, or goes on."""
+        if self.content is not None:
+            self.content.set_writable(yes)
+            self.host.activity.changed(self)
+
     # -- the swarm -----------------------------------------------------------------------------
 
     @property
@@ -157,4 +168,19 @@ class TorrentParts:
         """Other files are wanted now: ask for them, or be done."""
         self.exchange.feed_all()
         self.outcomes.settle_completion(downloaded=False)
+        self.host.queues.changed_sides(self)
         self.dialling.wake()
+
+    def layers_arrived(self) -> None:
+        """Pieces can be verified that could not before."""
+        content = self.content
+        assert content is not None
+        content.apply_selection()
+        if content.verifier.complete:
+            self.record.torrent = content.torrent_bytes()
+            self._background(self.host.store.save(self.record))
+            self.record.torrent = None
+        self.exchange.feed_all()
+
+    def _background(self, work: Coroutine[Any, Any, Any] | Deferred[Any]) -> None:
+        self.host.background(work, self.record.name)

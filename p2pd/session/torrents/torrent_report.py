@@ -98,12 +98,21 @@ class TorrentReport:
             return TorrentStatus.CHECKING if check.running else TorrentStatus.CHECK_WAIT
         if torrent.opening.busy and not torrent.running:
             return TorrentStatus.CHECK_WAIT
-        if torrent.preparing:
-            done = torrent.is_complete()
-            return TorrentStatus.SEED_WAIT if done else TorrentStatus.DOWNLOAD_WAIT
-        if not torrent.running:
+        if torrent.host.queues.waits(torrent):
+            return TorrentStatus.SEED_WAIT if torrent.will_seed else TorrentStatus.DOWNLOAD_WAIT
+        if not torrent.running and not torrent.preparing:
             return TorrentStatus.STOPPED
         return TorrentStatus.SEEDING if torrent.is_complete() else TorrentStatus.DOWNLOADING
+
+    @property
+    def queue_position(self) -> int:
+        """How many torrents stand before it in the queue."""
+        return self.torrent.host.queues.position(self.torrent)
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether it runs, and nothing has moved for as long as the settings say."""
+        return self.torrent.host.queues.is_stalled(self.torrent)
 
     @property
     def trouble(self) -> TorrentTrouble:

@@ -82,6 +82,7 @@ class TorrentChanges:
     super_seeding: str | None = None
     seed_choking: str | None = None
     peer_limit: int | None = None
+    queue_position: int | None = None
     labels: tuple[str, ...] | None = None
     download_limit: int | None = None
     """In kB/s, as `upload_limit`; each counts while its `limited` is set."""

@@ -1,0 +1,1 @@
+"""Which torrents run now, and which wait their turn."""

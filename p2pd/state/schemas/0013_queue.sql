@@ -1,0 +1,3 @@
+ALTER TABLE torrents ADD COLUMN queue_place INTEGER;
+ALTER TABLE torrents ADD COLUMN bandwidth_group TEXT NOT NULL DEFAULT '';
+ALTER TABLE torrents ADD COLUMN bandwidth_priority INTEGER NOT NULL DEFAULT 0;
