@@ -6,8 +6,9 @@ ranges a bisection. Nothing is known here of a disk; paths are relative and safe
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_right
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import BLOCK_SIZE
@@ -85,6 +86,15 @@ class FileLayout:
             if aligned:
                 offset += -offset % piece_length
         return cls(files, piece_length, aligned=aligned)
+
+    def with_paths(self, paths: Iterable[tuple[str, ...]]) -> FileLayout:
+        """The same layout with other paths, one for each file."""
+        other = copy.copy(self)
+        pairs = zip(self.files, paths, strict=True)
+        other.files = tuple(
+            file if file.path == path else file._replace(path=path) for file, path in pairs
+        )
+        return other
 
     def piece_size(self, piece: int) -> int:
         """Bytes a peer may ask of a piece: with pads in v1 and hybrid, the file's own in v2-only.

@@ -88,8 +88,7 @@ class _Distinct:
             return name.lower()
         key = self._keys.get(name)
         if key is None:
-            key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-            self._keys[name] = key
+            key = self._keys[name] = _key(name)
         return key
 
     def _place(self, path: Path, parent: str) -> Path:
@@ -112,6 +111,17 @@ class _Distinct:
             if key not in self._taken and key not in self._folder_keys:
                 self._numbers[series] = number
                 return (*path[:-1], name), key
+
+
+def path_key(path: Path) -> Path:
+    """The same for two paths that meet where a file system ignores case or Unicode forms."""
+    return tuple(map(_key, path))
+
+
+def _key(name: str) -> str:
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def split_extension(name: str) -> tuple[str, str]:

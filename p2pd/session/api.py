@@ -361,6 +361,12 @@ class SessionApi(ImportApi, Protocol):
         where it is ends a move under way. Raises P2pdError.
         """
 
+    async def rename(self, torrent: TorrentView, path: str, name: str) -> None:
+        """Give a file, or a folder, another name on the disk, while it goes on.
+
+        `path` is as `FileView` has it, or that of a folder. Raises P2pdError.
+        """
+
     def reannounce(self, torrent: TorrentView) -> None: ...
     async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
         """Raises IndexError for a file index out of range, P2pdError with a sentence else."""

@@ -229,6 +229,10 @@ class SessionControl:
         """Move its files there, or find them there. Raises P2pdError."""
         await self._session.moves.set_location(self._torrent(torrent), folder, move=move)
 
+    async def rename(self, torrent: TorrentView, path: str, name: str) -> None:
+        """Give one of its files or folders another name. Raises P2pdError."""
+        await self._session.moves.rename(self._torrent(torrent), path, name)
+
     def reannounce(self, torrent: TorrentView) -> None:
         """Ask its trackers for peers now."""
         self._torrent(torrent).trackers.announcer.reannounce()

@@ -14,8 +14,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from p2pd.base.clock import DelayedCall
-from p2pd.base.errors import P2pdError, StateError, StorageError
+from p2pd.base.errors import FormatError, P2pdError, StateError, StorageError
 from p2pd.formats.file_layout import FileLayout, LaidOutFile
+from p2pd.formats.file_names import renamed
 from p2pd.session.disks.devices import FAULT_SECONDS, SILENT_SECONDS, Device, in_time
 from p2pd.session.moving.moves import Moves
 from p2pd.session.torrents.shared_files import Paths, files_of_others
@@ -23,6 +24,7 @@ from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_registry import TorrentRegistry
+from p2pd.state.records import TorrentRecord
 from p2pd.state.removals import DoomedFiles, RemovalRow
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.new_place import FOLDER, staged_paths
@@ -84,7 +86,7 @@ class SessionRemovals:
         """
         record, layout = torrent.record, await self._layout(torrent)
         if delete_data:
-            await files_of_others(self._host, record.name, record.download_dir, torrent)
+            await files_of_others(self._host, (record.name,), record.download_dir, torrent)
         rows = await self._journal.begin(record.id, self._doomed(torrent, layout, delete_data))
         if self._host.torrents.by_id(record.id) is not torrent:
             for row in rows:  # somebody else removed it meanwhile, and sees to its files
@@ -93,11 +95,12 @@ class SessionRemovals:
         await self._end(torrent)
         content, closed = torrent.content, None
         if content is not None:
-            if delete_data and layout is None:  # a magnet's metadata came just now
+            # A magnet's metadata came just now, or its files got other names.
+            if delete_data and layout is not content.layout:
                 rows += await self._journal.begin(
                     record.id, [_all_of(content.layout, record.download_dir)]
                 )
-            closed = self._closed(content)
+            closed = self._closed(torrent, content)
             if not rows:
                 await self._while_answering(content.device, closed)
         for row in rows:
@@ -123,7 +126,10 @@ class SessionRemovals:
         """What goes with it: its files, and what a move has at its other end."""
         if layout is None:
             return []
-        doomed = [_all_of(layout, torrent.record.download_dir)] if delete_data else []
+        record = torrent.record
+        doomed = [_all_of(layout, record.download_dir)] if delete_data else []
+        if delete_data and record.renaming:  # whichever name they have, or get yet
+            doomed.append(_all_of(_other_names(layout, record), record.download_dir))
         move = self._host.moves.of(torrent)
         if move is not None and not move.is_switched:
             staged = staged_paths(layout, torrent.info_hashes.hash_string)
@@ -148,12 +154,13 @@ class SessionRemovals:
         # A start or a check under way would make files anew behind their removal.
         await torrent.settled()
 
-    def _closed(self, content: TorrentContent) -> Deferred[None]:
+    def _closed(self, torrent: Torrent, content: TorrentContent) -> Deferred[None]:
         """Fires when nothing more comes to its files, and none is open."""
         content.pieces.close()
 
         async def close() -> None:
             await content.pieces.all_stored()
+            await self._host.moves.renamed(torrent)
             await content.device.run("write", content.storage.close)
 
         return Deferred.fromCoroutine(close())
@@ -215,9 +222,8 @@ class SessionRemovals:
     async def _kept(self, doomed: DoomedFiles) -> Paths:
         """What torrents have of it, also those that came since. Raises StorageError."""
         names = {path[0] for path in doomed.files}
-        kept: set[tuple[str, ...]] = set()
+        kept = set(await files_of_others(self._host, names, doomed.folder, None))
         for name in names:
-            kept |= await files_of_others(self._host, name, doomed.folder, None)
             torrent = self._host.torrents.by_hash_string(name.removeprefix(FOLDER))
             move = None if torrent is None else self._host.moves.of(torrent)
             if move is not None and move.target == doomed.folder:
@@ -242,6 +248,15 @@ class SessionRemovals:
 
         pause = RETRY_SECONDS[min(tried, len(RETRY_SECONDS) - 1)]
         self._retries[row.id] = self._host.clock.callLater(pause, retry)
+
+
+def _other_names(layout: FileLayout, record: TorrentRecord) -> FileLayout:
+    """With the names that a rename gives which is not over."""
+    path, target = record.renaming
+    try:
+        return renamed(layout, path, target.rpartition("/")[2])
+    except FormatError:
+        return layout
 
 
 def _all_of(layout: FileLayout, folder: str) -> DoomedFiles:

@@ -120,7 +120,8 @@ def chosen_record(row: dict[str, Any], name: str) -> TorrentRecord:
         if values.get(key) is not None:
             values[key] = bytes.fromhex(values[key])
     for key in JSON_COLUMNS:
-        values[key] = json.dumps(values[key])
+        if key in values:
+            values[key] = json.dumps(values[key])
     record = record_of(values)
     check_record(record)
     if name_of(record.hash_v1, record.hash_v2) != name:
@@ -136,7 +137,7 @@ def check_record(record: TorrentRecord) -> None:
         raise DamagedError(str(problem)) from None
     if not os.path.isabs(record.download_dir) or "\0" in record.download_dir:
         raise DamagedError("its folder is not absolute")
-    if record.super_seeding not in MODES or record.id < 0:
+    if record.super_seeding not in MODES or record.id < 0 or len(record.renaming) not in (0, 2):
         raise DamagedError("it makes no sense")
 
 

@@ -54,6 +54,10 @@ class TorrentRecord:
     """Or "on", or "off"."""
     seed_choking: str = "session"
     """Whom it serves when it is complete: as the session does, or by a rule of its own."""
+    file_names: Tiers = ()
+    """Names that are not those in the torrent (formats.file_names.Names)."""
+    renaming: tuple[str, ...] = ()
+    """While a rename is under way: the path of what is renamed, and the one that it gets."""
     peer_limit: int | None = None
     queue_place: int | None = None
     """Who has a lower one comes before it in the queue; None: it stands by its id."""
@@ -81,8 +85,12 @@ class TorrentRecord:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all pieces are recorded, and what lists show is known without the metadata."""
-        return self.summary is not None and self.pieces == self.summary.all_pieces
+        """Whether all pieces are recorded, and what lists show is known without the metadata.
+
+        Not while it is in doubt what its files are called.
+        """
+        summary = self.summary
+        return summary is not None and not self.renaming and self.pieces == summary.all_pieces
 
 
 class Opening(NamedTuple):
@@ -95,7 +103,7 @@ class Opening(NamedTuple):
 TYPES = get_type_hints(TorrentRecord)
 COLUMNS = [field.name for field in fields(TorrentRecord)]
 SAVED = [name for name in COLUMNS if name != "id"]
-JSON_COLUMNS = ("trackers", "labels")
+JSON_COLUMNS = ("trackers", "labels", "file_names", "renaming")
 PROGRESS = [
     "pieces", "uploaded", "downloaded", "corrupt", "seconds_downloading", "seconds_seeding",
     "completed_at", "active_at",
@@ -106,7 +114,13 @@ _NOT_CHOSEN = ("id", "torrent", "file_states", "clean", "summary", *PROGRESS)
 CHOICES = [name for name in COLUMNS if name not in _NOT_CHOSEN]
 """What the user chose, and what the torrent is called by."""
 
-_LATER: Mapping[str, Any] = {"queue_place": None, "bandwidth_group": "", "bandwidth_priority": 0}
+_LATER: Mapping[str, Any] = {
+    "queue_place": None,
+    "bandwidth_group": "",
+    "bandwidth_priority": 0,
+    "file_names": "[]",
+    "renaming": "[]",
+}
 """Columns that rows did not have when they were written: where they have the value that an upgrade
 gave them they are no part of the checksum."""
 

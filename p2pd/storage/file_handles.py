@@ -45,6 +45,8 @@ class FileHandles:
     ) -> None:
         """`keep_free()` bytes are to be left when a file is allocated."""
         self.root = root
+        self.names = threading.RLock()
+        """Held by whoever goes by names, so that none changes meanwhile."""
         self._keep_free = keep_free
         self._files = layout.files
         self._open_files = open_files
@@ -146,13 +148,19 @@ class FileHandles:
             new, self._new = self._new, set()
         if not new:
             return
-        paths = [self._files[index].path for index in new]
         try:
-            sync_names(self.root, [path[:depth] for path in paths for depth in range(len(path))])
+            with self.names:
+                paths = [self._files[index].path for index in new]
+                folders = [path[:depth] for path in paths for depth in range(len(path))]
+                sync_names(self.root, folders)
         except OSError as problem:
             with self._lock:
                 self._new |= new
             raise storage_error(self.root, problem) from None
+
+    def use(self, layout: FileLayout) -> None:
+        """The same files have these names now; who calls holds `names`."""
+        self._files = layout.files
 
     def expect(self, present: set[int]) -> None:
         """These files are there, whatever was known before."""
@@ -177,25 +185,13 @@ class FileHandles:
         return os.path.join(self.root, *self._files[index].path)
 
     def _open(self, index: int) -> int:
-        return open_file(self.root, self._files[index].path)
+        with self.names:
+            return open_file(self.root, self._files[index].path)
 
     def _open_to_write(self, key: int) -> int:
         index = key ^ _WRITABLE
-        file = self._files[index]
-        least = self._least_sizes.get(index)
-        try:
-            fd = open_file(
-                self.root,
-                file.path,
-                write=True,
-                create=least is None or not file.length,  # an empty one has nothing to lose
-                executable=file.executable,
-                known=self.root_id,
-            )
-        except StorageError:
-            if least is not None and not os.path.lexists(self.shown(index)):
-                raise self._lost("was removed", index) from None
-            raise
+        length, least = self._files[index].length, self._least_sizes.get(index)
+        fd = self._open_or_make(index, least)
         try:
             size = os.fstat(fd).st_size
             if size < (least or 0):
@@ -203,7 +199,7 @@ class FileHandles:
             if not size:
                 with self._lock:
                     self._new.add(index)
-            self._least_sizes[index] = self._allocate(fd, file.length, index)
+            self._least_sizes[index] = self._allocate(fd, length, index)
         except StorageError:
             os.close(fd)
             raise
@@ -211,6 +207,23 @@ class FileHandles:
             os.close(fd)
             raise storage_error(self.shown(index), problem) from None
         return fd
+
+    def _open_or_make(self, index: int, least: int | None) -> int:
+        with self.names:
+            file = self._files[index]
+            try:
+                return open_file(
+                    self.root,
+                    file.path,
+                    write=True,
+                    create=least is None or not file.length,  # an empty one has nothing to lose
+                    executable=file.executable,
+                    known=self.root_id,
+                )
+            except StorageError:
+                if least is not None and not os.path.lexists(self.shown(index)):
+                    raise self._lost("was removed", index) from None
+                raise
 
     def _allocate(self, fd: int, length: int, index: int) -> int:
         """Give the file its length, as configured; the length that it has then."""

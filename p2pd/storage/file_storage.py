@@ -11,6 +11,7 @@ from typing import Callable, Iterable, Iterator, Sequence
 from p2pd.base.errors import ReadOnlyError, StorageError
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.safe_paths import Path
 from p2pd.storage.block_cache import BlockCache, CachedBlocks
 from p2pd.storage.file_handles import LOOK_SECONDS, FileHandles
 from p2pd.storage.file_presence import STAT_BLOCK, file_state, is_allocated, presence
@@ -24,6 +25,7 @@ from p2pd.storage.folder_walk import (
 )
 from p2pd.storage.interfaces import FileState, Presence
 from p2pd.storage.open_files import OpenFile, OpenFiles
+from p2pd.storage.renaming import rename_entry
 
 
 class FileStorage:
@@ -194,10 +196,11 @@ class FileStorage:
             self._handles.root_id = make_root(self.root)
         except OSError as problem:
             raise storage_error(self.root, problem) from None
-        for index, file in enumerate(self.layout.files):
-            empty = not file.length and not file.pad and file.symlink is None
-            if empty and file_state(self.root, self.layout, index) is None:
-                self._handles.make(index)
+        with self._handles.names:
+            for index, file in enumerate(self.layout.files):
+                empty = not file.length and not file.pad and file.symlink is None
+                if empty and file_state(self.root, self.layout, index) is None:
+                    self._handles.make(index)
 
     def write_piece(self, piece: int, data: bytes | bytearray | memoryview) -> None:
         """Write a whole piece, but for its padding. Raises StorageError."""
@@ -300,14 +303,16 @@ class FileStorage:
 
     def file_states(self) -> list[FileState | None]:
         """See interfaces.Storage."""
-        indices = range(len(self.layout.files))
-        states = [file_state(self.root, self.layout, index) for index in indices]
+        with self._handles.names:
+            indices = range(len(self.layout.files))
+            states = [file_state(self.root, self.layout, index) for index in indices]
         self._handles.expect({index for index, state in enumerate(states) if state})
         return states
 
     def allocated(self, indices: Sequence[int]) -> bool:
         """See interfaces.Storage."""
-        return all(is_allocated(self.root, self.layout, index) for index in indices)
+        with self._handles.names:
+            return all(is_allocated(self.root, self.layout, index) for index in indices)
 
     def same_folder(self) -> bool:
         """See interfaces.Storage."""
@@ -315,7 +320,15 @@ class FileStorage:
 
     def presence(self, least: Sequence[tuple[int, int]]) -> Presence:
         """See interfaces.Storage."""
-        return presence(self.root, self.layout, least)
+        with self._handles.names:
+            return presence(self.root, self.layout, least)
+
+    def rename(self, old: Path, new: Path, layout: FileLayout) -> None:
+        """See interfaces.Storage."""
+        with self._handles.names:
+            rename_entry(self.root, old, new)
+            self.layout = layout
+            self._handles.use(layout)
 
     def delete_files(self) -> None:
         """Remove the files, then the folders that this leaves empty, never the root itself.
@@ -325,8 +338,9 @@ class FileStorage:
         """
         self._handles.forget()
         self._cached.forget()
-        files = (file for file in self.layout.files if not file.pad and file.symlink is None)
-        remove_files(self.root, [file.path for file in files])
+        with self._handles.names:
+            files = (file for file in self.layout.files if not file.pad and file.symlink is None)
+            remove_files(self.root, [file.path for file in files])
 
     def close(self) -> None:
         """Give the descriptors back, and the memory."""

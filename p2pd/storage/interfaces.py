@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Iterable, NamedTuple, Protocol, Sequence
 
 from p2pd.base.requests import Request
+from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.safe_paths import Path
 
 
 class FileState(NamedTuple):
@@ -27,6 +29,9 @@ class Storage(Protocol):
 
     root: str
     """The download folder. Torrents that share it are on one device."""
+
+    layout: FileLayout
+    """With the names that the files have on the disk."""
 
     def prepare(self) -> None:
         """Make the folders, and files that hold nothing (length 0), before downloading.
@@ -85,6 +90,12 @@ class Storage(Protocol):
 
     def same_folder(self) -> bool:
         """Whether the download folder is the one that `prepare` found. Never raises."""
+
+    def rename(self, old: Path, new: Path, layout: FileLayout) -> None:
+        """Give a file, or a folder with all that is in it, another name: `layout` has it.
+
+        Whoever reads or writes goes on. Nothing is replaced: StorageError if the name is taken.
+        """
 
     def delete_files(self) -> None:
         """Remove the torrent's files, and the folders that this leaves empty."""

@@ -7,6 +7,7 @@ from typing import Iterable, Sequence
 from p2pd.base.errors import StorageError
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.safe_paths import Path
 from p2pd.storage.interfaces import FileState, Presence
 
 
@@ -84,6 +85,10 @@ class MemoryStorage:
     def same_folder(self) -> bool:
         """As a test says."""
         return self.same
+
+    def rename(self, old: Path, new: Path, layout: FileLayout) -> None:
+        """Nothing in memory has a name."""
+        self.layout = layout
 
     def delete_files(self) -> None:
         """Forget everything."""

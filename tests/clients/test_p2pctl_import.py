@@ -191,6 +191,16 @@ def test_a_renamed_one_is_stopped_and_claims_nothing() -> None:
     assert "pieces" not in params
 
 
+def test_names_that_were_given_are_handed_over(tmp_path: Path) -> None:
+    found = by_name("transmission")["half.bin"]
+    assert "file_names" not in params_of(found, Wishes())
+    found.file_names = ("other.bin",)
+    assert params_of(found, Wishes())["file_names"] == ["other.bin"]
+    found.other_folder = str(tmp_path)
+    (tmp_path / "other.bin.part").touch()
+    assert params_of(found, Wishes())["download_dir"] == str(tmp_path)
+
+
 def test_one_that_is_not_complete_is_found_in_its_other_folder(tmp_path: Path) -> None:
     found = by_name("transmission")["half.bin"]
     found.other_folder = str(tmp_path)

@@ -133,6 +133,17 @@ def test_remove(p2pctl: Any, daemon: Any) -> None:
     assert len(daemon.asked("torrent_remove")) == 2
 
 
+def test_rename(p2pctl: Any, daemon: Any) -> None:
+    assert "3 Music: is called Noise now" in p2pctl("rename", "Music", "Noise").output
+    assert p2pctl("rename", "3", "x.txt", "--path", "Music/a.txt").exit_code == 0
+    assert p2pctl("rename", "3", "x.txt", "--path", "b.txt", "--json").exit_code == 0
+    assert daemon.asked("torrent_rename_path") == [
+        {"ids": [3], "path": "Music", "name": "Noise"},
+        {"ids": [3], "path": "Music/a.txt", "name": "x.txt"},
+        {"ids": [3], "path": "Music/b.txt", "name": "x.txt"},
+    ]
+
+
 def test_move(p2pctl: Any, daemon: Any) -> None:
     assert "3 Music: will be moved to /srv/new" in p2pctl("move", "Music", "/srv/new").output
     assert p2pctl("move", "3", "2", "there", "--find").exit_code == 0

@@ -264,6 +264,9 @@ class FakeSession:
     async def verify(self, torrent: FakeTorrent) -> None:
         self._note("verify", torrent.id)
 
+    async def rename(self, torrent: FakeTorrent, path: str, name: str) -> None:
+        self._note("rename", torrent.id, path, name)
+
     async def set_location(self, torrent: FakeTorrent, folder: str, *, move: bool) -> None:
         self._note("set_location", torrent.id, folder, move)
 

@@ -296,6 +296,22 @@ class TestActions:
             assert caller.call("torrent_set_location", ids=[2], **wrong).error[0] == code
         assert len(session.asked) == 3
 
+    def test_rename_path(self, caller: Any, session: Any) -> None:
+        asked = {"path": "a/b", "name": "c"}
+        answer = caller.call("torrent_rename_path", ids=[2], **asked)
+        assert answer.result == {"id": 2, **asked}
+        assert session.asked == [("rename", 2, "a/b", "c")]
+        for wrong in (
+            {"ids": [1, 2]},
+            {"ids": [9]},
+            {"path": 1},
+            {"name": "x" * 1025},
+            {"name": "\0"},
+        ):
+            assert caller.call("torrent_rename_path", **{"ids": [2], **asked, **wrong}).error[0] < 0
+        assert caller.call("torrent_rename_path", **asked).error[0] == -32602
+        assert len(session.asked) == 1
+
     def test_remove(self, caller: Any, session: Any) -> None:
         assert caller.call("torrent_remove", ids=[1]).result == {}
         assert caller.call("torrent_remove", ids=[2], delete_local_data=True).result == {}

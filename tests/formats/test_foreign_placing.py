@@ -47,16 +47,27 @@ def test_a_folder_of_another_name_is_found_if_the_files_below_have_their_names(
     assert placed(folder, "", "", "").folder == "/data"
 
 
-def test_a_renamed_file_is_an_obstacle_that_is_named(folder: Metainfo) -> None:
-    for paths in (
-        ("", "Linux set/other.bin", ""),
-        ("a.bin", "b.bin", "docs/c.txt"),
-        ("", "x/Linux set/b.bin", ""),
-        ("../../etc/passwd", "", ""),
+def test_renamed_files_keep_their_names(folder: Metainfo) -> None:
+    found = placed(folder, "", "Linux set/other.bin", "")
+    assert found.file_names == ("Linux set/a.bin", "Linux set/other.bin", "Linux set/docs/c.txt")
+    assert (found.folder, found.obstacle) == ("/data", "")
+    assert placed(folder, "a.bin", "b.bin", "c.txt").file_names == ("a.bin", "b.bin", "c.txt")
+    elsewhere = placed(folder, "/mnt/x/1", "/mnt/x/2", "/mnt/y/3")
+    assert (elsewhere.folder, elsewhere.file_names) == ("/mnt", ("x/1", "x/2", "y/3"))
+    unfinished = placed(folder, "", "Linux set/other.bin.!qB", "")
+    assert (unfinished.file_names[1], unfinished.partial_suffix) == ("Linux set/other.bin", ".!qB")
+
+
+def test_names_that_cannot_be_kept_are_an_obstacle_that_is_named(folder: Metainfo) -> None:
+    for paths, words in (
+        (("../../etc/passwd", "", ""), "several places"),
+        (("", "Linux set/a.bin/b", ""), "one name"),
+        (("", "Linux set/con", ""), "not safe"),
+        (("x", "X", ""), "one name"),
     ):
         found = placed(folder, *paths)
-        assert "p2pd cannot keep renamed files yet" in found.obstacle
-        assert found.folder == "/data"
+        assert words in found.obstacle
+        assert (found.folder, found.file_names) == ("/data", ())
     assert "which of its files" in placed(folder, "a").obstacle
 
 
@@ -107,8 +118,9 @@ def test_files_are_where_the_paths_say_or_there_is_an_obstacle(paths: list[str])
     assert metainfo is not None
     found = placed(metainfo, *paths)
     files = FileLayout.of(metainfo).files
-    for path, file in zip(paths, files, strict=True):
-        own = PurePosixPath(found.folder, *file.path)
+    names = found.file_names or ["/".join(file.path) for file in files]
+    for path, name, file in zip(paths, names, files, strict=True):
+        own = PurePosixPath(found.folder, name)
         assert found.obstacle or PurePosixPath("/data", path or "/".join(file.path)) == own
 
 

@@ -65,11 +65,11 @@ def test_a_complete_file_that_was_never_checked_is_not_vouched_for() -> None:
     assert newer(progress={"mtimes": []}).file_times == (-1, -1, -1)
 
 
-def test_a_renamed_one_of_transmission_is_an_obstacle() -> None:
-    assert "Linux set/a.bin is kept as /data/other/a.bin" in newer(
-        files=["other/a.bin", "other/b.bin", "other/docs/c.txt"]
-    ).obstacle  # fmt: skip
-    assert newer(files=["", "", ""]).obstacle == ""
+def test_a_renamed_one_of_transmission_keeps_its_names() -> None:
+    names = ["other/a.bin", "other/b.bin", "other/docs/c.txt"]
+    found = newer(files=names)
+    assert (found.folder, found.file_names, found.obstacle) == ("/data", tuple(names), "")
+    assert newer(files=["", "", ""]).file_names == ()
 
 
 def test_a_link_of_transmission_4_is_a_file_of_its_own() -> None:
@@ -129,10 +129,11 @@ def test_trackers_that_were_added_or_switched_off() -> None:
     assert found.metainfo.trackers == (("udp://192.0.2.1:80",),)
 
 
-def test_a_folder_of_another_name_is_an_obstacle() -> None:
+def test_a_folder_of_another_name_is_kept() -> None:
     other = bencode.encode(KEPT | {"directory": "/data/renamed"})
     found = rtorrent.read(TORRENT, other, None, 1000.0, 0.0)
-    assert "cannot keep renamed files" in found.obstacle
+    assert (found.folder, found.obstacle) == ("/data", "")
+    assert found.file_names == ("renamed/a.bin", "renamed/b.bin", "renamed/docs/c.txt")
 
 
 def test_the_link_of_a_torrent_without_metadata() -> None:

@@ -253,3 +253,26 @@ def test_a_restart_believes_it_too(importer: Importer, hashed: list[int]) -> Non
     importer.node = again
     assert importer.opened().is_complete()
     assert hashed == []
+
+
+def test_renamed_files_keep_their_names(importer: Importer, hashed: list[int]) -> None:
+    (importer.folder / "b.bin").rename(importer.folder / "two.bin.part")
+    importer.folder.rename(importer.folder.with_name("other"))
+    names = ("other/a.bin", "other/two.bin", "other/c.bin")
+    taken = importer.take(file_names=names, partial_suffix=".part")
+    assert taken.pieces == Believed(30, 30)
+    assert taken.name == "other"
+    torrent = importer.opened()
+    assert have(torrent).is_full
+    assert torrent.record.file_names == (("", "other"), ("1", "other", "two.bin"))
+    assert hashed == []
+    assert sorted(os.listdir(importer.folder.with_name("other"))) == ["a.bin", "c.bin", "two.bin"]
+
+
+@pytest.mark.parametrize(
+    "names", [("x",), ("a", "b", "c", "d"), ("../x", "", ""), ("a", "A", ""), ("/a", "", "")]
+)
+def test_names_that_make_no_sense_are_refused(importer: Importer, names: tuple[str, ...]) -> None:
+    with pytest.raises(P2pdError):
+        importer.take(file_names=names)
+    assert not list(importer.node.session.torrents)

@@ -26,7 +26,12 @@ VALUES: dict[str, Any] = {
     "TEXT": lambda row, column: f"näme {row} {column}",
     "BLOB": lambda row, column: bytes([row, column]) * 10,
 }
-JSON_COLUMNS = {"trackers": '[["http://t.test/a"], ["udp://t.test:1"]]', "labels": '["x", "y"]'}
+JSON_COLUMNS = {
+    "trackers": '[["http://t.test/a"], ["udp://t.test:1"]]',
+    "labels": '["x", "y"]',
+    "file_names": '[["", "top"], ["3", "top", "x"]]',
+    "renaming": '["a", "b"]',
+}
 """Of these the stores read more than the type."""
 
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "pieces": "show.pieces",
     "reannounce": "actions.reannounce",
     "remove": "actions.remove",
+    "rename": "rename.rename",
     "restore": "backups.restore",
     "set": "change.set_torrents",
     "settings": "daemon.settings",

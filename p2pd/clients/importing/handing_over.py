@@ -68,7 +68,8 @@ def _folder(torrent: ForeignTorrent, wishes: Wishes) -> str:
     complete = torrent.pieces is not None and torrent.pieces.is_full
     if not other or other == folder or complete:
         return folder
-    names = (torrent.name, torrent.name + torrent.partial_suffix)
+    tops = {path.partition("/")[0] for path in torrent.file_names} or {torrent.name}
+    names = [top + suffix for top in tops for suffix in ("", torrent.partial_suffix)]
     if any(os.path.lexists(os.path.join(other, name)) for name in names):
         torrent.left_out.append(f"that it is to be moved to {folder} when it is complete")
         return other
@@ -96,6 +97,8 @@ def _files(torrent: ForeignTorrent) -> dict[str, Any]:
     }
     if torrent.sequential_from < (torrent.pieces.size if torrent.pieces else 0):
         params["sequential_download_from_piece"] = torrent.sequential_from
+    if torrent.file_names:
+        params["file_names"] = list(torrent.file_names)
     if torrent.pieces is None or torrent.obstacle:
         return params
     params["pieces"] = _base64(torrent.pieces.to_bitfield())

@@ -70,6 +70,7 @@ IMPORT_PARAMS = (
     Param("file_times", list_of(_or_null(integer(-1, 2**40))), None),
     Param("exact_times", boolean, False),
     Param("changed_before", DATE, None),
+    Param("file_names", list_of(text(32 * 1024)), ()),
     Param("partial_suffix", _suffix, ""),
     Param("peers", list_of(_peer, MAX_PEERS), ()),
     Param("uploaded_ever", BYTES, 0),
@@ -86,8 +87,8 @@ IMPORT_PARAMS = (
 )
 
 _SAME_NAME = (
-    "pieces", "file_times", "exact_times", "changed_before", "partial_suffix", "peers",
-    "seconds_downloading", "seconds_seeding", "download_limit", "upload_limit",
+    "pieces", "file_times", "exact_times", "changed_before", "file_names", "partial_suffix",
+    "peers", "seconds_downloading", "seconds_seeding", "download_limit", "upload_limit",
     "honors_session_limits",
 )  # fmt: skip
 

@@ -30,6 +30,10 @@ from p2pd.session.api import SessionApi, TorrentView
 
 Row = list[Any] | JsonObject
 
+MAX_PATH = 32 * 1024
+MAX_NAME = 1024
+"""Characters: what is longer no file system takes."""
+
 _ALL_UNLESS_IDS = Param("ids", ids, None)
 
 
@@ -150,6 +154,15 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
         return await self._each(
             ids, lambda torrent: self._api.set_location(torrent, location, move=move)
         )
+
+    @takes(Param("ids", ids), Param("path", text(MAX_PATH)), Param("name", text(MAX_NAME)))
+    async def jsonrpc_rename_path(self, ids: Ids, path: str, name: str) -> JsonObject:
+        """Give a file or folder of one torrent another name, on the disk too."""
+        found = self._selection.torrents(ids)
+        if len(found) != 1:
+            raise refuse("rename_path takes the id of one torrent that is there")
+        await self._api.rename(found[0], path, name)
+        return {"id": found[0].id, "path": path, "name": name}
 
     # Left out, ids means everything elsewhere. Not here: a slip would lose all torrents.
     @takes(Param("ids", ids), Param("delete_local_data", boolean, False))

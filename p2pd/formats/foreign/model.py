@@ -74,6 +74,8 @@ class ForeignTorrent:
     sequential_from: int = 0
     super_seeding: bool = False
     peers: tuple[PeerAddress, ...] = ()
+    file_names: tuple[str, ...] = ()
+    """For each file its path below the folder; empty if all are as in the torrent."""
     partial_suffix: str = ""
     """What files that are not complete have at the end of their names."""
     other_folder: str = ""

@@ -94,7 +94,9 @@ def _read_files(found: ForeignTorrent, progress: Entries, booted_at: float) -> N
         )
     if not found.metainfo.single_file:
         inside = ["/".join(layout.files[index].path[1:]) for index in shown]
-        place(found, layout, [posixpath.join(found.folder, path) for path in inside])
+        paths = [posixpath.join(found.folder, path) for path in inside]
+        found.folder = posixpath.dirname(found.folder)  # what it names is the torrent's own
+        place(found, layout, paths)
 
 
 def _pieces(progress: Entries, layout: FileLayout) -> PieceSet | None:

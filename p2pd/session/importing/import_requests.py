@@ -25,6 +25,9 @@ class ImportTorrent:
     """Whether the time has to be just that one."""
     changed_before: int | None = None
     """The same for files that have no time of their own."""
+    file_names: tuple[str, ...] = ()
+    """For each visible file its path below the folder, empty for the one in the torrent; none at
+    all if that holds for every file."""
     partial_suffix: str = ""
     """What stands behind the names of files that are not complete."""
     peers: tuple[PeerAddress, ...] = ()

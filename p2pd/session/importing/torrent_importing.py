@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from p2pd.base.errors import FormatError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.file_names import layout_of, names_given, top_name
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.disks.devices import in_time
 from p2pd.session.importing.foreign_progress import Judgement, judge
@@ -40,6 +42,8 @@ class TorrentImporting:
             here = self._here(record)
             if here is not None:
                 return _answer(here, duplicate=True)
+            if request.file_names:
+                await self._name(metainfo, request, record)
             judgement = None
             if metainfo is not None and request.pieces is not None:
                 judgement = await self._judge(metainfo, request, record)
@@ -56,11 +60,22 @@ class TorrentImporting:
         here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
         return None if here is None else here.record
 
+    async def _name(
+        self, metainfo: Metainfo | None, request: ImportTorrent, record: TorrentRecord
+    ) -> None:
+        """Its files keep the names that they have. Raises FormatError."""
+        if metainfo is None:
+            raise FormatError("names of files take a torrent whose files are known")
+        aside, names = self._session.disks.aside, request.file_names
+        layout = await aside.run("read", FileLayout.of, metainfo)
+        record.file_names = await aside.run("read", names_given, layout, names)
+
     async def _judge(
         self, metainfo: Metainfo, request: ImportTorrent, record: TorrentRecord
     ) -> Judgement:
         session, folder = self._session, record.download_dir
-        layout = await session.disks.aside.run("read", FileLayout.of, metainfo)
+        layout = await session.disks.aside.run("read", layout_of, metainfo, record.file_names)
+        record.name = top_name(layout, metainfo.name)
         storage = session.new_storage(layout, folder)
         device = await in_time(session.devices.of(storage), LOOK_SECONDS, session.clock)
         looking = device.run("read", self._look, layout, request, record)

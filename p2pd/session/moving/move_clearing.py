@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from p2pd.session.disks.devices import Device
 from p2pd.session.moving.move_copying import needed_files
-from p2pd.session.torrents.shared_files import files_of_others
+from p2pd.session.torrents.shared_files import files_of_others, tops_of
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.storage.interfaces import Storage
@@ -38,8 +38,7 @@ class MoveClearing:
         # What is had has to be there: a volume that is gone is no reason to remove the rest.
         needed = needed_files(layout, content.have)
         moved = await self._step(content.device, new.files, needed)
-        name = self._torrent.record.name
-        used = await files_of_others(self._host, name, self._source, self._torrent)
+        used = await files_of_others(self._host, tops_of(layout), self._source, self._torrent)
         self._check()
         for file in moved:
             if layout.files[file.index].path not in used:

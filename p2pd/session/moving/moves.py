@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Awaitable, Callable, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from p2pd.base.errors import P2pdError, StorageError
 from p2pd.formats.file_layout import FileLayout
-from p2pd.session.disks.devices import Device, in_time
+from p2pd.session.disks.devices import Device, at_most, in_time
 from p2pd.session.moving.move_copying import needed_files
 from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.moving.move_line import MoveLine
@@ -19,6 +19,7 @@ from p2pd.session.moving.torrent_finding import find_at
 from p2pd.session.moving.torrent_moving import TorrentMove
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
+from p2pd.session.torrents.torrent_renaming import rename
 from p2pd.state.moves import BEGUN, CLEARING, PLACING, MoveRow
 from p2pd.state.records import TorrentRecord
 from p2pd.storage.new_place import NewPlace
@@ -85,10 +86,45 @@ class Moves:
         if not os.path.isabs(folder) or "\0" in folder:
             raise P2pdError(f"the folder is not absolute: {folder!r}")
         target = os.path.normpath(folder)
+        self._refuse_while_renamed(torrent)
+        await self._alone(torrent, lambda: self._set_location(torrent, target, move))
+
+    async def rename(self, torrent: Torrent, path: str, name: str) -> None:
+        """Another name for one of its files or folders. Raises P2pdError.
+
+        What the disk is slow to do it does all the same.
+        """
+        self._refuse_while_renamed(torrent)
+        over = False
+
+        async def work() -> None:
+            nonlocal over
+            await self._alone(torrent, lambda: rename(torrent, path, name))
+            over = True
+
+        renaming = Deferred.fromCoroutine(work())
+        answer, rest = at_most(ANSWER_SECONDS, renaming, self._host.clock)
+        self._host.background(rest, torrent.record.name)
+        await answer
+        if not over:
+            raise StorageError("the disk does not answer; it is renamed when the disk does")
+
+    async def renamed(self, torrent: Torrent) -> None:
+        """Wait, if just now some of its files get other names."""
+        if torrent in self._asking and torrent.record.renaming:
+            await self._alone(torrent, _nothing)
+
+    @staticmethod
+    def _refuse_while_renamed(torrent: Torrent) -> None:
+        if torrent.record.renaming:
+            raise P2pdError(f"{torrent.record.name}: its files are being renamed; try again")
+
+    async def _alone(self, torrent: Torrent, work: Callable[[], Awaitable[None]]) -> None:
+        """One wish of a torrent after the other."""
         lock = self._asking.setdefault(torrent, DeferredLock())
         await lock.acquire()
         try:
-            await self._set_location(torrent, target, move)
+            await work()
         finally:
             lock.release()
             if not lock.locked:
@@ -228,6 +264,10 @@ class Moves:
         if await move.run() and self._moves.get(move.torrent) is move:
             del self._moves[move.torrent]
             self._host.activity.changed(move.torrent)
+
+
+async def _nothing() -> None:
+    """Only to have waited."""
 
 
 def settled(record: TorrentRecord, row: MoveRow) -> MoveRow | None:

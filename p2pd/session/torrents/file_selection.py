@@ -26,6 +26,10 @@ class FileSelection:
             bytearray(levels) if usable and levels else bytearray(b"\x01") * len(self.visible)
         )
 
+    def renamed(self, layout: FileLayout) -> None:
+        """The same files have other names."""
+        self._layout = layout
+
     def set_wanted(self, indices: Iterable[int], wanted: bool) -> None:
         """Want these files or not. Raises IndexError for an index out of range."""
         for index in self._checked(indices):

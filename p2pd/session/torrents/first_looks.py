@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.errors import FormatError, MissingError, P2pdError, StateError, StorageError
 from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.file_names import layout_of
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.session.disks.devices import Devices
 from p2pd.session.torrents.resting import Resting, RestingTorrent
@@ -122,7 +123,7 @@ class FirstLooks:
     async def _look_in_folder(self, some: Sequence[tuple[RunningAtRest, Opening]]) -> None:
         work = [(torrent.record, opening) for torrent, opening in some]
         read = self._host.disks.aside.run
-        layouts = await read("read", lambda: [_layout(opening) for _, opening in work])
+        layouts = await read("read", lambda: [_layout(*one) for one in work])
         storages = [
             None if layout is None else self._host.new_storage(layout, record.download_dir)
             for layout, (record, _) in zip(layouts, work, strict=True)
@@ -145,9 +146,9 @@ class FirstLooks:
                 self._host.background(self._host.resting.wake(torrent), torrent.record.name)
 
 
-def _layout(opening: Opening) -> FileLayout | None:
+def _layout(record: TorrentRecord, opening: Opening) -> FileLayout | None:
     try:
-        return FileLayout.of(parse_torrent(opening.torrent or b""))
+        return layout_of(parse_torrent(opening.torrent or b""), record.file_names)
     except FormatError:
         return None
 

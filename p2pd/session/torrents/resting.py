@@ -19,6 +19,7 @@ from p2pd.base.errors import FormatError, MissingError, P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.schedule import Schedule
 from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.file_names import layout_of
 from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.state.resume import TorrentRecord, TorrentStore
@@ -149,7 +150,8 @@ class Resting:
     async def details(self, torrent: RestingTorrent) -> Details:
         """What there is to know of its files, without waking it. Raises P2pdError."""
         metainfo = await self._stored_metainfo(torrent)
-        layout = await self._host.disks.aside.run("read", FileLayout.of, metainfo)
+        names = torrent.record.file_names
+        layout = await self._host.disks.aside.run("read", layout_of, metainfo, names)
         return Details(metainfo, layout)
 
     async def _stored_metainfo(self, torrent: RestingTorrent) -> Metainfo:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Collection
 
 from p2pd.base.errors import StorageError
+from p2pd.formats.file_layout import FileLayout
 from p2pd.session.torrents.torrent_host import TorrentHost
 
 if TYPE_CHECKING:
@@ -13,14 +14,19 @@ if TYPE_CHECKING:
 Paths = frozenset[tuple[str, ...]]
 
 
-async def files_of_others(host: TorrentHost, name: str, folder: str, but: Torrent | None) -> Paths:
-    """The files of that name below this folder that torrents have, `but` one of them.
+async def files_of_others(
+    host: TorrentHost, tops: Collection[str], folder: str, but: Torrent | None
+) -> Paths:
+    """The files below these names in this folder that torrents have, `but` one of them.
 
-    Raises P2pdError: not yet known. What is shared has one name, and so have the torrents.
+    Raises P2pdError: not yet known. A torrent is called by the one name that all its files are
+    below; where names were changed they may be below others, too.
     """
     used: set[tuple[str, ...]] = set()
     for other in list(host.torrents):
-        if other is but or other.record.name != name or other.record.download_dir != folder:
+        if other is but or other.record.download_dir != folder:
+            continue
+        if other.record.name not in tops and not other.record.file_names:
             continue
         if other.content is not None:
             used.update(file.path for file in other.content.layout.files)
@@ -28,5 +34,10 @@ async def files_of_others(host: TorrentHost, name: str, folder: str, but: Torren
             details = await host.resting.details(other)
             used.update(file.path for file in details.layout.files)
         elif other.record.torrent is not None and not other.error:
-            raise StorageError(f"{name}: another torrent of that name is being opened")
+            raise StorageError(f"{other.record.name}: another torrent of that name is being opened")
     return frozenset(used)
+
+
+def tops_of(layout: FileLayout) -> set[str]:
+    """What lies directly in the download folder."""
+    return {file.path[0] for file in layout.files}

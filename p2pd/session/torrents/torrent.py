@@ -312,7 +312,7 @@ class Torrent(TorrentParts):
         """Whether nothing is under way, in doubt or wrong."""
         under_way = self.is_busy or self.is_being_opened or self.being_found
         wrong = self.error or self.missing.why or self.doubtful or self.recording.sync_failed
-        return not (under_way or wrong or self.host.moves.need(self))
+        return not (under_way or wrong or self.record.renaming or self.host.moves.need(self))
 
     # -- content -------------------------------------------------------------------------------
 

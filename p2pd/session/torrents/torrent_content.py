@@ -94,6 +94,11 @@ class TorrentContent:
         self.as_recorded = False
         self.pieces.relocate(storage, device, self.verifier)
 
+    def renamed(self, layout: FileLayout) -> None:
+        """The files have other names; all else is as it was."""
+        self.layout = layout
+        self.selection.renamed(layout)
+
     def set_writable(self, yes: bool) -> None:
         """Whether anything can be written; what was refused before is tried now."""
         self.pieces.read_only = self._read_only = not yes

@@ -50,6 +50,9 @@ class SwitchedMoves(Protocol):
     async def switched(self, torrent: Any) -> None:
         """Wait, if just now the torrent gets its new folder."""
 
+    async def renamed(self, torrent: Any) -> None:
+        """Wait, if just now some of its files get other names."""
+
 
 class LaterRemovals(Protocol):
     """Files that go when they can."""

@@ -10,6 +10,7 @@ from p2pd.base.errors import MissingError, P2pdError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.file_names import top_name
 from p2pd.formats.magnet import parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_info
 from p2pd.session.disks.check_queue import CheckJob
@@ -18,6 +19,7 @@ from p2pd.session.pieces.pieces_listener import PiecesListener
 from p2pd.session.torrents.file_selection import FileSelection
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
+from p2pd.session.torrents.torrent_renaming import layout_on_disk
 from p2pd.session.torrents.torrent_resume import ResumePlan, plan_resume
 from p2pd.state.resume import TorrentRecord
 
@@ -81,7 +83,7 @@ class TorrentOpening:
         """Build the content and see what of it is here; whether that worked. Never raises."""
         self.busy = self._building = True
         try:
-            layout = await self._owner.host.disks.aside.run("read", FileLayout.of, metainfo)
+            layout = await layout_on_disk(self._owner, metainfo)
             content = await self._build(metainfo, layout)
             # A magnet runs, with peers, while it is opened: they may not see the content before
             # it is known what of it is here.
@@ -105,7 +107,7 @@ class TorrentOpening:
 
     async def rebuild(self, metainfo: Metainfo) -> TorrentContent:
         """The content of a torrent at rest, of which all is recorded. Raises P2pdError."""
-        layout = await self._owner.host.disks.aside.run("read", FileLayout.of, metainfo)
+        layout = await layout_on_disk(self._owner, metainfo)
         content = await self._build(metainfo, layout)
         content.set_have(PieceSet.full(layout.piece_count))
         return content
@@ -165,7 +167,7 @@ class TorrentOpening:
         owner, record = self._owner, self._owner.record
         if record.priorities is None and record.magnet is not None:
             record.priorities = selected_levels(record.magnet, layout)
-        record.name = metainfo.name
+        record.name = top_name(layout, metainfo.name)
         storage = owner.host.new_storage(layout, record.download_dir)
         device = await owner.host.devices.of(storage)
         return TorrentContent(

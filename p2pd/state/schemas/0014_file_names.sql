@@ -1,0 +1,2 @@
+ALTER TABLE torrents ADD COLUMN file_names TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE torrents ADD COLUMN renaming TEXT NOT NULL DEFAULT '[]';
