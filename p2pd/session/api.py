@@ -19,11 +19,11 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.backups_api import StateBackupsApi
 from p2pd.session.blocklist.blocklist_api import BlocklistApi
+from p2pd.session.follow_api import FollowingApi
 from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportApi
 from p2pd.session.moving.move_view import MoveView
 from p2pd.session.queueing.queue_order import QueueMove
-from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
@@ -305,7 +305,7 @@ class FreeSpace:
     total: int
 
 
-class SessionApi(ImportApi, Protocol):
+class SessionApi(ImportApi, FollowingApi, Protocol):
     """What control asks of the session."""
 
     @property
@@ -318,8 +318,6 @@ class SessionApi(ImportApi, Protocol):
     def backups(self) -> StateBackupsApi: ...
     @property
     def blocklist(self) -> BlocklistApi: ...
-    @property
-    def events(self) -> SessionEvents: ...
     @property
     def history(self) -> HistoryApi: ...
 

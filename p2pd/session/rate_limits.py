@@ -166,10 +166,12 @@ class RateLimits:
 
     # -- the schedule --------------------------------------------------------------------------
 
-    def tick(self) -> None:
-        """Once a second: let the schedule turn the alternative speeds, once a minute."""
-        if self._owner.settings.alt_speed_time_enabled and self._turn_switch():
+    def tick(self) -> bool:
+        """Once a second: let the schedule turn the alternative speeds; whether it did."""
+        turned = self._owner.settings.alt_speed_time_enabled and self._turn_switch()
+        if turned:
             self.settings_changed()
+        return turned
 
     def _turn_switch(self) -> bool:
         """Whether the schedule turned the switch."""

@@ -336,6 +336,7 @@ class Session:
         self.rates.settings_changed()
         self.queues.settings_changed()
         self.blocklist.settings_changed()
+        self.activity.noted_all()
 
     def _device_changed(self, device: Device) -> None:
         """A disk fell silent or full, or is well again: its torrents say so."""
@@ -380,7 +381,8 @@ class Session:
         self._tick_call = self.clock.callLater(1.0, self._tick)
         now = self.clock.seconds()
         self.connections.tick(now)
-        self.rates.tick()
+        if self.rates.tick():
+            self.activity.noted_all()
         for device in self.devices.tick(now):
             self._device_changed(device)
         self.folders.tick(now)

@@ -34,6 +34,7 @@ from p2pd.session.session_measures import session_measures
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
 from p2pd.session.state_backups import StateBackups
+from p2pd.session.torrents.following import Following
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_adding import TorrentAdding
 from p2pd.session.torrents.torrent_changes import apply_changes, needs_content
@@ -157,6 +158,10 @@ class SessionControl:
         """Torrents that changed, the latest first."""
         changed = self._session.activity.changed_since(wall_time)
         return [self._report(torrent) for torrent in changed]
+
+    def follow(self, wake: Callable[[], object]) -> Following:
+        """Collect what changes from now on; `wake` is called when there is something to take."""
+        return Following(self._session.activity, self._report, wake)
 
     def removed_since(self, wall_time: float) -> list[int]:
         """Ids of removed torrents."""

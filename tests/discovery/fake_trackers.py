@@ -27,9 +27,13 @@ class Torrent:
         self.info_hashes = info_hashes
         self.left = 1000
         self.partial = False
+        self.noted = 0
 
     def totals(self) -> Totals:
         return Totals(uploaded=10, downloaded=20, left=self.left, partial=self.partial)
+
+    def announced(self) -> None:
+        self.noted += 1
 
 
 class FakeTrackers:

@@ -208,6 +208,9 @@ class Torrent:
     def totals(self) -> Totals:
         return Totals(0, 0, 1)
 
+    def announced(self) -> None:
+        """Nobody watches."""
+
 
 def test_the_dead_hold_nothing_up(loop: Loop) -> None:
     """Refusing ports, an address that never answers, a name that is none, and one good tracker."""

@@ -48,6 +48,9 @@ class AnnounceTorrent(Protocol):
     def totals(self) -> Totals:
         """As of now."""
 
+    def announced(self) -> None:
+        """A tracker is asked, or answered: what is shown of it changes."""
+
 
 class Announcer:
     """The trackers of one torrent. `port` is asked for at every announce."""
@@ -177,7 +180,11 @@ class Announcer:
 
     async def announce(self, url: str, request: AnnounceRequest) -> AnnounceAnswer:
         """Ask one tracker. Raises TrackerError."""
-        return await self._transports.announce(url, request)
+        self._torrent.announced()
+        try:
+            return await self._transports.announce(url, request)
+        finally:
+            self._torrent.announced()
 
     def found(self, peers: Sequence[PeerAddress]) -> None:
         """Peers, the moment they are known."""

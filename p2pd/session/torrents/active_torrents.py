@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from p2pd.base.clock import DelayedCall
 from p2pd.base.schedule import Schedule
+from p2pd.session.torrents.change_watch import ChangeWatch
 
 
 class TickedTorrent(Protocol):
@@ -52,6 +53,7 @@ class ActiveTorrents(Generic[T]):
         self._busy: dict[T, None] = {}
         self._changed_at: OrderedDict[T, float] = OrderedDict()
         self._alarms: dict[T, DelayedCall] = {}
+        self._watches: list[ChangeWatch[T]] = []
 
     # -- all of them ---------------------------------------------------------------------------
 
@@ -62,7 +64,9 @@ class ActiveTorrents(Generic[T]):
 
     def forget(self, torrent: T) -> None:
         """The session has it no more."""
-        self._changed_at.pop(torrent, None)
+        if self._changed_at.pop(torrent, None) is not None:
+            for watch in self._watches:
+                watch.note_gone(torrent)
         self._running.pop(torrent, None)
         self._busy.pop(torrent, None)
         self._silence(torrent)
@@ -146,6 +150,28 @@ class ActiveTorrents(Generic[T]):
         if torrent in self._changed_at:
             self._changed_at[torrent] = self._wall()
             self._changed_at.move_to_end(torrent)
+            self.noted(torrent)
+
+    def noted(self, torrent: T) -> None:
+        """The same, of what is no activity and wakes nobody: a tracker answered."""
+        if self._watches and torrent in self._changed_at:
+            for watch in self._watches:
+                watch.note(torrent)
+
+    def noted_all(self) -> None:
+        """A setting changed that shows in all of them."""
+        for watch in self._watches:
+            watch.note_everything()
+
+    def watch(self, wake: Callable[[], object]) -> ChangeWatch[T]:
+        """Collect what changes from now on, until `unwatch`."""
+        watch: ChangeWatch[T] = ChangeWatch(wake)
+        self._watches.append(watch)
+        return watch
+
+    def unwatch(self, watch: ChangeWatch[T]) -> None:
+        """Nobody looks any more."""
+        self._watches.remove(watch)
 
     def changed_since(self, wall_time: float) -> list[T]:
         """Those that changed at this Unix time or later, the latest first; costs only these."""

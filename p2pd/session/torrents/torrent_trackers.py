@@ -61,6 +61,10 @@ class TorrentTrackers:
         """Those to announce."""
         return self._owner.info_hashes
 
+    def announced(self) -> None:
+        """A tracker is asked, or answered."""
+        self._owner.host.activity.noted(self._owner)
+
     def totals(self) -> Totals:
         """What the trackers are told."""
         record, content = self._owner.record, self._owner.content
