@@ -12,7 +12,11 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed
 
 from p2pd.discovery.tracker_client import bounded_endpoints
-from p2pd.discovery.tracker_client.http_tracker import GRACE_SECONDS, make_agent
+from p2pd.discovery.tracker_client.http_tracker import (
+    GRACE_SECONDS,
+    UNUSED_SECONDS,
+    make_agent,
+)
 from p2pd.discovery.tracker_client.names import KEPT_SECONDS, Names
 
 
@@ -28,13 +32,20 @@ class Asked:
         self.reactor = MemoryReactorClock()
         self.results: list[Any] = []
         names = Names(self.reactor)
-        asking = make_agent(self.reactor, names, interface, 30.0).request(b"GET", url)
-        asking.addBoth(self.results.append)
-        self.reactor.advance(0)
+        self.url = url
+        self.agent, _ = make_agent(self.reactor, names, interface, 30.0)
+        self.ask()
         self.host, self.port, self.factory, _, self.bound_to = self.reactor.tcpClients[0]
         self.transport = TcpTransport()
         self.protocol = self.factory.buildProtocol(None)
         self.protocol.makeConnection(self.transport)
+
+    def ask(self) -> None:
+        self.agent.request(b"GET", self.url).addBoth(self.results.append)
+        self.reactor.advance(0)
+
+    def answered(self) -> None:
+        self.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     def send(self, data: bytes) -> None:
         self.protocol.dataReceived(data)
@@ -81,9 +92,57 @@ def test_an_old_connection_is_cut_although_nobody_waits_for_it() -> None:
 
 def test_a_connection_that_ended_leaves_no_timer() -> None:
     asked = Asked()
-    asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     asked.lost()
     assert not asked.reactor.getDelayedCalls()
+
+
+class TestKeptConnections:
+    """One question after the other over one connection."""
+
+    def test_the_next_question_goes_over_it(self) -> None:
+        asked = Asked()
+        asked.answered()
+        asked.ask()
+        assert len(asked.reactor.tcpClients) == 1
+        assert asked.transport.value().count(b"GET /announce") == 2
+        asked.answered()
+        assert [result.code for result in asked.results] == [200, 200]
+
+    def test_two_at_a_time_go_over_two(self) -> None:
+        asked = Asked()
+        asked.ask()
+        assert len(asked.reactor.tcpClients) == 2
+
+    def test_it_does_not_wait_for_long(self) -> None:
+        asked = Asked()
+        asked.answered()
+        asked.reactor.advance(UNUSED_SECONDS)
+        assert asked.transport.disconnecting
+
+    def test_it_ends_however_much_it_is_used(self) -> None:
+        asked = Asked()
+        for _ in range(int(30.0 + GRACE_SECONDS)):
+            assert not asked.transport.disconnected
+            asked.answered()
+            asked.reactor.advance(1)
+            asked.ask()
+        assert asked.transport.disconnected
+
+    def test_what_it_broke_off_is_asked_again(self) -> None:
+        """The tracker closed it just when the next question was on its way."""
+        asked = Asked()
+        asked.answered()
+        asked.ask()
+        asked.lost()
+        assert len(asked.reactor.tcpClients) == 2
+        assert len(asked.results) == 1
+
+    def test_none_is_kept_that_is_bound_to_an_address(self) -> None:
+        asked = Asked(interface="192.0.2.9")
+        assert b"Connection: close" in asked.transport.value()
+        asked.answered()
+        assert asked.transport.disconnecting
 
 
 @pytest.mark.parametrize(
@@ -109,7 +168,7 @@ def test_of_several_addresses_the_quickest_is_found_out(monkeypatch: pytest.Monk
     reactor = MemoryReactorClock()
     names = Names(reactor)
     names.resolved("t.example", ("192.0.2.1",))
-    agent = make_agent(reactor, names)
+    agent, _ = make_agent(reactor, names)
     agent.request(b"GET", b"http://t.example/announce").addErrback(lambda _: None)
     assert [client[:2] for client in reactor.tcpClients] == [("192.0.2.1", 80)]
     names.resolved("t.example", ("192.0.2.1", "2001:db8::1"))

@@ -218,8 +218,10 @@ class Tier:
         if self._wanted_again:
             self._wanted_again = False
             return self._least_gap
-        # Spread out, so that those who started together do not announce together for ever.
-        return max(answer.interval * self._owner.rng.uniform(0.95, 1.0), answer.min_interval)
+        # Spread out, so that those who started together do not announce together for ever; but in
+        # whole seconds, so that those of thousands of torrents share wake-ups and connections.
+        wait = max(answer.interval * self._owner.rng.uniform(0.95, 1.0), answer.min_interval)
+        return wait + -(self._owner.clock.seconds() + wait) % 1.0
 
     def _backed_off(self) -> float:
         """Seconds until the next try; trackers' own words (BEP 31) count when all of them say."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
+from twisted.web.client import HTTPConnectionPool
 
 from p2pd.base.measures import Labels
 from p2pd.discovery.tracker_client.host_gate import HostGate
@@ -57,7 +58,9 @@ class TrackerTransports:
         agent: Any = None,
     ) -> None:
         names = Names(reactor)
-        agent = agent or make_agent(reactor, names, interface, timeout)
+        self._kept: HTTPConnectionPool | None = None
+        if agent is None:
+            agent, self._kept = make_agent(reactor, names, interface, timeout)
         web = HttpTracker(agent, reactor, names, timeout)
         self._udp = UdpTracker(reactor, rng, names, interface=interface, timeout=timeout)
         self._by_scheme: dict[str, TrackerTransport] = {
@@ -87,6 +90,9 @@ class TrackerTransports:
     async def close(self) -> None:
         """Give sockets back."""
         await self._udp.close()
+        if self._kept is not None:
+            # Not waited for: over TLS it is the tracker who ends it.
+            self._kept.closeCachedConnections()
 
     async def _ask(
         self, kind: str, url: str, ask: Callable[[TrackerTransport], Awaitable[T]], paced: bool
