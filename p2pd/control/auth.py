@@ -1,7 +1,9 @@
-"""Who may call: one token, sent as Bearer or as the password of the user `p2pd`.
+"""From an Authorization header to who it is: a key as Bearer, or a user and a password as Basic.
 
-Fails closed: no header, a header of another form or a wrong token are all a refusal. An address
-that tries too often is sent away for a while; the table of addresses is bounded.
+Fails closed: no header, a header of another form, a wrong key are all a refusal. Who tries too
+often waits longer and longer for the answer, and is then sent away for a while; the table of
+addresses is bounded. The control token goes as the password of the user `p2pd`, too, and so does
+any key as that of its user.
 """
 
 from __future__ import annotations
@@ -9,18 +11,24 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
-import hmac
 import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from p2pd.base.addresses import canonical_host
 from p2pd.base.clock import Clock
-from p2pd.base.errors import ConfigError, FormatError
+from p2pd.base.errors import FormatError
+from p2pd.control.access.accounts import Accounts, TooBusyError
+from p2pd.control.access.caller import OWNER, Identity
+from p2pd.control.access.roles import Role
 
-USER = "p2pd"
 MAX_TRIES = 8
+PROMPT_TRIES = 3
+"""Wrong ones that are answered at once; then half a second later, and twice as late each time."""
+FIRST_DELAY = 0.5
 LOCK_SECONDS = 60.0
+MOST_LOCK_SECONDS = 3600.0
+"""A lock is twice as long as the one before."""
 FORGET_SECONDS = 600.0
 MAX_ADDRESSES = 4096
 MAX_HEADER = 4096
@@ -33,86 +41,158 @@ class Verdict(enum.Enum):
     MISSING = "missing"
     WRONG = "wrong"
     LOCKED = "locked"
+    PASSWORD = "password"
+    """Of a user, which has to be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a header holds; the user is empty in one that is Bearer."""
+
+    user: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict; who it is if that is WELCOME, and else after how long to say so."""
+
+    verdict: Verdict
+    identity: Identity | None = None
+    delay: float = 0.0
 
 
 @dataclass(slots=True)
 class _Tries:
     count: int
     last: float
+    locks: int = 0
+
+    @property
+    def lock_seconds(self) -> float:
+        return min(MOST_LOCK_SECONDS, LOCK_SECONDS * float(2 ** min(self.locks - 1, 10)))
 
 
 class Login:
-    """Checks credentials and counts bad ones; `token` None lets everybody in, on purpose.
+    """Judges credentials by the accounts, and counts bad ones by address."""
 
-    Raises ConfigError for a token that is empty: that is a mistake, never a wish.
-    """
-
-    def __init__(self, token: str | None, clock: Clock) -> None:
-        if token is not None and not token:
-            raise ConfigError("the control token is empty")
-        self._token = None if token is None else token.encode()
+    def __init__(self, accounts: Accounts, clock: Clock) -> None:
+        self.accounts = accounts
         self._clock = clock
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
 
-    def judge(self, authorization: bytes | None, host: str) -> Verdict:
-        """The verdict on an Authorization header from `host`, an IP address in text."""
-        if self._token is None:
-            return Verdict.WELCOME
+    def judge(self, authorization: bytes | None, host: str) -> Judgement:
+        """What to say to an Authorization header from `host`, an IP address in text."""
+        if self.accounts.open_to_all:
+            return Judgement(Verdict.WELCOME, Identity(OWNER, Role.ADMIN))
         source, loopback = _source_of(host)
-        # A locked address does not even get its token looked at, or guessing would go on behind
+        # A locked address does not even get its key looked at, or guessing would go on behind
         # the lock. Loopback does: whoever shares a host or a proxy cannot lock the owner out.
         locked = self._is_locked(source)
         if locked and not loopback:
-            return Verdict.LOCKED
+            return Judgement(Verdict.LOCKED)
         if authorization is None:
-            return Verdict.LOCKED if locked else Verdict.MISSING
-        if self.accepts(authorization):
+            return Judgement(Verdict.LOCKED if locked else Verdict.MISSING)
+        given = credentials_of(authorization)
+        identity = None if given is None else self._known(given)
+        if identity is not None:
             self._tries.pop(source, None)
-            return Verdict.WELCOME
+            return Judgement(Verdict.WELCOME, identity)
         if locked:
-            return Verdict.LOCKED
-        self._count(source)
-        return Verdict.WRONG
+            return Judgement(Verdict.LOCKED)
+        if given is not None and given.user and given.user != OWNER:
+            return Judgement(Verdict.PASSWORD)
+        return self._wrong(source)
 
-    def accepts(self, authorization: bytes | None) -> bool:
-        """Whether these are the right credentials; counts nothing."""
-        if self._token is None:
-            return True
-        if authorization is None or len(authorization) > MAX_HEADER:
-            return False
-        scheme, _, rest = authorization.strip().partition(b" ")
-        rest = rest.strip()
-        if scheme.lower() == b"bearer":
-            return hmac.compare_digest(rest, self._token)
-        if scheme.lower() == b"basic":
-            return self._accepts_basic(rest)
-        return False
-
-    def _accepts_basic(self, encoded: bytes) -> bool:
-        assert self._token is not None
+    async def look(self, authorization: bytes | None, host: str) -> Judgement:
+        """The same, when it said PASSWORD: by looking at it. Raises TooBusyError."""
+        given = credentials_of(authorization)
+        source, _ = _source_of(host)
+        if given is None:
+            return self._wrong(source)
+        # Counted before the thread looks: who sends many at once gets no more tries than others.
+        # The same one on many connections is one try.
+        again = self.accounts.looks_at(given.user, given.secret)
+        wrong = Judgement(Verdict.WRONG) if again else self._wrong(source)
         try:
-            pair = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
+            identity = await self.accounts.of_password(given.user, given.secret)
+        except TooBusyError:
+            self._take_back(source)
+            raise
+        if identity is None:
+            return wrong
+        self._tries.pop(source, None)
+        return Judgement(Verdict.WELCOME, identity)
+
+    def identify(self, authorization: bytes | None) -> Identity | None:
+        """Who it is, as far as that is known at once; counts nothing."""
+        if self.accounts.open_to_all:
+            return Identity(OWNER, Role.ADMIN)
+        given = credentials_of(authorization)
+        return None if given is None else self._known(given)
+
+    def is_claimed(self, authorization: bytes | None, host: str) -> bool:
+        """Whether it may be a user's, who is not known yet."""
+        given = credentials_of(authorization)
+        if given is None or self._is_locked(_source_of(host)[0]):
             return False
-        return hmac.compare_digest(pair, USER.encode() + b":" + self._token)
+        return self.accounts.has_user(given.user)
+
+    def _known(self, given: Credentials) -> Identity | None:
+        identity = self.accounts.of_secret(given.secret)
+        if identity is not None:
+            return identity if given.user in ("", identity.user) else None
+        return self.accounts.remembered(given.user, given.secret) if given.user else None
 
     def _is_locked(self, source: str) -> bool:
         tries = self._tries.get(source)
         if tries is None:
             return False
         silent = self._clock.seconds() - tries.last
-        if silent >= FORGET_SECONDS or (tries.count >= MAX_TRIES and silent >= LOCK_SECONDS):
-            del self._tries[source]
+        if tries.count < MAX_TRIES:
+            if silent >= FORGET_SECONDS:
+                del self._tries[source]
             return False
+        if silent >= tries.lock_seconds + FORGET_SECONDS:
+            del self._tries[source]
+        elif silent >= tries.lock_seconds:
+            tries.count = 0
         return tries.count >= MAX_TRIES
 
-    def _count(self, source: str) -> None:
+    def _wrong(self, source: str) -> Judgement:
         tries = self._tries.setdefault(source, _Tries(0, 0.0))
         tries.count += 1
+        tries.locks += tries.count == MAX_TRIES
         tries.last = self._clock.seconds()
         self._tries.move_to_end(source)
         while len(self._tries) > MAX_ADDRESSES:
             self._tries.popitem(last=False)
+        late = tries.count - PROMPT_TRIES
+        delay = FIRST_DELAY * 2 ** min(late - 1, MAX_TRIES) if late > 0 else 0.0
+        return Judgement(Verdict.WRONG, delay=delay)
+
+    def _take_back(self, source: str) -> None:
+        tries = self._tries.get(source)
+        if tries is not None:
+            tries.locks -= tries.count == MAX_TRIES
+            tries.count = max(0, tries.count - 1)
+
+
+def credentials_of(authorization: bytes | None) -> Credentials | None:
+    """What an Authorization header holds (RFC 7617, RFC 6750); None: nothing of either form."""
+    if authorization is None or len(authorization) > MAX_HEADER:
+        return None
+    scheme, _, rest = authorization.strip().partition(b" ")
+    try:
+        if scheme.lower() == b"bearer":
+            return Credentials("", rest.strip().decode())
+        if scheme.lower() == b"basic":
+            pair = base64.b64decode(rest.strip(), validate=True).decode()
+            user, colon, secret = pair.partition(":")
+            return Credentials(user, secret) if colon and user else None
+    except (binascii.Error, ValueError):
+        return None
+    return None
 
 
 def _source_of(host: str) -> tuple[str, bool]:

@@ -1,6 +1,7 @@
 """The errors of the control API: a code, a short message, and a sentence that says what to do.
 
-The codes are those of JSON-RPC 2.0 (section 5.1) and of Transmission's RPC (1 to 10).
+The codes are those of JSON-RPC 2.0 (section 5.1) and of Transmission's RPC (1 to 10), and one of
+p2pd's own, which is called as in HTTP.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from txjsonrpc_ng.jsonrpclib import Fault
 
 from p2pd.base.errors import P2pdError
+from p2pd.control.access.caller import NotPermittedError
 from p2pd.formats.blocklist import BlocklistError
 from p2pd.session.blocklist.blocklist_source import ListProblem, ListSourceError
 from p2pd.session.torrents.torrent_requests import AddProblem, AddTorrentError, PieceIndexError
@@ -35,6 +37,7 @@ class RpcCode(enum.IntEnum):
     HTTP_ERROR = 8
     CORRUPT_TORRENT = 9
     INVALID_BLOCKLIST_DATA = 10
+    FORBIDDEN = 403
 
 
 MESSAGES: Mapping[RpcCode, str] = {
@@ -53,6 +56,7 @@ MESSAGES: Mapping[RpcCode, str] = {
     RpcCode.HTTP_ERROR: "HTTP error from another server",
     RpcCode.CORRUPT_TORRENT: "invalid or corrupt torrent file",
     RpcCode.INVALID_BLOCKLIST_DATA: "invalid blocklist data",
+    RpcCode.FORBIDDEN: "not permitted",
 }
 
 ADD_CODES: Mapping[AddProblem, RpcCode] = {
@@ -83,6 +87,8 @@ def rpc_error_of(error: P2pdError) -> RpcError:
     """The API's error for one that the session raised on purpose."""
     if isinstance(error, AddTorrentError):
         return RpcError(ADD_CODES[error.problem], str(error))
+    if isinstance(error, NotPermittedError):
+        return RpcError(RpcCode.FORBIDDEN, str(error))
     if isinstance(error, PieceIndexError):
         return RpcError(RpcCode.PIECE_INDEX_OUT_OF_RANGE, str(error))
     if isinstance(error, BlocklistError):

@@ -21,6 +21,8 @@ from txjsonrpc_ng.web.jsonrpc import JSONRPC
 
 from p2pd.base.errors import P2pdError
 from p2pd.control import answers
+from p2pd.control.access.caller import current_caller
+from p2pd.control.access.roles import rule_of
 from p2pd.control.delivery import Delivery
 from p2pd.control.errors import RpcCode, RpcError, rpc_error_of
 from p2pd.control.gate import is_same_origin, nothing_here, say
@@ -104,6 +106,7 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
         try:
             method = self._method(call.method)
             name = call.method
+            _check_role(DISCOVERY.get(name, name))
             return await method(call.params)
         except Exception as problem:
             error = self._error_of(problem, call)
@@ -173,6 +176,13 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
             request.responseHeaders.removeHeader(b"content-encoding")
             request.write(say(request, 500, "the answer could not be made: see the daemon's log"))
             request.finish()
+
+
+def _check_role(method: str) -> None:
+    identity, need = current_caller().identity, rule_of(method).need
+    if not identity.permits(need):
+        who = f"{identity.user} ({identity.role})" if identity.user else "who did not log in"
+        raise RpcError(RpcCode.FORBIDDEN, f"{method} is not for {who}: it takes {need.words}")
 
 
 class _Watch:

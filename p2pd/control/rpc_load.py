@@ -44,6 +44,8 @@ class RpcLoad:
         self.answers_limit = answers
         self.requests = 0
         self.bodies = 0
+        self.claimed = 0
+        """Of these, bytes of those who only say who they are."""
         self.answers = 0
         self.readers_cut = 0
         self.refused: Counter[str] = Counter(requests=0, bodies=0, answers=0)
@@ -60,17 +62,24 @@ class RpcLoad:
             return f"{self.answers} bytes of answers wait to be read: read them first"
         return ""
 
-    def takes_body(self, size: int) -> bool:
-        """Whether so many bytes of a body are kept; if so, `body_gone` is to be called."""
-        if self.bodies and self.bodies + size > self.bodies_limit:
+    def takes_body(self, size: int, *, claimed: bool = False) -> bool:
+        """Whether so many bytes of a body are kept; if so, `body_gone` is to be called.
+
+        `claimed`: of somebody whose password was not looked at yet. Those have half of the room, so
+        that they cannot take it from the others.
+        """
+        full = self.bodies and self.bodies + size > self.bodies_limit
+        if full or (claimed and self.claimed and self.claimed + size > self.bodies_limit // 2):
             self.refused["bodies"] += 1
             return False
         self.bodies += size
+        self.claimed += size if claimed else 0
         return True
 
-    def body_gone(self, size: int) -> None:
+    def body_gone(self, size: int, *, claimed: bool = False) -> None:
         """They are kept no more."""
         self.bodies -= size
+        self.claimed -= size if claimed else 0
 
     def performed(self, method: str, result: str, seconds: float) -> None:
         """A call is through."""

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from twisted.internet.threads import deferToThreadPool
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from p2pd import __version__
-from p2pd.control.auth import Login
-from p2pd.control.gate import Gate, nothing_here
+from p2pd.control.access.accounts import Accounts, InThread
+from p2pd.control.access.proxies import Proxies
+from p2pd.control.access.roles import need_of_path
+from p2pd.control.auth import Judgement, Login, Verdict
+from p2pd.control.gate import Gate, Plain, SocketUser, nothing_here
+from p2pd.control.held_answers import Held, HeldAnswers, Looking
 from p2pd.control.jsonrpc import RpcResource
 from p2pd.control.methods.method_groups import make_method_groups
 from p2pd.control.metrics_page import MetricsPage, Source
@@ -70,14 +75,30 @@ class ControlSite(Site):
             reactor=reactor,
         )
         self.gate = gate
+        self.held = HeldAnswers(reactor)
         self.load = load
         self.root = root
         self.noisy = False
         self.displayTracebacks = False
 
     def getResourceFor(self, request: ControlRequest) -> IResource:  # noqa: N802 - Twisted's name
-        """The resource for a request, or the refusal."""
-        found: IResource = self.gate.refusal(request) or super().getResourceFor(request)
+        """The resource for a request, or the refusal, or what finds out which of them it is."""
+        judgement = self.gate.judge(request)
+        if judgement.verdict is Verdict.PASSWORD:
+            return Looking(self, request)
+        return self.after(request, judgement)
+
+    def after(self, request: ControlRequest, judgement: Judgement) -> IResource:
+        """What to answer to whom that was found to be."""
+        if (refusal := self.gate.refusal(request, judgement)) is not None:
+            late = judgement.delay and self.held.room()
+            return Held(refusal, judgement.delay, self.held) if late else refusal
+        assert judgement.identity is not None
+        request.strip_prefix()
+        if not judgement.identity.permits(need_of_path(request.path)):
+            return Plain(403, f"{judgement.identity.role} users see nothing here")
+        request.caller = self.gate.caller(request, judgement.identity)
+        found: IResource = super().getResourceFor(request)
         return found
 
     def log(self, request: object) -> None:
@@ -96,20 +117,23 @@ def make_control_site(
     torrent_source: TorrentSource | None = None,
     measured: Sequence[Source] = (),
     open_metrics: bool = False,
-    trusted_users: Collection[int] = (),
+    socket_users: Mapping[int, SocketUser] | None = None,
+    trusted_proxies: Sequence[str] = (),
+    accounts: Accounts | None = None,
     load: RpcLoad | None = None,
 ) -> ControlSite:
     """The site for `/rpc`, `/transmission/rpc` and `/metrics`, to be listened with by the caller.
 
-    `token` None switches the login off; `trusted_users` need none on a unix socket, by their
-    numbers. `allowed_hosts` are the names (``*`` and ``?`` match) a Host header may hold beside
+    `token` None switches the login off; `accounts` has other users, and the token then;
+    `socket_users` need none on a unix socket. `trusted_proxies` are believed whom they send a
+    request for. `allowed_hosts` are the names (``*`` and ``?`` match) a Host header may hold beside
     localhost and IP addresses. `reactor` gives time, threads and connections to fetch torrents
     with. `measured` is what else is asked for metrics, besides the session and the site itself;
     `open_metrics` lets programs on this host read them without a login. `load` bounds what callers
     cost. Raises ConfigError for an empty token.
     """
     load = load or RpcLoad()
-    login = Login(token, reactor)
+    accounts = accounts or Accounts(token, in_thread=in_threads_of(reactor), wall=wall_clock)
     session_id = new_session_id(rng or random.SystemRandom())
     source = torrent_source or NetworkTorrentSource(reactor, f"p2pd/{version}", load=load)
     groups = make_method_groups(
@@ -119,6 +143,7 @@ def make_control_site(
         source=source,
         version=version,
         session_id=session_id,
+        accounts=accounts,
     )
     root = ControlRoot()
     root.putChild(b"rpc", RpcResource(groups, reactor, load))
@@ -127,5 +152,11 @@ def make_control_site(
     transmission.putChild(b"rpc", TransmissionResource(groups, reactor, session_id, load))
     root.putChild(b"transmission", transmission)
     open_paths = (b"/" + METRICS,) if open_metrics else ()
-    gate = Gate(login, allowed_hosts, open_paths, trusted_users)
+    login, proxies = Login(accounts, reactor), Proxies(trusted_proxies)
+    gate = Gate(login, allowed_hosts, open_paths, socket_users, proxies)
     return ControlSite(root, gate, reactor, load)
+
+
+def in_threads_of(reactor: Any) -> InThread:
+    """Runs things in the reactor's threads."""
+    return lambda work, *args: deferToThreadPool(reactor, reactor.getThreadPool(), work, *args)

@@ -6,14 +6,17 @@ The parts take their own keys of the configuration; no room below this one knows
 from __future__ import annotations
 
 import socket
+import time
 from collections import Counter
 from typing import Any, Callable
 
 from p2pd.base.errors import ConfigError
 from p2pd.base.measures import Labels, Measure
-from p2pd.control.site import ControlSite, make_control_site
+from p2pd.control.access.accounts import Accounts
+from p2pd.control.access.proxies import Proxies
+from p2pd.control.site import ControlSite, in_threads_of, make_control_site
 from p2pd.service.config import Config, ControlSection, TrackerSection
-from p2pd.service.control_part import ControlPart, trusted_users
+from p2pd.service.control_part import ControlPart, socket_users
 from p2pd.service.daemon_measures import server_measures
 from p2pd.service.folders import Place
 from p2pd.service.handed_sockets import HandedSockets
@@ -68,7 +71,11 @@ def _control_part(
     reactor: Any,
 ) -> ControlPart:
     control = config.control
-    trusted = trusted_users(control.socket_users)
+    known = socket_users(control.socket_users)
+    Proxies(control.trusted_proxies)
+    accounts = Accounts(
+        place.token, in_thread=in_threads_of(reactor), wall=time.time, memory=session.accounts
+    )
 
     def make_site(connections: Callable[[], BoundedConnections]) -> ControlSite:
         measured = [session.measures, *([] if tracker is None else [tracker.measures])]
@@ -79,12 +86,14 @@ def _control_part(
             allowed_hosts=control.allowed_hosts,
             measured=[*measured, lambda: server_measures("rpc", "the control API", connections())],
             open_metrics=control.open_metrics,
-            trusted_users=trusted,
+            socket_users=known,
+            trusted_proxies=control.trusted_proxies,
+            accounts=accounts,
         )
 
     login = "no login" if place.token is None else f"token in {place.token_file}"
     port = _http_port("control", control, handed)
-    return ControlPart(control, port, make_site, reactor, login)
+    return ControlPart(control, port, make_site, reactor, login, accounts)
 
 
 class OwnTracker:

@@ -196,7 +196,16 @@ class ControlSection:
         "that the daemon runs as need no token.",
     )
     socket_users: tuple[str, ...] = key(
-        (), names, "Other users of this machine who need no token on the unix socket."
+        (),
+        names,
+        'Other users of this machine who need no token on the unix socket: "alice" is an admin,\n'
+        '"alice:read-only" has that role, "alice:bob" is the API\'s user bob.',
+    )
+    trusted_proxies: tuple[str, ...] = key(
+        (),
+        names,
+        "Addresses and networks of proxies whose X-Forwarded-For, -Proto, -Host and -Prefix\n"
+        "count; unix is who is at the unix socket.",
     )
 
 

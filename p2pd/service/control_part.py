@@ -7,6 +7,10 @@ import pwd
 from typing import Any, Callable, Collection, Mapping, Sequence
 
 from p2pd.base.errors import ConfigError
+from p2pd.control.access.accounts import Accounts
+from p2pd.control.access.caller import OWNER
+from p2pd.control.access.roles import Role
+from p2pd.control.gate import SocketUser
 from p2pd.control.site import CONNECTIONS, OF_HOST, TOO_MANY, ControlSite
 from p2pd.service.config import Config, ControlSection
 from p2pd.service.http_port import HttpPort
@@ -30,6 +34,7 @@ class ControlPart:
         make_site: Callable[[Callable[[], BoundedConnections]], ControlSite],
         reactor: Any,
         login: str,
+        accounts: Accounts,
     ) -> None:
         """`login` says how to log in, for people. Raises ConfigError."""
         if bool(section.tls_certificate) != bool(section.tls_key):
@@ -38,6 +43,7 @@ class ControlPart:
         self._make_site = make_site
         self._reactor = reactor
         self._login = login
+        self._accounts = accounts
         self._connections: BoundedConnections | None = None
         self._tls = TlsFiles(section.tls_certificate, section.tls_key) if section.tls_key else None
         mode = FOR_ALL if section.socket_users else FOR_US
@@ -63,7 +69,8 @@ class ControlPart:
         return f"control API at {address}{also}, {self._login}"
 
     async def start(self) -> None:
-        """Answer from now on."""
+        """Answer from now on. Raises StateError."""
+        await self._accounts.open()
         site = self._make_site(self._counted)
         self._connections = connections = BoundedConnections(
             site, self._reactor, most=CONNECTIONS, most_of_host=OF_HOST, refusal=TOO_MANY
@@ -90,12 +97,22 @@ class ControlPart:
         return self._connections
 
 
-def trusted_users(names: Sequence[str]) -> frozenset[int]:
-    """The ids of users who need no token on the unix socket. Raises ConfigError."""
-    found = {0, os.geteuid()}
-    for name in names:
+def socket_users(entries: Sequence[str]) -> dict[int, SocketUser]:
+    """Who needs no token on the unix socket, by the system's numbers. Raises ConfigError.
+
+    An entry is a user of the system, and behind a colon perhaps a role, or a user of the API.
+    """
+    found = dict.fromkeys((0, os.geteuid()), SocketUser(OWNER, Role.ADMIN))
+    for entry in entries:
+        name, _, known = entry.partition(":")
         try:
-            found.add(pwd.getpwnam(name).pw_uid)
+            number = pwd.getpwnam(name).pw_uid
         except KeyError:
             raise ConfigError(f"control.socket_users: there is no user {name[:60]!r}") from None
-    return frozenset(found)
+        as_user = known and known not in [*Role]
+        found[number] = SocketUser(known, None) if as_user else SocketUser(name, _role(known))
+    return found
+
+
+def _role(word: str) -> Role:
+    return Role(word) if word else Role.ADMIN

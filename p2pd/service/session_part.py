@@ -40,6 +40,7 @@ from p2pd.session.session import Session, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_history import SessionHistory
 from p2pd.session.settings_rules import checked_settings
+from p2pd.state.accounts import AccountStore
 from p2pd.state.backups import BackupFolder
 from p2pd.state.bans import BanStore
 from p2pd.state.blocklist_file import BlocklistFile
@@ -96,6 +97,7 @@ class SessionPart:
         self._settings_store = SettingsStore(self._database)
         self._statistics = StatisticsStore(self._database)
         self._good_peers = GoodPeerStore(self._database)
+        self.accounts = AccountStore(self._database)
         self._way = _way_out(config.peers.interface)
         self._announcing = Announcing(config, reactor, self._way)
         self._countries = Countries(config.peers.geoip_database)

@@ -226,6 +226,8 @@ class TorrentView(Protocol):
     @property
     def labels(self) -> tuple[str, ...]: ...
     @property
+    def owner(self) -> str: ...
+    @property
     def peer_limit(self) -> int: ...
     @property
     def limits(self) -> TorrentLimits: ...
@@ -334,8 +336,13 @@ class SessionApi(ImportApi, FollowingApi, Protocol):
         Costs what changed, not what exists; what happens every second counts a second late.
         """
 
-    def removed_since(self, wall_time: float) -> list[int]:
-        """Ids of the torrents removed since then (of a bounded number of them)."""
+    def removed_since(
+        self, wall_time: float, sees: Callable[[str, tuple[str, ...]], bool] | None = None
+    ) -> list[int]:
+        """Ids of the torrents removed since then (of a bounded number of them).
+
+        With `sees`, of those that somebody sees by their owner and labels.
+        """
 
     async def add(self, request: AddTorrent) -> AddedTorrent:
         """Add a torrent, or find it there. Raises AddTorrentError."""

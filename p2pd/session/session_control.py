@@ -163,9 +163,11 @@ class SessionControl:
         """Collect what changes from now on; `wake` is called when there is something to take."""
         return Following(self._session.activity, self._report, wake)
 
-    def removed_since(self, wall_time: float) -> list[int]:
+    def removed_since(
+        self, wall_time: float, sees: Callable[[str, tuple[str, ...]], bool] | None = None
+    ) -> list[int]:
         """Ids of removed torrents."""
-        return self._session.torrents.removed_since(wall_time)
+        return self._session.torrents.removed_since(wall_time, sees)
 
     # -- torrents ------------------------------------------------------------------------------
 

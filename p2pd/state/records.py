@@ -47,6 +47,8 @@ class TorrentRecord:
     """One byte a visible file (session.file_selection); None: all wanted, all normal."""
     trackers: Tiers = ()
     labels: tuple[str, ...] = ()
+    owner: str = ""
+    """The user of the control API who added it, or was given it; empty: nobody's."""
     sequential: bool = False
     sequential_from: int = 0
     """The piece that is the first then."""
@@ -120,6 +122,7 @@ _LATER: Mapping[str, Any] = {
     "bandwidth_priority": 0,
     "file_names": "[]",
     "renaming": "[]",
+    "owner": "",
 }
 """Columns that rows did not have when they were written: where they have the value that an upgrade
 gave them they are no part of the checksum."""
@@ -281,5 +284,5 @@ def _strings(value: Any, hint: Any) -> Any:
     return tuple(_strings(one, inner) for one in value)
 
 
-_REPEATED = ("bandwidth_group", "download_dir", "super_seeding", "seed_choking")
+_REPEATED = ("bandwidth_group", "download_dir", "owner", "super_seeding", "seed_choking")
 _READERS = {name: _reader(name) for name in COLUMNS}

@@ -9,6 +9,7 @@ from zlib import crc32
 from p2pd.state.damage import DamagedError
 
 _NUMBER = (int, float)
+_LIMIT = (int, type(None))
 TABLES: dict[str, tuple[Any, ...]] = {
     "settings": (str, str),
     "statistics": (str, int),
@@ -16,7 +17,13 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "moves": (int, str, str, str, (int, type(None))),
     "removals": (int, str, str, (int, type(None))),
     "good_peers": (int, str, int, _NUMBER, int, int, _NUMBER),
+    "users": (str, str, str, str, str, int, _LIMIT, _LIMIT, _NUMBER, _LIMIT),
+    "api_keys": (int, str, str, str, str, bytes, _NUMBER, _NUMBER, _LIMIT),
 }
+
+_SUMMED = {"removals": 1, "users": 0, "api_keys": 1}
+"""Where the values begin that the checksum at the end of a row is of."""
+_LABELS = {"users": 4, "api_keys": 4}
 
 
 def checked(table: str, row: Sequence[Any]) -> Sequence[Any]:
@@ -28,8 +35,10 @@ def checked(table: str, row: Sequence[Any]) -> Sequence[Any]:
         _check_json(row[1])
     if table == "moves" and row[-1] not in (None, sum_of(row[:-1])):
         raise DamagedError("a row of the table moves is not as it was written")
-    if table == "removals" and row[-1] != sum_of(row[1:-1]):
-        raise DamagedError("a row of the table removals is not as it was written")
+    if table in _SUMMED and row[-1] != sum_of(row[_SUMMED[table] : -1]):
+        raise DamagedError(f"a row of the table {table} is not as it was written")
+    if table in _LABELS:
+        _check_labels(row[_LABELS[table]])
     return row
 
 
@@ -43,3 +52,12 @@ def _check_json(text: str) -> None:
         json.loads(text)
     except (ValueError, RecursionError):
         raise DamagedError("a setting makes no sense") from None
+
+
+def _check_labels(text: str) -> None:
+    try:
+        labels = json.loads(text)
+    except (ValueError, RecursionError):
+        labels = None
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise DamagedError("the labels of an account make no sense")

@@ -12,10 +12,16 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 
+from p2pd.control.access.accounts import Accounts
 from p2pd.control.site import make_control_site
 from tests.control.fake_session import NOW, FakeSession, FakeTorrent
 
 TOKEN = "a-token-of-some-length"
+
+
+async def at_once(work: Callable[..., Any], *args: Any) -> Any:
+    """In the place of a thread."""
+    return work(*args)
 
 
 class FakeSource:
@@ -64,9 +70,11 @@ class Caller:
         self.source = FakeSource()
         self.host = "127.0.0.1"
         self.token = token
+        self.accounts = Accounts(token, in_thread=at_once, wall=lambda: NOW)
         self.site = make_control_site(
             session,
             token=token,
+            accounts=self.accounts,
             reactor=self.clock,
             version="1.2.3",
             allowed_hosts=["seedbox.test", "*.lan"],
@@ -89,6 +97,16 @@ class Caller:
         body: bytes = b"",
         headers: dict[str, str | None] | None = None,
     ) -> Answer:
+        return self.answer(self.begin(method, path, body, headers))
+
+    def begin(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: dict[str, str | None] | None = None,
+    ) -> StringTransport:
+        """Send a request; the transport has the answer when there is one."""
         all_headers: dict[str, str | None] = {"Host": "127.0.0.1:9091"}
         if self.token is not None:
             all_headers["Authorization"] = f"Bearer {self.token}"
@@ -99,7 +117,7 @@ class Caller:
         lines += [f"{name}: {value}" for name, value in all_headers.items() if value is not None]
         protocol, transport = self.connect()
         protocol.dataReceived("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
-        return self.answer(transport)
+        return transport
 
     @staticmethod
     def answer(transport: StringTransport) -> Answer:

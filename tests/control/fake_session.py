@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from p2pd.base.addresses import PeerAddress
@@ -28,7 +28,12 @@ from p2pd.session.importing.import_requests import Believed, ImportedTorrent, Im
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
-from p2pd.session.torrents.torrent_requests import AddProblem, AddTorrent, AddTorrentError
+from p2pd.session.torrents.torrent_requests import (
+    AddProblem,
+    AddTorrent,
+    AddTorrentError,
+    Candidate,
+)
 from p2pd.state.blocklist_file import BlocklistNote
 from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.bans import Ban
@@ -147,6 +152,7 @@ class FakeTorrent:
     super_seeding: str = "auto"
     seed_choking: str = "session"
     labels: tuple[str, ...] = ("linux",)
+    owner: str = ""
     peer_limit: int = 50
     limits: TorrentLimits = field(
         default_factory=lambda: TorrentLimits(100, False, 30, True, True, None, 20_000)
@@ -210,6 +216,9 @@ class FakeSession:
     def __init__(self) -> None:
         self.all = [FakeTorrent(1), FakeTorrent(2, name="other")]
         self.asked: list[Any] = []
+        self.owners: list[str] = []
+        """Of what was added."""
+        self.candidate = Candidate(InfoHashes(v1=b"\xee" * 20), 1000)
         self.fails_with: Exception | None = None
         self.blocklist = FakeBlocklist()
         self.settings = SessionSettings("/downloads", 200, 50, fixed={"peer_port": 6881})
@@ -229,17 +238,24 @@ class FakeSession:
     def changed_since(self, wall_time: float) -> list[FakeTorrent]:
         return [torrent for torrent in self.all if torrent.active_at >= wall_time]
 
-    def removed_since(self, wall_time: float) -> list[int]:
-        return [77] if wall_time <= NOW - 60 else []
+    def removed_since(self, wall_time: float, sees: Any = None) -> list[int]:
+        gone = wall_time <= NOW - 60 and (sees is None or sees("", ()))
+        return [77] if gone else []
 
     async def add(self, request: AddTorrent) -> AddedTorrent:
-        self._note("add", request)
+        if request.judge is not None:
+            request.judge(self.candidate)
+        self.owners.append(request.owner)
+        self._note("add", replace(request, owner=""))
         if request.torrent == b"corrupt":
             raise AddTorrentError(AddProblem.CORRUPT, "the pieces are no string")
         return AddedTorrent(self.all[0], duplicate=request.torrent == b"again")
 
     async def import_torrent(self, request: ImportTorrent) -> ImportedTorrent:
-        self._note("import", request)
+        if request.add.judge is not None:
+            request.add.judge(self.candidate)
+        self.owners.append(request.add.owner)
+        self._note("import", replace(request, add=replace(request.add, owner="")))
         if request.add.files_unwanted:
             raise IndexError(request.add.files_unwanted[0])
         again = request.add.torrent == b"again"

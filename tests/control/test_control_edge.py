@@ -9,10 +9,26 @@ from typing import Any
 import pytest
 
 from p2pd.base.errors import ConfigError
-from p2pd.control.auth import LOCK_SECONDS, MAX_TRIES, Login, Verdict
+from p2pd.control.access.accounts import Accounts
+from p2pd.control.auth import (
+    FIRST_DELAY,
+    LOCK_SECONDS,
+    MAX_TRIES,
+    PROMPT_TRIES,
+    Login,
+    Verdict,
+)
 from p2pd.control.request import BODY_LIMIT, STRANGER_BODY_LIMIT
+from tests.control.conftest import at_once
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "session_stats"}
+
+
+def guess(caller: Any) -> Any:
+    """A wrong key, and the answer, which may come late."""
+    transport = caller.begin("POST", "/rpc", b"{}", {"Authorization": "Bearer guess"})
+    caller.clock.advance(FIRST_DELAY * 2 ** (MAX_TRIES - PROMPT_TRIES - 1))
+    return caller.answer(transport)
 
 
 def test_bearer_and_basic_are_let_in(caller: Any, basic: Any) -> None:
@@ -46,7 +62,7 @@ def test_two_authorization_headers_are_a_401(caller: Any) -> None:
 
 def test_an_empty_token_is_refused(caller: Any) -> None:
     with pytest.raises(ConfigError):
-        Login("", caller.clock)
+        Accounts("", in_thread=at_once, wall=caller.clock.seconds)
 
 
 def test_no_token_on_purpose_lets_in(open_caller: Any) -> None:
@@ -56,7 +72,7 @@ def test_no_token_on_purpose_lets_in(open_caller: Any) -> None:
 def test_guessing_locks_an_address_out_for_a_while(caller: Any) -> None:
     caller.host = "198.51.100.1"
     for _ in range(MAX_TRIES):
-        assert caller.post(CALL, Authorization="Bearer guess").status == 401
+        assert guess(caller).status == 401
     assert caller.post(CALL, Authorization="Bearer guess").status == 403
     assert caller.post(CALL).status == 403
     caller.host = "198.51.100.2"
@@ -68,7 +84,7 @@ def test_guessing_locks_an_address_out_for_a_while(caller: Any) -> None:
 
 def test_loopback_with_the_right_token_is_never_locked_out(caller: Any) -> None:
     for _ in range(MAX_TRIES):
-        caller.post(CALL, Authorization="Bearer guess")
+        guess(caller)
     assert caller.post(CALL, Authorization="Bearer guess").status == 403
     assert caller.post(CALL).status == 200
     assert caller.post(CALL, Authorization="Bearer guess").status == 401
@@ -82,13 +98,13 @@ def test_coming_without_a_token_is_no_guess(caller: Any) -> None:
 
 
 def test_an_ipv6_network_counts_as_one_and_the_table_is_bounded(caller: Any) -> None:
-    login = Login("t", caller.clock)
+    login = Login(Accounts("t", in_thread=at_once, wall=caller.clock.seconds), caller.clock)
     for host in range(MAX_TRIES):
-        assert login.judge(b"Bearer x", f"2001:db8::{host:x}") is Verdict.WRONG
-    assert login.judge(b"Bearer t", "2001:db8::ffff") is Verdict.LOCKED
+        assert login.judge(b"Bearer x", f"2001:db8::{host:x}").verdict is Verdict.WRONG
+    assert login.judge(b"Bearer t", "2001:db8::ffff").verdict is Verdict.LOCKED
     for host in range(5000):
         login.judge(b"Bearer x", f"10.0.{host // 250}.{host % 250}")
-    assert login.judge(b"Bearer t", "2001:db8::ffff") is Verdict.WELCOME
+    assert login.judge(b"Bearer t", "2001:db8::ffff").verdict is Verdict.WELCOME
 
 
 @pytest.mark.parametrize(

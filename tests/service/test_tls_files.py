@@ -14,8 +14,10 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
 from p2pd.base.errors import ConfigError
+from p2pd.control.access.roles import Role
+from p2pd.control.gate import SocketUser
 from p2pd.service.config import ControlSection
-from p2pd.service.control_part import ControlPart, trusted_users
+from p2pd.service.control_part import ControlPart, socket_users
 from p2pd.service.http_port import HttpPort
 from p2pd.service.tls_files import TlsFiles
 
@@ -109,11 +111,15 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
 
 def test_a_certificate_alone_is_refused() -> None:
     section = ControlSection(tls_certificate="/a.pem")
+    port = HttpPort("control.port", "", 0)
     with pytest.raises(ConfigError, match="go together"):
-        ControlPart(section, HttpPort("control.port", "", 0), None, None, "")  # type: ignore[arg-type]
+        ControlPart(section, port, None, None, "", None)  # type: ignore[arg-type]
 
 
 def test_users_are_known_by_their_names() -> None:
-    assert 0 in trusted_users(["root"])
+    assert socket_users([])[0] == SocketUser("p2pd", Role.ADMIN)
+    assert socket_users(["nobody"])[65534] == SocketUser("nobody", Role.ADMIN)
+    assert socket_users(["nobody:read-only"])[65534] == SocketUser("nobody", Role.READ_ONLY)
+    assert socket_users(["nobody:bob"])[65534] == SocketUser("bob", None)
     with pytest.raises(ConfigError, match="there is no user 'nobody-of-that-name'"):
-        trusted_users(["nobody-of-that-name"])
+        socket_users(["nobody-of-that-name"])

@@ -182,7 +182,8 @@ def test_removed_ids_are_remembered_and_not_used_again(node: SimNode) -> None:
 def test_the_registry_keeps_apart_what_shares_a_hash() -> None:
     class Stub:
         def __init__(self, id_: int, hashes: InfoHashes) -> None:
-            self.record = type("Record", (), {"id": id_})()
+            facts = {"id": id_, "owner": "bob", "labels": ("a",)}
+            self.record = type("Record", (), facts)()
             self.info_hashes = hashes
 
     registry = TorrentRegistry()
@@ -201,6 +202,8 @@ def test_the_registry_keeps_apart_what_shares_a_hash() -> None:
     assert len(registry) == 1
     assert registry.removed_since(5.0) == [1]
     assert registry.removed_since(5.1) == []
+    assert registry.removed_since(5.0, lambda *whose: whose == ("bob", ("a",))) == [1]
+    assert registry.removed_since(5.0, lambda *whose: False) == []
 
 
 # -- changing ----------------------------------------------------------------------------------

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
+from p2pd.control.access.accounts import Accounts
+from p2pd.control.access.callers_session import CallersSession
+from p2pd.control.methods.account_methods import KeyMethods, UserMethods
 from p2pd.control.methods.blocklist_methods import BlocklistMethods
 from p2pd.control.methods.disk_methods import DiskMethods
 from p2pd.control.methods.history_methods import HistoryMethods
@@ -31,8 +34,10 @@ def make_method_groups(
     source: TorrentSource,
     version: str,
     session_id: str,
+    accounts: Accounts,
 ) -> dict[str, BaseSubhandler]:
     """The groups by the first word of their methods' names."""
+    api = cast(SessionApi, CallersSession(api))
     selection = Selection(api, wall_clock)
     groups: dict[str, BaseSubhandler] = {
         "torrent": TorrentMethods(api, selection, TorrentAdder(api, source), clock, wall_clock),
@@ -43,5 +48,7 @@ def make_method_groups(
         "peer": PeerMethods(api, selection),
         "queue": QueueMethods(api, selection),
         "state": StateMethods(api),
+        "user": UserMethods(api, selection, accounts, wall_clock),
+        "api": KeyMethods(accounts, wall_clock),
     }
     return {**groups, "system": SystemMethods(groups, version)}

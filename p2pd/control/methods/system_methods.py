@@ -11,6 +11,7 @@ from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
+from p2pd.control.access.roles import roles_for, rule_of
 from p2pd.control.errors import MESSAGES
 from p2pd.control.methods.history_methods import SESSION_HISTORY, TORRENT_HISTORY
 from p2pd.control.methods.session_fields import SESSION_FIELDS
@@ -66,6 +67,7 @@ def _described(name: str, method: Any) -> JsonObject:
         "paramStructure": "by-name",
         "params": [_param(param) for param in params_of(method)],
         "result": {"name": "result", "schema": {"type": "object"}},
+        "x-roles": [str(role) for role in roles_for(rule_of(name).need)],
     }
     return described | ({"x-fields": FIELDS[name]} if name in FIELDS else {})
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from p2pd.control.access.caller import NotPermittedError, current_caller
 from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.schema import (
     FILE_INDICES,
@@ -93,6 +94,8 @@ class TorrentAdder:
                 RpcCode.PATH_NOT_ABSOLUTE,
                 "filename is no magnet link, info-hash, http URL or absolute path",
             )
+        if current_caller().identity.is_kept_in:
+            raise NotPermittedError("only who sees all torrents may name files of this host")
         return await self._source.read(absolute_path("filename", filename))
 
 

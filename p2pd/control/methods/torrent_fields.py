@@ -169,6 +169,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "metadata_percent_complete": lambda torrent, now: torrent.metadata_percent_complete,
     "move": _move,
     "name": lambda torrent, now: torrent.name,
+    "owner": lambda torrent, now: torrent.owner,
     "peer_limit": lambda torrent, now: torrent.peer_limit,
     "peers": lambda torrent, now: [peer_row(peer) for peer in torrent.peers],
     "peers_connected": lambda torrent, now: len(torrent.peers),

@@ -38,7 +38,8 @@ class TorrentImporting:
         Raises P2pdError if its data is not there or cannot be read, AddTorrentError, IndexError.
         """
         with self._adding.line.place(len(request.add.torrent or b"")):
-            record, metainfo, peers = await self._adding.described(request.add)
+            described = await self._adding.described(request.add)
+            record, metainfo, peers, _ = described
             here = self._here(record)
             if here is not None:
                 return _answer(here, duplicate=True)
@@ -49,7 +50,9 @@ class TorrentImporting:
                 judgement = await self._judge(metainfo, request, record)
             _fill(record, request, judgement)
             if not request.trial:
-                torrent = await self._adding.take_in(record, metainfo)
+                torrent = await self._adding.take_in(
+                    record, metainfo, lambda: described.judged(request.add)
+                )
                 if torrent is None:  # it came in the meantime
                     return _answer(self._here(record) or record, duplicate=True)
                 torrent.add_peers([*request.peers, *peers], "resume")

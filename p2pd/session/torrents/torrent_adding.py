@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from twisted.internet.defer import DeferredLock
 
@@ -23,6 +23,7 @@ from p2pd.session.torrents.torrent_requests import (
     AddProblem,
     AddTorrent,
     AddTorrentError,
+    Candidate,
     check_pieces,
 )
 from p2pd.state.resume import TorrentRecord
@@ -40,6 +41,14 @@ class Described(NamedTuple):
     record: TorrentRecord
     metainfo: Metainfo | None
     peers: list[PeerAddress]
+    wanted: int | None = None
+    """Bytes of the files that are wanted; None while there is no metadata."""
+
+    def judged(self, request: AddTorrent) -> None:
+        """Raise what whoever asked for it has against it."""
+        if request.judge is not None:
+            hashes = InfoHashes(self.record.hash_v1, self.record.hash_v2)
+            request.judge(Candidate(hashes, self.wanted))
 
 
 class TorrentAdding:
@@ -56,7 +65,7 @@ class TorrentAdding:
         Raises AddTorrentError, IndexError for a file index out of range, PieceIndexError.
         """
         with self.line.place(len(request.torrent or b"")):
-            return await self._admit(*await self.described(request))
+            return await self._admit(request, await self.described(request))
 
     async def described(self, request: AddTorrent) -> Described:
         """What would be added. Raises as `add` does."""
@@ -79,7 +88,8 @@ class TorrentAdding:
             )
         try:
             metainfo = await self._session.disks.aside.run("read", parse_torrent, data)
-            levels = await self._session.disks.aside.run("read", chosen_levels, request, metainfo)
+            chosen = self._session.disks.aside.run("read", chosen_files, request, metainfo)
+            levels, wanted = await chosen
         except FormatError as problem:
             raise AddTorrentError(AddProblem.CORRUPT, str(problem)) from None
         if request.sequential_from:
@@ -89,7 +99,7 @@ class TorrentAdding:
         record.torrent = data
         record.priorities = levels
         record.trackers = metainfo.trackers
-        return Described(record, metainfo, [])
+        return Described(record, metainfo, [], wanted)
 
     def _of_magnet(self, request: AddTorrent, uri: str, folder: str) -> Described:
         try:
@@ -101,11 +111,11 @@ class TorrentAdding:
         record.trackers = tuple((url,) for url in magnet.trackers)
         return Described(record, None, magnet_peers(magnet))
 
-    async def _admit(
-        self, record: TorrentRecord, metainfo: Metainfo | None, peers: list[PeerAddress]
-    ) -> tuple[Torrent, bool]:
+    async def _admit(self, request: AddTorrent, described: Described) -> tuple[Torrent, bool]:
+        record, metainfo, peers, _ = described
         await self._lock.acquire()
         try:
+            described.judged(request)
             here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
             if here is not None:
                 # A link is written by anybody: it names no tracker of a private torrent (BEP 27).
@@ -131,13 +141,19 @@ class TorrentAdding:
         record.clean = False
         return await self.take_in(record, metainfo) is not None
 
-    async def take_in(self, record: TorrentRecord, metainfo: Metainfo | None) -> Torrent | None:
-        """Add it with what is recorded of it; None if it is here."""
+    async def take_in(
+        self,
+        record: TorrentRecord,
+        metainfo: Metainfo | None,
+        judge: Callable[[], None] = lambda: None,
+    ) -> Torrent | None:
+        """Add it with what is recorded of it; None if it is here. Raises what `judge` raises."""
         await self._lock.acquire()
         try:
             hashes = InfoHashes(record.hash_v1, record.hash_v2)
             if self._session.torrents.sharing(hashes) is not None:
                 return None
+            judge()
             return await self._session.add(record, metainfo)
         finally:
             self._lock.release()
@@ -154,6 +170,7 @@ class TorrentAdding:
             paused=not settings.start_added_torrents if paused is None else paused,
             added_at=self._session.wall(),
             labels=request.labels,
+            owner=request.owner,
             sequential=settings.sequential_download if sequential is None else sequential,
             sequential_from=request.sequential_from,
             super_seeding=request.super_seeding or settings.super_seeding,
@@ -162,8 +179,11 @@ class TorrentAdding:
         )
 
 
-def chosen_levels(request: AddTorrent, metainfo: Metainfo) -> bytes | None:
-    """The files' levels that the caller asked for, None if it did not. Raises IndexError."""
+def chosen_files(request: AddTorrent, metainfo: Metainfo) -> tuple[bytes | None, int]:
+    """The files' levels that the caller asked for, None if it did not, and the wanted bytes.
+
+    Raises IndexError.
+    """
     selection = FileSelection(FileLayout.of(metainfo))
     if request.files_wanted is not None and request.files_unwanted is None:
         selection.set_wanted(range(len(selection.levels)), False)
@@ -173,7 +193,7 @@ def chosen_levels(request: AddTorrent, metainfo: Metainfo) -> bytes | None:
     selection.set_priority(request.priority_normal, 0)
     selection.set_priority(request.priority_high, 1)
     untouched = selection.levels == FileSelection(FileLayout.of(metainfo)).levels
-    return None if untouched else bytes(selection.levels)
+    return None if untouched else bytes(selection.levels), selection.wanted_size()
 
 
 def magnet_peers(magnet: Magnet) -> list[PeerAddress]:

@@ -23,6 +23,8 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
     if changes.labels is not None:
         torrent.telling.labelled(record.labels, changes.labels)
         record.labels = changes.labels
+    if changes.owner is not None:
+        record.owner = changes.owner
     _set_sequence(torrent, changes)
     if changes.super_seeding is not None:
         record.super_seeding = changes.super_seeding

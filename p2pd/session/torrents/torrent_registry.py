@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import takewhile
-from typing import Iterator
+from typing import Callable, Iterator, NamedTuple
 
 from p2pd.base.ids import InfoHashes
 from p2pd.session.torrents.torrent import Torrent
 
 REMOVED_LIMIT = 10_000
 """Removed torrents whose ids are remembered, the latest."""
+
+Sees = Callable[[str, tuple[str, ...]], bool]
+"""Whether somebody sees a torrent of this owner with these labels."""
+
+
+class Removed(NamedTuple):
+    """A torrent that is not here any more."""
+
+    at: float
+    id: int
+    owner: str
+    labels: tuple[str, ...]
 
 
 class TorrentRegistry:
@@ -19,7 +31,7 @@ class TorrentRegistry:
     def __init__(self) -> None:
         self._by_id: dict[int, Torrent] = {}
         self._by_wire_id: dict[bytes, Torrent] = {}
-        self._removed: deque[tuple[float, int]] = deque(maxlen=REMOVED_LIMIT)
+        self._removed: deque[Removed] = deque(maxlen=REMOVED_LIMIT)
 
     def add(self, torrent: Torrent) -> None:
         """Take a torrent in; its record has its id."""
@@ -41,12 +53,17 @@ class TorrentRegistry:
         for wire_id in torrent.info_hashes.wire_ids:
             if self._by_wire_id.get(wire_id) is torrent:
                 del self._by_wire_id[wire_id]
-        self._removed.append((wall_time, torrent.record.id))
+        record = torrent.record
+        self._removed.append(Removed(wall_time, record.id, record.owner, record.labels))
 
-    def removed_since(self, wall_time: float) -> list[int]:
-        """Ids of torrents removed since then, as far as they are remembered; costs only these."""
-        latest = takewhile(lambda removed: removed[0] >= wall_time, reversed(self._removed))
-        return [id_ for _, id_ in latest][::-1]
+    def removed_since(self, wall_time: float, sees: Sees | None = None) -> list[int]:
+        """Ids of torrents removed since then, as far as they are remembered; costs only these.
+
+        Of those alone that somebody `sees`, if that is given.
+        """
+        latest = takewhile(lambda removed: removed.at >= wall_time, reversed(self._removed))
+        seen = [one.id for one in latest if sees is None or sees(one.owner, one.labels)]
+        return seen[::-1]
 
     def by_id(self, id_: int) -> Torrent | None:
         """The torrent with this id."""

@@ -182,6 +182,11 @@ class TorrentReport:
         return tuple(self.torrent.record.labels)
 
     @property
+    def owner(self) -> str:
+        """Whose it is, of the control API's users."""
+        return self.torrent.record.owner
+
+    @property
     def peer_limit(self) -> int:
         """Connections it may have."""
         return self.torrent.peer_limit

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Callable
 
 from p2pd.base.errors import P2pdError
+from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.session_settings import AS_SESSION
 from p2pd.swarm.deadlines import DeadlineWindow
@@ -39,6 +41,18 @@ def check_pieces(layout: FileLayout, name: str, needed: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A torrent that is about to be added, or to be found here."""
+
+    info_hashes: InfoHashes
+    wanted: int | None
+    """Bytes of the files that are wanted; None: they are not known yet."""
+
+
+Judge = Callable[[Candidate], None]
+
+
+@dataclass(frozen=True, slots=True)
 class AddTorrent:
     """What to add: exactly one of `torrent` (the file's bytes) and `magnet` (a link).
 
@@ -50,6 +64,9 @@ class AddTorrent:
     download_dir: str | None = None
     paused: bool | None = None
     labels: tuple[str, ...] = ()
+    owner: str = ""
+    judge: Judge | None = field(default=None, compare=False, repr=False)
+    """Asked before anything is done; what it raises refuses the torrent."""
     sequential: bool | None = None
     sequential_from: int = 0
     """The piece that is the first then."""
@@ -84,6 +101,7 @@ class TorrentChanges:
     peer_limit: int | None = None
     queue_position: int | None = None
     labels: tuple[str, ...] | None = None
+    owner: str | None = None
     download_limit: int | None = None
     """In kB/s, as `upload_limit`; each counts while its `limited` is set."""
     download_limited: bool | None = None

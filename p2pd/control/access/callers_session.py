@@ -1,0 +1,209 @@
+"""The session as the one who calls may see it: the one place where torrents are hidden.
+
+Methods are handed this in the session's place. What it does not name is the session's own, and
+takes torrents that were found here, or is for those who see all (`roles`); a test holds these two
+kinds complete.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from p2pd.control.access.caller import NotPermittedError, current_caller
+from p2pd.control.access.callers_past import CallersEvents, CallersFollowing, CallersHistory
+from p2pd.control.access.quotas import Quotas
+from p2pd.session.api import (
+    AddedTorrent,
+    FreeSpace,
+    SessionApi,
+    SessionStatistics,
+    SessionSummary,
+    TorrentStatus,
+    TorrentView,
+)
+from p2pd.session.follow_api import FollowApi
+from p2pd.session.history_api import HistoryApi
+from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
+from p2pd.session.session_events import SessionEvents
+from p2pd.session.session_settings import SessionSettings
+from p2pd.session.torrents.torrent_requests import AddTorrent, Candidate, TorrentChanges
+
+
+class CallersSession:
+    """A SessionApi for whoever `current_caller` is."""
+
+    def __init__(self, api: SessionApi) -> None:
+        self._api = api
+        self._quotas = Quotas(api)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+    # -- seeing --------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> SessionSettings:
+        """The settings in force, with the caller's own folder."""
+        settings, folder = self._api.settings, current_caller().identity.folder
+        return replace(settings, download_dir=folder) if folder else settings
+
+    @property
+    def events(self) -> SessionEvents | CallersEvents:
+        """What happens to torrents that the caller sees."""
+        if current_caller().identity.sees_all:
+            return self._api.events
+        return CallersEvents(self._api, current_caller().identity)
+
+    def follow(self, wake: Callable[[], object]) -> FollowApi:
+        """What changes of them."""
+        identity = current_caller().identity
+        if identity.sees_all:
+            return self._api.follow(wake)
+        return CallersFollowing(self._api, identity, wake)
+
+    @property
+    def history(self) -> HistoryApi:
+        """What happened to them in earlier times."""
+        if current_caller().identity.sees_all:
+            return self._api.history
+        return CallersHistory(self._api, self.find)
+
+    def torrents(self) -> Iterable[TorrentView]:
+        """Those that the caller sees."""
+        return _seen(self._api.torrents())
+
+    def find(self, key: int | str) -> TorrentView | None:
+        """One of them."""
+        found = self._api.find(key)
+        return found if found is not None and _sees(found) else None
+
+    def changed_since(self, wall_time: float) -> Iterable[TorrentView]:
+        """Those of them that changed."""
+        return _seen(self._api.changed_since(wall_time))
+
+    def removed_since(
+        self, wall_time: float, sees: Callable[[str, tuple[str, ...]], bool] | None = None
+    ) -> list[int]:
+        """Those that the caller saw."""
+        identity = current_caller().identity
+        if identity.sees_all:
+            return self._api.removed_since(wall_time, sees)
+        return self._api.removed_since(
+            wall_time,
+            lambda owner, labels: (
+                identity.sees(owner, labels) and (sees is None or sees(owner, labels))
+            ),
+        )
+
+    def summary(self) -> SessionSummary:
+        """The session, or no more of it than what the caller's torrents do."""
+        summary = self._api.summary()
+        if current_caller().identity.sees_all:
+            return summary
+        torrents = list(self.torrents())
+        active = sum(torrent.status is not TorrentStatus.STOPPED for torrent in torrents)
+        totals = SessionStatistics(
+            uploaded=sum(torrent.uploaded for torrent in torrents),
+            downloaded=sum(torrent.downloaded for torrent in torrents),
+            files_added=len(torrents),
+            seconds_active=summary.this_run.seconds_active,
+            session_count=1,
+        )
+        return replace(
+            summary,
+            torrents=len(torrents),
+            active=active,
+            paused=len(torrents) - active,
+            rate_download=sum(torrent.rate_download for torrent in torrents),
+            rate_upload=sum(torrent.rate_upload for torrent in torrents),
+            this_run=totals,
+            all_runs=totals,
+        )
+
+    async def free_space(self, path: str) -> FreeSpace:
+        """Of the caller's folder, or any. Raises P2pdError."""
+        self._check_folder(path)
+        return await self._api.free_space(path)
+
+    # -- doing ---------------------------------------------------------------------------------
+
+    async def add(self, request: AddTorrent) -> AddedTorrent:
+        """Add it as the caller's. Raises as the session does, and NotPermittedError."""
+        with self._quotas.reserved() as judge:
+            return await self._api.add(self._as_callers(request, judge))
+
+    async def import_torrent(self, request: ImportTorrent) -> ImportedTorrent:
+        """The same of one that another program had."""
+        with self._quotas.reserved() as judge:
+            wanted = self._as_callers(request.add, judge)
+            return await self._api.import_torrent(replace(request, add=wanted))
+
+    async def start(self, torrent: TorrentView) -> None:
+        """Run it, unless it has more than its user may have."""
+        self._quotas.check_running(torrent)
+        await self._api.start(torrent)
+
+    async def start_now(self, torrent: TorrentView) -> None:
+        """The same, whoever is before it."""
+        self._quotas.check_running(torrent)
+        await self._api.start_now(torrent)
+
+    async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
+        """Change it; the labels that the caller's torrents have stay."""
+        identity = current_caller().identity
+        if changes.labels is not None and identity.given_labels:
+            stay = [label for label in torrent.labels if label in identity.given_labels]
+            changes = replace(changes, labels=_united(changes.labels, stay))
+        if changes.files_wanted is not None:
+            self._quotas.check_files(torrent, await self._api.detailed(torrent), changes)
+        await self._api.change(torrent, changes)
+
+    async def set_location(self, torrent: TorrentView, folder: str, *, move: bool) -> None:
+        """Have its files in a folder that is the caller's. Raises P2pdError."""
+        self._check_folder(folder)
+        await self._api.set_location(torrent, folder, move=move)
+
+    def _as_callers(self, request: AddTorrent, judge: Callable[[Candidate], None]) -> AddTorrent:
+        identity = current_caller().identity
+        if request.download_dir is not None:
+            self._check_folder(request.download_dir)
+
+        def judged(candidate: Candidate) -> None:
+            here = self._api.find(candidate.info_hashes.hash_string)
+            if here is None:
+                judge(candidate)
+            elif not _sees(here):
+                raise NotPermittedError("this torrent is here already, and another user's")
+
+        return replace(
+            request,
+            owner=identity.user,
+            judge=judged,
+            labels=_united(request.labels, identity.given_labels),
+            download_dir=request.download_dir or identity.folder or None,
+        )
+
+    def _check_folder(self, folder: str) -> None:
+        identity = current_caller().identity
+        if not identity.is_kept_in:
+            return
+        root = os.path.normpath(identity.folder or self._api.settings.download_dir)
+        if os.path.commonpath([root, os.path.normpath(folder)]) != root:
+            raise NotPermittedError(f"{folder[:200]} is not in {root}, where your torrents belong")
+
+
+def _sees(torrent: TorrentView) -> bool:
+    return current_caller().identity.sees(torrent.owner, torrent.labels)
+
+
+def _seen(torrents: Iterable[TorrentView]) -> Iterable[TorrentView]:
+    if current_caller().identity.sees_all:
+        return torrents
+    return [torrent for torrent in torrents if _sees(torrent)]
+
+
+def _united(labels: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*labels, *more)))

@@ -1,0 +1,103 @@
+"""What stands before the session leaves nothing of it out, and tells nobody of others' torrents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from p2pd.control.access.caller import NOBODY, Caller, Identity, called_by, current_caller
+from p2pd.control.access.callers_session import CallersSession
+from p2pd.control.access.roles import Role
+from p2pd.session.api import SessionApi
+from p2pd.session.follow_api import SeenChanges
+from p2pd.session.session_events import EventKind, SessionEvents, TorrentEvent
+from tests.control.fake_session import FakeTorrent
+
+PASSED = {
+    "add_peers", "detailed", "reannounce", "remove", "rename", "stop", "verify",
+    "backups", "ban", "bans", "blocklist", "change_settings", "close", "lift_bans", "measures",
+    "move_in_queue", "state_notice", "version",
+}  # fmt: skip
+"""What takes torrents that were found, and what nobody may call who does not see all of them, or
+tells of none. Whoever adds to the facade decides here whether something has to be hidden."""
+
+
+def test_each_member_of_the_facade_is_judged_or_known_to_need_none() -> None:
+    members = {
+        name
+        for base in SessionApi.__mro__
+        for name in vars(base)
+        if not name.startswith("_") and base.__module__.startswith("p2pd.")
+    }
+    judged = {name for name in vars(CallersSession) if not name.startswith("_")}
+    assert judged | PASSED == members
+    assert not judged & PASSED
+
+
+def test_nobody_sees_nothing(session: Any) -> None:
+    callers: Any = CallersSession(session)
+    assert current_caller() is NOBODY
+    assert list(callers.torrents()) == []
+    assert callers.find(1) is None
+    assert callers.summary().torrents == 0
+
+
+def test_events_of_others_are_not_told(session: Any) -> None:
+    clock = Clock()
+    session.events = SessionEvents(clock, clock.seconds)
+    session.all = [FakeTorrent(1, owner="bob"), FakeTorrent(2, owner="eve")]
+    callers: Any = CallersSession(session)
+    told: list[TorrentEvent] = []
+
+    def listen(who: Identity) -> Any:
+        return called_by(Caller(who), lambda: callers.events.listen(told.append))
+
+    stop = listen(Identity("bob", Role.ADD_ONLY))
+    for torrent in session.all:
+        session.events.emit(EventKind.STARTED, torrent)
+    clock.advance(0)
+    assert [event.torrent_id for event in told] == [1]
+    session.all.clear()
+    session.removed_since = lambda at, sees=None: [1] if sees("bob", ()) else []
+    for number in (1, 2):
+        session.events.emit(EventKind.REMOVED, FakeTorrent(number))
+    clock.advance(0)
+    assert [event.kind for event in told] == ["started", "removed"]
+    stop()
+    listen(Identity("p2pd", Role.ADMIN))
+    session.events.emit(EventKind.REMOVED, FakeTorrent(2))
+    clock.advance(0)
+    assert told[-1].torrent_id == 2
+
+
+def test_following_others_shows_nothing(session: Any) -> None:
+    class Following:
+        changes = SeenChanges([], [], False)
+
+        def take(self) -> SeenChanges:
+            return self.changes
+
+        def close(self) -> None:
+            self.changes = SeenChanges([], [], True)
+
+    own, other = FakeTorrent(1, owner="bob"), FakeTorrent(2, owner="eve")
+    session.all, following = [own, other], Following()
+    session.follow = lambda wake: following
+    callers: Any = CallersSession(session)
+    bob = Caller(Identity("bob", Role.OPERATOR, labels=("tv",)))
+    follower = called_by(bob, callers.follow, list)
+
+    def taken(torrents: list[FakeTorrent], removed: list[int]) -> SeenChanges:
+        following.changes = SeenChanges(torrents, removed, False)  # type: ignore[arg-type]
+        return follower.take()  # type: ignore[no-any-return]
+
+    assert taken([own, other], [3]) == ([own], [], False)
+    other.labels = ("tv",)
+    assert taken([other], []) == ([other], [], False)
+    other.labels = ()
+    assert taken([other], []) == ([], [2], False)
+    assert taken([other], [2]) == ([], [], False)
+    assert taken([], [1]) == ([], [1], False)
+    follower.close()
+    assert follower.take().everything

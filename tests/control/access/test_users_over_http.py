@@ -1,0 +1,364 @@
+"""Several users at one site: what each may call, sees, and has room for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from p2pd.base.ids import InfoHashes
+from p2pd.control.access import passwords
+from p2pd.control.access.roles import METHODS, Role, permits, rule_of
+from p2pd.control.auth import FIRST_DELAY, PROMPT_TRIES
+from p2pd.control.errors import RpcCode
+from p2pd.session.history_api import History, Span
+from p2pd.session.torrents.torrent_requests import Candidate
+from tests.control.conftest import Caller
+from tests.control.fake_session import FakeSession, FakeTorrent
+
+PASSWORD = "correct horse"
+FORBIDDEN = int(RpcCode.FORBIDDEN)
+BY_THEMSELVES = {"user_password", "history_get"}
+"""Anybody may call them, and is refused by what is asked for."""
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """scrypt at a cost for tests."""
+    monkeypatch.setattr(passwords, "COSTS", (2, 1, 1))
+
+
+def key_of(caller: Any, role: str, name: str = "bob", **user: Any) -> str:
+    """A new user's key."""
+    assert caller.call("user_add", name=name, role=role, **user).result == {}
+    return str(caller.call("api_key_add", name="k", user=name).result["key"])
+
+
+def as_user(caller: Any, role: str, name: str = "bob", **user: Any) -> Any:
+    """The same site, called by another user."""
+    other = object.__new__(type(caller))
+    other.__dict__.update(caller.__dict__, token=key_of(caller, role, name, **user))
+    return other
+
+
+def code_of(answer: Any) -> int | None:
+    return answer.json.get("error", {}).get("code")
+
+
+@pytest.mark.parametrize("role", [*Role])
+def test_every_method_is_held_against_the_table(caller: Any, role: Role) -> None:
+    user = as_user(caller, role)
+    for method in METHODS:
+        forbidden = code_of(user.call(method)) == FORBIDDEN
+        sees_all = role is not Role.ADD_ONLY
+        may = permits(role, rule_of(method).need, sees_all=sees_all)
+        if method not in BY_THEMSELVES:
+            assert forbidden != may, method
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    role=st.sampled_from([*Role]),
+    methods=st.lists(st.sampled_from(sorted({*METHODS} - BY_THEMSELVES)), min_size=1),
+)
+def test_each_call_of_a_batch_is_held_against_it(role: Role, methods: list[str]) -> None:
+    user = as_user(Caller(FakeSession()), role)
+    calls = [{"jsonrpc": "2.0", "id": n, "method": each} for n, each in enumerate(methods)]
+    answers = user.post(calls).json
+    assert [answer.get("error", {}).get("code") == FORBIDDEN for answer in answers] == [
+        not permits(role, rule_of(each).need, sees_all=role is not Role.ADD_ONLY)
+        for each in methods
+    ]
+
+
+def test_both_dialects_of_transmission_are_held_against_it(caller: Any, session: Any) -> None:
+    user = as_user(caller, "read-only")
+    got = user.send("GET", "/transmission/rpc")
+    header = {"X-Transmission-Session-Id": got.headers["x-transmission-session-id"][0]}
+
+    def post(call: Any) -> Any:
+        return user.send("POST", "/transmission/rpc", json.dumps(call).encode(), header).json
+
+    older = post({"method": "torrent-stop", "arguments": {"ids": 1}})
+    assert "it takes one who may add torrents" in older["result"]
+    newer = post({"jsonrpc": "2.0", "id": 1, "method": "torrent_stop"})
+    assert newer["error"]["code"] == FORBIDDEN
+    assert post({"method": "torrent-get", "arguments": {"fields": ["id"]}})["result"] == "success"
+    assert session.asked == []
+
+
+def test_the_description_is_asked_for_by_its_other_name(caller: Any) -> None:
+    assert "openrpc" in as_user(caller, "add-only").call("rpc.discover").result
+
+
+def test_metrics_are_for_who_sees_all(caller: Any) -> None:
+    assert as_user(caller, "read-only", "a").send("GET", "/metrics").status == 200
+    assert as_user(caller, "add-only", "b").send("GET", "/metrics").status == 403
+    assert as_user(caller, "admin", "c", labels=["x"]).send("GET", "/metrics").status == 403
+    assert caller.send("GET", "/metrics").status == 200
+
+
+def shown(user: Any, **params: Any) -> list[int]:
+    rows = user.call("torrent_get", fields=["id"], **params).result["torrents"]
+    return [row["id"] for row in rows]
+
+
+def test_torrents_of_others_are_not_there(caller: Any, session: Any) -> None:
+    session.all = [
+        FakeTorrent(1, owner="bob"), FakeTorrent(2, owner="eve"), FakeTorrent(3, owner=""),
+        FakeTorrent(4, owner="eve", labels=("tv",)),
+    ]  # fmt: skip
+    own = as_user(caller, "operator", own_only=True)
+    tv = as_user(caller, "operator", "tim", labels=["tv"])
+    assert shown(own) == [1]
+    assert shown(tv) == [4]
+    assert shown(caller) == [1, 2, 3, 4]
+    assert shown(own, ids=[2, 3, FakeTorrent(2).hash_string, 1]) == [1]
+    assert shown(own, ids="recently_active") == [1]
+    for method in ("torrent_stop", "torrent_start", "torrent_verify", "torrent_reannounce"):
+        assert own.call(method).result == {}
+    assert own.call("torrent_remove", ids=[2, 3, 4]).result == {}
+    assert {entry[1] for entry in session.asked} == {1}
+    assert own.call("session_stats").result["torrent_count"] == 1
+    assert caller.call("session_stats").result["torrent_count"] == 2
+    recent = own.call("torrent_get", fields=["id"], ids="recently_active").result
+    assert recent["removed"] == []
+    recent = caller.call("torrent_get", fields=["id"], ids="recently_active").result
+    assert recent["removed"] == [77]
+
+
+def test_what_is_added_is_the_callers(caller: Any, session: Any) -> None:
+    user = as_user(caller, "add-only", labels=["bobs"], download_dir="/home/bob")
+    caller.source.holds["http://x.test/y"] = b"some torrent"
+    user.call("torrent_add", filename="http://x.test/y", labels=["linux"])
+    assert session.owners == ["bob"]
+    ((_, request),) = session.asked
+    assert (request.labels, request.download_dir) == (("linux", "bobs"), "/home/bob")
+
+
+def test_a_kept_user_names_no_other_place_of_the_host(caller: Any, session: Any) -> None:
+    session.all[0].owner = "bob"
+    user = as_user(caller, "add-only", download_dir="/home/bob")
+    magnet = "magnet:?xt=urn:btih:" + "ab" * 20
+    for path in ("/etc", "/home/bob/../eve", "/home/bobby", "/"):
+        add = user.call("torrent_add", filename=magnet, download_dir=path)
+        move = user.call("torrent_set_location", ids=1, location=path)
+        space = user.call("free_space", path=path)
+        assert [code_of(each) for each in (add, move, space)] == [FORBIDDEN] * 3, path
+    assert code_of(user.call("torrent_add", filename="/etc/passwd")) == FORBIDDEN
+    assert session.asked == []
+    assert user.call("torrent_set_location", ids=1, location="/home/bob/new").result == {}
+    add = user.call("torrent_add", filename=magnet, download_dir="/home/bob/new")
+    assert "error" not in add.json
+    assert user.call("session_get", fields=["download_dir"]).result == {"download_dir": "/home/bob"}
+
+
+def test_another_users_torrent_is_not_joined(caller: Any, session: Any) -> None:
+    user = as_user(caller, "add-only")
+    session.candidate = Candidate(session.all[1].info_hashes, 1000)
+    answer = user.call("torrent_add", filename="magnet:?xt=urn:btih:" + "ab" * 20)
+    assert answer.error == (FORBIDDEN, "this torrent is here already, and another user's")
+
+
+def test_the_labels_of_a_user_stay(caller: Any, session: Any) -> None:
+    session.all[0].labels = ("tv", "new")
+    user = as_user(caller, "operator", labels=["tv", "film"])
+    user.call("torrent_set", ids=1, labels=["seen"])
+    ((_, _, changes),) = session.asked
+    assert changes.labels == ("seen", "tv")
+
+
+MAGNET = "magnet:?xt=urn:btih:" + "ab" * 20
+
+
+def test_a_quota_of_torrents(caller: Any, session: Any) -> None:
+    user = as_user(caller, "add-only", torrent_quota=1)
+    assert "error" not in user.call("torrent_add", filename=MAGNET).json
+    session.all[1].owner = "bob"
+    refused = user.call("torrent_add", filename=MAGNET)
+    assert refused.error == (FORBIDDEN, "bob may have 1 torrent, and has them")
+    assert len(session.asked) == 1
+
+
+def test_a_quota_of_bytes(caller: Any, session: Any) -> None:
+    user = as_user(caller, "add-only", size_quota=70_000)
+    session.all[0].owner = "bob"  # 65,536 bytes
+    session.candidate = Candidate(InfoHashes(v1=b"e" * 20), 4465)
+    refused = user.call("torrent_add", filename=MAGNET)
+    assert refused.error[1] == "bob may have 70000 bytes, and has 65536; this is 4465 more"
+    session.candidate = Candidate(InfoHashes(v1=b"e" * 20), 4464)
+    assert "error" not in user.call("torrent_add", filename=MAGNET).json
+    session.all[0].size_when_done = 70_000
+    session.candidate = Candidate(InfoHashes(v1=b"e" * 20), None)
+    assert code_of(user.call("torrent_add", filename=MAGNET)) == FORBIDDEN
+    assert user.call("torrent_start", ids=1).result == {}
+    session.all[0].size_when_done = 70_001
+    assert code_of(user.call("torrent_start", ids=1)) == FORBIDDEN
+    assert caller.call("torrent_start", ids=1).result == {}
+
+
+def test_wanting_more_files_is_held_against_the_quota(caller: Any, session: Any) -> None:
+    user = as_user(caller, "add-only", size_quota=65_535)
+    torrent = session.all[0]
+    torrent.owner, torrent.size_when_done = "bob", 60_000
+    assert code_of(user.call("torrent_set", ids=1, files_wanted=[])) == FORBIDDEN
+    assert user.call("torrent_set", ids=1, files_wanted=[1], files_unwanted=[0]).result == {}
+    caller.call("user_set", name="bob", size_quota=-1)
+    assert user.call("torrent_set", ids=1, files_wanted=[]).result == {}
+
+
+def test_what_adds_at_one_time_shares_the_quota(caller: Any, session: Any) -> None:
+    from p2pd.control.access.caller import Caller as Who
+    from p2pd.control.access.caller import Identity, NotPermittedError, called_by
+    from p2pd.control.access.quotas import Quotas
+
+    quotas, found = Quotas(session), []
+    bob = Who(Identity("bob", Role.ADD_ONLY, most_torrents=1, most_bytes=1500))
+
+    def both() -> None:
+        with quotas.reserved() as first, quotas.reserved() as second:
+            first(session.candidate)
+            with pytest.raises(NotPermittedError):
+                second(session.candidate)
+        with quotas.reserved() as third:
+            third(session.candidate)
+            found.append(True)
+
+    called_by(bob, both)
+    assert found
+
+
+def test_who_am_i(caller: Any, session: Any) -> None:
+    session.all[0].owner = "bob"
+    user = as_user(caller, "operator", labels=["tv"], torrent_quota=5)
+    assert user.call("user_self").result == {
+        "name": "bob", "role": "operator", "key": "k", "download_dir": "/downloads",
+        "labels": ["tv"], "sees_all": False, "torrent_count": 1, "torrent_quota": 5,
+        "size": 65536, "size_quota": -1,
+    }  # fmt: skip
+    assert caller.call("user_self").result["name"] == "p2pd"
+
+
+def test_passwords_log_in_and_change(caller: Any, basic: Any) -> None:
+    caller.call("user_add", name="bob", role="read-only", password=PASSWORD)
+    call = {"jsonrpc": "2.0", "id": 1, "method": "user_self"}
+    assert caller.post(call, Authorization=basic("bob", PASSWORD)).result["name"] == "bob"
+    assert caller.post(call, Authorization=basic("bob", "wrong horse")).status == 401
+    assert caller.post(call, Authorization=basic("eve", PASSWORD)).status == 401
+    assert caller.post(call, Authorization=basic("bob", caller.token)).status == 401
+    change = {**call, "method": "user_password", "params": {"old": "x", "new": "another one"}}
+    header = basic("bob", PASSWORD)
+    assert code_of(caller.post(change, Authorization=header)) == FORBIDDEN
+    change["params"]["old"] = PASSWORD  # type: ignore[index]
+    assert caller.post(change, Authorization=header).result == {}
+    assert caller.post(call, Authorization=header).status == 401
+    assert caller.post(call, Authorization=basic("bob", "another one")).status == 200
+    assert code_of(caller.post(change)) == FORBIDDEN
+
+
+def test_a_key_is_its_users_password_too(caller: Any, basic: Any) -> None:
+    secret = key_of(caller, "read-only")
+    call = {"jsonrpc": "2.0", "id": 1, "method": "user_self"}
+    assert caller.post(call, Authorization=basic("bob", secret)).result["key"] == "k"
+    assert caller.post(call, Authorization=basic("p2pd", secret)).status == 401
+    caller.call("api_key_remove", id=1)
+    assert caller.post(call, Authorization=basic("bob", secret)).status == 401
+
+
+def test_no_secret_is_ever_shown(caller: Any) -> None:
+    caller.call("user_add", name="bob", role="operator", password=PASSWORD)
+    secret = caller.call("api_key_add", name="phone", user="bob", days=2).result["key"]
+    users, keys = caller.call("user_list"), caller.call("api_key_list")
+    assert users.result["users"][0]["has_password"] is True
+    assert keys.result["keys"][0]["expires_date"] == 1_700_000_000 + 2 * 86400
+    for answer in (users, keys):
+        assert secret.encode() not in answer.body
+        assert b"scrypt" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"name": "a:b"}, {"name": ""}, {"name": "admin"}, {"name": "p2pd"}, {"name": "x" * 65},
+     {"name": "bob"}, {"role": "king"}, {"role": None}, {"password": "short"},
+     {"torrent_quota": -2}, {"download_dir": "relative"}, {"labels": "tv"}, {"colour": "red"}],
+)  # fmt: skip
+def test_users_that_cannot_be(caller: Any, params: Any) -> None:
+    caller.call("user_add", name="bob", role="read-only")
+    given = {"name": "eve", "role": "operator", **params}
+    assert code_of(caller.call("user_add", **given)) in (-32602, 3, 5)
+    assert len(caller.call("user_list").result["users"]) == 1
+
+
+def test_guessing_a_password_is_slowed_and_locked(caller: Any, basic: Any) -> None:
+    caller.host = "198.51.100.1"
+    caller.call("user_add", name="bob", role="read-only", password=PASSWORD)
+    wrong = {"Authorization": basic("bob", "wrong horse")}
+    for _ in range(PROMPT_TRIES):
+        assert caller.send("GET", "/metrics", headers=wrong).status == 401
+    for late in range(5):
+        transport = caller.begin("GET", "/metrics", headers=wrong)
+        caller.clock.advance(FIRST_DELAY * 2**late - 0.01)
+        assert transport.value() == b""
+        caller.clock.advance(0.02)
+        assert caller.answer(transport).status == 401
+    assert caller.send("GET", "/metrics", headers=wrong).status == 403
+    right = {"Authorization": basic("bob", PASSWORD)}
+    assert caller.send("GET", "/metrics", headers=right).status == 403
+    caller.clock.advance(60)
+    assert caller.send("GET", "/metrics", headers=right).status == 200
+
+
+def test_a_big_body_of_a_user_who_was_not_looked_at_yet(caller: Any, basic: Any) -> None:
+    caller.call("user_add", name="bob", role="operator", password=PASSWORD)
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "user_self"}).encode()
+    body += b" " * 200_000
+    header = {"Authorization": basic("bob", PASSWORD)}
+    assert caller.send("POST", "/rpc", body, header).result["name"] == "bob"
+    assert caller.site.load.claimed == caller.site.load.bodies == 0
+
+
+def test_behind_a_proxy(caller_with: Any, basic: Any) -> None:
+    caller = caller_with(trusted_proxies=["127.0.0.1"])
+    sent = {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Host": "seedbox.test"}
+    call = b'{"jsonrpc": "2.0", "id": 1, "method": "session_stats"}'
+
+    def post(path: str = "/rpc", **headers: str) -> int:
+        given = sent | {name.replace("_", "-"): text for name, text in headers.items()}
+        return int(caller.send("POST", path, call, given).status)
+
+    assert post() == 200
+    assert post(X_Forwarded_Host="evil.test") == 421
+    assert post(Origin="https://seedbox.test") == 200
+    assert post(Origin="http://127.0.0.1:9091") == 403
+    assert post("/apps/rpc", X_Forwarded_Prefix="/apps") == 200
+    assert post(X_Forwarded_Prefix="/apps") == 200
+    assert post("/apps/rpc") == 404
+    assert post("/appsrpc", X_Forwarded_Prefix="/apps") == 404
+    for _ in range(8):
+        caller.begin("GET", "/rpc", headers={**sent, "Authorization": "Bearer guess"})
+    assert post() == 403
+    assert post(X_Forwarded_For="198.51.100.2") == 200
+
+
+def test_the_history_of_others_is_not_there(caller: Any, session: Any) -> None:
+    class FakeHistory:
+        async def read(self, subjects: Any, since: int, until: int, most_rows: int) -> History:
+            return History(
+                since,
+                until,
+                10,
+                until,
+                {each: [Span(since, 1, 2, 3, 4, 5, 6)] for each in subjects},
+            )
+
+    session.history = FakeHistory()
+    session.all[0].owner = "bob"
+    user = as_user(caller, "operator", own_only=True)
+    assert code_of(user.call("history_get")) == FORBIDDEN
+    hidden = user.call("history_get", ids=[2, session.all[1].hash_string, "ee" * 20]).result
+    assert all(row["id"] is None and row["rows"] == [] for row in hidden["torrents"])
+    seen = user.call("history_get", ids=1).result["torrents"]
+    assert seen == caller.call("history_get", ids=1).result["torrents"]
