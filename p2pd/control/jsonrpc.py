@@ -21,6 +21,7 @@ from txjsonrpc_ng.web.jsonrpc import JSONRPC
 
 from p2pd.base.errors import P2pdError
 from p2pd.control import answers
+from p2pd.control.access.audit import AuditLog
 from p2pd.control.access.caller import current_caller
 from p2pd.control.access.roles import rule_of
 from p2pd.control.delivery import Delivery
@@ -47,9 +48,14 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
     separator = "_"
 
     def __init__(
-        self, groups: Mapping[str, BaseSubhandler], reactor: Any, load: RpcLoad | None = None
+        self,
+        groups: Mapping[str, BaseSubhandler],
+        reactor: Any,
+        load: RpcLoad | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         super().__init__()
+        self._audit = audit
         self._reactor = reactor
         self._load = load or RpcLoad()
         for prefix, group in groups.items():
@@ -103,17 +109,27 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
     async def perform(self, call: Call) -> JsonObject:
         """The result of a call. Raises RpcError and nothing else."""
         began, name, result = self._reactor.seconds(), UNKNOWN, "ok"
+        answer: JsonObject | None = None
+        permitted = False
         try:
             method = self._method(call.method)
             name = call.method
             _check_role(DISCOVERY.get(name, name))
-            return await method(call.params)
+            permitted = True
+            answer = await method(call.params)
+            return answer
         except Exception as problem:
             error = self._error_of(problem, call)
             result = error.code.name.lower()
             raise error from None
         finally:
             self._load.performed(name, result, self._reactor.seconds() - began)
+            if permitted:
+                self._note(call, result, answer or {})
+
+    def _note(self, call: Call, result: str, answer: JsonObject) -> None:
+        if self._audit is not None and rule_of(call.method).changes:
+            self._audit.note(current_caller(), call.method, call.params, result, answer)
 
     @staticmethod
     def _error_of(problem: Exception, call: Call) -> RpcError:

@@ -17,6 +17,7 @@ from twisted.web.server import Request, Site
 
 from p2pd import __version__
 from p2pd.control.access.accounts import Accounts, InThread
+from p2pd.control.access.audit import AuditLog, AuditMemory
 from p2pd.control.access.proxies import Proxies
 from p2pd.control.access.roles import need_of_path
 from p2pd.control.auth import Judgement, Login, Verdict
@@ -120,21 +121,23 @@ def make_control_site(
     socket_users: Mapping[int, SocketUser] | None = None,
     trusted_proxies: Sequence[str] = (),
     accounts: Accounts | None = None,
+    audit_memory: AuditMemory | None = None,
     load: RpcLoad | None = None,
 ) -> ControlSite:
     """The site for `/rpc`, `/transmission/rpc` and `/metrics`, to be listened with by the caller.
 
     `token` None switches the login off; `accounts` has other users, and the token then;
-    `socket_users` need none on a unix socket. `trusted_proxies` are believed whom they send a
-    request for. `allowed_hosts` are the names (``*`` and ``?`` match) a Host header may hold beside
-    localhost and IP addresses. `reactor` gives time, threads and connections to fetch torrents
-    with. `measured` is what else is asked for metrics, besides the session and the site itself;
-    `open_metrics` lets programs on this host read them without a login. `load` bounds what callers
-    cost. Raises ConfigError for an empty token.
+    `audit_memory` keeps who changed what; `socket_users` need no login on a unix socket.
+    `trusted_proxies` are believed whom they send a request for. `allowed_hosts` are the names
+    (``*`` and ``?`` match) a Host header may hold beside localhost and IP addresses. `reactor`
+    gives time, threads and connections to fetch torrents with. `measured` is what else is asked for
+    metrics, besides the session and the site itself; `open_metrics` lets programs on this host read
+    them without a login. `load` bounds what callers cost. Raises ConfigError for an empty token.
     """
     load = load or RpcLoad()
     accounts = accounts or Accounts(token, in_thread=in_threads_of(reactor), wall=wall_clock)
     session_id = new_session_id(rng or random.SystemRandom())
+    audit = AuditLog(audit_memory, wall_clock)
     source = torrent_source or NetworkTorrentSource(reactor, f"p2pd/{version}", load=load)
     groups = make_method_groups(
         api,
@@ -144,12 +147,13 @@ def make_control_site(
         version=version,
         session_id=session_id,
         accounts=accounts,
+        audit=audit,
     )
     root = ControlRoot()
-    root.putChild(b"rpc", RpcResource(groups, reactor, load))
+    root.putChild(b"rpc", RpcResource(groups, reactor, load, audit))
     root.putChild(METRICS, MetricsPage(api, [load.measures, *measured], reactor))
     transmission = ControlRoot()
-    transmission.putChild(b"rpc", TransmissionResource(groups, reactor, session_id, load))
+    transmission.putChild(b"rpc", TransmissionResource(groups, reactor, session_id, load, audit))
     root.putChild(b"transmission", transmission)
     open_paths = (b"/" + METRICS,) if open_metrics else ()
     login, proxies = Login(accounts, reactor), Proxies(trusted_proxies)

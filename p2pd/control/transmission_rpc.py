@@ -17,6 +17,7 @@ from typing import Any
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.control import older_dialect
+from p2pd.control.access.audit import AuditLog
 from p2pd.control.errors import RpcError
 from p2pd.control.gate import say
 from p2pd.control.jsonrpc import RpcResource
@@ -43,10 +44,11 @@ class TransmissionResource(RpcResource):
         reactor: Any,
         session_id: str,
         load: RpcLoad | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
-        super().__init__(groups, reactor, load)
+        super().__init__(groups, reactor, load, audit)
         torrent = groups["torrent"].showing(older_dialect.older_columns(TORRENT_COLUMNS))
-        self._older = RpcResource({**groups, "torrent": torrent}, reactor)
+        self._older = RpcResource({**groups, "torrent": torrent}, reactor, load, audit)
         self._session_id = session_id
 
     def refuse(self, request: ControlRequest) -> bytes | None:

@@ -89,6 +89,7 @@ def _control_part(
             socket_users=known,
             trusted_proxies=control.trusted_proxies,
             accounts=accounts,
+            audit_memory=session.audit,
         )
 
     login = "no login" if place.token is None else f"token in {place.token_file}"

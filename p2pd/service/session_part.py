@@ -41,6 +41,7 @@ from p2pd.session.session_control import SessionControl
 from p2pd.session.session_history import SessionHistory
 from p2pd.session.settings_rules import checked_settings
 from p2pd.state.accounts import AccountStore
+from p2pd.state.audit import AuditStore
 from p2pd.state.backups import BackupFolder
 from p2pd.state.bans import BanStore
 from p2pd.state.blocklist_file import BlocklistFile
@@ -98,6 +99,7 @@ class SessionPart:
         self._statistics = StatisticsStore(self._database)
         self._good_peers = GoodPeerStore(self._database)
         self.accounts = AccountStore(self._database)
+        self.audit = AuditStore(self._database)
         self._way = _way_out(config.peers.interface)
         self._announcing = Announcing(config, reactor, self._way)
         self._countries = Countries(config.peers.geoip_database)

@@ -18,6 +18,7 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "removals": (int, str, str, (int, type(None))),
     "good_peers": (int, str, int, _NUMBER, int, int, _NUMBER),
     "users": (str, str, str, str, str, int, _LIMIT, _LIMIT, _NUMBER, _LIMIT),
+    "audit": (int, _NUMBER, str, str, str, str, str, str, str),
     "api_keys": (int, str, str, str, str, bytes, _NUMBER, _NUMBER, _LIMIT),
 }
 

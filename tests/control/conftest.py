@@ -133,7 +133,7 @@ class Caller:
         given = {name.replace("_", "-"): text for name, text in headers.items()}
         return self.send("POST", path, json.dumps(value).encode(), given)
 
-    def call(self, method: str, **params: Any) -> Answer:
+    def call(self, method: str, /, **params: Any) -> Answer:
         return self.post({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 
 

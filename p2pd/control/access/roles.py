@@ -64,6 +64,7 @@ METHODS: Mapping[str, Rule] = {
     "api_key_add": _ADMIN,
     "api_key_list": Rule(Need.ADMIN, changes=False),
     "api_key_remove": _ADMIN,
+    "audit_get": Rule(Need.ADMIN, changes=False),
     "blocklist_update": _SESSION,
     "free_space": _READS,
     "history_get": _READS,

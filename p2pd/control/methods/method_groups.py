@@ -8,8 +8,10 @@ from typing import Any, cast
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.control.access.accounts import Accounts
+from p2pd.control.access.audit import AuditLog
 from p2pd.control.access.callers_session import CallersSession
 from p2pd.control.methods.account_methods import KeyMethods, UserMethods
+from p2pd.control.methods.audit_methods import AuditMethods
 from p2pd.control.methods.blocklist_methods import BlocklistMethods
 from p2pd.control.methods.disk_methods import DiskMethods
 from p2pd.control.methods.history_methods import HistoryMethods
@@ -35,6 +37,7 @@ def make_method_groups(
     version: str,
     session_id: str,
     accounts: Accounts,
+    audit: AuditLog,
 ) -> dict[str, BaseSubhandler]:
     """The groups by the first word of their methods' names."""
     api = cast(SessionApi, CallersSession(api))
@@ -49,6 +52,7 @@ def make_method_groups(
         "queue": QueueMethods(api, selection),
         "state": StateMethods(api),
         "user": UserMethods(api, selection, accounts, wall_clock),
+        "audit": AuditMethods(audit),
         "api": KeyMethods(accounts, wall_clock),
     }
     return {**groups, "system": SystemMethods(groups, version)}
