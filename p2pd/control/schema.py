@@ -172,6 +172,12 @@ def absolute_path(name: str, value: object) -> str:
     return path
 
 
+@described({"type": "string", "maxLength": 4096, "pattern": "^(/.*)?$"})
+def path_or_none(name: str, value: object) -> str:
+    """The same, or empty for none."""
+    return "" if value == "" else absolute_path(name, value)
+
+
 @described({"type": "array", "items": {"type": "string", "pattern": "^[^,]+$"}, "maxItems": 100})
 def labels(name: str, value: object) -> tuple[str, ...]:
     """Labels: trimmed, not empty, without commas (clients join them with commas), each once."""

@@ -232,6 +232,12 @@ class StorageSection:
     download_dir: str = key(
         "", folder, "Where downloads go; empty is ~/Downloads/p2pd. Clients may choose others."
     )
+    incomplete_dir_enabled: bool = key(
+        False,
+        flag,
+        "Whether torrents that are added are in incomplete_dir until all that is wanted is here.",
+    )
+    incomplete_dir: str = key("", folder, "Where they are then; empty is nowhere else.")
     preallocation: str = key(
         "sparse",
         one_of("none", "sparse", "full"),

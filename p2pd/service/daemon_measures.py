@@ -20,7 +20,7 @@ from p2pd.base.measures import (
     histogram,
 )
 from p2pd.discovery.tracker_client.transports import TrackerTransports
-from p2pd.session.api import DescriptorReport
+from p2pd.session.resource_reports import DescriptorReport
 from p2pd.state.database import Database
 from p2pd.storage.block_cache import BlockCache
 from p2pd.transports.bounded_connections import BoundedConnections

@@ -15,6 +15,8 @@ BUILT: frozenset[str] = frozenset()
 
 SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("storage", "download_dir"): ("download_dir",),
+    ("storage", "incomplete_dir"): ("incomplete_dir",),
+    ("storage", "incomplete_dir_enabled"): ("incomplete_dir_enabled",),
     ("peers", "max_connections"): ("peer_limit_global",),
     ("peers", "max_connections_per_torrent"): ("peer_limit_per_torrent",),
     ("peers", "max_connections_per_host"): ("peer_limit_per_host",),
@@ -37,6 +39,8 @@ def settings_of(config: Config, download_dir: str) -> SessionSettings:
     """The settings before clients change any."""
     return SessionSettings(
         download_dir=download_dir,
+        incomplete_dir=config.storage.incomplete_dir,
+        incomplete_dir_enabled=config.storage.incomplete_dir_enabled,
         peer_limit_global=config.peers.max_connections,
         peer_limit_per_torrent=config.peers.max_connections_per_torrent,
         peer_limit_per_host=config.peers.max_connections_per_host,

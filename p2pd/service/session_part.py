@@ -34,8 +34,9 @@ from p2pd.service.http_port import cannot_listen
 from p2pd.service.interface_watch import InterfaceWatch
 from p2pd.service.loop_lag import LoopLag
 from p2pd.service.session_config import SETTINGS, limits_of, settings_of, shares_of
-from p2pd.session.api import DescriptorReport, SessionApi, SessionStatistics
+from p2pd.session.api import SessionApi, SessionStatistics
 from p2pd.session.blocklist.blocklist_source import BlocklistSource
+from p2pd.session.resource_reports import DescriptorReport
 from p2pd.session.session import Session, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_history import SessionHistory

@@ -24,6 +24,7 @@ from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportApi
 from p2pd.session.moving.move_view import MoveView
 from p2pd.session.queueing.queue_order import QueueMove
+from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
@@ -154,6 +155,8 @@ class TorrentView(Protocol):
     @property
     def download_dir(self) -> str: ...
     @property
+    def current_dir(self) -> str: ...
+    @property
     def move(self) -> MoveView | None: ...
     @property
     def status(self) -> TorrentStatus: ...
@@ -272,30 +275,6 @@ class SessionSummary:
     """Bytes per second that hold for the session now; None: no limit."""
     limit_up: int | None = None
     descriptors: DescriptorReport | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DescriptorReport:
-    """File descriptors that the process may have, and what files and peers have of them."""
-
-    limit: int
-    files: int
-    files_limit: int
-    connections: int
-    connections_limit: int
-    """Clients cannot set more."""
-
-
-@dataclass(frozen=True, slots=True)
-class BlockCacheReport:
-    """Where blocks for peers came from: counts of blocks since the start, and sizes in bytes."""
-
-    at_once: int
-    """In the system's page cache: read with no thread and no cache of ours."""
-    hits: int
-    misses: int
-    used: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,6 +233,7 @@ class Session:
             self.background(self._open_restored(torrent), record.name)
         if move is not None:
             self.moves.resume(torrent, move)
+        self.moves.bring_home(torrent)
 
     def _resume(self) -> None:
         """Those at rest go on resting, and are looked at: first those that were active last."""

@@ -15,8 +15,6 @@ from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Measure
 from p2pd.session.api import (
     AddedTorrent,
-    BlockCacheReport,
-    DescriptorReport,
     FreeSpace,
     SessionStatistics,
     SessionSummary,
@@ -27,6 +25,7 @@ from p2pd.session.disks.devices import at_most, in_time
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.importing.torrent_importing import TorrentImporting
 from p2pd.session.queueing.queue_order import QueueMove
+from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session import Session
 from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_history import SessionHistory

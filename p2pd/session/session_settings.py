@@ -27,6 +27,10 @@ class SessionSettings(SpeedSettings):
     peer_limit_per_torrent: int
     peer_limit_per_host: int = 8
     """Connections of one torrent with one host outside the local network; 0: no limit."""
+    incomplete_dir_enabled: bool = False
+    """Whether torrents that are added are in `incomplete_dir` until they are complete."""
+    incomplete_dir: str = ""
+    """Empty: there is none."""
     start_added_torrents: bool = True
     sequential_download: bool = False
     super_seeding: str = AUTO

@@ -21,6 +21,10 @@ def _folder(value: Any) -> str:
     return os.path.normpath(value)
 
 
+def _folder_or_none(value: Any) -> str:
+    return "" if value == "" else _folder(value)
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise P2pdError(f"not true or false: {value!r}")
@@ -77,6 +81,8 @@ _MINUTE = _count(0, 24 * 60)
 
 RULES: Mapping[str, Callable[[Any], Any]] = {
     "download_dir": _folder,
+    "incomplete_dir": _folder_or_none,
+    "incomplete_dir_enabled": _flag,
     "peer_limit_global": _count(1, 65_535),
     "peer_limit_per_torrent": _count(1, 65_535),
     "peer_limit_per_host": _count(0, 65_535),

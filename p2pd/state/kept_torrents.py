@@ -137,6 +137,8 @@ def check_record(record: TorrentRecord) -> None:
         raise DamagedError(str(problem)) from None
     if not os.path.isabs(record.download_dir) or "\0" in record.download_dir:
         raise DamagedError("its folder is not absolute")
+    if record.final_dir and (not os.path.isabs(record.final_dir) or "\0" in record.final_dir):
+        raise DamagedError("the folder that it goes to is not absolute")
     if record.super_seeding not in MODES or record.id < 0 or len(record.renaming) not in (0, 2):
         raise DamagedError("it makes no sense")
 

@@ -56,6 +56,8 @@ class TorrentRecord:
     """Or "on", or "off"."""
     seed_choking: str = "session"
     """Whom it serves when it is complete: as the session does, or by a rule of its own."""
+    final_dir: str = ""
+    """Where it goes when all that is wanted is here, from the folder for incomplete ones."""
     file_names: Tiers = ()
     """Names that are not those in the torrent (formats.file_names.Names)."""
     renaming: tuple[str, ...] = ()
@@ -123,6 +125,7 @@ _LATER: Mapping[str, Any] = {
     "file_names": "[]",
     "renaming": "[]",
     "owner": "",
+    "final_dir": "",
 }
 """Columns that rows did not have when they were written: where they have the value that an upgrade
 gave them they are no part of the checksum."""
@@ -284,5 +287,7 @@ def _strings(value: Any, hint: Any) -> Any:
     return tuple(_strings(one, inner) for one in value)
 
 
-_REPEATED = ("bandwidth_group", "download_dir", "owner", "super_seeding", "seed_choking")
+_REPEATED = (
+    "bandwidth_group", "download_dir", "final_dir", "owner", "super_seeding", "seed_choking"
+)  # fmt: skip
 _READERS = {name: _reader(name) for name in COLUMNS}

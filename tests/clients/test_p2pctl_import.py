@@ -204,10 +204,12 @@ def test_names_that_were_given_are_handed_over(tmp_path: Path) -> None:
 def test_one_that_is_not_complete_is_found_in_its_other_folder(tmp_path: Path) -> None:
     found = by_name("transmission")["half.bin"]
     found.other_folder = str(tmp_path)
-    assert params_of(found, Wishes())["download_dir"] == found.folder
+    params = params_of(found, Wishes())
+    assert (params["download_dir"], params["final_dir"]) == (found.folder, "")
     (tmp_path / "half.bin.part").touch()
-    assert params_of(found, Wishes())["download_dir"] == str(tmp_path)
-    assert found.left_out == [f"that it is to be moved to {found.folder} when it is complete"]
+    params = params_of(found, Wishes())
+    assert (params["download_dir"], params["final_dir"]) == (str(tmp_path), found.folder)
+    assert found.left_out == []
 
 
 def test_too_big_a_file_is_not_read(tmp_path: Path) -> None:

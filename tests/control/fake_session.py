@@ -13,8 +13,6 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.api import (
     AddedTorrent,
-    BlockCacheReport,
-    DescriptorReport,
     DiskState,
     FileView,
     FreeSpace,
@@ -26,6 +24,7 @@ from p2pd.session.api import (
 from p2pd.session.blocklist.blocklist_api import BlocklistStatus
 from p2pd.session.importing.import_requests import Believed, ImportedTorrent, ImportTorrent
 from p2pd.session.queueing.queue_order import QueueMove
+from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrents.torrent_requests import (
@@ -116,6 +115,7 @@ class FakeTorrent:
     summary: TorrentSummary | None = SUMMARY
     magnet_link: str = "magnet:?xt=urn:btih:00"
     download_dir: str = "/downloads"
+    current_dir: str = "/incomplete"
     move: FakeMove | None = None
     status: TorrentStatus = TorrentStatus.DOWNLOADING
     queue_position: int = 7

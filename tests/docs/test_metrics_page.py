@@ -15,7 +15,7 @@ from p2pd.control.metrics_page import PREFIX
 from p2pd.control.rpc_load import RpcLoad
 from p2pd.discovery.tracker_client.transports import TrackerTransports
 from p2pd.service import daemon_measures
-from p2pd.session.api import DescriptorReport
+from p2pd.session.resource_reports import DescriptorReport
 from p2pd.session.session_history import SessionHistory
 from p2pd.state.database import Database
 from p2pd.storage.block_cache import BlockCache

@@ -276,3 +276,15 @@ def test_names_that_make_no_sense_are_refused(importer: Importer, names: tuple[s
     with pytest.raises(P2pdError):
         importer.take(file_names=names)
     assert not list(importer.node.session.torrents)
+
+
+def test_one_that_is_to_go_elsewhere_goes_there_when_it_is_complete(
+    importer: Importer, hashed: list[int], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    taken = importer.take(final_dir=f"{home}/")
+    torrent = importer.opened()
+    importer.node.network.run_until(lambda: not torrent.record.final_dir, limit=60)
+    assert (taken.pieces, hashed) == (Believed(30, 30), [])
+    assert (home / "folder/b.bin").read_bytes() == FILES["b.bin"]
+    assert torrent.record.download_dir == str(home)

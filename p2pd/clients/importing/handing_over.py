@@ -37,8 +37,11 @@ class Wishes:
 
 def params_of(torrent: ForeignTorrent, wishes: Wishes) -> dict[str, Any]:
     """The params of the call. Raises P2pdError if it cannot be asked."""
+    final = wishes.folder(torrent.folder)
+    folder = _folder(torrent, wishes, final)
     params: dict[str, Any] = {
-        "download_dir": _folder(torrent, wishes),
+        "download_dir": folder,
+        "final_dir": "" if folder == final else final,
         "paused": torrent.paused or wishes.paused or bool(torrent.obstacle),
         "labels": list(as_labels([*torrent.labels, *wishes.labels])),
         "sequential_download": torrent.sequential,
@@ -62,16 +65,15 @@ def params_of(torrent: ForeignTorrent, wishes: Wishes) -> dict[str, Any]:
     return params | _content(torrent) | _files(torrent)
 
 
-def _folder(torrent: ForeignTorrent, wishes: Wishes) -> str:
+def _folder(torrent: ForeignTorrent, wishes: Wishes, folder: str) -> str:
     """Where its files are: they may lie elsewhere as long as it is not complete."""
-    folder, other = wishes.folder(torrent.folder), wishes.folder(torrent.other_folder)
+    other = wishes.folder(torrent.other_folder)
     complete = torrent.pieces is not None and torrent.pieces.is_full
     if not other or other == folder or complete:
         return folder
     tops = {path.partition("/")[0] for path in torrent.file_names} or {torrent.name}
     names = [top + suffix for top in tops for suffix in ("", torrent.partial_suffix)]
     if any(os.path.lexists(os.path.join(other, name)) for name in names):
-        torrent.left_out.append(f"that it is to be moved to {folder} when it is complete")
         return other
     return folder
 

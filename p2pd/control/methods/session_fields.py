@@ -15,6 +15,7 @@ from p2pd.control.schema import (
     integer,
     json_object,
     one_of,
+    path_or_none,
     text,
 )
 from p2pd.session.session_settings import SessionSettings
@@ -64,7 +65,6 @@ BLOCKLIST_FIELDS = ("blocklist_size", "blocklist_status")
 SESSION_FIELDS = (
     *FACT_GETTERS, *SETTING_GETTERS, *BLOCKLIST_FIELDS, FREE_SPACE_FIELD, NOTICE_FIELD
 )  # fmt: skip
-
 _DAY_MINUTE = integer(0, 24 * 60)
 _QUEUE = integer(0, 1_000_000)
 
@@ -81,6 +81,8 @@ SETTABLE = (
     Param("download_dir", absolute_path, None),
     Param("download_queue_enabled", boolean, None),
     Param("download_queue_size", _QUEUE, None),
+    Param("incomplete_dir", path_or_none, None),
+    Param("incomplete_dir_enabled", boolean, None),
     Param("label_limits", json_object, None),
     Param("limit_local_peers", boolean, None),
     Param("peer_limit_global", integer(0, 65535), None),

@@ -19,7 +19,8 @@ from p2pd.control.methods.session_fields import (
 )
 from p2pd.control.methods.torrent_fields import in_force
 from p2pd.control.schema import JsonObject, Param, bind, declares, list_of, refuse, takes, text
-from p2pd.session.api import BlockCacheReport, DescriptorReport, SessionApi, SessionStatistics
+from p2pd.session.api import SessionApi, SessionStatistics
+from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 
 
 class SessionMethods(BaseSubhandler):  # type: ignore[misc]

@@ -137,6 +137,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "comment": _of_summary("comment", ""),
     "corrupt_ever": lambda torrent, now: torrent.corrupt,
     "creator": _of_summary("created_by", ""),
+    "current_dir": lambda torrent, now: torrent.current_dir,
     "date_created": _of_summary("created_at", 0),
     "desired_available": lambda torrent, now: torrent.desired_available,
     "disk_state": lambda torrent, now: torrent.disk_state.value,

@@ -24,6 +24,7 @@ from p2pd.control.schema import (
     described,
     integer,
     list_of,
+    path_or_none,
     refuse,
     schema_of,
     text,
@@ -70,6 +71,7 @@ IMPORT_PARAMS = (
     Param("file_times", list_of(_or_null(integer(-1, 2**40))), None),
     Param("exact_times", boolean, False),
     Param("changed_before", DATE, None),
+    Param("final_dir", path_or_none, ""),
     Param("file_names", list_of(text(32 * 1024)), ()),
     Param("partial_suffix", _suffix, ""),
     Param("peers", list_of(_peer, MAX_PEERS), ()),
@@ -87,9 +89,9 @@ IMPORT_PARAMS = (
 )
 
 _SAME_NAME = (
-    "pieces", "file_times", "exact_times", "changed_before", "file_names", "partial_suffix",
-    "peers", "seconds_downloading", "seconds_seeding", "download_limit", "upload_limit",
-    "honors_session_limits",
+    "pieces", "final_dir", "file_times", "exact_times", "changed_before", "file_names",
+    "partial_suffix", "peers", "seconds_downloading", "seconds_seeding", "download_limit",
+    "upload_limit", "honors_session_limits",
 )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ class ImportTorrent:
     """Whether the time has to be just that one."""
     changed_before: int | None = None
     """The same for files that have no time of their own."""
+    final_dir: str = ""
+    """Where it goes when it is complete; empty: it stays."""
     file_names: tuple[str, ...] = ()
     """For each visible file its path below the folder, empty for the one in the torrent; none at
     all if that holds for every file."""

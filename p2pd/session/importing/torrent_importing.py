@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from p2pd.base.errors import FormatError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
@@ -102,6 +104,7 @@ class TorrentImporting:
 def _fill(record: TorrentRecord, request: ImportTorrent, judgement: Judgement | None) -> None:
     for name in KEPT:
         setattr(record, name, getattr(request, name))
+    record.final_dir = os.path.normpath(request.final_dir) if request.final_dir else ""
     record.added_at = request.added_at or record.added_at
     for name in ("download_limit", "upload_limit"):
         limit = getattr(request, name)

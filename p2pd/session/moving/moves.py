@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Awaitable, Callable, TypeVar
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
-from p2pd.base.errors import P2pdError, StorageError
+from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.disks.devices import Device, at_most, in_time
 from p2pd.session.moving.move_copying import needed_files
 from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.moving.move_line import MoveLine
 from p2pd.session.moving.torrent_finding import find_at
-from p2pd.session.moving.torrent_moving import TorrentMove
+from p2pd.session.moving.torrent_moving import RETRY_SECONDS, TorrentMove
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_renaming import rename
@@ -140,20 +140,58 @@ class Moves:
             if under_way.is_switched and under_way.trouble:
                 await self.end(torrent)
             return
-        if content is None:
+        if record.final_dir and move and not torrent.is_complete():
+            await self._go_later(torrent, target)
+        elif content is None:
             if record.magnet is None:
                 raise P2pdError(f"{record.name}: its files are not known")
             torrent.telling.moved(record.download_dir, target)
-            record.download_dir = target
+            record.download_dir, record.final_dir = target, ""
             await self._host.store.save(record)
         elif move and target == record.download_dir:
             await self.end(torrent)
+            await self._go_later(torrent, target)
         elif move and not await self._is_here(torrent, content, target):
             await self._move(torrent, content, target)
         else:
             await self.end(torrent)
             await find_at(torrent, content, target)
+            await self._go_later(torrent, target)
         self._host.activity.changed(torrent)
+
+    async def _go_later(self, torrent: Torrent, target: str) -> None:
+        """It goes there when it is complete, or stays if it is there."""
+        record = torrent.record
+        final = "" if target == record.download_dir else target
+        if record.final_dir != final:
+            record.final_dir = final
+            await self._host.store.save(record)
+
+    def bring_home(self, torrent: Torrent) -> None:
+        """If it is complete, and not where it is to be then: move it there."""
+        if self._is_due(torrent):
+            self._host.background(
+                self._alone(torrent, lambda: self._bring_home(torrent)), torrent.record.name
+            )
+
+    async def _bring_home(self, torrent: Torrent) -> None:
+        record = torrent.record
+        if not self._is_due(torrent):
+            return
+        row = MoveRow(record.id, record.download_dir, record.final_dir, BEGUN)
+        try:
+            await self._journal.save(row)
+        except StateError:
+            self._host.clock.callLater(RETRY_SECONDS, self.bring_home, torrent)
+            raise
+        if self._is_due(torrent):
+            self._begin(torrent, row)
+
+    def _is_due(self, torrent: Torrent) -> bool:
+        free = torrent not in self._moves and not self._host.closing
+        if not (torrent.record.final_dir and free and torrent.is_complete()):
+            return False
+        return any(other is torrent for other in self._host.torrents)
 
     async def _move(self, torrent: Torrent, content: TorrentContent, target: str) -> None:
         under_way, record = self._moves.get(torrent), torrent.record
@@ -276,7 +314,8 @@ def settled(record: TorrentRecord, row: MoveRow) -> MoveRow | None:
     They only disagree when one of them came from what was left of a damaged database.
     """
     if row.stage == CLEARING and record.download_dir == row.source:
-        record.download_dir = row.target  # the switch was made: of the old files some are gone
+        # The switch was made: of the old files some are gone.
+        record.download_dir, record.final_dir = row.target, ""
     if row.stage == PLACING and record.download_dir == row.target:
         return row._replace(stage=CLEARING)
     expected = row.target if row.stage == CLEARING else row.source

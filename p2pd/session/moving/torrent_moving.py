@@ -305,13 +305,14 @@ class TorrentMove:
     async def _switch(self) -> None:
         """The record has the new folder from now on, whoever saves it for whatever reason."""
         record = self.torrent.record
-        before, record.download_dir = record.download_dir, self.target
+        before, record.final_dir = (record.download_dir, record.final_dir), ""
+        record.download_dir = self.target
         record.clean = False  # what it says of the files is of the old ones
         row = self.row._replace(stage=CLEARING)
         try:
             await self._journal.switch(row, record)
         except StateError:
-            record.download_dir = before
+            record.download_dir, record.final_dir = before
             with suppress(StateError):
                 await self._host.store.save(record)
             raise

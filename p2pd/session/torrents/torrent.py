@@ -248,6 +248,7 @@ class Torrent(TorrentParts):
         self.doubtful = not checked and self.content is not None
         if checked:
             self.telling.settle()
+            self.host.moves.bring_home(self)
         if not self.error:
             await self.start_unless_paused()
 

@@ -18,6 +18,7 @@ from p2pd.session.add_line import AddLine
 from p2pd.session.disks.devices import in_time
 from p2pd.session.session import Session
 from p2pd.session.torrents.file_selection import FileSelection
+from p2pd.session.torrents.incomplete_folder import begin_apart
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import (
     AddProblem,
@@ -65,7 +66,9 @@ class TorrentAdding:
         Raises AddTorrentError, IndexError for a file index out of range, PieceIndexError.
         """
         with self.line.place(len(request.torrent or b"")):
-            return await self._admit(request, await self.described(request))
+            described = await self.described(request)
+            begin_apart(described.record, self._session.settings)
+            return await self._admit(request, described)
 
     async def described(self, request: AddTorrent) -> Described:
         """What would be added. Raises as `add` does."""

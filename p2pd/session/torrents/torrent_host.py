@@ -50,6 +50,9 @@ class SwitchedMoves(Protocol):
     async def switched(self, torrent: Any) -> None:
         """Wait, if just now the torrent gets its new folder."""
 
+    def bring_home(self, torrent: Any) -> None:
+        """It may be complete: then it goes where it is to be."""
+
     async def renamed(self, torrent: Any) -> None:
         """Wait, if just now some of its files get other names."""
 

@@ -17,6 +17,7 @@ from p2pd.session.disks.check_queue import CheckJob
 from p2pd.session.disks.missing_data import MissingData, look_before_check, look_for
 from p2pd.session.pieces.pieces_listener import PiecesListener
 from p2pd.session.torrents.file_selection import FileSelection
+from p2pd.session.torrents.incomplete_folder import stay_with_data
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_renaming import layout_on_disk
@@ -168,6 +169,7 @@ class TorrentOpening:
         if record.priorities is None and record.magnet is not None:
             record.priorities = selected_levels(record.magnet, layout)
         record.name = top_name(layout, metainfo.name)
+        await stay_with_data(owner.host, record, layout)
         storage = owner.host.new_storage(layout, record.download_dir)
         device = await owner.host.devices.of(storage)
         return TorrentContent(

@@ -100,6 +100,7 @@ class TorrentOutcomes:
         owner, content = self._owner, self._owner.content
         owner.count_time()
         owner.telling.settle(downloaded=downloaded)
+        owner.host.moves.bring_home(owner)
         if content is None or not content.is_complete() or not owner.running:
             return
         if downloaded:

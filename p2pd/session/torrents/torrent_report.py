@@ -78,7 +78,12 @@ class TorrentReport:
 
     @property
     def download_dir(self) -> str:
-        """The folder that holds its file or folder."""
+        """The folder that holds it, or is to hold it when it is complete."""
+        return self.torrent.record.final_dir or self.torrent.record.download_dir
+
+    @property
+    def current_dir(self) -> str:
+        """The folder that holds it now."""
         return self.torrent.record.download_dir
 
     @property

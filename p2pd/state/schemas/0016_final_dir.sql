@@ -1,0 +1,1 @@
+ALTER TABLE torrents ADD COLUMN final_dir TEXT NOT NULL DEFAULT '';
