@@ -77,6 +77,8 @@ def _control_part(
         place.token, in_thread=in_threads_of(reactor), wall=time.time, memory=session.accounts
     )
 
+    session.take_accounts = accounts.restore
+
     def make_site(connections: Callable[[], BoundedConnections]) -> ControlSite:
         measured = [session.measures, *([] if tracker is None else [tracker.measures])]
         return make_control_site(

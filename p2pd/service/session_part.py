@@ -41,6 +41,7 @@ from p2pd.session.session import Session, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_history import SessionHistory
 from p2pd.session.settings_rules import checked_settings
+from p2pd.session.state_backups import TakeAccounts
 from p2pd.state.accounts import AccountStore
 from p2pd.state.audit import AuditStore
 from p2pd.state.backups import BackupFolder
@@ -101,6 +102,8 @@ class SessionPart:
         self._good_peers = GoodPeerStore(self._database)
         self.accounts = AccountStore(self._database)
         self.audit = AuditStore(self._database)
+        self.take_accounts: TakeAccounts | None = None
+        """What a restore does with users of the control API."""
         self._way = _way_out(config.peers.interface)
         self._announcing = Announcing(config, reactor, self._way)
         self._countries = Countries(config.peers.geoip_database)
@@ -152,6 +155,7 @@ class SessionPart:
             descriptors=self._descriptors,
             state_notice=lambda: self._database.notice,
             backups=BackupFolder(self._place.state_dir),
+            take_accounts=self.take_accounts,
             history=self._history,
         )
         self._garbage.hold()

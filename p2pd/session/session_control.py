@@ -32,7 +32,7 @@ from p2pd.session.session_history import SessionHistory
 from p2pd.session.session_measures import session_measures
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.settings_rules import checked_settings
-from p2pd.session.state_backups import StateBackups
+from p2pd.session.state_backups import StateBackups, TakeAccounts
 from p2pd.session.torrents.following import Following
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_adding import TorrentAdding
@@ -64,6 +64,7 @@ class SessionControl:
         descriptors: Callable[[], DescriptorReport] | None = None,
         state_notice: Callable[[], str] = str,
         backups: BackupFolder | None = None,
+        take_accounts: TakeAccounts | None = None,
         history: SessionHistory | None = None,
     ) -> None:
         self._session = session
@@ -76,6 +77,7 @@ class SessionControl:
         self._reports: dict[int, TorrentReport] = {}
         self._state_notice = state_notice
         self._backups = backups
+        self._take_accounts = take_accounts
         self._history = history
         self._files_added = 0
 
@@ -85,7 +87,12 @@ class SessionControl:
         if self._backups is None:
             raise P2pdError("there is no state folder")
         return StateBackups(
-            self._session, self._adding, self._backups, self.change_settings, self._take_totals
+            self._session,
+            self._adding,
+            self._backups,
+            self.change_settings,
+            self._take_totals,
+            self._take_accounts,
         )
 
     def _take_totals(self, totals: Mapping[str, int]) -> None:

@@ -18,6 +18,7 @@ from p2pd.base.ids import InfoHashes
 from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.session import Session
 from p2pd.session.torrents.torrent_adding import TorrentAdding
+from p2pd.state.accounts import Rows, rows_of
 from p2pd.state.backups import Backup, BackupFolder
 from p2pd.state.records import TorrentRecord
 from p2pd.state.salvage import Salvage
@@ -25,6 +26,8 @@ from p2pd.swarm.bans import Ban
 from p2pd.swarm.good_peers import GoodPeer
 
 T = TypeVar("T")
+
+TakeAccounts = Callable[[Rows], Awaitable[None]]
 
 AT_ONCE = 20
 """Records in memory at a time, with their metadata."""
@@ -47,12 +50,17 @@ class StateBackups:
         folder: BackupFolder,
         change_settings: Callable[[Mapping[str, Any]], Awaitable[None]],
         take_totals: Callable[[Mapping[str, int]], None],
+        take_accounts: TakeAccounts | None = None,
     ) -> None:
+        """`take_accounts` adds users of the control API that are not here, who are no business of
+        the session's.
+        """
         self._session = session
         self._adding = adding
         self._folder = folder
         self._change_settings = change_settings
         self._take_totals = take_totals
+        self._take_accounts = take_accounts
         self._making = DeferredLock()
         self._restoring = False
 
@@ -108,6 +116,8 @@ class StateBackups:
         self._session.bans.add(*await self._run(_bans, state))
         self._session.bans.tick()
         self._take_totals(dict(await self._run(list, state.rows("statistics"))))
+        if self._take_accounts is not None:
+            await self._take_accounts(await self._run(_accounts, state))
         return Restored(added, here)
 
     async def _take_settings(self, rows: Iterable[tuple[str, str]]) -> None:
@@ -139,6 +149,10 @@ def _decoded(rows: Iterable[tuple[str, str]]) -> list[tuple[str, Any]]:
 
 def _bans(state: Salvage) -> list[Ban]:
     return [Ban(*row) for row in state.rows("bans")]
+
+
+def _accounts(state: Salvage) -> Rows:
+    return rows_of(state.rows("users"), state.rows("api_keys"))
 
 
 def _by_torrent(rows: Iterable[Any]) -> dict[int, list[GoodPeer]]:

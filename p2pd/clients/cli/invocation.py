@@ -26,6 +26,7 @@ from p2pd.clients.api_client import (
 )
 from p2pd.clients.columns import Columns, Line
 from p2pd.clients.credentials import find_token, token_in
+from p2pd.clients.key_file import kept_key
 from p2pd.clients.text import plain
 
 PIPE_WIDTH = 1000
@@ -134,11 +135,13 @@ class Invocation:
 
     @functools.cached_property
     def token_found(self) -> str | None:
-        """The token that was given, or that of the state folder. Raises P2pdError."""
+        """What was given, kept by `p2pctl login`, or is in the state folder. Raises P2pdError."""
         if self.token is not None:
             return self.token
         if self.state_dir is not None:
             return token_in(self.state_dir)
+        if (kept := kept_key(self.environ, self.url)) is not None:
+            return kept
         return find_token(self.environ, is_root=os.geteuid() == 0)
 
 
@@ -198,7 +201,9 @@ def _options(command: Command, *, from_environment: bool) -> Command:
     def name(variable: str) -> str | None:
         return variable if from_environment else None
 
-    token_help = "The control token [the one in the state folder]."
+    token_help = (
+        "The control token, or another key [that of login, or the one in the state folder]."
+    )
     decorators = (
         click.option(
             "--state-dir",

@@ -17,6 +17,7 @@ COMMANDS = {
     "add-peers": "peers.add_peers",
     "alt-speeds": "limits.alt_speeds",
     "api": "raw.api",
+    "audit": "audit.audit",
     "backup": "backups.backup",
     "ban": "bans.ban",
     "bans": "bans.bans",
@@ -29,10 +30,14 @@ COMMANDS = {
     "history": "history.history",
     "import": "imports.import_torrents",
     "info": "show.info",
+    "keys": "keys.keys",
     "limit": "limits.limit",
     "limits": "limits.limits",
     "list": "show.list_torrents",
+    "login": "login.login",
+    "logout": "login.logout",
     "move": "move.move",
+    "passwd": "login.passwd",
     "peers": "peers.peers",
     "pieces": "show.pieces",
     "reannounce": "actions.reannounce",
@@ -48,8 +53,10 @@ COMMANDS = {
     "top": "top.top",
     "trackers": "trackers.trackers",
     "unban": "bans.unban",
+    "users": "users.users",
     "verify": "actions.verify",
     "watch": "watch.watch",
+    "whoami": "login.whoami",
 }
 """Where each command is, in this package: only the one that is run is imported."""
 

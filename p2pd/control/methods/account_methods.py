@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from p2pd.control.access.accounts import AccountError, Accounts
 from p2pd.control.access.caller import NotPermittedError, current_caller
 from p2pd.control.access.passwords import LONGEST
 from p2pd.control.access.roles import Role
+from p2pd.control.auth import MAX_TRIES
 from p2pd.control.methods.selection import Ids, Selection, ids
 from p2pd.control.schema import (
     JsonObject,
@@ -89,6 +91,8 @@ class UserMethods(BaseSubhandler):  # type: ignore[misc]
         super().__init__()
         self._api = api
         self._selection = selection
+        self._wrong: Counter[str] = Counter()
+        """Old passwords that were not right, since one was: a key alone must not find it out."""
         self._accounts = accounts
         self._wall_clock = wall_clock
 
@@ -106,6 +110,7 @@ class UserMethods(BaseSubhandler):  # type: ignore[misc]
         """Change a user; an empty password takes it away."""
         self._accounts.user(name)
         values = await self._values(changes)
+        self._wrong.pop(name, None)
         await self._accounts.change_user(self._accounts.user(name)._replace(**values))
         return {}
 
@@ -151,10 +156,14 @@ class UserMethods(BaseSubhandler):  # type: ignore[misc]
     async def jsonrpc_password(self, old: str, new: str) -> JsonObject:
         """Change one's own password."""
         identity = current_caller().identity
-        if identity.key or not self._accounts.has_user(identity.user):
-            raise NotPermittedError("a password is changed by its user, logged in with it")
+        if not self._accounts.has_user(identity.user):
+            raise NotPermittedError("only users that were added have a password")
+        if self._wrong[identity.user] >= MAX_TRIES:
+            raise NotPermittedError("too many wrong ones: an admin can set it")
+        self._wrong[identity.user] += 1
         if await self._accounts.of_password(identity.user, old) is None:
             raise NotPermittedError("the old password is not the right one")
+        del self._wrong[identity.user]
         kept = await self._accounts.hashed(new)
         await self._accounts.change_user(self._accounts.user(identity.user)._replace(password=kept))
         return {}

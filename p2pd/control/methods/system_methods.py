@@ -11,6 +11,7 @@ from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
+from p2pd.control.access.caller import current_caller
 from p2pd.control.access.roles import roles_for, rule_of
 from p2pd.control.errors import MESSAGES
 from p2pd.control.methods.history_methods import SESSION_HISTORY, TORRENT_HISTORY
@@ -44,6 +45,7 @@ class SystemMethods(BaseSubhandler):  # type: ignore[misc]
         return {
             "openrpc": OPENRPC,
             "info": {"title": "p2pd", "version": self._version},
+            "servers": [{"url": f"{current_caller().base_url}/rpc"}],
             "methods": [_described(name, method) for name, method in sorted(_methods(groups))],
             "components": {
                 "errors": {

@@ -362,3 +362,13 @@ def test_the_history_of_others_is_not_there(caller: Any, session: Any) -> None:
     assert all(row["id"] is None and row["rows"] == [] for row in hidden["torrents"])
     seen = user.call("history_get", ids=1).result["torrents"]
     assert seen == caller.call("history_get", ids=1).result["torrents"]
+
+
+def test_a_key_does_not_find_out_a_password(caller: Any) -> None:
+    user = as_user(caller, "read-only", password=PASSWORD)
+    for _ in range(8):
+        assert "not the right one" in user.call("user_password", old="x", new=PASSWORD).error[1]
+    tried = user.call("user_password", old=PASSWORD, new="another one")
+    assert "an admin can set it" in tried.error[1]
+    assert caller.call("user_set", name="bob", password=PASSWORD).result == {}
+    assert user.call("user_password", old=PASSWORD, new="another one").result == {}
