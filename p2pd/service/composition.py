@@ -14,6 +14,7 @@ from p2pd.base.errors import ConfigError
 from p2pd.base.measures import Labels, Measure
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.access.proxies import Proxies
+from p2pd.control.access.quota_keeper import QuotaKeeper
 from p2pd.control.site import ControlSite, in_threads_of, make_control_site
 from p2pd.service.config import Config, ControlSection, TrackerSection
 from p2pd.service.control_part import ControlPart, socket_users
@@ -80,6 +81,7 @@ def _control_part(
     session.take_accounts = accounts.restore
 
     def make_site(connections: Callable[[], BoundedConnections]) -> ControlSite:
+        QuotaKeeper(session.api, accounts)
         measured = [session.measures, *([] if tracker is None else [tracker.measures])]
         return make_control_site(
             session.api,

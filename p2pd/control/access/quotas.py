@@ -53,6 +53,11 @@ class Quotas:
         if torrent.owner == identity.user and torrent.left_until_done:
             self._check_bytes(identity, 0)
 
+    def are_exceeded(self, identity: Identity) -> bool:
+        """Whether somebody has more bytes than may be."""
+        most = identity.most_bytes
+        return most is not None and self._used(identity.user) > most
+
     def check_files(
         self, torrent: TorrentView, detailed: TorrentView, changes: TorrentChanges
     ) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.base.errors import P2pdError
+from p2pd.control.access.caller import current_caller
+from p2pd.control.access.roles import Need
 from p2pd.control.methods.blocklist_methods import blocklist_fields
 from p2pd.control.methods.session_fields import (
     FACT_GETTERS,
@@ -40,6 +42,10 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
         found.update((name, get(self._facts)) for name, get in FACT_GETTERS.items())
         found[NOTICE_FIELD] = self._api.state_notice
         found.update(blocklist_fields(self._api.blocklist))
+        if not current_caller().identity.permits(Need.SESSION):
+            # Lists that are paid for have their users' keys in their addresses.
+            found["blocklist_url"] = found["blocklist_status"]["source"] = ""
+            found["blocklist_status"]["problem"] = ""
         if fields is None or FREE_SPACE_FIELD in fields:
             found[FREE_SPACE_FIELD] = await self._free_space(settings.download_dir)
         if fields is None:

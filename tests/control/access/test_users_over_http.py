@@ -372,3 +372,12 @@ def test_a_key_does_not_find_out_a_password(caller: Any) -> None:
     assert "an admin can set it" in tried.error[1]
     assert caller.call("user_set", name="bob", password=PASSWORD).result == {}
     assert user.call("user_password", old=PASSWORD, new="another one").result == {}
+
+
+def test_the_address_of_the_blocklist_is_for_who_sets_it(caller: Any, session: Any) -> None:
+    session.settings.blocklist_url = "https://lists.test/?pin=SECRET"
+    assert b"SECRET" in caller.call("session_get").body
+    assert b"SECRET" in as_user(caller, "operator", "eve").call("session_get").body
+    found = as_user(caller, "read-only").call("session_get")
+    assert b"lists.test" not in found.body
+    assert found.result["blocklist_size"] == 7
