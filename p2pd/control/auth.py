@@ -12,13 +12,15 @@ import base64
 import binascii
 import enum
 import ipaddress
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from p2pd.base.addresses import canonical_host
 from p2pd.base.clock import Clock
 from p2pd.base.errors import FormatError
-from p2pd.control.access.accounts import Accounts, TooBusyError
+from p2pd.base.measures import Labels, Measure, bounded, counters
+from p2pd.control.access.accounts import MOST_LOOKING, Accounts, TooBusyError
 from p2pd.control.access.caller import OWNER, Identity
 from p2pd.control.access.roles import Role
 
@@ -43,6 +45,9 @@ class Verdict(enum.Enum):
     LOCKED = "locked"
     PASSWORD = "password"
     """Of a user, which has to be looked at."""
+
+
+_REFUSALS = (Verdict.MISSING, Verdict.WRONG, Verdict.LOCKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,40 @@ class Login:
         self.accounts = accounts
         self._clock = clock
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
+        self._refused: Counter[Labels] = Counter()
+
+    def measures(self) -> Sequence[Measure]:
+        """Logins in numbers."""
+        return [
+            counters(
+                "rpc_logins_refused_total",
+                "Requests without the right key or password, by whether it was missing or wrong, "
+                "or the address is locked.",
+                ("reason",),
+                self._refused,
+            ),
+            *bounded(
+                "rpc_login_addresses",
+                "Addresses that are remembered for wrong keys and passwords.",
+                len(self._tries),
+                MAX_ADDRESSES,
+            ),
+            *bounded(
+                "rpc_passwords",
+                "Passwords that are being looked at, and that wait for it.",
+                self.accounts.looking,
+                MOST_LOOKING,
+            ),
+        ]
 
     def judge(self, authorization: bytes | None, host: str) -> Judgement:
         """What to say to an Authorization header from `host`, an IP address in text."""
+        judgement = self._judged(authorization, host)
+        if judgement.verdict in _REFUSALS:
+            self._refused[judgement.verdict.value,] += 1
+        return judgement
+
+    def _judged(self, authorization: bytes | None, host: str) -> Judgement:
         if self.accounts.open_to_all:
             return Judgement(Verdict.WELCOME, Identity(OWNER, Role.ADMIN))
         source, loopback = _source_of(host)
@@ -120,6 +156,7 @@ class Login:
             self._take_back(source)
             raise
         if identity is None:
+            self._refused[Verdict.WRONG.value,] += 1
             return wrong
         self._tries.pop(source, None)
         return Judgement(Verdict.WELCOME, identity)

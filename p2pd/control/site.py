@@ -149,14 +149,14 @@ def make_control_site(
         accounts=accounts,
         audit=audit,
     )
+    login, proxies = Login(accounts, reactor), Proxies(trusted_proxies)
     root = ControlRoot()
     root.putChild(b"rpc", RpcResource(groups, reactor, load, audit))
-    root.putChild(METRICS, MetricsPage(api, [load.measures, *measured], reactor))
+    root.putChild(METRICS, MetricsPage(api, [load.measures, login.measures, *measured], reactor))
     transmission = ControlRoot()
     transmission.putChild(b"rpc", TransmissionResource(groups, reactor, session_id, load, audit))
     root.putChild(b"transmission", transmission)
     open_paths = (b"/" + METRICS,) if open_metrics else ()
-    login, proxies = Login(accounts, reactor), Proxies(trusted_proxies)
     gate = Gate(login, allowed_hosts, open_paths, socket_users, proxies)
     return ControlSite(root, gate, reactor, load)
 

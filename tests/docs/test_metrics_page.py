@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import random
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
 
 from p2pd.base.measures import Histogram, Measure
+from p2pd.control.access.accounts import Accounts
+from p2pd.control.auth import Login
 from p2pd.control.metrics_page import PREFIX
 from p2pd.control.rpc_load import RpcLoad
 from p2pd.discovery.tracker_client.transports import TrackerTransports
@@ -43,6 +47,7 @@ def measures(tmp_path: Path) -> list[Measure]:
     return [
         *session,
         *RpcLoad().measures(),
+        *_login().measures(),
         *daemon_measures.server_measures("rpc", "the control API", site),
         *SessionHistory(node.session, None, 1).measures(),  # type: ignore[arg-type]
         *daemon_measures.process_measures(1.0),
@@ -54,6 +59,14 @@ def measures(tmp_path: Path) -> list[Measure]:
         *tracker_measures(store, Counter()),
         *daemon_measures.server_measures("own_tracker", "our own tracker", site),
     ]
+
+
+def _login() -> Login:
+    async def at_once(work: Callable[..., Any], *args: Any) -> Any:
+        return work(*args)
+
+    clock = Clock()
+    return Login(Accounts("token", in_thread=at_once, wall=clock.seconds), clock)
 
 
 def _trackers() -> TrackerTransports:

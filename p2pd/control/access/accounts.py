@@ -33,6 +33,8 @@ AT_ONCE = 2
 WAITING = 32
 """Passwords that are looked at, and that wait for it."""
 
+MOST_LOOKING = AT_ONCE + WAITING
+
 InThread = Callable[..., Awaitable[Any]]
 
 
@@ -127,6 +129,11 @@ class Accounts:
         # It may have been changed while the thread looked.
         now = self._users.get(name)
         return self.of_user(name) if right and now is not None and now.password == kept else None
+
+    @property
+    def looking(self) -> int:
+        """Passwords that are being looked at, and that wait for it."""
+        return self._verified.looking
 
     def looks_at(self, name: str, password: str) -> bool:
         """Whether a thread looks at just that."""
@@ -240,6 +247,11 @@ class _Verified:
         """Whether it was found right with what is kept now."""
         until = self._known.get(self._digest(name, password, kept))
         return until is not None and self._wall() < until
+
+    @property
+    def looking(self) -> int:
+        """How many are looked at, and wait for it."""
+        return AT_ONCE - self._places.tokens + len(self._places.waiting)
 
     def looks_at(self, name: str, password: str, kept: str) -> bool:
         """Whether it is being looked at."""

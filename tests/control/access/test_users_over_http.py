@@ -381,3 +381,13 @@ def test_the_address_of_the_blocklist_is_for_who_sets_it(caller: Any, session: A
     found = as_user(caller, "read-only").call("session_get")
     assert b"lists.test" not in found.body
     assert found.result["blocklist_size"] == 7
+
+
+def test_refused_logins_are_counted(caller: Any) -> None:
+    caller.post({}, Authorization=None)
+    for _ in range(2):
+        caller.post({}, Authorization="Bearer guess")
+    page = caller.send("GET", "/metrics").body.decode()
+    assert 'p2pd_rpc_logins_refused_total{reason="missing"} 1.0' in page
+    assert 'p2pd_rpc_logins_refused_total{reason="wrong"} 2.0' in page
+    assert "p2pd_rpc_passwords 0.0" in page
