@@ -84,6 +84,13 @@ def folder(value: Any) -> str:
     return os.path.normpath(path)
 
 
+def folders(value: Any) -> tuple[str, ...]:
+    """A list of folders, each absolute or in a home."""
+    if not isinstance(value, (list, tuple)) or len(value) > 100 or not all(value):
+        raise _refusal("a list of paths", value)
+    return tuple(folder(each) for each in value)
+
+
 def file(value: Any) -> str:
     """The path of a file: as of a folder."""
     return folder(value)

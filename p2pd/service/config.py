@@ -17,6 +17,7 @@ from p2pd.service.checks import (
     file,
     flag,
     folder,
+    folders,
     list_source,
     names,
     namespace_levels,
@@ -238,6 +239,12 @@ class StorageSection:
         "Whether torrents that are added are in incomplete_dir until all that is wanted is here.",
     )
     incomplete_dir: str = key("", folder, "Where they are then; empty is nowhere else.")
+    content_folders: tuple[str, ...] = key(
+        (),
+        folders,
+        "Other folders with content: clients may have torrents made of what is in these and in\n"
+        "the download folder, and have the data of added torrents looked for there.",
+    )
     preallocation: str = key(
         "sparse",
         one_of("none", "sparse", "full"),

@@ -52,6 +52,7 @@ def settings_of(config: Config, download_dir: str) -> SessionSettings:
         blocklist_url=config.blocklist.url,
         **_speeds(config.bandwidth),
         fixed={
+            "content_folders": list(config.storage.content_folders),
             "peer_port": config.peers.port,
             "peer_interface": config.peers.interface,
             "peer_interface_addresses": [],

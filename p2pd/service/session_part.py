@@ -63,13 +63,14 @@ from p2pd.storage.open_files import OpenFiles
 from p2pd.transports.tcp_transport import TcpTransport
 from p2pd.transports.way_out import InterfaceWay
 
-HALF_OPEN, BAN_HOURS, REFRESH_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE = (
+AT_ONCE = HALF_OPEN, BAN_HOURS, REFRESH_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE, CONTENT = (
     ("peers", "max_half_open"),
     ("peers", "ban_hours"),
     ("blocklist", "refresh_hours"),
     ("storage", "open_files"),
     ("storage", "folder_watch_seconds"),
     ("storage", "keep_free_mib"),
+    ("storage", "content_folders"),
 )
 """Keys that hold at once, besides the settings."""
 
@@ -258,10 +259,13 @@ class SessionPart:
             self._session.folders.seconds = limits.folder_watch_seconds
         if KEEP_FREE in changed:
             self._session.devices.keep_free = limits.keep_free
+        if CONTENT in changed:
+            folders = list(config.storage.content_folders)
+            settings = self._session.settings
+            settings.fixed = {**settings.fixed, "content_folders": folders}
         if REFRESH_HOURS in changed:
             self._session.blocklist.refresh_every(limits.blocklist_refresh_seconds)
-        at_once = (HALF_OPEN, BAN_HOURS, REFRESH_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE)
-        return {key: "" for key in at_once if key in changed}
+        return {key: "" for key in AT_ONCE if key in changed}
 
     def _share_out(self, shares: DescriptorShares) -> None:
         self._shares = shares

@@ -1,9 +1,9 @@
 """The facade that control may use: what a session shows, and what it can be asked to do.
 
-Nothing here does work. `TorrentView` and `PeerView` are what torrent_report.py and peer_report.py
-show to readers; `SessionApi` is what session_control.py does for callers. Times are Unix seconds
-(wall clock), rates are bytes per second, sizes are bytes. Errors are P2pdError with a sentence for
-the user; `AddTorrentError` adds which kind of refusal it was.
+Nothing here does work. `TorrentView` is what torrent_report.py shows to readers; `SessionApi` is
+what session_control.py does for callers. Times are Unix seconds (wall clock), rates are bytes per
+second, sizes are bytes. Errors are P2pdError with a sentence for the user; `AddTorrentError` adds
+which kind of refusal it was.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.backups_api import StateBackupsApi
 from p2pd.session.blocklist.blocklist_api import BlocklistApi
+from p2pd.session.creating.creation_api import CreatingApi
 from p2pd.session.follow_api import FollowingApi
 from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportApi
 from p2pd.session.moving.move_view import MoveView
+from p2pd.session.peers.peer_view import PeerView
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session_settings import SessionSettings
@@ -30,7 +32,6 @@ from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.bans import Ban
-from p2pd.swarm.reputation import Rating
 
 
 class TorrentStatus(enum.IntEnum):
@@ -86,55 +87,6 @@ class FileView:
     """-1 low, 0 normal, 1 high."""
     first_piece: int
     end_piece: int
-
-
-class PeerView(Protocol):
-    """A connected peer, for reading."""
-
-    @property
-    def address(self) -> PeerAddress: ...
-    @property
-    def client(self) -> str: ...
-    @property
-    def peer_id(self) -> bytes: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def incoming(self) -> bool: ...
-    @property
-    def encrypted(self) -> bool: ...
-    @property
-    def transport_name(self) -> str: ...
-    @property
-    def am_choking(self) -> bool: ...
-    @property
-    def am_interested(self) -> bool: ...
-    @property
-    def peer_choking(self) -> bool: ...
-    @property
-    def peer_interested(self) -> bool: ...
-    @property
-    def snubbed(self) -> bool: ...
-    @property
-    def country(self) -> str: ...
-    @property
-    def optimistic(self) -> bool: ...
-    @property
-    def progress(self) -> float: ...
-    @property
-    def rate_to_client(self) -> float: ...
-    @property
-    def rate_to_peer(self) -> float: ...
-    @property
-    def downloaded(self) -> int: ...
-    @property
-    def uploaded(self) -> int: ...
-    @property
-    def requests_outstanding(self) -> int: ...
-    @property
-    def flag_string(self) -> str: ...
-    @property
-    def rating(self) -> Rating: ...
 
 
 class TorrentView(Protocol):
@@ -301,6 +253,8 @@ class SessionApi(ImportApi, FollowingApi, Protocol):
     def blocklist(self) -> BlocklistApi: ...
     @property
     def history(self) -> HistoryApi: ...
+    @property
+    def creating(self) -> CreatingApi: ...
 
     def torrents(self) -> Iterable[TorrentView]: ...
     async def detailed(self, torrent: TorrentView) -> TorrentView:

@@ -21,6 +21,7 @@ from p2pd.session.api import (
     TorrentView,
 )
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
+from p2pd.session.creating.creation_tasks import CreationTasks
 from p2pd.session.disks.devices import at_most, in_time
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.importing.torrent_importing import TorrentImporting
@@ -126,6 +127,11 @@ class SessionControl:
         if self._history is None:
             raise P2pdError("no statistics are kept: state.history_mib is 0")
         return self._history
+
+    @functools.cached_property
+    def creating(self) -> CreationTasks:
+        """Torrents in the making."""
+        return CreationTasks(self._session, self.import_torrent)
 
     @property
     def version(self) -> str:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 from p2pd.base.errors import StorageError
 from p2pd.formats.creator import (
@@ -25,6 +26,7 @@ from p2pd.formats.creator import (
 
 BATCH_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 100
+MAX_FILES = 200_000
 
 Progress = Callable[[int, int], None]
 
@@ -45,14 +47,16 @@ def create_torrent(
     *,
     workers: int = 2,
     progress: Progress | None = None,
+    leave_out_links: bool = True,
 ) -> bytes:
     """The .torrent file for the file or folder at `path`, read by `workers` threads.
 
     `progress(done, total)` is told bytes, from the calling thread, after every few MiB; what it
-    raises ends the work. Raises StorageError when a file cannot be read or changes meanwhile, and
-    CreationError when no good torrent can be made, each with the reason in words.
+    raises ends the work. Links in the folder are left out, or refused. Raises StorageError when a
+    file cannot be read or changes meanwhile, and CreationError when no good torrent can be made,
+    each with the reason in words.
     """
-    plan, sources = _plan(os.path.abspath(path), options or CreationOptions())
+    plan, sources = _plan(os.path.abspath(path), options or CreationOptions(), leave_out_links)
     draft = TorrentDraft(plan)
     by_path = dict(zip((file.path for file in plan.files), sources, strict=True))
     ordered = [by_path.get(file.path) if not file.pad else None for file in draft.layout.files]
@@ -61,7 +65,9 @@ def create_torrent(
     return draft.assemble(hashes)
 
 
-def _plan(path: str, options: CreationOptions) -> tuple[CreationPlan, list[_OnDisk]]:
+def _plan(
+    path: str, options: CreationOptions, leave_out_links: bool
+) -> tuple[CreationPlan, list[_OnDisk]]:
     name = os.path.basename(path)
     if not name:
         raise StorageError("the root of the file system cannot become a torrent")
@@ -74,7 +80,9 @@ def _plan(path: str, options: CreationOptions) -> tuple[CreationPlan, list[_OnDi
         # The path that was given may be a link itself: then its target is what is meant.
         found = {(name,): _found(os.path.realpath(path), status)}
     elif stat.S_ISDIR(status.st_mode):
-        found = dict(_walk(path))
+        found = dict(islice(_walk(path, leave_out_links), MAX_FILES + 1))
+        if len(found) > MAX_FILES:
+            raise StorageError(f"the folder {path!r} holds more than {MAX_FILES} files")
         if not found:
             raise StorageError(f"the folder {path!r} holds no files")
     else:
@@ -84,16 +92,22 @@ def _plan(path: str, options: CreationOptions) -> tuple[CreationPlan, list[_OnDi
     return CreationPlan(name, files, single, options), list(found.values())
 
 
-def _walk(root: str) -> Iterator[tuple[tuple[str, ...], _OnDisk]]:
-    """All regular files below `root`; links are not followed."""
+def _walk(root: str, leave_out_links: bool) -> Iterator[tuple[tuple[str, ...], _OnDisk]]:
+    """All regular files below `root`; links are never followed."""
     folders: list[tuple[str, ...]] = [()]
+    walked = 0
     while folders:
         folder = folders.pop()
+        walked += 1
+        if walked > MAX_FILES:
+            raise StorageError(f"there are more than {MAX_FILES} folders in {root!r}")
         if len(folder) >= MAX_DEPTH:
             raise StorageError(f"the folders in {root!r} are nested deeper than {MAX_DEPTH}")
         try:
             with os.scandir(os.path.join(root, *folder)) as entries:
                 for entry in entries:
+                    if entry.is_symlink() and not leave_out_links:
+                        raise StorageError(f"{entry.path!r} is a link: a torrent has none")
                     if entry.is_dir(follow_symlinks=False):
                         folders.append((*folder, entry.name))
                     elif entry.is_file(follow_symlinks=False):

@@ -212,6 +212,7 @@ class FakeSession:
     state_notice = ""
     backups: Any = None
     history: Any = None
+    creating: Any = None
 
     def __init__(self) -> None:
         self.all = [FakeTorrent(1), FakeTorrent(2, name="other")]

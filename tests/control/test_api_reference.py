@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from p2pd.control.errors import RpcCode
+from p2pd.control.methods.history_methods import HISTORY_PARAMS
 from p2pd.control.methods.peer_fields import peer_row
 from p2pd.control.methods.session_fields import (
     BLOCKLIST_FIELDS,
@@ -19,6 +20,7 @@ from p2pd.control.methods.session_fields import (
     SETTING_GETTERS,
 )
 from p2pd.control.methods.torrent_add import ADD_PARAMS
+from p2pd.control.methods.torrent_create import CREATE_PARAMS
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.control.methods.torrent_import import IMPORT_PARAMS
 from p2pd.control.methods.torrent_set import SET_PARAMS
@@ -50,7 +52,8 @@ def test_every_field_and_param_is_in_the_reference(words: set[str], fake_torrent
         FREE_SPACE_FIELD, NOTICE_FIELD, *BLOCKLIST_FIELDS,
         *TORRENT_FIELDS, *FACT_GETTERS, *SETTING_GETTERS,
         *peer_row(torrent.peers[0]), *tracker_statistics_row(torrent.tracker_states[0]),
-        *(param.name for param in (*ADD_PARAMS, *IMPORT_PARAMS, *SET_PARAMS, *SETTABLE)),
+        *(param.name for param in (*ADD_PARAMS, *CREATE_PARAMS, *HISTORY_PARAMS)),
+        *(param.name for param in (*IMPORT_PARAMS, *SET_PARAMS, *SETTABLE)),
     }  # fmt: skip
     assert names - words == set()
 

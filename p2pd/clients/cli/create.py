@@ -1,4 +1,4 @@
-"""p2pctl create: make a .torrent file of a file or folder; needs no daemon."""
+"""p2pctl create: make a .torrent file of a file or folder, here or where the daemon is."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from p2pd.base.errors import P2pdError
-from p2pd.clients.cli.invocation import Invocation, in_words, json_option, pass_invocation
+from p2pd.clients.cli.choosing import complete_labels
+from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
+from p2pd.clients.cli.making import bars, made_remotely
 from p2pd.clients.text import plain, size
 from p2pd.formats.creator import CreationOptions
 from p2pd.formats.metainfo import Metainfo, parse_torrent
@@ -57,7 +58,13 @@ def _bytes(context: click.Context, option: click.Parameter, value: str | None) -
 @click.option(
     "--threads", type=click.IntRange(1, 64), default=min(8, os.cpu_count() or 2), help="To hash."
 )
-@json_option
+@click.option("--remote", is_flag=True, help="PATH is on the daemon's machine, which hashes it.")
+@click.option("--add", is_flag=True, help="With --remote: seed it there, without a check.")
+@click.option(
+    "--label", "labels", metavar="LABEL", multiple=True, shell_complete=complete_labels,
+    help="With --add: label it; may be repeated.",
+)  # fmt: skip
+@api_options
 @pass_invocation
 def create(
     invocation: Invocation,
@@ -73,8 +80,17 @@ def create(
     piece_size: int | None,
     no_date: bool,
     threads: int,
+    remote: bool,
+    add: bool,
+    labels: tuple[str, ...],
 ) -> None:
-    """Make a .torrent file of a file or a folder."""
+    """Make a .torrent file of a file or a folder.
+
+    With --remote it is made of what lies below the daemon's download folder, or below one of
+    storage.content_folders there.
+    """
+    if (add and not remote) or (labels and not add):
+        raise click.UsageError("--add is for --remote, and --label for --add")
     options = CreationOptions(
         version=version,
         piece_length=piece_size,
@@ -90,23 +106,17 @@ def create(
     with in_words():
         if target.exists() and not force:
             raise P2pdError(f"{target} is there already: --force writes over it")
-        data = _hash(invocation, path, options, threads)
+        if remote:
+            data = made_remotely(invocation, path, options, {"add": add, "labels": list(labels)})
+        else:
+            data = _hash(invocation, path, options, threads)
         metainfo = parse_torrent(data)
         _write(target, data)
     _report(invocation, target, data, metainfo)
 
 
 def _hash(invocation: Invocation, path: str, options: CreationOptions, threads: int) -> bytes:
-    progress = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeRemainingColumn(),
-        console=invocation.console,
-        auto_refresh=invocation.console.is_terminal,
-        disable=invocation.as_json or not invocation.console.is_terminal,
-    )
-    with progress:
+    with bars(invocation) as progress:
         task = progress.add_task(plain(os.path.basename(path), 40), total=None)
 
         def show(done: int, total: int) -> None:

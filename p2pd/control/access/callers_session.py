@@ -8,11 +8,11 @@ kinds complete.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from p2pd.control.access.caller import NotPermittedError, current_caller
+from p2pd.control.access.caller import Identity, NotPermittedError, current_caller
 from p2pd.control.access.callers_past import CallersEvents, CallersFollowing, CallersHistory
 from p2pd.control.access.quotas import Quotas
 from p2pd.session.api import (
@@ -24,6 +24,7 @@ from p2pd.session.api import (
     TorrentStatus,
     TorrentView,
 )
+from p2pd.session.creating.creation_api import CreateTorrent, CreatingApi, TaskView
 from p2pd.session.follow_api import FollowApi
 from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
@@ -70,6 +71,11 @@ class CallersSession:
         if current_caller().identity.sees_all:
             return self._api.history
         return CallersHistory(self._api, self.find)
+
+    @property
+    def creating(self) -> CreatingApi:
+        """Torrents in the making, which are the caller's when they are added."""
+        return CallersCreating(self._api.creating, current_caller().identity)
 
     def torrents(self) -> Iterable[TorrentView]:
         """Those that the caller sees."""
@@ -193,6 +199,28 @@ class CallersSession:
         root = os.path.normpath(identity.folder or self._api.settings.download_dir)
         if os.path.commonpath([root, os.path.normpath(folder)]) != root:
             raise NotPermittedError(f"{folder[:200]} is not in {root}, where your torrents belong")
+
+
+class CallersCreating:
+    """Torrents in the making, of who sees all torrents."""
+
+    def __init__(self, creating: CreatingApi, identity: Identity) -> None:
+        self._creating = creating
+        self._identity = identity
+
+    async def create(self, request: CreateTorrent) -> int:
+        """Begin one."""
+        labels = _united(request.labels, self._identity.given_labels)
+        request = replace(request, owner=self._identity.user, labels=labels)
+        return await self._creating.create(request)
+
+    def tasks(self) -> Sequence[TaskView]:
+        """All of them."""
+        return self._creating.tasks()
+
+    def cancel(self, number: int) -> bool:
+        """End one, whoever began it."""
+        return self._creating.cancel(number)
 
 
 def _sees(torrent: TorrentView) -> bool:

@@ -22,6 +22,7 @@ from p2pd.control.methods.session_fields import SessionFacts
 from p2pd.control.methods.session_methods import SessionMethods
 from p2pd.control.methods.state_methods import StateMethods
 from p2pd.control.methods.system_methods import SystemMethods
+from p2pd.control.methods.task_methods import TaskMethods
 from p2pd.control.methods.torrent_add import TorrentAdder
 from p2pd.control.methods.torrent_methods import TorrentMethods
 from p2pd.control.torrent_source import TorrentSource
@@ -54,5 +55,6 @@ def make_method_groups(
         "user": UserMethods(api, selection, accounts, wall_clock),
         "audit": AuditMethods(audit),
         "api": KeyMethods(accounts, wall_clock),
+        "task": TaskMethods(api),
     }
     return {**groups, "system": SystemMethods(groups, version)}

@@ -10,7 +10,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from p2pd.session.api import PeerView
+from p2pd.session.peers.peer_view import PeerView
 
 SOURCES: Mapping[str, str] = {"lsd": "from_lpd", "resume": "from_cache"}
 """Sources that have another name on the API; the rest is `from_` and the source."""

@@ -11,6 +11,7 @@ from txjsonrpc_ng.jsonrpc import BaseSubhandler
 from p2pd.control.answers import Pacer, encode_rows
 from p2pd.control.methods.selection import RECENTLY_ACTIVE, Ids, Selection, ids
 from p2pd.control.methods.torrent_add import ADD_PARAMS, TorrentAdder
+from p2pd.control.methods.torrent_create import CREATE_PARAMS, create_torrent
 from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS, Column
 from p2pd.control.methods.torrent_import import IMPORT_PARAMS, import_torrent
 from p2pd.control.methods.torrent_set import SET_PARAMS, change_torrents
@@ -105,6 +106,11 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
     async def jsonrpc_add(self, params: Mapping[str, object]) -> JsonObject:
         """Add a torrent, or find that it is there."""
         return await self._adder.add(params)
+
+    @declares(*CREATE_PARAMS)
+    async def jsonrpc_create(self, params: Mapping[str, object]) -> JsonObject:
+        """Make a torrent of what is on the daemon's machine; answers the number of the task."""
+        return await create_torrent(self._api, params, self._wall_clock())
 
     @declares(*IMPORT_PARAMS)
     async def jsonrpc_import(self, params: Mapping[str, object]) -> JsonObject:

@@ -35,34 +35,44 @@ that made a check five hundredths slower.
 """
 
 
-class CheckJob:
-    """One re-check: waiting, running or stopped. `progress` is 0 to 1, and may be read any time."""
+class HashingJob:
+    """What the queue runs: waiting, running or stopped. `progress` is 0 to 1, for any thread."""
 
-    def __init__(
-        self, layout: FileLayout, storage: Storage, verifier: PieceVerifier, pieces: Iterable[int]
-    ) -> None:
-        self.layout = layout
-        self.storage = storage
-        self.verifier = verifier
-        self.pieces = list(pieces)
+    def __init__(self) -> None:
         self.running = False
         self.stopped = False
         self.progress = 0.0
         self.moved_at = 0.0
-        self.done: Deferred[PieceSet | None] = Deferred()
+        self.done: Deferred[Any] = Deferred()
 
     def stop(self) -> None:
         """Give it up: `done` fires with None, at once or when the running threads have seen it."""
         if not self.stopped:
             self.stopped = True
-            if not self.running:
+            if not self.running and not self.done.called:
                 self.done.callback(None)
 
-    def end(self, outcome: PieceSet | Failure) -> None:
-        """The threads are done with it."""
+    def end(self, outcome: Any) -> None:
+        """The threads are done with it: what came of it, or a Failure."""
         self.running = False
-        answer: Callable[[Any], None] = self.done.callback
-        answer(None if self.stopped else outcome)
+        self.done.callback(None if self.stopped else outcome)
+
+    def run(self, workers: Callable[[], int], now: Callable[[], float]) -> Any:
+        """In a thread of its own: do it, with so many threads; may raise P2pdError."""
+        raise NotImplementedError
+
+
+class CheckJob(HashingJob):
+    """One re-check; `done` fires with the pieces that are right."""
+
+    def __init__(
+        self, layout: FileLayout, storage: Storage, verifier: PieceVerifier, pieces: Iterable[int]
+    ) -> None:
+        super().__init__()
+        self.layout = layout
+        self.storage = storage
+        self.verifier = verifier
+        self.pieces = list(pieces)
 
     def run(self, workers: Callable[[], int], now: Callable[[], float]) -> PieceSet:
         """In a thread of its own: hash, and answer which of the pieces are right."""
@@ -86,8 +96,8 @@ class _Device:
     """The checks of one device, in the order they were asked for."""
 
     def __init__(self) -> None:
-        self.waiting: deque[CheckJob] = deque()
-        self.running: list[CheckJob] = []
+        self.waiting: deque[HashingJob] = deque()
+        self.running: list[HashingJob] = []
 
 
 class CheckQueue:
@@ -109,10 +119,10 @@ class CheckQueue:
         self._per_device = per_device
         self._now = now
         self._devices: dict[int, _Device] = {}
-        self._running: tuple[CheckJob, ...] = ()
+        self._running: tuple[HashingJob, ...] = ()
         """Read by the checks' threads; replaced, never changed."""
         self._switch_seconds: float | None = None
-        self._letters: SimpleQueue[tuple[CheckJob, int, PieceSet | Failure | None]] = SimpleQueue()
+        self._letters: SimpleQueue[tuple[HashingJob, int, Any]] = SimpleQueue()
         """Each check that is to begin, without an outcome, and each that ended, with one."""
         self._listening = False
 
@@ -126,9 +136,13 @@ class CheckQueue:
     ) -> CheckJob:
         """Queue a re-check of these pieces; its `done` fires with the right ones, or None."""
         job = CheckJob(layout, storage, verifier, pieces)
+        self.add(device, job)
+        return job
+
+    def add(self, device: int, job: HashingJob) -> None:
+        """Queue anything else that hashes what is on a device."""
         self._devices.setdefault(device, _Device()).waiting.append(job)
         self._next(device)
-        return job
 
     def counts(self) -> tuple[int, int]:
         """How many run, and how many wait."""
@@ -141,7 +155,7 @@ class CheckQueue:
         for job in (*self._running, *waiting):
             job.stop()
 
-    def share(self, job: CheckJob) -> int:
+    def share(self, job: HashingJob) -> int:
         """How many threads a running check may have now. For any thread."""
         running, oldest = self._running, self._now() - STALL_SECONDS
         if job not in running:  # nobody waits for it any more
@@ -160,7 +174,7 @@ class CheckQueue:
         if not device.running:
             del self._devices[number]
 
-    def _start(self, job: CheckJob, number: int) -> None:
+    def _start(self, job: HashingJob, number: int) -> None:
         job.running = True
         job.moved_at = self._now()
         self._now_running((*self._running, job))
@@ -172,7 +186,7 @@ class CheckQueue:
             self._listening = True
             self._disk.run("check", self._attend).addCallbacks(self._heard, self._deaf)
 
-    def _attend(self) -> tuple[CheckJob, int, PieceSet | Failure]:
+    def _attend(self) -> tuple[HashingJob, int, Any]:
         """In the thread for checks: begin what is to begin, wait for one to end."""
         while True:
             job, number, outcome = self._letters.get()
@@ -185,8 +199,8 @@ class CheckQueue:
             except RuntimeError:  # the system has no more threads
                 return job, number, Failure()
 
-    def _run(self, job: CheckJob, number: int) -> None:
-        outcome: PieceSet | Failure
+    def _run(self, job: HashingJob, number: int) -> None:
+        outcome: Any
         # No more urgent than the threads that store pieces: while one of them had to wait for a
         # core, with the interpreter lock, so had the reactor.
         give_way()
@@ -196,7 +210,7 @@ class CheckQueue:
             outcome = Failure()
         self._letters.put((job, number, outcome))
 
-    def _now_running(self, jobs: tuple[CheckJob, ...]) -> None:
+    def _now_running(self, jobs: tuple[HashingJob, ...]) -> None:
         self._running = jobs
         if jobs and self._switch_seconds is None:
             self._switch_seconds = sys.getswitchinterval()
@@ -205,7 +219,7 @@ class CheckQueue:
             sys.setswitchinterval(self._switch_seconds)
             self._switch_seconds = None
 
-    def _heard(self, ended: tuple[CheckJob, int, PieceSet | Failure]) -> None:
+    def _heard(self, ended: tuple[HashingJob, int, Any]) -> None:
         job, number, outcome = ended
         self._listening = False
         self._now_running(tuple(other for other in self._running if other is not job))

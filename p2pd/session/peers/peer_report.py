@@ -1,4 +1,4 @@
-"""A connected peer for readers: what control shows of it (api.PeerView), as of one moment."""
+"""A connected peer for readers: what control shows of it (peer_view.PeerView), as of one moment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from p2pd.swarm.reputation import Rating
 
 
 class PeerReport:
-    """A peer for readers (api.PeerView)."""
+    """A peer for readers (peer_view.PeerView)."""
 
     def __init__(self, peer: PeerSession, preferences: Preferences, trust: TorrentTrust) -> None:
         self._peer = peer

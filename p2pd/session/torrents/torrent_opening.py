@@ -226,7 +226,8 @@ class TorrentOpening:
             content.device.number, content.layout, content.storage, content.verifier, pieces
         )
         try:
-            return await self.check.done
+            right: PieceSet | None = await self.check.done
+            return right
         except StorageError as problem:
             self._owner.fail(str(problem))
             return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from p2pd.control.access.caller import NOBODY, Caller, Identity, called_by, current_caller
 from p2pd.control.access.callers_session import CallersSession
 from p2pd.control.access.roles import Role
+from p2pd.formats.creator import CreationOptions
 from p2pd.session.api import SessionApi
+from p2pd.session.creating.creation_api import CreateTorrent
 from p2pd.session.follow_api import SeenChanges
 from p2pd.session.session_events import EventKind, SessionEvents, TorrentEvent
 from tests.control.fake_session import FakeTorrent
@@ -101,3 +104,32 @@ def test_following_others_shows_nothing(session: Any) -> None:
     assert taken([], [1]) == ([], [1], False)
     follower.close()
     assert follower.take().everything
+
+
+def test_what_somebody_makes_is_theirs_when_it_is_added(session: Any) -> None:
+    class Creating:
+        asked: ClassVar[list[CreateTorrent]] = []
+
+        async def create(self, request: CreateTorrent) -> int:
+            self.asked.append(request)
+            return 5
+
+        def tasks(self) -> list[str]:
+            return ["task"]
+
+        def cancel(self, number: int) -> bool:
+            return number == 5
+
+    session.creating = Creating()
+    callers: Any = CallersSession(session)
+    who = Identity("ann", Role.OPERATOR, labels=("ann's",))
+    request = CreateTorrent("/downloads/film", CreationOptions(), labels=("x",))
+
+    def creating() -> Any:
+        return called_by(Caller(who), lambda: callers.creating)
+
+    assert Deferred.fromCoroutine(creating().create(request)).result == 5
+    (asked,) = Creating.asked
+    assert (asked.owner, asked.labels) == ("ann", ("x", "ann's"))
+    assert creating().tasks() == ["task"]
+    assert creating().cancel(5)
