@@ -30,11 +30,11 @@ from p2pd.control.auth import Judgement, Login, Verdict
 if TYPE_CHECKING:
     from p2pd.control.request import ControlRequest
 
-PROXIED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
-"""Headers by which a proxy says that the request is somebody else's."""
-
 FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-prefix")
 """In the order in which `Proxies.read` takes them."""
+
+PROXIED = (b"forwarded", b"x-real-ip", b"via", *FORWARDED)
+"""Headers by which a proxy says that the request is somebody else's."""
 
 _SCRAPER = Identity("", Role.READ_ONLY)
 _CREDENTIALS = struct.Struct("3i")

@@ -9,9 +9,11 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from peers.p2pd_node import daemon_environment
@@ -158,6 +160,40 @@ def test_a_backup_has_the_users_and_no_file_is_for_others(work, new_p2pd):
     assert post(other, basic("bob", PASSWORD), "user_self")["role"] == "read-only"
     assert post(other, f"Bearer {key}", "user_self")["key"] == "k"
     other.check_healthy()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to be another user")
+def test_a_user_of_the_unix_socket_has_a_role(new_p2pd):
+    program = """
+import json, socket, sys
+path, method, header = sys.argv[1:]
+body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}).encode()
+s = socket.socket(socket.AF_UNIX)
+s.connect(path)
+s.sendall(b"POST /rpc HTTP/1.0\\r\\nHost: localhost\\r\\nContent-Length: %d\\r\\n"
+          b"Content-Type: application/json\\r\\n%b\\r\\n%b" % (len(body), header.encode(), body))
+print(s.makefile("rb").read().decode())
+"""
+
+    def call(method, header=""):
+        result = subprocess.run(
+            ["/usr/bin/python3", "-c", program, str(path), method, header],
+            user=65534, group=65534, extra_groups=[], capture_output=True, text=True, timeout=20,
+            cwd="/",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = Path(folder) / "control.sock"
+        node = new_p2pd(settings={
+            "control.socket": str(path), "control.socket_users": '["nobody:read-only"]',
+        })  # fmt: skip
+        assert '"name":"nobody","role":"read-only"' in call("user_self")
+        assert "not for nobody" in call("torrent_stop")
+        assert " 401 " in call("user_self", "X-Forwarded-Proto: https\r\n").splitlines()[0]
+        node.check_healthy()
 
 
 def test_behind_a_proxy_on_a_path(new_p2pd):
