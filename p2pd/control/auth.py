@@ -185,16 +185,14 @@ class Login:
         tries = self._tries.get(source)
         if tries is None:
             return False
-        silent = self._clock.seconds() - tries.last
-        if tries.count < MAX_TRIES:
-            if silent >= FORGET_SECONDS:
-                del self._tries[source]
-            return False
-        if silent >= tries.lock_seconds + FORGET_SECONDS:
+        now = self._clock.seconds()
+        silent = now - tries.last
+        held = tries.lock_seconds if tries.count >= MAX_TRIES else 0.0
+        if silent >= held + FORGET_SECONDS:
             del self._tries[source]
-        elif silent >= tries.lock_seconds:
-            tries.count = 0
-        return tries.count >= MAX_TRIES
+        elif held and silent >= held:
+            tries.count, tries.last = 0, now
+        return silent < held
 
     def _wrong(self, source: str) -> Judgement:
         tries = self._tries.setdefault(source, _Tries(0, 0.0))
