@@ -73,11 +73,10 @@ def _control_part(
 ) -> ControlPart:
     control = config.control
     known = socket_users(control.socket_users)
-    Proxies(control.trusted_proxies)
+    Proxies(control.trusted_proxies)  # refused now, and not when the parts start
     accounts = Accounts(
         place.token, in_thread=in_threads_of(reactor), wall=time.time, memory=session.accounts
     )
-
     session.take_accounts = accounts.restore
 
     def make_site(connections: Callable[[], BoundedConnections]) -> ControlSite:

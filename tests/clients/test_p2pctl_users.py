@@ -20,7 +20,7 @@ USER = {
 }  # fmt: skip
 KEY = {
     "id": 3, "name": "phone\x1b[31m", "user": "bob", "role": "read-only", "labels": [],
-    "created_date": 1_700_000_000, "expires_date": 0,
+    "created_date": 1_700_000_000, "expires_date": 0, "used_date": 0,
 }  # fmt: skip
 SELF = {
     "name": "bob", "role": "operator", "key": "phone", "download_dir": "/bob", "labels": ["tv"],

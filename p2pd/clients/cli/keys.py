@@ -70,7 +70,7 @@ def remove(invocation: Invocation, number: int) -> None:
 
 def key_table(rows: list[JsonObject]) -> Columns:
     """One line a key."""
-    table = Columns("Id>", "Name", "User", "Role", "Made", "Expires", "Labels")
+    table = Columns("Id>", "Name", "User", "Role", "Made", "Used", "Expires", "Labels")
     for row in rows:
         expires = moment(row["expires_date"]) if row["expires_date"] else "never"
         table.add_row(
@@ -79,6 +79,7 @@ def key_table(rows: list[JsonObject]) -> Columns:
             plain(row["user"]),
             plain(row["role"]),
             moment(row["created_date"]),
+            moment(row["used_date"]) if row["used_date"] else "",
             expires,
             plain(",".join(row["labels"]), 60),
         )

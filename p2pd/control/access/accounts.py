@@ -85,6 +85,7 @@ class Accounts:
         self._memory = memory
         self._users: dict[str, UserRow] = {}
         self._keys: dict[bytes, KeyRow] = {}
+        self._used: dict[bytes, float] = {}
         self._verified = _Verified(in_thread, wall)
 
     async def open(self) -> None:
@@ -105,6 +106,7 @@ class Accounts:
         if key is None or (key.expires_at and self._wall() >= key.expires_at):
             return None
         whose = self.of_user(key.user)
+        self._used[digest] = self._wall()
         return None if whose is None else _narrowed(whose, key)
 
     def of_user(self, name: str) -> Identity | None:
@@ -160,6 +162,10 @@ class Accounts:
         """All of them, the oldest first."""
         return sorted(self._keys.values(), key=lambda key: key.id)
 
+    def used_at(self, key: KeyRow) -> float:
+        """When a key was shown last, in Unix seconds; 0: not since the start."""
+        return self._used.get(key.digest, 0.0)
+
     async def hashed(self, password: str) -> str:
         """What is kept of a password; in a thread. Raises AccountError, TooBusyError."""
         if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
@@ -189,7 +195,9 @@ class Accounts:
         if self._memory is not None:
             await self._memory.remove_user(name)
         self._users.pop(name, None)
-        self._keys = {digest: key for digest, key in self._keys.items() if key.user != name}
+        for digest in [digest for digest, key in self._keys.items() if key.user == name]:
+            del self._keys[digest]
+            self._used.pop(digest, None)
 
     async def add_key(self, key: KeyRow) -> tuple[str, KeyRow]:
         """A new key, which is told this once. Raises AccountError, StateError."""
@@ -215,6 +223,7 @@ class Accounts:
         if self._memory is not None:
             await self._memory.remove_key(id_)
         self._keys.pop(key.digest, None)
+        self._used.pop(key.digest, None)
         return key
 
     async def restore(self, rows: Rows) -> None:

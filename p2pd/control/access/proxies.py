@@ -132,4 +132,6 @@ def _network(text: str) -> _Network:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ConfigError(f"neither an address, nor a network, nor {UNIX}: {text[:60]!r}") from None
+        raise ConfigError(
+            f"control.trusted_proxies: no address, network or {UNIX}: {text[:60]!r}"
+        ) from None

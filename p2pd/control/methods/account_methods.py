@@ -216,7 +216,8 @@ class KeyMethods(BaseSubhandler):  # type: ignore[misc]
     @takes()
     async def jsonrpc_key_list(self) -> JsonObject:
         """The keys without their secrets, the oldest first."""
-        return {"keys": [_key_row(key) for key in self._accounts.all_keys()]}
+        keys = self._accounts.all_keys()
+        return {"keys": [_key_row(key, self._accounts.used_at(key)) for key in keys]}
 
     @takes(Param("id", integer(1, 2**53)))
     async def jsonrpc_key_remove(self, id: int) -> JsonObject:
@@ -239,7 +240,7 @@ def _user_row(user: UserRow) -> JsonObject:
     }
 
 
-def _key_row(key: KeyRow) -> JsonObject:
+def _key_row(key: KeyRow, used_at: float = 0.0) -> JsonObject:
     return {
         "id": key.id,
         "name": key.name,
@@ -248,6 +249,7 @@ def _key_row(key: KeyRow) -> JsonObject:
         "labels": list(key.labels),
         "created_date": int(key.created_at),
         "expires_date": int(key.expires_at),
+        "used_date": int(used_at),
     }
 
 

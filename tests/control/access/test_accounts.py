@@ -202,6 +202,7 @@ def test_keys_expire_and_are_revoked(fix: Fixture) -> None:
     secret, other = fix.add_key(expires_at=100.0), fix.add_key()
     fix.clock.advance(99)
     assert fix.accounts.of_secret(secret) is not None
+    assert [fix.accounts.used_at(key) for key in fix.accounts.all_keys()] == [99.0, 0.0]
     fix.clock.advance(1)
     assert fix.accounts.of_secret(secret) is None
     (_, key) = fix.accounts.all_keys()

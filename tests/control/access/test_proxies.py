@@ -58,7 +58,7 @@ def test_prefixes_that_are_none(prefix: bytes) -> None:
 
 
 def test_what_cannot_be_trusted_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"proxy\.lan"):
+    with pytest.raises(ConfigError, match=r"control.trusted_proxies.*proxy\.lan"):
         Proxies(["proxy.lan"])
 
 
