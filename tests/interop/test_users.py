@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from peers.p2pd_node import daemon_environment
 from peers.payload import MIB, libtorrent_content, make_file
+from peers.processes import wait_until
 
 PASSWORD = "correct horse battery"
 
@@ -211,4 +212,27 @@ def test_behind_a_proxy_on_a_path(new_p2pd):
     post(node, f"Bearer {token}", "torrent_stop", sent)
     assert node.call("audit_get", count=1)["entries"][0]["address"] == "192.0.2.7"
     assert post(node, f"Bearer {token}", "user_self", {**sent, "X-Forwarded-Host": "x.test"}) == 421
+    node.check_healthy()
+
+
+def test_a_link_that_turns_out_too_big_is_stopped(work, new_p2pd, new_libtorrent):
+    content = libtorrent_content(make_file(work / "original", 2 * MIB), "v1")
+    seed, node = new_libtorrent(), new_p2pd()
+    seed.share(content)
+    node.call("user_add", name="bob", role="add-only", password=PASSWORD, size_quota=MIB)
+    bob = basic("bob", PASSWORD)
+    link = f"{content.magnet}&x.pe={seed.host}:{seed.port}"
+    added = post(node, bob, "torrent_add", filename=link, paused=False)
+    node.hash_string = added["torrent_added"]["hash_string"]
+    wait_until(
+        lambda: node.torrent("status", "metadata_percent_complete")
+        == {"status": 0, "metadata_percent_complete": 1},
+        20, "the end of it", details=node.log_tail,
+    )  # fmt: skip
+    assert node.bytes_verified() < 2 * MIB
+    assert "may have 1048576 bytes" in post(node, bob, "torrent_start", ids=[node.hash_string])
+    assert node.torrent("status")["status"] == 0
+    node.call("user_set", name="bob", size_quota=3 * MIB)
+    post(node, bob, "torrent_start", ids=[node.hash_string])
+    node.wait_copy_of(content)
     node.check_healthy()
