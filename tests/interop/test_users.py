@@ -236,3 +236,36 @@ def test_a_link_that_turns_out_too_big_is_stopped(work, new_p2pd, new_libtorrent
     post(node, bob, "torrent_start", ids=[node.hash_string])
     node.wait_copy_of(content)
     node.check_healthy()
+
+
+def test_p2pctl_makes_users_and_keys_and_logs_in(work, new_p2pd):
+    node = new_p2pd()
+    p2pctl(node, "users", "add", "bob", "--role", "add-only", "--password", stdin=PASSWORD + "\n")
+    assert "bob" in p2pctl(node, "users")
+    key = p2pctl(node, "keys", "add", "phone", "--user", "bob").splitlines()[0]
+    assert post(node, basic("bob", PASSWORD), "user_self")["name"] == "bob"
+    assert "add-only" in p2pctl(node, "whoami", token=key)
+    assert "not for bob" in p2pctl(node, "users", token=key, fails=True)
+    told = p2pctl(node, "audit")
+    assert "user_add" in told
+    assert "127.0.0.1" in told
+    assert PASSWORD not in told
+
+    program = "from p2pd.clients.cli.main import main; main()"
+    home = {"HOME": str(work), "P2PCTL_URL": f"http://127.0.0.1:{node.control_port}"}
+
+    def at_home(*arguments, stdin=""):
+        result = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            env={"PATH": os.environ["PATH"], **daemon_environment(), **home},
+            capture_output=True, text=True, timeout=60, input=stdin,
+        )  # fmt: skip
+        return result.stdout + result.stderr
+
+    assert "you are bob (add-only)" in at_home("login", stdin=f"{key}\n")
+    assert stat.S_IMODE((work / ".config" / "p2pd" / "keys.json").stat().st_mode) == 0o600
+    assert "phone" in at_home("whoami")
+    p2pctl(node, "keys", "remove", "1")
+    assert "does not accept" in at_home("whoami")
+    assert "forgotten" in at_home("logout")
+    node.check_healthy()

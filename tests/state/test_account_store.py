@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 from p2pd.state.accounts import AccountStore, KeyRow, Rows, UserRow
+from p2pd.state.audit import AuditEntry, AuditQuestion, AuditStore
+from p2pd.state.resume import TorrentRecord, TorrentStore
 from p2pd.state.salvage import Salvage
 from tests.state.database_tests import DatabaseTestCase
 
@@ -34,6 +37,23 @@ class AccountTests(DatabaseTestCase):
         await store.remove_key(second.id)
         again = await store.add_key(KEY)
         assert again.id > second.id > first.id
+
+    async def test_a_damaged_database_leaves_users_keys_and_the_audit_log(self) -> None:
+        await AccountStore(self.database).save_user(BOB)
+        key = await AccountStore(self.database).add_key(KEY)
+        entry = AuditEntry(0, 1.5, "bob", "", "192.0.2.1", "user_set", "", "{}", "ok")
+        await AuditStore(self.database).add(entry)
+        record = TorrentRecord(b"1" * 20, None, "a", "/data/7", magnet="magnet:", owner="bob")
+        await TorrentStore(self.database).add(record)
+        self.database.close()
+        path = Path(self.database.path)
+        assert path.read_bytes().count(b"/data/7") == 1
+        path.write_bytes(path.read_bytes().replace(b"/data/7", b"/data/8"))
+        database = self.reopened()
+        assert [row.owner for row in await TorrentStore(database).load_all()] == ["bob"]
+        assert "set aside" in database.notice
+        assert await AccountStore(database).load() == Rows([BOB], [key])
+        assert await AuditStore(database).read(AuditQuestion(9)) == [entry._replace(id=1)]
 
     async def test_a_row_that_changed_by_itself_is_left_behind(self) -> None:
         store = AccountStore(self.database)
