@@ -119,3 +119,35 @@ def _parts(chunks: Iterable[bytes]) -> Iterable[bytes]:
                 gathered, size = [], 0
     if gathered:
         yield b"".join(gathered)
+
+
+class Watch:
+    """Knows whether the client is still there to be answered."""
+
+    def __init__(self, request: Any) -> None:
+        self.gone = False
+        request.notifyFinish().addErrback(self._left)
+
+    def _left(self, _reason: object) -> None:
+        self.gone = True
+
+
+def send(request: Any, chunks: list[bytes], load: RpcLoad, reactor: Any) -> None:
+    """Answer a request with these bytes."""
+    if not chunks or request.method == b"HEAD":
+        request.setHeader(b"content-length", b"%d" % sum(map(len, chunks)))
+        request.finish()
+        return
+    delivery = Delivery(request, chunks, load, reactor)
+    request.setHeader(b"content-length", b"%d" % delivery.size)
+    delivery.begin()
+
+
+def takes_gzip(request: Any) -> bool:
+    """Whether the client said that it can read gzip (RFC 9110, 12.5.3)."""
+    accepted = (request.getHeader(b"accept-encoding") or b"").lower()
+    for part in accepted.split(b","):
+        coding, _, weight = part.partition(b";")
+        if coding.strip() == b"gzip":
+            return weight.replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
+    return False

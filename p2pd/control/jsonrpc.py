@@ -24,7 +24,7 @@ from p2pd.control import answers
 from p2pd.control.access.audit import AuditLog
 from p2pd.control.access.caller import current_caller
 from p2pd.control.access.roles import rule_of
-from p2pd.control.delivery import Delivery
+from p2pd.control.delivery import Watch, send, takes_gzip
 from p2pd.control.errors import RpcCode, RpcError, rpc_error_of
 from p2pd.control.gate import is_same_origin, nothing_here, say
 from p2pd.control.message import BadCall, Call, calls_of, is_method_name, parse_json
@@ -161,7 +161,7 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
         raise RpcError(RpcCode.METHOD_NOT_FOUND, f"there is no method {name[:64]}")
 
     async def _serve(self, request: ControlRequest) -> None:
-        connection = _Watch(request, self._load, self._reactor)
+        watch = Watch(request)
         pacer = answers.Pacer(self._reactor)
         body = request.content.read()
         if len(body) > LONG_BODY:
@@ -175,16 +175,22 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
             await pacer.pause()
             answer = await self.respond(value)
         if answer is None:
-            request.setResponseCode(204)
-            connection.finish([])
+            self._finish(request, watch, 204, [])
             return
         chunks = await answers.encode(answer, pacer)
         request.setHeader(b"content-type", b"application/json; charset=UTF-8")
         request.setHeader(b"vary", b"accept-encoding")
-        if _takes_gzip(request) and sum(map(len, chunks)) > answers.WORTH_GZIP:
+        if takes_gzip(request) and sum(map(len, chunks)) > answers.WORTH_GZIP:
             request.setHeader(b"content-encoding", b"gzip")
             chunks = await answers.compress(chunks, pacer)
-        connection.finish(chunks)
+        self._finish(request, watch, 200, chunks)
+
+    def _finish(
+        self, request: ControlRequest, watch: Watch, status: int, chunks: list[bytes]
+    ) -> None:
+        if not watch.gone:
+            request.setResponseCode(status)
+            send(request, chunks, self._load, self._reactor)
 
     def _report(self, failure: Any, request: ControlRequest) -> None:
         _log.failure("a call could not be answered", failure=failure)
@@ -199,36 +205,3 @@ def _check_role(method: str) -> None:
     if not identity.permits(need):
         who = f"{identity.user} ({identity.role})" if identity.user else "who did not log in"
         raise RpcError(RpcCode.FORBIDDEN, f"{method} is not for {who}: it takes {need.words}")
-
-
-class _Watch:
-    """Knows whether the client is still there to be answered."""
-
-    def __init__(self, request: ControlRequest, load: RpcLoad, reactor: Any) -> None:
-        self._request = request
-        self._load = load
-        self._reactor = reactor
-        self._gone = False
-        request.notifyFinish().addErrback(self._left)
-
-    def _left(self, _reason: object) -> None:
-        self._gone = True
-
-    def finish(self, chunks: list[bytes]) -> None:
-        if self._gone:
-            return
-        if not chunks:
-            self._request.finish()
-            return
-        delivery = Delivery(self._request, chunks, self._load, self._reactor)
-        self._request.setHeader(b"content-length", b"%d" % delivery.size)
-        delivery.begin()
-
-
-def _takes_gzip(request: ControlRequest) -> bool:
-    accepted = (request.getHeader(b"accept-encoding") or b"").lower()
-    for part in accepted.split(b","):
-        coding, _, weight = part.partition(b";")
-        if coding.strip() == b"gzip":
-            return weight.replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
-    return False

@@ -82,13 +82,17 @@ class ControlRequest(Request):
     """Who sent it, as soon as the gate knows."""
     seen: Forwarded = NOT_FORWARDED
     """What a proxy says of it."""
+    lent_credentials = False
+    """Whether its credentials are those of a login session, and no header of its own."""
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
         """Make the body's buffer; the headers are all there by now."""
-        standing = self.channel.site.gate.standing(self)
+        site = self.channel.site
+        site.headers_came(self)
+        standing = site.gate.standing(self)
         limit = STRANGER_BODY_LIMIT if standing is Standing.STRANGER else BODY_LIMIT
         claimed = standing is Standing.CLAIMED
-        self.content = body = BoundedBody(limit, self.channel.site.load, length, claimed)
+        self.content = body = BoundedBody(limit, site.load, length, claimed)
         self.notifyFinish().addBoth(lambda _: body.forget())
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name

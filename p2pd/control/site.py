@@ -26,6 +26,8 @@ from p2pd.control.held_answers import Held, HeldAnswers, Looking
 from p2pd.control.jsonrpc import RpcResource
 from p2pd.control.methods.method_groups import make_method_groups
 from p2pd.control.metrics_page import MetricsPage, Source
+from p2pd.control.qbittorrent.composing import make_dialect
+from p2pd.control.qbittorrent.dialect import QBittorrentEdge
 from p2pd.control.request import ControlRequest
 from p2pd.control.rpc_load import RpcLoad
 from p2pd.control.torrent_source import NetworkTorrentSource, TorrentSource
@@ -67,7 +69,14 @@ class ControlRoot(Resource):
 class ControlSite(Site):
     """The site. `root` takes more children; all of them are behind the gate."""
 
-    def __init__(self, root: Resource, gate: Gate, reactor: Any, load: RpcLoad) -> None:
+    def __init__(
+        self,
+        root: Resource,
+        gate: Gate,
+        reactor: Any,
+        load: RpcLoad,
+        edge: QBittorrentEdge | None = None,
+    ) -> None:
         super().__init__(
             root,
             requestFactory=ControlRequest,
@@ -79,11 +88,20 @@ class ControlSite(Site):
         self.held = HeldAnswers(reactor)
         self.load = load
         self.root = root
+        self._edge = edge
         self.noisy = False
         self.displayTracebacks = False
 
+    def headers_came(self, request: ControlRequest) -> None:
+        """What a request says of its sender is known, before its body comes."""
+        if self._edge is not None:
+            self._edge.headers_came(request)
+
     def getResourceFor(self, request: ControlRequest) -> IResource:  # noqa: N802 - Twisted's name
         """The resource for a request, or the refusal, or what finds out which of them it is."""
+        request.strip_prefix()
+        if self._edge is not None:
+            self._edge.request_came(request)
         judgement = self.gate.judge(request)
         if judgement.verdict is Verdict.PASSWORD:
             return Looking(self, request)
@@ -92,10 +110,11 @@ class ControlSite(Site):
     def after(self, request: ControlRequest, judgement: Judgement) -> IResource:
         """What to answer to whom that was found to be."""
         if (refusal := self.gate.refusal(request, judgement)) is not None:
+            if self._edge is not None:
+                refusal = self._edge.refused(request, refusal)
             late = judgement.delay and self.held.room()
             return Held(refusal, judgement.delay, self.held) if late else refusal
         assert judgement.identity is not None
-        request.strip_prefix()
         if not judgement.identity.permits(need_of_path(request.path)):
             return Plain(403, f"{judgement.identity.role} users see nothing here")
         request.caller = self.gate.caller(request, judgement.identity)
@@ -123,6 +142,7 @@ def make_control_site(
     accounts: Accounts | None = None,
     audit_memory: AuditMemory | None = None,
     load: RpcLoad | None = None,
+    qbittorrent: bool = True,
 ) -> ControlSite:
     """The site for `/rpc`, `/transmission/rpc` and `/metrics`, to be listened with by the caller.
 
@@ -132,11 +152,13 @@ def make_control_site(
     (``*`` and ``?`` match) a Host header may hold beside localhost and IP addresses. `reactor`
     gives time, threads and connections to fetch torrents with. `measured` is what else is asked for
     metrics, besides the session and the site itself; `open_metrics` lets programs on this host read
-    them without a login. `load` bounds what callers cost. Raises ConfigError for an empty token.
+    them without a login. `load` bounds what callers cost; `qbittorrent` answers that program's
+    clients as well. Raises ConfigError for an empty token.
     """
     load = load or RpcLoad()
     accounts = accounts or Accounts(token, in_thread=in_threads_of(reactor), wall=wall_clock)
-    session_id = new_session_id(rng or random.SystemRandom())
+    rng = rng or random.SystemRandom()
+    session_id = new_session_id(rng)
     audit = AuditLog(audit_memory, wall_clock)
     source = torrent_source or NetworkTorrentSource(reactor, f"p2pd/{version}", load=load)
     groups = make_method_groups(
@@ -158,7 +180,22 @@ def make_control_site(
     root.putChild(b"transmission", transmission)
     open_paths = (b"/" + METRICS,) if open_metrics else ()
     gate = Gate(login, allowed_hosts, open_paths, socket_users, proxies)
-    return ControlSite(root, gate, reactor, load)
+    if not qbittorrent:
+        return ControlSite(root, gate, reactor, load)
+    dialect = make_dialect(
+        api,
+        source,
+        reactor=reactor,
+        wall_clock=wall_clock,
+        rng=rng,
+        load=load,
+        audit=audit,
+        version=version,
+    )
+    versions = ControlRoot()
+    versions.putChild(b"v2", dialect.resource)
+    root.putChild(b"api", versions)
+    return ControlSite(root, gate, reactor, load, dialect.edge)
 
 
 def in_threads_of(reactor: Any) -> InThread:

@@ -93,6 +93,7 @@ def _control_part(
             trusted_proxies=control.trusted_proxies,
             accounts=accounts,
             audit_memory=session.audit,
+            qbittorrent=control.qbittorrent,
         )
 
     login = "no login" if place.token is None else f"token in {place.token_file}"

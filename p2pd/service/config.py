@@ -168,7 +168,7 @@ class AnnounceSection:
 
 @dataclass(frozen=True, slots=True)
 class ControlSection:
-    """The control API: POST /rpc and POST /transmission/rpc; and GET /metrics."""
+    """The control API: POST /rpc, POST /transmission/rpc, /api/v2; and GET /metrics."""
 
     port: int = key(9091, PORT, "TCP port; 0 takes any free one.")
     interface: str = key("127.0.0.1", address, "Address to listen on; empty is every one.")
@@ -182,6 +182,9 @@ class ControlSection:
     )
     open_metrics: bool = key(
         False, flag, "Let programs on this machine read GET /metrics without the token."
+    )
+    qbittorrent: bool = key(
+        True, flag, "Answer clients of qBittorrent too, at /api/v2: user p2pd, password the token."
     )
     tls_certificate: str = key(
         "",

@@ -17,6 +17,7 @@ from p2pd.base.ids import InfoHashes
 from p2pd.base.measures import Measure
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.formats.metainfo import Metainfo
 from p2pd.session.backups_api import StateBackupsApi
 from p2pd.session.blocklist.blocklist_api import BlocklistApi
 from p2pd.session.creating.creation_api import CreatingApi
@@ -259,6 +260,9 @@ class SessionApi(ImportApi, FollowingApi, Protocol):
     def torrents(self) -> Iterable[TorrentView]: ...
     async def detailed(self, torrent: TorrentView) -> TorrentView:
         """The same torrent with its files, which are not in memory while it rests."""
+
+    async def metainfo(self, torrent: TorrentView) -> Metainfo | None:
+        """What its .torrent file says; None while a magnet has no metadata. Raises P2pdError."""
 
     def find(self, key: int | str) -> TorrentView | None:
         """By integer id, or by info-hash in hex (v1, v2 or truncated v2; any case)."""

@@ -13,6 +13,7 @@ from p2pd import __version__
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Measure
+from p2pd.formats.metainfo import Metainfo
 from p2pd.session.api import (
     AddedTorrent,
     FreeSpace,
@@ -165,6 +166,15 @@ class SessionControl:
         except P2pdError as problem:
             subject.fail(f"its record cannot be read: {problem}")
             return torrent
+
+    async def metainfo(self, torrent: TorrentView) -> Metainfo | None:
+        """What its .torrent file says. Raises P2pdError."""
+        subject = self._torrent(torrent)
+        if subject.content is not None:
+            return subject.content.known_metainfo()
+        if not subject.resting:
+            return None
+        return (await self._session.resting.details(subject)).metainfo
 
     def changed_since(self, wall_time: float) -> list[TorrentView]:
         """Torrents that changed, the latest first."""

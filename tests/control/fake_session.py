@@ -11,6 +11,7 @@ from p2pd.base.ids import InfoHashes
 from p2pd.base.measures import Measure, gauges
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.formats.metainfo import Metainfo
 from p2pd.session.api import (
     AddedTorrent,
     DiskState,
@@ -222,6 +223,7 @@ class FakeSession:
         self.candidate = Candidate(InfoHashes(v1=b"\xee" * 20), 1000)
         self.fails_with: Exception | None = None
         self.blocklist = FakeBlocklist()
+        self.metainfos: dict[int, Metainfo] = {}
         self.settings = SessionSettings("/downloads", 200, 50, fixed={"peer_port": 6881})
 
     def torrents(self) -> list[FakeTorrent]:
@@ -235,6 +237,9 @@ class FakeSession:
 
     async def detailed(self, torrent: FakeTorrent) -> FakeTorrent:
         return torrent
+
+    async def metainfo(self, torrent: FakeTorrent) -> Metainfo | None:
+        return self.metainfos.get(torrent.id)
 
     def changed_since(self, wall_time: float) -> list[FakeTorrent]:
         return [torrent for torrent in self.all if torrent.active_at >= wall_time]

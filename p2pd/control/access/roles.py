@@ -113,11 +113,13 @@ METHODS: Mapping[str, Rule] = {
 UNKNOWN = _ADMIN
 
 PATHS: Mapping[bytes, Need] = {
+    b"api": Need.ANYBODY,
     b"metrics": Need.WHOLE,
     b"rpc": Need.ANYBODY,
     b"transmission": Need.ANYBODY,
 }
-"""What is at the first part of a path. Calls are held against METHODS one by one."""
+"""What is at the first part of a path. Calls are held against METHODS one by one, and so are the
+actions of other dialects."""
 
 
 def rule_of(method: str) -> Rule:

@@ -69,10 +69,11 @@ def tracker_list(name: str, value: object) -> Tiers:
             tiers[-1].append(tracker_url(name, line))
         elif tiers[-1]:
             tiers.append([])
-    return _checked(tiers)
+    return checked_tiers(tiers)
 
 
-def _checked(tiers: Iterable[Iterable[str]]) -> Tiers:
+def checked_tiers(tiers: Iterable[Iterable[str]]) -> Tiers:
+    """Tiers without empty ones, with each tracker once. Raises RpcError."""
     checked = tuple(filter(None, (tuple(tier) for tier in tiers)))
     urls = [url for tier in checked for url in tier]
     if len(urls) > MAX_TRACKERS:
@@ -173,4 +174,4 @@ def _tiers(
         return given
     tiers = torrent.tracker_tiers if given is None else given
     known = {url for tier in tiers for url in tier}
-    return _checked([*tiers, *((url,) for url in dict.fromkeys(added) if url not in known)])
+    return checked_tiers([*tiers, *((url,) for url in dict.fromkeys(added) if url not in known)])

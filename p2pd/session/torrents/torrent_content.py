@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Sequence
 
 from p2pd.base.piece_set import PieceSet
@@ -164,10 +165,14 @@ class TorrentContent:
         self._learned[root] = layer
         self.verifier.set_piece_layer(root, layer)
 
+    def known_metainfo(self) -> Metainfo:
+        """Its metainfo, with every piece layer that is known."""
+        layers = {**self.metainfo.piece_layers, **self._learned}
+        return replace(self.metainfo, piece_layers=layers)
+
     def torrent_bytes(self) -> bytes:
         """A .torrent file of it, with every piece layer that is known."""
-        layers = {**self.metainfo.piece_layers, **self._learned}
-        return to_torrent(self.metainfo, piece_layers=layers)
+        return to_torrent(self.known_metainfo())
 
     def set_sequence(self, sequential: bool, first: int) -> None:
         """One piece after the other from the first on, or the rarest first."""

@@ -18,7 +18,7 @@ from p2pd.session.session_events import EventKind, SessionEvents, TorrentEvent
 from tests.control.fake_session import FakeTorrent
 
 PASSED = {
-    "add_peers", "detailed", "reannounce", "remove", "rename", "stop", "verify",
+    "add_peers", "detailed", "metainfo", "reannounce", "remove", "rename", "stop", "verify",
     "backups", "ban", "bans", "blocklist", "change_settings", "close", "lift_bans", "measures",
     "move_in_queue", "state_notice", "version",
 }  # fmt: skip

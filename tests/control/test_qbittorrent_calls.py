@@ -1,0 +1,353 @@
+"""What calls of the qBittorrent Web API ask of the session, and what they answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import P2pdError
+from p2pd.control.qbittorrent.preferences import PREFERENCES
+from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
+from tests.control.fake_session import NOW
+from tests.control.qbittorrent_client import Client
+
+ONE, TWO = "01" * 20, "02" * 20
+
+
+@pytest.fixture
+def client(caller, session):
+    return Client(caller, session)
+
+
+@pytest.fixture
+def with_category(client):
+    client.session.settings.label_limits = {"tv": {}}
+    return client
+
+
+DONE = [
+    ("pause", {"hashes": ONE}, [("stop", 1)]),
+    ("stop", {"hashes": f"{ONE}|{TWO}"}, [("stop", 1), ("stop", 2)]),
+    ("resume", {"hashes": "all"}, [("start", 1), ("start", 2)]),
+    ("start", {"hashes": ONE.upper()}, [("start", 1)]),
+    ("recheck", {"hashes": TWO}, [("verify", 2)]),
+    ("reannounce", {"hashes": f"{ONE}|{ONE}|zz"}, [("reannounce", 1)]),
+    ("delete", {"hashes": ONE}, [("remove", 1, False)]),
+    ("delete", {"hashes": ONE, "deleteFiles": "true"}, [("remove", 1, True)]),
+    ("setLocation", {"hashes": ONE, "location": " /new "}, [("set_location", 1, "/new", True)]),
+    ("setSavePath", {"id": TWO, "path": "/new"}, [("set_location", 2, "/new", True)]),
+    ("setAutoManagement", {"hashes": ONE, "enable": "false"}, []),
+    ("setForceStart", {"hashes": ONE, "value": "true"}, [("start_now", 1)]),
+    ("setForceStart", {"hashes": ONE, "value": "false"}, [("start", 1)]),
+]
+
+
+@pytest.mark.parametrize(("path", "params", "asked"), DONE)
+def test_what_is_done_to_torrents(client, path, params, asked):
+    assert client.asked(f"torrents/{path}", **params) == asked
+
+
+CHANGED = [
+    ("setDownloadLimit", {"limit": 5000}, {"download_limited": True, "download_limit": 5}),
+    ("setDownloadLimit", {"limit": 1}, {"download_limited": True, "download_limit": 1}),
+    ("setDownloadLimit", {"limit": 0}, {"download_limited": False}),
+    ("setUploadLimit", {"limit": 7400}, {"upload_limited": True, "upload_limit": 7}),
+    ("setUploadLimit", {"limit": -1}, {"upload_limited": False}),
+    ("setSuperSeeding", {"value": "true"}, {"super_seeding": "on"}),
+    ("setSuperSeeding", {"value": "false"}, {"super_seeding": "off"}),
+    ("toggleSequentialDownload", {}, {"sequential": True}),
+    ("setCategory", {"category": "tv"}, {"labels": ("tv", "linux")}),
+    ("addTags", {"tags": "new, other"}, {"labels": ("linux", "new", "other")}),
+    ("removeTags", {"tags": "linux"}, {"labels": ()}),
+    ("removeTags", {}, {"labels": ()}),
+]
+
+
+@pytest.mark.parametrize(("path", "params", "changes"), CHANGED)
+def test_what_is_changed_on_torrents(with_category, path, params, changes):
+    asked = with_category.asked(f"torrents/{path}", hashes=ONE, **params)
+    assert asked == [("change", 1, TorrentChanges(**changes))]
+
+
+FILES = [
+    (0, {"files_unwanted": (0, 1)}),
+    (1, {"files_wanted": (0, 1), "priority_normal": (0, 1)}),
+    (6, {"files_wanted": (0, 1), "priority_high": (0, 1)}),
+    (7, {"files_wanted": (0, 1), "priority_high": (0, 1)}),
+]
+
+
+@pytest.mark.parametrize(("priority", "changes"), FILES)
+def test_priorities_of_files(client, priority, changes):
+    asked = client.asked("torrents/filePrio", hash=ONE, id="0|1", priority=priority)
+    assert asked == [("change", 1, TorrentChanges(**changes))]
+
+
+REFUSED = [
+    ("torrents/filePrio", {"hash": ONE, "id": "2", "priority": 1}, 409),
+    ("torrents/filePrio", {"hash": ONE, "id": "x", "priority": 1}, 400),
+    ("torrents/filePrio", {"hash": ONE, "id": "0", "priority": 5}, 400),
+    ("torrents/filePrio", {"hash": "zz", "id": "0", "priority": 1}, 404),
+    ("torrents/pause", {}, 400),
+    ("torrents/setLocation", {"hashes": ONE, "location": " "}, 400),
+    ("torrents/setLocation", {"hashes": ONE, "location": "relative"}, 400),
+    ("torrents/setAutoManagement", {"hashes": ONE, "enable": "true"}, 409),
+    ("torrents/setDownloadLimit", {"hashes": ONE, "limit": "much"}, 400),
+    ("torrents/setCategory", {"hashes": ONE, "category": "nowhere"}, 409),
+    ("torrents/createCategory", {"category": ""}, 400),
+    ("torrents/createCategory", {"category": "a\\b"}, 409),
+    ("torrents/createCategory", {"category": "tv"}, 409),
+    ("torrents/editCategory", {"category": "nowhere", "savePath": "/x"}, 409),
+    ("torrents/addTrackers", {"hash": ONE, "urls": "ftp://x/"}, 400),
+    ("torrents/editTracker", {"hash": ONE, "origUrl": "http://no/", "newUrl": "http://x/"}, 409),
+    ("torrents/removeTrackers", {"hash": ONE, "urls": "http://no/"}, 409),
+    ("torrents/addPeers", {"hashes": ONE, "peers": "nobody"}, 400),
+    ("torrents/add", {}, 400),
+    ("torrents/add", {"urls": "/etc/passwd"}, 400),
+    ("app/setPreferences", {"json": "[]"}, 400),
+    ("app/setPreferences", {"json": '{"dht": true}'}, 409),
+    ("app/setPreferences", {"json": '{"max_connec": "5"}'}, 400),
+    ("transfer/setSpeedLimitsMode", {"mode": "x"}, 400),
+    ("nothing/here", {}, 404),
+]
+
+
+@pytest.mark.parametrize(("path", "params", "status"), REFUSED)
+def test_what_is_refused_says_why_and_does_nothing(with_category, path, params, status):
+    answer = with_category.post(path, **params)
+    assert (answer.status, with_category.session.asked) == (status, [])
+    assert answer.body
+
+
+def test_what_changes_something_is_posted(client):
+    answer = client.get("torrents/pause", hashes="all")
+    assert (answer.status, answer.headers["allow"]) == (405, ["POST"])
+    assert client.session.asked == []
+
+
+def test_the_sessions_own_refusal_is_passed_on(client):
+    client.session.fails_with = P2pdError("the disk is gone")
+    answer = client.post("torrents/recheck", hashes=ONE)
+    assert (answer.status, answer.body) == (409, b"the disk is gone")
+
+
+def test_a_bug_is_not_told_to_callers(client):
+    client.session.fails_with = ZeroDivisionError("secret")
+    answer = client.post("torrents/recheck", hashes=ONE)
+    assert (answer.status, answer.body) == (500, b"see the daemon's log")
+
+
+def test_peers_are_dialled(client):
+    answer = client.post("torrents/addPeers", hashes=ONE, peers="192.0.2.1:6881|nobody")
+    assert json.loads(answer.body) == {ONE: {"added": 1, "failed": 1}}
+    assert client.session.asked == [("add_peers", 1, (PeerAddress("192.0.2.1", 6881),))]
+
+
+TRACKERS = [
+    ("addTrackers", {"urls": "http://new/a\nhttp://tracker.test/announce"},
+     (("http://tracker.test/announce",), ("http://new/a",))),
+    ("editTracker", {"origUrl": "http://tracker.test/announce", "newUrl": "udp://new:80"},
+     (("udp://new:80",),)),
+    ("removeTrackers", {"urls": "http://tracker.test/announce|http://no/"}, ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "params", "tiers"), TRACKERS)
+def test_trackers_are_changed(client, path, params, tiers):
+    asked = client.asked(f"torrents/{path}", hash=ONE, **params)
+    assert asked == [("change", 1, TorrentChanges(tracker_tiers=tiers))]
+
+
+def test_a_file_is_added_with_what_it_is_to_have(with_category):
+    answer = with_category.upload(
+        "torrents/add", [b"torrent"], savepath="/media", category="tv", tags="a,b", paused="true",
+        sequentialDownload="true", dlLimit="5000", ratioLimit="", autoTMM="false",
+    )  # fmt: skip
+    assert (answer.status, answer.body) == (200, b"Ok.")
+    wanted = AddTorrent(
+        torrent=b"torrent", download_dir="/media", labels=("tv", "a", "b"), paused=True,
+        sequential=True,
+    )  # fmt: skip
+    limits = TorrentChanges(download_limit=5, download_limited=True)
+    assert with_category.session.asked == [("add", wanted), ("change", 1, limits)]
+
+
+def test_links_and_urls_are_added(client):
+    client.caller.source.holds["http://x/a"] = b"torrent"
+    links = f"magnet:?xt=urn:btih:{ONE}\n\nhttp://x/a\n"
+    added = client.asked("torrents/add", urls=links, stopped="false")
+    assert added == [
+        ("add", AddTorrent(magnet=f"magnet:?xt=urn:btih:{ONE}", paused=False)),
+        ("add", AddTorrent(torrent=b"torrent", paused=False)),
+    ]
+
+
+def test_a_category_that_is_new_is_made_with_the_torrent(client):
+    asked = client.asked("torrents/add", urls=ONE, category="tv-sonarr")
+    assert asked[0] == ("change_settings", {"label_limits": {"tv-sonarr": {}}})
+    assert asked[1][1].labels == ("tv-sonarr",)
+
+
+@pytest.mark.parametrize(
+    ("files", "status", "words"),
+    [
+        ([b"again"], 200, b"Fails."),
+        ([b"again", b"new"], 200, b"Ok."),
+        ([b"corrupt"], 415, b"the pieces are no string"),
+        ([b"corrupt", b"new"], 200, b"Ok."),
+    ],
+)
+def test_how_adding_ends(client, files, status, words):
+    answer = client.upload("torrents/add", files)
+    assert (answer.status, answer.body) == (status, words)
+
+
+def test_what_is_told_of_a_torrent(with_category):
+    session = with_category.session
+    session.all[0].labels = ("linux", "tv")
+    rows = with_category.json("torrents/info", sort="name", reverse="true")
+    row = rows[0]
+    assert [each["hash"] for each in rows] == [ONE, TWO]
+    assert row == row | {
+        "added_on": int(NOW - 1000.5), "amount_left": 32768, "category": "tv", "completed": 32768,
+        "completion_on": -1, "content_path": "/downloads/some torrent", "dl_limit": 0,
+        "dlspeed": 1000, "downloaded": 32768, "eta": 33, "hash": ONE, "infohash_v1": ONE,
+        "infohash_v2": "", "name": "some torrent", "num_complete": 2, "num_incomplete": 3,
+        "num_leechs": 1, "num_seeds": 0, "progress": 0.5, "ratio": 0.5, "save_path": "/downloads",
+        "size": 65536, "state": "downloading", "tags": "linux", "time_active": 900,
+        "tracker": "http://tracker.test/announce", "trackers_count": 1, "up_limit": 30000,
+        "upspeed": 3, "availability": 1.0,
+    }  # fmt: skip
+
+
+def test_lists_of_some_torrents(with_category):
+    session = with_category.session
+    session.all[0].labels = ("tv",)
+
+    def hashes(**params):
+        return [row["hash"] for row in with_category.json("torrents/info", **params)]
+
+    assert hashes(category="tv") == [ONE]
+    assert hashes(category="") == [TWO]
+    assert hashes(tag="linux") == [TWO]
+    assert hashes(tag="") == [ONE]
+    assert hashes(hashes=f"{TWO}|zz") == [TWO]
+    assert hashes(filter="downloading") == [ONE, TWO]
+    assert hashes(filter="paused") == []
+    assert hashes(filter="no-such-filter") == [ONE, TWO]
+    assert hashes(limit=1) == [ONE]
+    assert hashes(offset=-1) == [TWO]
+    assert hashes(sort="hash", reverse="true") == [TWO, ONE]
+    assert with_category.get("torrents/info", sort="nothing").status == 400
+    assert with_category.get("torrents/count").body == b"2"
+
+
+def test_properties_files_trackers_and_pieces(client):
+    found = client.json("torrents/properties", hash=ONE)
+    assert found == found | {"save_path": "/downloads", "pieces_num": 4, "pieces_have": 2}
+    files = client.json("torrents/files", hash=ONE)
+    assert files[0] == {
+        "availability": 1.0, "index": 0, "is_seed": False, "name": "some torrent/film.mkv",
+        "piece_range": [0, 3], "priority": 1, "progress": 0.5, "size": 60000,
+    }  # fmt: skip
+    assert files[1]["priority"] == 0
+    assert [f["index"] for f in client.json("torrents/files", hash=ONE, indexes="1")] == [1]
+    assert client.get("torrents/files", hash=ONE, indexes="2").status == 409
+    trackers = client.json("torrents/trackers", hash=ONE)
+    assert [each["url"] for each in trackers[:3]] == [f"** [{w}] **" for w in ("DHT", "PeX", "LSD")]
+    assert (trackers[3]["status"], trackers[3]["num_seeds"]) == (3, 2)
+    assert client.json("torrents/webseeds", hash=ONE) == [{"url": "http://seed.test/"}]
+    assert client.json("torrents/pieceStates", hash=ONE) == [2, 0, 2, 0]
+    assert client.json("torrents/pieceHashes", hash=ONE) == []
+    assert client.get("torrents/export", hash=ONE).status == 409
+    assert client.get("torrents/properties", hash="zz").status == 404
+
+
+def test_categories_and_tags(with_category):
+    assert with_category.json("torrents/categories") == {"tv": {"name": "tv", "savePath": ""}}
+    assert with_category.json("torrents/tags") == ["linux"]
+    with_category.post("torrents/createTags", tags="loose")
+    assert with_category.json("torrents/tags") == ["linux", "loose"]
+    with_category.post("torrents/deleteTags", tags="loose")
+    assert with_category.json("torrents/tags") == ["linux"]
+    asked = with_category.asked("torrents/createCategory", category=" films ")
+    assert asked == [("change_settings", {"label_limits": {"tv": {}, "films": {}}})]
+    with_category.session.all[1].labels = ("tv", "linux")
+    asked = with_category.asked("torrents/removeCategories", categories="tv\nnowhere")
+    assert asked == [
+        ("change", 2, TorrentChanges(labels=("linux",))),
+        ("change_settings", {"label_limits": {}}),
+    ]
+
+
+def test_preferences_are_settings(client):
+    session = client.session
+    found = client.json("app/preferences")
+    assert found == found | {
+        "save_path": "/downloads", "dht": False, "queueing_enabled": False, "listen_port": 6881,
+        "max_connec": 200, "dl_limit": 0, "start_paused_enabled": False, "schedule_from_hour": 9,
+        "scheduler_days": 0, "alt_dl_limit": 50_000,
+    }  # fmt: skip
+    wanted = {
+        "dl_limit": 2_000_000, "up_limit": 0, "start_paused_enabled": True, "save_path": "/new",
+        "schedule_from_hour": 22, "schedule_from_min": 30, "scheduler_days": 1, "dht": False,
+        "no_such_thing": 5,
+    }  # fmt: skip
+    asked = client.asked("app/setPreferences", json=json.dumps(wanted))
+    assert asked == [("change_settings", {
+        "speed_limit_down": 2000, "speed_limit_down_enabled": True, "start_added_torrents": False,
+        "download_dir": "/new", "alt_speed_time_begin": 1350, "alt_speed_time_day": 62,
+    })]  # fmt: skip
+    assert client.asked("app/setPreferences", json=json.dumps(found)) == []
+    assert set(found) == set(PREFERENCES)
+    assert session.settings.download_dir == "/downloads"
+
+
+def test_a_limit_that_lets_nothing_through_is_not_shown_as_none(client):
+    settings = client.session.settings
+    settings.speed_limit_up, settings.speed_limit_up_enabled = 0, True
+    assert client.json("app/preferences")["up_limit"] == 1
+
+
+def test_the_sessions_limits_and_bans(client):
+    assert client.get("transfer/speedLimitsMode").body == b"0"
+    assert client.asked("transfer/toggleSpeedLimitsMode") == [
+        ("change_settings", {"alt_speed_enabled": True})
+    ]
+    limited = client.asked("transfer/setDownloadLimit", limit=9000)
+    changes = {"speed_limit_down": 9, "speed_limit_down_enabled": True}
+    assert limited == [("change_settings", changes)]
+    banned = client.asked("transfer/banPeers", peers="192.0.2.1:80|[2001:db8::1]:9|x")
+    hosts = (PeerAddress("192.0.2.1", 0), PeerAddress("2001:db8::1", 0))
+    assert banned == [("ban", hosts, "by hand", 0)]
+    client.session.settings.alt_speed_enabled = True
+    assert client.get("transfer/uploadLimit").body == b"50000"
+    assert client.asked("transfer/setUploadLimit", limit=0) == [
+        ("change_settings", {"alt_speed_up": 2**31 - 1})
+    ]
+
+
+def test_the_sessions_traffic(client):
+    session = client.session
+    assert client.json("transfer/info") == {
+        "connection_status": "firewalled", "dht_nodes": 0, "dl_info_data": 2, "dl_info_speed": 10,
+        "dl_rate_limit": 0, "up_info_data": 1, "up_info_speed": 5, "up_rate_limit": 20_000,
+    }  # fmt: skip
+    session.all[0].peers = (replace(session.all[0].peers[0], incoming=True),)
+    assert client.json("transfer/info")["connection_status"] == "connected"
+    session.settings.fixed = {"peer_interface": "tun0", "peer_interface_addresses": []}
+    assert client.json("transfer/info")["connection_status"] == "disconnected"
+
+
+def test_the_daemon_is_stopped(client):
+    assert client.asked("app/shutdown") == [("close",)]
+
+
+def test_long_answers_are_packed_for_who_takes_it(client):
+    client.headers["Accept-Encoding"] = "gzip"
+    answer = client.get("torrents/info")
+    assert answer.headers["content-encoding"] == ["gzip"]
+    assert answer.body[:2] == b"\x1f\x8b"

@@ -1,0 +1,116 @@
+"""qbittorrent-api, the package that most scripts use, drives a p2pd as if it were a qBittorrent."""
+
+from __future__ import annotations
+
+import pytest
+import qbittorrentapi
+from peers.payload import MIB, libtorrent_content, make_file, make_folder
+from peers.processes import wait_until
+
+
+@pytest.fixture
+def node(new_p2pd):
+    return new_p2pd()
+
+
+def client_of(node, **credentials):
+    token = (node.state_folder / "control-token").read_text().strip()
+    login = {"username": "p2pd", "password": token} | credentials
+    return qbittorrentapi.Client(
+        host="127.0.0.1",
+        port=node.control_port,
+        REQUESTS_ARGS={"timeout": 30},
+        RAISE_NOTIMPLEMENTEDERROR_FOR_UNIMPLEMENTED_API_ENDPOINTS=True,
+        **login,
+    )
+
+
+@pytest.fixture
+def client(node):
+    client = client_of(node)
+    client.auth_log_in()
+    return client
+
+
+def test_it_logs_in_and_out(node):
+    with pytest.raises(qbittorrentapi.LoginFailed):
+        client_of(node, password="wrong").auth_log_in()
+    client = client_of(node)
+    client.auth_log_in()
+    assert (client.app_version(), client.app_web_api_version()) == ("v4.6.7", "2.9.3")
+    assert client.app_build_info()["p2pd"]
+    assert client.app_default_save_path() == str(node.downloads)
+    client.auth_log_out()
+    assert not client.is_logged_in
+    node.check_healthy()
+
+
+def test_it_adds_looks_changes_and_removes(node, client, work):
+    content = libtorrent_content(make_folder(work / "original", extra=1), "v1")
+    assert client.torrents_add(
+        torrent_files=content.torrent.read_bytes(),
+        save_path=str(content.folder),
+        category="tv-sonarr",
+        tags=["one", "two"],
+    ) == "Ok."  # fmt: skip
+    (torrent,) = client.torrents_info(category="tv-sonarr")
+    hash_ = node.hash_string = torrent.hash
+    wait_until(node.is_seed, 20, "a seed", details=node.state)
+    (torrent,) = client.torrents_info(status_filter="seeding", tag="one")
+    assert torrent == torrent | {
+        "name": content.name, "progress": 1, "state": "stalledUP", "save_path": str(content.folder),
+        "content_path": str(content.path), "category": "tv-sonarr", "tags": "one, two",
+        "amount_left": 0, "eta": 8640000,
+    }  # fmt: skip
+    assert client.torrents_count() == 1
+    properties = client.torrents_properties(hash_)
+    assert properties.pieces_num == properties.pieces_have
+    assert client.torrents_piece_states(hash_) == [2] * properties.pieces_num
+    assert len(client.torrents_piece_hashes(hash_)) == properties.pieces_num
+    assert client.torrents_export(hash_)[:1] == b"d"
+    files = client.torrents_files(hash_)
+    assert sum(file.size for file in files) == content.size
+
+    client.torrents_file_priority(hash_, file_ids=[0], priority=6)
+    assert client.torrents_files(hash_)[0].priority == 6
+    client.torrents_set_category(category="", torrent_hashes=hash_)
+    client.torrents_remove_tags("one", torrent_hashes=hash_)
+    assert node.torrent("labels") == {"labels": ["two"]}
+    client.torrents_set_download_limit(limit=50_000, torrent_hashes=hash_)
+    assert client.torrents_download_limit(torrent_hashes=hash_) == {hash_: 50_000}
+    client.torrents_add_trackers(hash_, urls=["http://tracker.test/announce"])
+    assert client.torrents_trackers(hash_)[-1].url == "http://tracker.test/announce"
+
+    client.torrents_pause(hash_)
+    assert client.torrents_info(torrent_hashes=hash_)[0].state == "pausedUP"
+    client.torrents_recheck(hash_)
+    node.wait_checked()
+    client.torrents_delete(torrent_hashes=hash_)
+    assert client.torrents_info() == []
+    assert content.path.exists()
+    node.check_healthy()
+
+
+def test_settings_categories_and_what_is_refused(node, client, work):
+    client.app_set_preferences({"dl_limit": 300_000, "max_connec": 77})
+    assert client.app_preferences()["dl_limit"] == 300_000
+    assert node.call("session_get", fields=["peer_limit_global"]) == {"peer_limit_global": 77}
+    client.transfer_set_speed_limits_mode(intended_state=True)
+    assert client.transfer_speed_limits_mode() == "1"
+    assert client.transfer_info().connection_status in ("connected", "firewalled")
+
+    client.torrents_create_category("films")
+    assert list(client.torrents_categories()) == ["films"]
+    client.torrents_remove_categories("films")
+    assert client.torrents_categories() == {}
+    client.torrents_create_tags("loose")
+    assert client.torrents_tags() == ["loose"]
+
+    with pytest.raises(qbittorrentapi.NotFound404Error):
+        client.torrents_properties("00" * 20)
+    with pytest.raises(qbittorrentapi.Conflict409Error):
+        client.torrents_top_priority("all")
+    broken = make_file(work, MIB).read_bytes()
+    with pytest.raises(qbittorrentapi.UnsupportedMediaType415Error):
+        client.torrents_add(torrent_files=broken)
+    node.check_healthy()
