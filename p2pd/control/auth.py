@@ -16,6 +16,8 @@ from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from twisted.logger import Logger
+
 from p2pd.base.addresses import canonical_host
 from p2pd.base.clock import Clock
 from p2pd.base.errors import FormatError
@@ -80,6 +82,8 @@ class _Tries:
 
 class Login:
     """Judges credentials by the accounts, and counts bad ones by address."""
+
+    log = Logger()
 
     def __init__(self, accounts: Accounts, clock: Clock) -> None:
         self.accounts = accounts
@@ -197,7 +201,13 @@ class Login:
     def _wrong(self, source: str) -> Judgement:
         tries = self._tries.setdefault(source, _Tries(0, 0.0))
         tries.count += 1
-        tries.locks += tries.count == MAX_TRIES
+        if tries.count == MAX_TRIES:
+            tries.locks += 1
+            self.log.warn(
+                "{source} is locked out for {seconds:.0f} s: too many wrong keys or passwords",
+                source=source,
+                seconds=tries.lock_seconds,
+            )
         tries.last = self._clock.seconds()
         self._tries.move_to_end(source)
         while len(self._tries) > MAX_ADDRESSES:

@@ -55,7 +55,8 @@ def guess(login: Login, host: str) -> Verdict:
 def test_each_lock_is_twice_as_long_up_to_an_hour() -> None:
     clock = Clock()
     login = Login(Accounts("t", in_thread=at_once, wall=clock.seconds), clock)
-    expected, seen = LOCK_SECONDS, []
+    expected, seen, said = LOCK_SECONDS, [], []
+    login.log = type("Log", (), {"warn": lambda _, text, **facts: said.append(facts)})()  # type: ignore[assignment]
     for _ in range(9):
         for _ in range(MAX_TRIES):
             assert guess(login, "192.0.2.1") is Verdict.WRONG
@@ -65,6 +66,7 @@ def test_each_lock_is_twice_as_long_up_to_an_hour() -> None:
         seen.append(expected)
         expected = min(MOST_LOCK_SECONDS, expected * 2)
     assert seen[-1] == MOST_LOCK_SECONDS
+    assert said == [{"source": "192.0.2.1", "seconds": seconds} for seconds in seen]
     clock.advance(MOST_LOCK_SECONDS + FORGET_SECONDS)
     for _ in range(MAX_TRIES):
         assert guess(login, "192.0.2.1") is Verdict.WRONG
