@@ -157,9 +157,8 @@ class Gate:
 
     def caller(self, request: ControlRequest, identity: Identity) -> Caller:
         """Who it is, for all that is done for the request."""
-        scheme = request.seen.scheme or ("https" if request.isSecure() else "http")
         host = request.seen.host or _only_header(request, b"host") or b""
-        base = f"{scheme}://{(host + request.seen.prefix).decode('latin-1')}"
+        base = f"{request.scheme}://{(host + request.seen.prefix).decode('latin-1')}"
         return Caller(identity, self._address(request), base)
 
     def _address(self, request: ControlRequest) -> str:

@@ -108,6 +108,11 @@ class ControlRequest(Request):
         self.setHeader(b"x-content-type-options", b"nosniff")
         called_by(self.caller, super().render, resrc)
 
+    @property
+    def scheme(self) -> str:
+        """With which the sender called: http or https."""
+        return self.seen.scheme or ("https" if self.isSecure() else "http")
+
     def strip_prefix(self) -> None:
         """Leave out of the path what a proxy has before ours, if it did not."""
         prefix = self.seen.prefix

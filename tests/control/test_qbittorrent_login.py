@@ -165,3 +165,14 @@ def test_who_changed_what_is_noted(stranger):
 def test_every_path_names_a_method_whose_rule_holds(caller):
     actions = caller.site.root.children[b"api"].children[b"v2"]._actions
     assert {action.method for action in actions.values()} <= set(METHODS)
+
+
+def test_the_cookie_is_for_the_path_and_the_scheme_that_a_proxy_has(caller_with, session):
+    client = Client(caller_with(trusted_proxies=["127.0.0.1"]), session)
+    client.headers = {
+        "Authorization": None, "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https",
+        "X-Forwarded-Prefix": "/apps/p2pd",
+    }  # fmt: skip
+    (cookie,) = log_in(client).headers["set-cookie"]
+    assert cookie.endswith("; HttpOnly; SameSite=Strict; Path=/apps/p2pd/; Secure")
+    assert client.get("app/version").status == 200

@@ -40,4 +40,5 @@ class Auth:
 
 def _cookie(value: str, call: Call) -> str:
     # Strict: no browser sends it along with what a page from elsewhere asks for.
-    return f"{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/" + ("; Secure" * call.secure)
+    secure = "; Secure" * call.secure
+    return f"{COOKIE}={value}; HttpOnly; SameSite=Strict; Path={call.folder}{secure}"

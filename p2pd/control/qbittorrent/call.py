@@ -44,6 +44,9 @@ class Call:
     secure: bool = False
     """Whether he came over TLS."""
 
+    folder: str = "/"
+    """What all our paths are in, as he sees them."""
+
     session: str | None = None
     """The login session in the caller's cookie."""
 

@@ -138,7 +138,8 @@ async def _call_of(request: ControlRequest, pacer: Pacer) -> Call:
         form=form,
         pacer=pacer,
         authorization=given[0] if given else None,
-        secure=request.isSecure(),
+        secure=request.scheme == "https",
+        folder=request.seen.prefix.decode("ascii") + "/",
         session=session_of(request),
     )
 
