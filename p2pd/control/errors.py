@@ -12,6 +12,8 @@ from typing import Any
 
 from txjsonrpc_ng.jsonrpclib import Fault
 
+from p2pd.automation.refusals import RefusedError
+from p2pd.automation.web import WebError
 from p2pd.base.errors import P2pdError
 from p2pd.control.access.caller import NotPermittedError
 from p2pd.formats.blocklist import BlocklistError
@@ -93,6 +95,10 @@ def rpc_error_of(error: P2pdError) -> RpcError:
         return RpcError(RpcCode.PIECE_INDEX_OUT_OF_RANGE, str(error))
     if isinstance(error, BlocklistError):
         return RpcError(RpcCode.INVALID_BLOCKLIST_DATA, str(error))
+    if isinstance(error, WebError):
+        return RpcError(RpcCode.HTTP_ERROR, str(error))
+    if isinstance(error, RefusedError):
+        return RpcError(RpcCode.INVALID_PARAMS, str(error))
     if isinstance(error, ListSourceError) and error.problem is ListProblem.HTTP:
         return RpcError(RpcCode.HTTP_ERROR, str(error))
     return RpcError(RpcCode.SYSTEM_ERROR, str(error))

@@ -16,6 +16,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from p2pd import __version__
+from p2pd.automation.rss.rss import Rss
 from p2pd.control.access.accounts import Accounts, InThread
 from p2pd.control.access.audit import AuditLog, AuditMemory
 from p2pd.control.access.proxies import Proxies
@@ -143,6 +144,7 @@ def make_control_site(
     audit_memory: AuditMemory | None = None,
     load: RpcLoad | None = None,
     qbittorrent: bool = True,
+    rss: Rss | None = None,
 ) -> ControlSite:
     """The site for `/rpc`, `/transmission/rpc` and `/metrics`, to be listened with by the caller.
 
@@ -153,7 +155,8 @@ def make_control_site(
     gives time, threads and connections to fetch torrents with. `measured` is what else is asked for
     metrics, besides the session and the site itself; `open_metrics` lets programs on this host read
     them without a login. `load` bounds what callers cost; `qbittorrent` answers that program's
-    clients as well. Raises ConfigError for an empty token.
+    clients as well. Without `rss` there are no methods for feeds. Raises ConfigError for an empty
+    token.
     """
     load = load or RpcLoad()
     accounts = accounts or Accounts(token, in_thread=in_threads_of(reactor), wall=wall_clock)
@@ -170,6 +173,7 @@ def make_control_site(
         session_id=session_id,
         accounts=accounts,
         audit=audit,
+        rss=rss,
     )
     login, proxies = Login(accounts, reactor), Proxies(trusted_proxies)
     root = ControlRoot()

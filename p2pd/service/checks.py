@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import ip_network
 from typing import Any, Callable
 
 from p2pd.base.addresses import canonical_host
@@ -139,6 +140,17 @@ def names(value: Any) -> tuple[str, ...]:
     for name in value:
         if not isinstance(name, str) or not name or not name.isprintable() or len(name) > 255:
             raise _refusal("a list of names", value)
+    return tuple(value)
+
+
+def networks(value: Any) -> tuple[str, ...]:
+    """A list of networks and IP addresses."""
+    wanted = "a list of networks and IP addresses"
+    for name in names(value):
+        try:
+            ip_network(name, strict=False)
+        except ValueError:
+            raise _refusal(wanted, value) from None
     return tuple(value)
 
 

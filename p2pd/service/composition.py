@@ -16,6 +16,7 @@ from p2pd.control.access.accounts import Accounts
 from p2pd.control.access.proxies import Proxies
 from p2pd.control.access.quota_keeper import QuotaKeeper
 from p2pd.control.site import ControlSite, in_threads_of, make_control_site
+from p2pd.service.automation_part import AutomationPart
 from p2pd.service.config import Config, ControlSection, TrackerSection
 from p2pd.service.control_part import ControlPart, socket_users
 from p2pd.service.daemon_measures import server_measures
@@ -35,11 +36,12 @@ def compose(config: Config, place: Place, reactor: Any) -> list[NodePart]:
     """The parts of the daemon, in the order in which they start."""
     handed = HandedSockets.from_systemd()
     session = SessionPart(config, place, reactor, _peer_socket(config, handed))
-    parts: list[NodePart] = [session]
+    automation = AutomationPart(config, session, reactor)
+    parts: list[NodePart] = [session, automation]
     tracker = OwnTracker(config.tracker, reactor) if config.tracker.enabled else None
     if tracker is not None:
         parts.append(_tracker_part(config, tracker, handed, reactor))
-    parts.append(_control_part(config, place, session, tracker, handed, reactor))
+    parts.append(_control_part(config, place, session, automation, tracker, handed, reactor))
     handed.refuse_rest()
     return parts
 
@@ -67,6 +69,7 @@ def _control_part(
     config: Config,
     place: Place,
     session: SessionPart,
+    automation: AutomationPart,
     tracker: OwnTracker | None,
     handed: HandedSockets,
     reactor: Any,
@@ -81,7 +84,11 @@ def _control_part(
 
     def make_site(connections: Callable[[], BoundedConnections]) -> ControlSite:
         QuotaKeeper(session.api, accounts)
-        measured = [session.measures, *([] if tracker is None else [tracker.measures])]
+        measured = [
+            session.measures,
+            automation.measures,
+            *([] if tracker is None else [tracker.measures]),
+        ]
         return make_control_site(
             session.api,
             token=place.token,
@@ -94,6 +101,7 @@ def _control_part(
             accounts=accounts,
             audit_memory=session.audit,
             qbittorrent=control.qbittorrent,
+            rss=automation.rss,
         )
 
     login = "no login" if place.token is None else f"token in {place.token_file}"

@@ -21,6 +21,7 @@ from p2pd.service.checks import (
     list_source,
     names,
     namespace_levels,
+    networks,
     number,
     one_of,
     way_out,
@@ -214,6 +215,18 @@ class ControlSection:
 
 
 @dataclass(frozen=True, slots=True)
+class AutomationSection:
+    """What the daemon does by itself. Feeds and their rules are set by clients."""
+
+    private_addresses: tuple[str, ...] = key(
+        (),
+        networks,
+        "Networks that feeds, their items and webhooks may lead to though they are not public,\n"
+        'as ["127.0.0.0/8", "192.168.0.0/16"]: who writes a feed chooses where its items lead.',
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class TrackerSection:
     """A tracker of one's own: HTTP announce and scrape, kept in memory."""
 
@@ -334,6 +347,7 @@ class Config:
     reachability: ReachabilitySection = ReachabilitySection()
     announce: AnnounceSection = AnnounceSection()
     control: ControlSection = ControlSection()
+    automation: AutomationSection = AutomationSection()
     tracker: TrackerSection = TrackerSection()
     storage: StorageSection = StorageSection()
     state: StateSection = StateSection()

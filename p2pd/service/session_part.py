@@ -125,6 +125,16 @@ class SessionPart:
             most_bytes = config.state.history_mib * 1024 * 1024
             self._history = SessionHistory(self._session, self._history_store, most_bytes)
 
+    @property
+    def database(self) -> Database:
+        """Where everything is kept."""
+        return self._database
+
+    @property
+    def way(self) -> str | InterfaceWay:
+        """By which connections leave."""
+        return self._way
+
     def prepare(self) -> None:
         """Open the databases and listen for peers. Raises StateError or ConfigError."""
         self._database.open()

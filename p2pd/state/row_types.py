@@ -20,9 +20,21 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "users": (str, str, str, str, str, int, _LIMIT, _LIMIT, _NUMBER, _LIMIT),
     "audit": (int, _NUMBER, str, str, str, str, str, str, str),
     "api_keys": (int, str, str, str, str, bytes, _NUMBER, _NUMBER, _LIMIT),
+    "rss_feeds": (int, str, str, (int, type(None))),
+    "rss_rules": (int, str, str, (int, type(None))),
+    "rss_items": (int, str, str),
+    "rss_episodes": (int, str, _NUMBER),
 }
 
-_SUMMED = {"removals": 1, "users": 0, "api_keys": 1}
+_JSON: dict[str, tuple[int, ...]] = {
+    "settings": (1,),
+    "rss_feeds": (1, 2),
+    "rss_rules": (1, 2),
+    "rss_items": (2,),
+}
+"""Columns that are JSON, by their places."""
+
+_SUMMED = {"removals": 1, "users": 0, "api_keys": 1, "rss_feeds": 1, "rss_rules": 1}
 """Where the values begin that the checksum at the end of a row is of."""
 _LABELS = {"users": 4, "api_keys": 4}
 
@@ -32,8 +44,8 @@ def checked(table: str, row: Sequence[Any]) -> Sequence[Any]:
     types = TABLES[table]
     if len(row) != len(types) or not all(map(isinstance, row, types)):
         raise DamagedError(f"a row of the table {table} makes no sense")
-    if table == "settings":
-        _check_json(row[1])
+    for place in _JSON.get(table, ()):
+        _check_json(table, row[place])
     if table == "moves" and row[-1] not in (None, sum_of(row[:-1])):
         raise DamagedError("a row of the table moves is not as it was written")
     if table in _SUMMED and row[-1] != sum_of(row[_SUMMED[table] : -1]):
@@ -48,11 +60,12 @@ def sum_of(values: Sequence[Any]) -> int:
     return crc32(repr(tuple(values)).encode("utf-8", "replace"))
 
 
-def _check_json(text: str) -> None:
+def _check_json(table: str, text: str) -> None:
     try:
         json.loads(text)
     except (ValueError, RecursionError):
-        raise DamagedError("a setting makes no sense") from None
+        what = "a setting" if table == "settings" else f"a row of the table {table}"
+        raise DamagedError(f"{what} makes no sense") from None
 
 
 def _check_labels(text: str) -> None:

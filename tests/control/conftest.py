@@ -14,6 +14,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.site import make_control_site
+from tests.automation.rss_world import World
 from tests.control.fake_session import NOW, FakeSession, FakeTorrent
 
 TOKEN = "a-token-of-some-length"
@@ -80,7 +81,7 @@ class Caller:
             allowed_hosts=["seedbox.test", "*.lan"],
             wall_clock=lambda: NOW,
             torrent_source=self.source,
-            **options,
+            **{"rss": World().rss, **options},
         )
 
     def connect(self) -> tuple[Any, StringTransport]:

@@ -28,6 +28,7 @@ from p2pd.tracker.http import make_tracker_site
 from p2pd.tracker.stores.memory import MemorySwarmStore
 from p2pd.tracker.tracker_measures import tracker_measures
 from p2pd.transports.tcp_counts import TcpCounts
+from tests.automation.rss_world import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.rst"
 
@@ -57,6 +58,7 @@ def measures(tmp_path: Path) -> list[Measure]:
         *daemon_measures.tracker_client_measures(_trackers()),
         daemon_measures.lag_measure(Histogram((1.0,))),
         *tracker_measures(store, Counter()),
+        *World().rss.measures(),
         *daemon_measures.server_measures("own_tracker", "our own tracker", site),
     ]
 

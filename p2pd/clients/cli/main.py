@@ -44,6 +44,7 @@ COMMANDS = {
     "remove": "actions.remove",
     "rename": "rename.rename",
     "restore": "backups.restore",
+    "rss": "rss.rss",
     "set": "change.set_torrents",
     "settings": "daemon.settings",
     "shutdown": "daemon.shutdown",

@@ -58,6 +58,8 @@ class Rule:
 _READS = Rule(Need.ANYBODY, changes=False)
 _TORRENTS = Rule(Need.TORRENTS)
 _SESSION = Rule(Need.SESSION)
+_SESSION_READS = Rule(Need.SESSION, changes=False)
+"""Places of feeds may hold secrets."""
 _ADMIN = Rule(Need.ADMIN)
 
 METHODS: Mapping[str, Rule] = {
@@ -76,6 +78,18 @@ METHODS: Mapping[str, Rule] = {
     "queue_move_down": _SESSION,
     "queue_move_top": _SESSION,
     "queue_move_up": _SESSION,
+    "rss_feed_add": _SESSION,
+    "rss_feed_get": _SESSION_READS,
+    "rss_feed_refresh": _SESSION,
+    "rss_feed_remove": _SESSION,
+    "rss_feed_set": _SESSION,
+    "rss_item_add": _SESSION,
+    "rss_items": _SESSION_READS,
+    "rss_preview": _SESSION_READS,
+    "rss_rule_add": _SESSION,
+    "rss_rule_get": _SESSION_READS,
+    "rss_rule_remove": _SESSION,
+    "rss_rule_set": _SESSION,
     "session_close": _ADMIN,
     "session_get": _READS,
     "session_set": _SESSION,

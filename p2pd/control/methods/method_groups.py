@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
+from p2pd.automation.rss.rss import Rss
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.access.audit import AuditLog
 from p2pd.control.access.callers_session import CallersSession
@@ -17,6 +18,7 @@ from p2pd.control.methods.disk_methods import DiskMethods
 from p2pd.control.methods.history_methods import HistoryMethods
 from p2pd.control.methods.peer_methods import PeerMethods
 from p2pd.control.methods.queue_methods import QueueMethods
+from p2pd.control.methods.rss_methods import RssMethods
 from p2pd.control.methods.selection import Selection
 from p2pd.control.methods.session_fields import SessionFacts
 from p2pd.control.methods.session_methods import SessionMethods
@@ -39,6 +41,7 @@ def make_method_groups(
     session_id: str,
     accounts: Accounts,
     audit: AuditLog,
+    rss: Rss | None = None,
 ) -> dict[str, BaseSubhandler]:
     """The groups by the first word of their methods' names."""
     api = cast(SessionApi, CallersSession(api))
@@ -57,4 +60,6 @@ def make_method_groups(
         "api": KeyMethods(accounts, wall_clock),
         "task": TaskMethods(api),
     }
+    if rss is not None:
+        groups["rss"] = RssMethods(rss)
     return {**groups, "system": SystemMethods(groups, version)}

@@ -1,0 +1,1 @@
+"""What the daemon does by itself, by rules of its user, over the session's facade."""
