@@ -32,7 +32,8 @@ MOST_IDS = 100
 HIDDEN = "…"
 
 _SECRET = re.compile(
-    r"pass|secret|token|cookie|auth|credential|metainfo|header|body|env|\A(?:key|data|old|new)\Z",
+    r"pass|secret|token|cookie|auth|credential|metainfo|header|body|env|api_?key|"
+    r"(?:\A|_)key\Z|\A(?:data|old|new)\Z",
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://")
