@@ -49,6 +49,17 @@ def tracker_tiers(tiers: Any) -> tuple[tuple[str, ...], ...]:
     return tuple(kept)
 
 
+def tiers_of_text(text: str) -> tuple[tuple[str, ...], ...]:
+    """Tiers from text: one URL a line, a blank line between tiers; other lines are left out."""
+    tiers: list[list[str]] = [[]]
+    for line in text.splitlines():
+        if line.strip():
+            tiers[-1].append(line)
+        else:
+            tiers.append([])
+    return tracker_tiers(tiers)
+
+
 def web_seeds(values: Iterable[Any]) -> tuple[str, ...]:
     """The usable web seeds among `values`, each once, at most 100."""
     found = dict.fromkeys(url for url in map(web_seed_url, values) if url is not None)

@@ -7,6 +7,7 @@ from typing import Any, Mapping
 
 from p2pd.service.config import BandwidthSection, Config
 from p2pd.service.descriptors import DescriptorShares, share
+from p2pd.session.peers.peer_upload import REQUEST_QUEUE
 from p2pd.session.session import SessionLimits
 from p2pd.session.session_settings import SessionSettings
 
@@ -35,8 +36,8 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
 """Keys of the configuration, and the settings they are until a client sets them."""
 
 
-def settings_of(config: Config, download_dir: str) -> SessionSettings:
-    """The settings before clients change any."""
+def settings_of(config: Config, download_dir: str, state_dir: str = "") -> SessionSettings:
+    """The settings before clients change any; `state_dir` is for them to know."""
     return SessionSettings(
         download_dir=download_dir,
         incomplete_dir=config.storage.incomplete_dir,
@@ -52,6 +53,15 @@ def settings_of(config: Config, download_dir: str) -> SessionSettings:
         blocklist_url=config.blocklist.url,
         **_speeds(config.bandwidth),
         fixed={
+            "anti_brute_force_enabled": True,
+            "cache_size_mib": config.storage.cache_mib,
+            "config_dir": state_dir,
+            "peer_port_random_on_start": config.peers.port == 0,
+            "preferred_transports": ["tcp"],
+            "reqq": REQUEST_QUEUE,
+            "tcp_enabled": True,
+            "trash_original_torrent_files": False,
+            "utp_enabled": False,
             "content_folders": list(config.storage.content_folders),
             "peer_port": config.peers.port,
             "peer_interface": config.peers.interface,

@@ -118,7 +118,9 @@ class SessionPart:
         self._transport = TcpTransport(reactor, self._way, handed)
         self._lag = LoopLag(reactor)
         self._session = Session(
-            self._parts(), settings_of(config, place.download_dir), limits_of(config, self._shares)
+            self._parts(),
+            settings_of(config, place.download_dir, place.state_dir),
+            limits_of(config, self._shares),
         )
         self._history: SessionHistory | None = None
         if config.state.history_mib:

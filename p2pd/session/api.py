@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, Iterable, Mapping, Protocol, Sequence
+from typing import Any, Awaitable, Callable, Collection, Iterable, Mapping, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.ids import InfoHashes
@@ -26,7 +26,7 @@ from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportApi
 from p2pd.session.moving.move_view import MoveView
 from p2pd.session.peers.peer_view import PeerView
-from p2pd.session.queueing.queue_order import QueueMove
+from p2pd.session.queueing.queue_api import QueueApi
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
@@ -105,6 +105,8 @@ class TorrentView(Protocol):
     def summary(self) -> TorrentSummary | None: ...
     @property
     def magnet_link(self) -> str: ...
+    @property
+    def torrent_file(self) -> str: ...
     @property
     def download_dir(self) -> str: ...
     @property
@@ -239,7 +241,7 @@ class FreeSpace:
     total: int
 
 
-class SessionApi(ImportApi, FollowingApi, Protocol):
+class SessionApi(ImportApi, FollowingApi, QueueApi, Protocol):
     """What control asks of the session."""
 
     @property
@@ -288,12 +290,6 @@ class SessionApi(ImportApi, FollowingApi, Protocol):
     async def start(self, torrent: TorrentView) -> None:
         """Have it run, when it is its turn."""
 
-    async def start_now(self, torrent: TorrentView) -> None:
-        """Have it run, whoever is before it in the queue."""
-
-    async def move_in_queue(self, torrents: Iterable[TorrentView], where: QueueMove) -> None:
-        """Move these, which stay in their order."""
-
     async def stop(self, torrent: TorrentView) -> None: ...
     async def verify(self, torrent: TorrentView) -> None: ...
     async def set_location(self, torrent: TorrentView, folder: str, *, move: bool) -> None:
@@ -312,6 +308,13 @@ class SessionApi(ImportApi, FollowingApi, Protocol):
     def reannounce(self, torrent: TorrentView) -> None: ...
     async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
         """Raises IndexError for a file index out of range, P2pdError with a sentence else."""
+
+    async def remove_groups(self, names: Collection[str]) -> None:
+        """Forget bandwidth groups; their torrents are in none, then."""
+
+    @property
+    def reached_at(self) -> Mapping[str, float]:
+        """When somebody outside the local network connected to us last, by `ipv4` and `ipv6`."""
 
     def add_peers(self, torrent: TorrentView, addresses: Sequence[PeerAddress]) -> int:
         """Dial these now; how many were new."""

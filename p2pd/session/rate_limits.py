@@ -1,4 +1,4 @@
-"""Every speed limit of a session in force: session > labels > torrent > peer, down and up.
+"""Every speed limit of a session in force: session > group > labels > torrent > peer, down and up.
 
 Settings and records become buckets here, and peers are told under which they are. What waits is
 given its turn behind one delayed call for all peers. The weekly schedule turns the alternative
@@ -13,6 +13,7 @@ from typing import Callable, Hashable, Iterable, Iterator, NamedTuple, Protocol
 from p2pd.base.addresses import is_local
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.requests import BLOCK_SIZE
+from p2pd.session.bandwidth_groups import group_limit, honors_session
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import KB, TorrentLimits
 from p2pd.state.resume import TorrentRecord
@@ -24,6 +25,9 @@ SESSION = ("session", "")
 
 UPLOAD_BURST = BLOCK_SIZE + 1024
 """Bytes that go out in one piece: a block with all its headers."""
+
+WEIGHTS = {-1: 0.25, 0: 1.0, 1: 4.0}
+"""What a peer gets of a limit that it shares, by its torrent's priority."""
 
 LocalTime = Callable[[float], time.struct_time]
 
@@ -58,6 +62,8 @@ class PeerChains(NamedTuple):
 
     down: tuple[TokenBucket, ...]
     up: tuple[TokenBucket, ...]
+    weight: float = 1.0
+    """What it gets of them, beside peers that have 1."""
 
 
 class RateLimits:
@@ -73,7 +79,8 @@ class RateLimits:
         self._local_time = local_time
         self.down = LimitTree(least_burst=0.0, wake=self._wake)
         self.up = LimitTree(least_burst=UPLOAD_BURST, wake=self._wake)
-        self._labels: set[str] = set()
+        self._shared: set[tuple[str, str]] = set()
+        """The labels and groups that have limits."""
         self._turn: DelayedCall | None = None
         self._turn_at = 0.0
         self._running = False
@@ -101,18 +108,23 @@ class RateLimits:
             self._switch.forget()
             self._turn_switch()
         self._set(SESSION, settings.session_down, settings.session_up)
-        for label in [*self._labels]:
-            if label not in settings.label_limits:
-                self._labels.discard(label)
-                self._set(("label", label), None, None)
-        for label, limit in settings.label_limits.items():
-            self._labels.add(label)
-            self._set(("label", label), limit.get("speed_limit_down"), limit.get("speed_limit_up"))
+        shared = {
+            ("label", label): (limit.get("speed_limit_down"), limit.get("speed_limit_up"))
+            for label, limit in settings.label_limits.items()
+        }
+        for group in (groups := settings.bandwidth_groups):
+            limits = group_limit(groups, group, "down"), group_limit(groups, group, "up")
+            shared["group", group] = limits
+        for gone in self._shared - shared.keys():
+            self._set(gone, None, None)
+        for name, (down, up) in shared.items():
+            self._set(name, down, up)
+        self._shared = set(shared)
         for torrent in self._owner.torrents:
             _tell_peers(torrent)
 
     def torrent_changed(self, torrent: LimitedTorrent) -> None:
-        """Its record has other limits or labels, or it is new."""
+        """Its record has other limits, labels or another group, or it is new."""
         record = torrent.record
         self._set(
             ("torrent", record.id),
@@ -130,12 +142,12 @@ class RateLimits:
         settings = self._owner.settings
         if not settings.limit_local_peers and is_local(host):
             return PeerChains((), ())
-        names = list(_names(record))
+        names = list(self._names(record))
         down, up = self.down.chain(names), self.up.chain(names)
-        if record.honors_session_limits:
+        if SESSION in names:
             down += self._own(self.down, settings.peer_speed_limit_down)
             up += self._own(self.up, settings.peer_speed_limit_up)
-        return PeerChains(down, up)
+        return PeerChains(down, up, WEIGHTS.get(record.bandwidth_priority, 1.0))
 
     @property
     def session_down(self) -> int | None:
@@ -149,12 +161,24 @@ class RateLimits:
 
     def report(self, record: TorrentRecord) -> TorrentLimits:
         """A torrent's limits, and what is in force."""
-        names = list(_names(record))
+        names = list(self._names(record))
         return TorrentLimits(
             record.download_limit, record.download_limited,
             record.upload_limit, record.upload_limited, record.honors_session_limits,
             _whole(self.down.rate(names)), _whole(self.up.rate(names)),
+            record.bandwidth_group, record.bandwidth_priority,
         )  # fmt: skip
+
+    def _names(self, record: TorrentRecord) -> Iterator[Hashable]:
+        group = record.bandwidth_group
+        in_session = honors_session(self._owner.settings.bandwidth_groups, group)
+        if record.honors_session_limits and in_session:
+            yield SESSION
+        if group:
+            yield ("group", group)
+        for label in record.labels:
+            yield ("label", label)
+        yield ("torrent", record.id)
 
     def _set(self, name: Hashable, down: int | None, up: int | None) -> None:
         now = self._clock.seconds()
@@ -221,14 +245,6 @@ class RateLimits:
 
 def _whole(rate: float | None) -> int | None:
     return None if rate is None else int(rate)
-
-
-def _names(record: TorrentRecord) -> Iterator[Hashable]:
-    if record.honors_session_limits:
-        yield SESSION
-    for label in record.labels:
-        yield ("label", label)
-    yield ("torrent", record.id)
 
 
 def _tell_peers(torrent: LimitedTorrent) -> None:

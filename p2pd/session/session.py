@@ -331,6 +331,7 @@ class Session:
     def settings_changed(self) -> None:
         """A client changed settings: what is copied elsewhere follows."""
         for torrent in self.torrents:
+            torrent.trackers.refresh()
             if torrent.has_parts:
                 torrent.rechoke_soon()
                 self.activity.wake(torrent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from dataclasses import fields
-from typing import Any, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 
@@ -288,11 +288,30 @@ class SessionControl:
         if needs_content(changes):
             await self._session.resting.wake(subject)
         apply_changes(subject, changes)
+        if (group := changes.bandwidth_group) and group not in self.settings.bandwidth_groups:
+            groups = {**self.settings.bandwidth_groups, group: {}}
+            await self.change_settings({"bandwidth_groups": groups})
         if changes.queue_position is not None:
             moved = self._session.queues.move_to(torrent.id, changes.queue_position)
             await self._keep_places(moved - {torrent.id})
             subject.record.queue_place = self._session.queues.order.place(torrent.id)
         await self._session.store.save(subject.record)
+
+    async def remove_groups(self, names: Collection[str]) -> None:
+        """Forget bandwidth groups."""
+        saves = []
+        for torrent in self._session.torrents:
+            if torrent.record.bandwidth_group in names:
+                apply_changes(torrent, TorrentChanges(bandwidth_group=""))
+                saves.append(ensureDeferred(self._session.store.save(torrent.record)))
+        kept = {n: g for n, g in self.settings.bandwidth_groups.items() if n not in names}
+        await self.change_settings({"bandwidth_groups": kept})
+        await gatherResults(saves, consumeErrors=True)
+
+    @property
+    def reached_at(self) -> Mapping[str, float]:
+        """When somebody outside connected to us last."""
+        return self._session.connections.reached_at
 
     # -- the session ---------------------------------------------------------------------------
 

@@ -33,6 +33,8 @@ class SessionSettings(SpeedSettings):
     """Empty: there is none."""
     start_added_torrents: bool = True
     sequential_download: bool = False
+    default_trackers: str = ""
+    """Announced to for every torrent that is not private, besides its own: a URL a line."""
     super_seeding: str = AUTO
     """What added torrents get: one of swarm.super_seeding.MODES."""
     upload_slots: int = 4

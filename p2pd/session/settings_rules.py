@@ -6,11 +6,14 @@ import os
 from typing import Any, Callable, Mapping
 
 from p2pd.base.errors import P2pdError
+from p2pd.formats.urls import tracker_url
+from p2pd.session.bandwidth_groups import checked_groups
 from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
 from p2pd.swarm.choking.seeding_modes import SEEDING_MODES
 from p2pd.swarm.super_seeding import MODES
 
 LONGEST_SOURCE = 4096
+LONGEST_TRACKERS = 64 * 1024
 MOST_SPEED = 2**31 - 1
 """kB/s."""
 
@@ -61,6 +64,16 @@ def _list_source(value: Any) -> str:
     return source
 
 
+def _trackers(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_TRACKERS:
+        raise P2pdError(f"not announce URLs, a line each, of at most {LONGEST_TRACKERS} letters")
+    lines = [line.strip() for line in value.splitlines()]
+    wrong = next((line for line in lines if line and tracker_url(line) is None), None)
+    if wrong is not None:
+        raise P2pdError(f"not an announce URL: {wrong[:100]!r}")
+    return "\n".join(lines).strip("\n")
+
+
 def _label_limits(value: Any) -> dict[str, dict[str, int | None]]:
     if not isinstance(value, dict) or len(value) > 1000:
         raise P2pdError("not an object with at most 1000 labels")
@@ -77,6 +90,12 @@ def _label_limits(value: Any) -> dict[str, dict[str, int | None]]:
 
 
 _SPEED = _count(0, MOST_SPEED)
+
+
+def _groups(value: Any) -> Any:
+    return checked_groups(value, _flag, _SPEED)
+
+
 _MINUTE = _count(0, 24 * 60)
 
 RULES: Mapping[str, Callable[[Any], Any]] = {
@@ -88,6 +107,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "peer_limit_per_host": _count(0, 65_535),
     "start_added_torrents": _flag,
     "sequential_download": _flag,
+    "default_trackers": _trackers,
     "super_seeding": _super_seeding,
     "upload_slots": _count(0, 1_000),
     "upload_slots_global": _count(0, 65_535),
@@ -107,6 +127,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "peer_speed_limit_up": _SPEED,
     "limit_local_peers": _flag,
     "label_limits": _label_limits,
+    "bandwidth_groups": _groups,
     "download_queue_enabled": _flag,
     "download_queue_size": _count(0, 1_000_000),
     "seed_queue_enabled": _flag,

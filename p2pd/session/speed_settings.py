@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping
 
+from p2pd.session.bandwidth_groups import GroupLimits
 from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
 
 KB = 1000
@@ -43,6 +44,7 @@ class SpeedSettings:
     limit_local_peers: bool = True
     """Whether peers of the local network are under any limit."""
     label_limits: LabelLimits = field(default_factory=dict)
+    bandwidth_groups: GroupLimits = field(default_factory=dict)
 
     @property
     def session_down(self) -> int | None:
@@ -69,5 +71,9 @@ class TorrentLimits:
     upload_limited: bool
     honors_session_limits: bool
     down_in_force: int | None
-    """The lowest of its own, its labels' and the session's; None: no limit."""
+    """The lowest of its own, its labels', its group's and the session's; None: no limit."""
     up_in_force: int | None
+    group: str = ""
+    """The bandwidth group that it is in; empty: none."""
+    priority: int = 0
+    """-1 low, 1 high: what its peers get of limits that they share with others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -115,6 +116,7 @@ class FakeTorrent:
     name: str = "some torrent"
     summary: TorrentSummary | None = SUMMARY
     magnet_link: str = "magnet:?xt=urn:btih:00"
+    torrent_file: str = "/state/torrents/01.torrent"
     download_dir: str = "/downloads"
     current_dir: str = "/incomplete"
     move: FakeMove | None = None
@@ -297,6 +299,11 @@ class FakeSession:
 
     async def change(self, torrent: FakeTorrent, changes: Any) -> None:
         self._note("change", torrent.id, changes)
+
+    async def remove_groups(self, names: Any) -> None:
+        self._note("remove_groups", names)
+
+    reached_at: Mapping[str, float] = {}
 
     def add_peers(self, torrent: FakeTorrent, addresses: Any) -> int:
         self._note("add_peers", torrent.id, tuple(addresses))

@@ -189,7 +189,7 @@ class TestAdd:
             torrent=b"x", download_dir="/d", paused=True, labels=("a", "b"), sequential=True,
             peer_limit=7, files_wanted=(0,), files_unwanted=(1, 2), priority_high=(3,),
             priority_normal=(4,), priority_low=(5,), seed_choking="fastest_upload",
-            super_seeding="on", sequential_from=8,
+            super_seeding="on", sequential_from=8, bandwidth_priority=1,
         )  # fmt: skip
 
     def test_what_is_left_out_is_for_the_settings_to_say(self, caller: Any, session: Any) -> None:

@@ -110,3 +110,49 @@ def test_a_file_index_out_of_range(caller: Any, session: Any) -> None:
     code, sentence = caller.call("torrent_set", ids=[1], files_wanted=[9]).error
     assert code == 6
     assert "some torrent" in sentence
+
+
+def test_groups_priority_and_place_in_the_queue(caller: Any, session: Any) -> None:
+    answer = caller.call("torrent_set", ids=[1], group="a", bandwidth_priority=-1, queue_position=0)
+    assert answer.result == {}
+    changes = TorrentChanges(bandwidth_group="a", bandwidth_priority=-1, queue_position=0)
+    assert session.asked == [("change", 1, changes)]
+    for wrong in ({"group": " "}, {"bandwidth_priority": 2}, {"queue_position": -1}):
+        assert caller.call("torrent_set", ids=[1], **wrong).error[0] == -32602
+
+
+def test_a_location_is_where_its_files_are_looked_for(caller: Any, session: Any) -> None:
+    caller.call("torrent_set", ids=[1], location="/elsewhere")
+    assert session.asked[1:] == [("set_location", 1, "/elsewhere", False)]
+    assert caller.call("torrent_set", ids=[1], location="elsewhere").error[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "tiers"),
+    [
+        ({"tracker_remove": [3]}, ()),
+        ({"tracker_replace": [3, "http://b.test/x"]}, (("http://b.test/x",),)),
+        ({"tracker_remove": [3], "tracker_add": ["http://b.test/x"]}, (("http://b.test/x",),)),
+    ],
+)
+def test_trackers_are_removed_and_replaced_by_their_ids(
+    caller: Any, session: Any, changes: dict[str, Any], tiers: Any
+) -> None:
+    assert caller.call("torrent_set", ids=[1], **changes).result == {}
+    assert [change.tracker_tiers for _, _, change in session.asked] == [tiers]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"tracker_remove": [99]}, 2), ({"tracker_remove": ["3"]}, -32602),
+        ({"tracker_replace": [99, "http://b.test/x"]}, 2), ({"tracker_replace": [3]}, -32602),
+        ({"tracker_replace": [3, "x"]}, 2), ({"tracker_replace": [3, 4]}, -32602),
+        ({"tracker_replace": ["http://b.test/x", 3]}, -32602),
+    ],
+)  # fmt: skip
+def test_ids_of_trackers_that_make_no_sense(
+    caller: Any, session: Any, wrong: dict[str, Any], code: int
+) -> None:
+    assert caller.call("torrent_set", ids=[1], **wrong).error[0] == code
+    assert session.asked == []

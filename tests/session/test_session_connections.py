@@ -357,3 +357,17 @@ def test_who_wants_nothing_is_not_told_of_each_piece_by_itself(network: MemoryNe
     assert len(silent.of_kind(wire.Have)) == 100
     took = network.clock.seconds() - began
     assert len(set(arrivals)) <= took / 0.05 + 2, "a few times a second"
+
+
+def test_who_comes_from_outside_is_noted_for_the_port_test(
+    network: MemoryNetwork, seed: SimNode
+) -> None:
+    (torrent,) = seed.session.torrents
+    for host in ("10.0.0.9", "192.0.2.9", "2001:db8::9"):
+        ScriptedPeer(network, host, torrent.info_hashes.wire_ids[0]).dial(seed.address)
+        network.run(1)
+    assert seed.control.reached_at.keys() <= {"ipv4", "ipv6"}
+    now = seed.session.wall()
+    assert {name: round(now - at) for name, at in seed.control.reached_at.items()} == {
+        "ipv4": 2, "ipv6": 1
+    }  # fmt: skip

@@ -382,3 +382,22 @@ def test_peers_that_go_leave_nothing_behind(
     assert leech.session.rates.down.next_turn(network.clock.seconds()) is None
     assert leech.session.rates.down.rate([("torrent", taken.record.id)]) is None
     leech.stop()
+
+
+def test_a_torrent_of_high_priority_gets_four_times_as_much(
+    network: MemoryNetwork, big: dict[str, bytes], data: bytes, other: bytes
+) -> None:
+    seed = SimNode(network, "10.0.0.1")
+    leech = SimNode(network, "10.0.0.2", speed_limit_down=1000, speed_limit_down_enabled=True)
+    taken = []
+    for torrent in (data, other):
+        seed.put(torrent, big)
+        taken.append(leech.add(torrent))
+        leech.connect(taken[-1], seed.address)
+    network.run(1)
+    for priority, share in ((0, 0.5), (1, 0.8), (-1, 0.2)):
+        change(leech, taken[0], bandwidth_priority=priority)
+        network.run(1)
+        first, second = rates(network, 5, "downloaded", *taken)
+        assert first / (first + second) == pytest.approx(share, abs=0.05)
+        assert first + second == pytest.approx(MB, rel=0.05)

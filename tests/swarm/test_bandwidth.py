@@ -385,3 +385,13 @@ def test_whatever_happens_nobody_is_forgotten(data: st.DataObject) -> None:
 def test_packet_headers_cost() -> None:
     assert wire_cost("8.8.8.8") == pytest.approx(1500 / 1448)
     assert wire_cost("2001:db8::1") == pytest.approx(1500 / 1428)
+
+
+@pytest.mark.parametrize("weight", [0.25, 1.0, 4.0])
+def test_who_has_another_weight_gets_so_much_of_what_is_shared(weight: float) -> None:
+    world = limited(session=1_000_000)
+    usual, other = Backlogged(world, "session"), Backlogged(world, "session")
+    other.meter.weight = weight
+    world.run(20)
+    assert other.total(2) / usual.total(2) == pytest.approx(weight, rel=0.05)
+    assert usual.total(2) + other.total(2) == pytest.approx(18_000_000, rel=0.05)

@@ -15,8 +15,10 @@ from p2pd.control.methods.account_methods import KeyMethods, UserMethods
 from p2pd.control.methods.audit_methods import AuditMethods
 from p2pd.control.methods.blocklist_methods import BlocklistMethods
 from p2pd.control.methods.disk_methods import DiskMethods
+from p2pd.control.methods.group_methods import GroupMethods
 from p2pd.control.methods.history_methods import HistoryMethods
 from p2pd.control.methods.peer_methods import PeerMethods
+from p2pd.control.methods.port_methods import PortMethods
 from p2pd.control.methods.queue_methods import QueueMethods
 from p2pd.control.methods.rss_methods import RssMethods
 from p2pd.control.methods.selection import Selection
@@ -52,7 +54,9 @@ def make_method_groups(
         "free": DiskMethods(api),
         "blocklist": BlocklistMethods(api),
         "history": HistoryMethods(api, selection, wall_clock),
+        "group": GroupMethods(api),
         "peer": PeerMethods(api, selection),
+        "port": PortMethods(api, wall_clock),
         "queue": QueueMethods(api, selection),
         "state": StateMethods(api),
         "user": UserMethods(api, selection, accounts, wall_clock),

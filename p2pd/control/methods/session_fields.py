@@ -84,6 +84,7 @@ SETTABLE = (
     Param("incomplete_dir", path_or_none, None),
     Param("incomplete_dir_enabled", boolean, None),
     Param("label_limits", json_object, None),
+    Param("default_trackers", text(64 * 1024), None),
     Param("limit_local_peers", boolean, None),
     Param("peer_limit_global", integer(0, 65535), None),
     Param("peer_limit_per_host", integer(0, 65535), None),

@@ -41,6 +41,7 @@ ADD_PARAMS = (
     Param("sequential_download_from_piece", PIECE, 0),
     Param("super_seeding", one_of(*MODES), None),
     Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), AS_SESSION),
+    Param("bandwidth_priority", integer(-1, 1), 0),
     Param("peer_limit", integer(0, 65535), None),
     Param("files_wanted", FILE_INDICES, None),
     Param("files_unwanted", FILE_INDICES, None),
@@ -50,7 +51,8 @@ ADD_PARAMS = (
 )
 
 _SAME_NAME = (
-    "download_dir", "paused", "labels", "peer_limit", "seed_choking", "super_seeding",
+    "bandwidth_priority", "download_dir", "paused", "labels", "peer_limit", "seed_choking",
+    "super_seeding",
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
 _V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")

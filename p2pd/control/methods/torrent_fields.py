@@ -112,6 +112,12 @@ def _upload_ratio(torrent: TorrentView, now: float) -> float:
     return torrent.uploaded / base if base else -1.0
 
 
+def _web_seeds(torrent: TorrentView, now: float) -> list[dict[str, Any]]:
+    """Those that it names: nothing is asked of them."""
+    urls = torrent.summary.web_seeds if torrent.summary else ()
+    return [{"download_bytes_per_second": 0, "is_downloading": False, "url": url} for url in urls]
+
+
 def _tracker_list(torrent: TorrentView, now: float) -> str:
     return "\n\n".join("\n".join(tier) for tier in torrent.tracker_tiers)
 
@@ -133,6 +139,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "activity_date": lambda torrent, now: int(torrent.active_at),
     "added_date": lambda torrent, now: int(torrent.added_at),
     "availability": lambda torrent, now: torrent.availability(),
+    "bandwidth_priority": lambda torrent, now: torrent.limits.priority,
     "bytes_completed": lambda torrent, now: [file.completed for file in torrent.files()],
     "comment": _of_summary("comment", ""),
     "corrupt_ever": lambda torrent, now: torrent.corrupt,
@@ -154,6 +161,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "file_count": _of_summary("files", 0),
     "file_stats": _file_stats,
     "files": _files,
+    "group": lambda torrent, now: torrent.limits.group,
     "hash_string": lambda torrent, now: torrent.hash_string,
     "have_unchecked": lambda torrent, now: torrent.have_unchecked,
     "have_valid": lambda torrent, now: torrent.have_valid,
@@ -166,6 +174,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "labels": lambda torrent, now: list(torrent.labels),
     "left_until_done": lambda torrent, now: torrent.left_until_done,
     "magnet_link": lambda torrent, now: torrent.magnet_link,
+    "manual_announce_time": lambda torrent, now: -1,
     "max_connected_peers": lambda torrent, now: torrent.peer_limit,
     "metadata_percent_complete": lambda torrent, now: torrent.metadata_percent_complete,
     "move": _move,
@@ -204,6 +213,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "start_date": lambda torrent, now: int(torrent.started_at),
     "status": lambda torrent, now: int(torrent.status),
     "super_seeding": lambda torrent, now: torrent.super_seeding,
+    "torrent_file": lambda torrent, now: torrent.torrent_file,
     "total_size": lambda torrent, now: torrent.total_size,
     "tracker_list": _tracker_list,
     "tracker_stats": lambda torrent, now: [
@@ -217,6 +227,8 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "uploaded_ever": lambda torrent, now: torrent.uploaded,
     "wanted": lambda torrent, now: [file.wanted for file in torrent.files()],
     "webseeds": lambda torrent, now: list(torrent.summary.web_seeds) if torrent.summary else [],
+    "webseeds_ex": _web_seeds,
+    "webseeds_sending_to_us": lambda torrent, now: 0,
 }
 
 OF_FILES = frozenset(

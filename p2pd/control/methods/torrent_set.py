@@ -10,12 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from p2pd.control.errors import RpcCode, RpcError
+from p2pd.control.methods.group_methods import group_name
 from p2pd.control.methods.selection import ids
 from p2pd.control.schema import (
     FILE_INDICES,
     PIECE,
     SPEED,
     Param,
+    absolute_path,
     bind,
     boolean,
     described,
@@ -44,6 +46,8 @@ MAX_DUE = 1000
 TRACKER_SCHEMES = ("http", "https", "udp", "ws", "wss")
 
 Tiers = tuple[tuple[str, ...], ...]
+
+_TRACKER_ID = integer(0, 2**31 - 1)
 
 
 @described({"type": "string", "maxLength": MAX_TRACKER_URL})
@@ -111,6 +115,18 @@ def piece_deadlines(name: str, value: object) -> tuple[DeadlineWindow, ...]:
     return windows
 
 
+_PAIR_ITEM = {"type": ["integer", "string"]}
+
+
+@described({"type": "array", "items": _PAIR_ITEM, "maxItems": 2 * MAX_TRACKERS})
+def tracker_replace(name: str, value: object) -> tuple[tuple[int, str], ...]:
+    """Ids of trackers, each with the URL that is to be in its place behind it."""
+    if not isinstance(value, list) or len(value) > 2 * MAX_TRACKERS or len(value) % 2:
+        raise refuse(f"{name} must be a list of ids, each with a URL behind it")
+    ids = [_TRACKER_ID(f"an id in {name}", one) for one in value[::2]]
+    return tuple(zip(ids, (tracker_url(name, one) for one in value[1::2]), strict=True))
+
+
 SET_PARAMS = (
     Param("ids", ids, None),
     Param("files_wanted", FILE_INDICES, None),
@@ -118,12 +134,15 @@ SET_PARAMS = (
     Param("priority_high", FILE_INDICES, None),
     Param("priority_normal", FILE_INDICES, None),
     Param("priority_low", FILE_INDICES, None),
+    Param("bandwidth_priority", integer(-1, 1), None),
     Param("download_limit", SPEED, None),
     Param("download_limited", boolean, None),
+    Param("group", group_name, None),
     Param("honors_session_limits", boolean, None),
     Param("upload_limit", SPEED, None),
     Param("upload_limited", boolean, None),
     Param("labels", labels, None),
+    Param("location", absolute_path, None),
     Param("peer_limit", integer(0, 65535), None),
     Param("queue_position", integer(0, 2**31 - 1), None),
     Param("sequential_download", boolean, None),
@@ -133,11 +152,14 @@ SET_PARAMS = (
     Param("piece_deadlines", piece_deadlines, None),
     Param("tracker_list", tracker_list, None),
     Param("tracker_add", list_of(tracker_url, MAX_TRACKERS), None),
+    Param("tracker_remove", list_of(_TRACKER_ID, MAX_TRACKERS), None),
+    Param("tracker_replace", tracker_replace, None),
 )
 
 _SAME_NAME = (
-    "download_limit", "download_limited", "honors_session_limits", "labels", "peer_limit",
-    "queue_position", "seed_choking", "super_seeding", "upload_limit", "upload_limited",
+    "bandwidth_priority", "download_limit", "download_limited", "honors_session_limits", "labels",
+    "peer_limit", "queue_position", "seed_choking", "super_seeding", "upload_limit",
+    "upload_limited",
 )  # fmt: skip
 _FILE_PARAMS = (
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low"
@@ -151,6 +173,8 @@ async def change_torrents(
     for torrent in torrents:
         try:
             await api.change(torrent, _changes_for(torrent, changes))
+            if changes["location"] is not None:
+                await api.set_location(torrent, changes["location"], move=False)
         except IndexError:
             sentence = f"{torrent.name} has no file of that index"
             raise RpcError(RpcCode.FILE_INDEX_OUT_OF_RANGE, sentence) from None
@@ -162,16 +186,25 @@ def _changes_for(torrent: TorrentView, changes: Mapping[str, Any]) -> TorrentCha
         **given,
         sequential=changes["sequential_download"],
         sequential_from=changes["sequential_download_from_piece"],
+        bandwidth_group=changes["group"],
         deadlines=changes["piece_deadlines"],
-        tracker_tiers=_tiers(torrent, changes["tracker_list"], changes["tracker_add"]),
+        tracker_tiers=_tiers(torrent, changes),
     )
 
 
-def _tiers(
-    torrent: TorrentView, given: Tiers | None, added: tuple[str, ...] | None
-) -> Tiers | None:
-    if added is None:
-        return given
-    tiers = torrent.tracker_tiers if given is None else given
-    known = {url for tier in tiers for url in tier}
-    return checked_tiers([*tiers, *((url,) for url in dict.fromkeys(added) if url not in known)])
+def _tiers(torrent: TorrentView, changes: Mapping[str, Any]) -> Tiers | None:
+    """What becomes of its trackers: those of the list or its own, less some, others, and more."""
+    names = ("tracker_list", "tracker_remove", "tracker_replace", "tracker_add")
+    given, removed, replaced, added = (changes[name] for name in names)
+    if removed is replaced is added is None:
+        return given  # type: ignore[no-any-return]
+    by_id = {state.id: state.url for state in torrent.tracker_states}
+    others: dict[str, str | None] = {by_id.get(id_, ""): None for id_ in removed or ()}
+    others |= {by_id.get(id_, ""): url for id_, url in replaced or ()}
+    if "" in others:
+        raise RpcError(RpcCode.INVALID_TRACKER_LIST, "there is no tracker of that id")
+    own = torrent.tracker_tiers if given is None else given
+    tiers = [[others.get(url, url) for url in tier] for tier in own]
+    kept = [[url for url in tier if url is not None] for tier in tiers]
+    known = {url for tier in kept for url in tier}
+    return checked_tiers([*kept, *((url,) for url in dict.fromkeys(added or ()) if url not in known)])

@@ -39,6 +39,9 @@ class ConnectionsOwner(Protocol):
     @property
     def connection_limit(self) -> int: ...
     def torrent_by_wire_id(self, info_hash: bytes) -> Torrent | None: ...
+    def wall(self) -> float:
+        """Unix seconds."""
+
     def background(self, work: Coroutine[Any, Any, Any], what: str) -> None:
         """Run something nobody waits for."""
 
@@ -66,6 +69,8 @@ class Connections:
         self.refused: Counter[str] = Counter()
         self.failed: Counter[HandshakeEnd] = Counter()
         self.gave_way = 0
+        self.reached_at: dict[str, float] = {}
+        """When somebody outside the local network connected to us last, by `ipv4` and `ipv6`."""
         self.arrivals = Arrivals(
             owner.clock,
             room=lambda: owner.connection_limit - self.total,
@@ -209,6 +214,8 @@ class Connections:
         handshake = Handshaking(self, stream, torrent=None, source="incoming")
         self._handshakes[handshake] = None
         self.arrivals.came(handshake)
+        if not is_local(host := stream.address.host):
+            self.reached_at["ipv6" if ":" in host else "ipv4"] = self._owner.wall()
         return handshake
 
     def _over(self, handshake: Handshaking) -> None:

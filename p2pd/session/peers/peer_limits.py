@@ -55,6 +55,9 @@ class PeerLimits:
         chains = self._peer.torrent.chains(self._peer.address.host)
         self._limit_upload(chains.up)
         self._limit_download(chains.down)
+        for meter in (self._peer.upload.meter, self._reads.meter if self._reads else None):
+            if meter is not None:
+                meter.weight = chains.weight
 
     def tick(self) -> None:
         """Once a second."""

@@ -321,6 +321,7 @@ class Torrent(TorrentParts):
         """The metadata is known: make what needs it."""
         self.content = content
         self.record.torrent = None  # the database has it
+        self.trackers.refresh()
         if self._swarm is not None:
             self._swarm.content_built(content)
 

@@ -179,6 +179,7 @@ class TorrentAdding:
             super_seeding=request.super_seeding or settings.super_seeding,
             seed_choking=request.seed_choking,
             peer_limit=request.peer_limit,
+            bandwidth_priority=request.bandwidth_priority,
         )
 
 

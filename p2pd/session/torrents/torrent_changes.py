@@ -62,7 +62,7 @@ def _set_sequence(torrent: Torrent, changes: TorrentChanges) -> None:
 def _set_limits(torrent: Torrent, changes: TorrentChanges) -> None:
     names = (
         "download_limit", "download_limited", "upload_limit", "upload_limited",
-        "honors_session_limits",
+        "honors_session_limits", "bandwidth_group", "bandwidth_priority",
     )  # fmt: skip
     given = {name: getattr(changes, name) for name in names if getattr(changes, name) is not None}
     for name, value in given.items():

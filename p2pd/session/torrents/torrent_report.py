@@ -13,6 +13,7 @@ from p2pd.session.moving.move_view import MoveView
 from p2pd.session.peers.peer_report import PeerReport
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrents.file_selection import FileSelection
+from p2pd.session.torrents.record_report import RecordReport
 from p2pd.session.torrents.resting import Details
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_content import TorrentContent
@@ -23,7 +24,7 @@ ETA_UNKNOWN = -2
 ETA_NONE = -1
 
 
-class TorrentReport:
+class TorrentReport(RecordReport):
     """Reads one torrent. Sizes that take a walk over the files are kept until pieces change.
 
     Of a torrent at rest it knows what is in its record; its files are known with `details`.
@@ -32,17 +33,13 @@ class TorrentReport:
     __slots__ = ("_details", "_sizes", "_sizes_of", "torrent")
 
     def __init__(self, torrent: Torrent, details: Details | None = None) -> None:
+        super().__init__(torrent.record)
         self.torrent = torrent
         self._details = details
         self._sizes_of: tuple[TorrentContent, int, bytes] | None = None
         self._sizes = (0, 0, 0)
 
     # -- identity ------------------------------------------------------------------------------
-
-    @property
-    def id(self) -> int:
-        """Stable across restarts."""
-        return self.torrent.record.id
 
     @property
     def hash_string(self) -> str:
@@ -77,14 +74,12 @@ class TorrentReport:
         return Magnet(self.info_hashes, name=name, trackers=trackers, web_seeds=web_seeds).to_uri()
 
     @property
-    def download_dir(self) -> str:
-        """The folder that holds it, or is to hold it when it is complete."""
-        return self.torrent.record.final_dir or self.torrent.record.download_dir
-
-    @property
-    def current_dir(self) -> str:
-        """The folder that holds it now."""
-        return self.torrent.record.download_dir
+    def torrent_file(self) -> str:
+        """Where its .torrent is kept; empty while a magnet has none."""
+        folder = self.torrent.host.settings.fixed.get("config_dir")
+        if not folder or not self._is_known:
+            return ""
+        return f"{folder}/torrents/{self.hash_string}.torrent"
 
     @property
     def move(self) -> MoveView | None:
@@ -137,59 +132,9 @@ class TorrentReport:
         return local_error(self.torrent) or self._tracker_error()
 
     @property
-    def added_at(self) -> float:
-        """Unix seconds."""
-        return self.torrent.record.added_at
-
-    @property
-    def completed_at(self) -> float:
-        """Unix seconds; 0 while it is not."""
-        return self.torrent.record.completed_at or 0.0
-
-    @property
     def started_at(self) -> float:
         """Unix seconds of the last start."""
         return self.torrent.started_at
-
-    @property
-    def active_at(self) -> float:
-        """Unix seconds of the last payload."""
-        return self.torrent.record.active_at
-
-    @property
-    def edited_at(self) -> float:
-        """Unix seconds of the last change by a client."""
-        return self.torrent.record.edited_at
-
-    @property
-    def sequential(self) -> bool:
-        """Whether pieces are asked for in order."""
-        return self.torrent.record.sequential
-
-    @property
-    def sequential_from(self) -> int:
-        """The piece that is asked for first then."""
-        return self.torrent.record.sequential_from
-
-    @property
-    def super_seeding(self) -> str:
-        """Whether it shows single pieces when it seeds (BEP 16): auto, on or off."""
-        return self.torrent.record.super_seeding
-
-    @property
-    def seed_choking(self) -> str:
-        """Whom it serves when it is complete: by the session's rule, or one of its own."""
-        return self.torrent.record.seed_choking
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The user's labels."""
-        return tuple(self.torrent.record.labels)
-
-    @property
-    def owner(self) -> str:
-        """Whose it is, of the control API's users."""
-        return self.torrent.record.owner
 
     @property
     def peer_limit(self) -> int:
@@ -278,21 +223,6 @@ class TorrentReport:
         """0 to 1 while a check is under way, else 0."""
         check = self.torrent.opening.check
         return check.progress if check else 0.0
-
-    @property
-    def downloaded(self) -> int:
-        """Payload bytes ever received that were wanted."""
-        return self.torrent.record.downloaded
-
-    @property
-    def uploaded(self) -> int:
-        """Payload bytes ever sent."""
-        return self.torrent.record.uploaded
-
-    @property
-    def corrupt(self) -> int:
-        """Payload bytes ever thrown away."""
-        return self.torrent.record.corrupt
 
     @property
     def rate_download(self) -> float:

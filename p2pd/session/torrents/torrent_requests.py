@@ -75,6 +75,8 @@ class AddTorrent:
     seed_choking: str = AS_SESSION
     """One of session_settings.TORRENT_SEEDING_MODES."""
     peer_limit: int | None = None
+    bandwidth_priority: int = 0
+    """-1 low, 1 high."""
     files_wanted: tuple[int, ...] | None = None
     files_unwanted: tuple[int, ...] | None = None
     priority_high: tuple[int, ...] = ()
@@ -100,6 +102,9 @@ class TorrentChanges:
     seed_choking: str | None = None
     peer_limit: int | None = None
     queue_position: int | None = None
+    bandwidth_group: str | None = None
+    """The name of one, which is made if it is not there; empty: none."""
+    bandwidth_priority: int | None = None
     labels: tuple[str, ...] | None = None
     owner: str | None = None
     download_limit: int | None = None

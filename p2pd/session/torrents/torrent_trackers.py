@@ -1,14 +1,24 @@
-"""The trackers of one torrent: which they are, and what its announcer tells them."""
+"""The trackers of one torrent: which they are, and what its announcer tells them.
+
+Besides its own there are those of the session (the setting `default_trackers`), unless it is
+private (BEP 27) or may be: a torrent file that was not read yet. They are not in its record.
+"""
 
 from __future__ import annotations
 
+import functools
 from typing import Protocol, Sequence
 
 from p2pd.base.ids import InfoHashes
 from p2pd.discovery.tracker_client.announcer import PeersFound, Totals
+from p2pd.formats.urls import tiers_of_text
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.state.resume import TorrentRecord
+
+Tiers = tuple[tuple[str, ...], ...]
+
+_tiers_of = functools.lru_cache(maxsize=4)(tiers_of_text)
 
 
 class AnnouncedTorrent(Protocol):
@@ -21,6 +31,8 @@ class AnnouncedTorrent(Protocol):
     @property
     def content(self) -> TorrentContent | None: ...
     @property
+    def private(self) -> bool: ...
+    @property
     def resting(self) -> bool:
         """Whether it has everything, and no content."""
 
@@ -28,16 +40,35 @@ class AnnouncedTorrent(Protocol):
 class TorrentTrackers:
     """Tiers of URLs, kept in the record, and their announcer (announcer.AnnounceTorrent)."""
 
-    __slots__ = ("_owner", "announcer")
+    __slots__ = ("_announced", "_owner", "announcer")
 
     def __init__(self, owner: AnnouncedTorrent, found: PeersFound) -> None:
         self._owner = owner
-        self.announcer = owner.host.new_announcer(self, self.tiers, found)
+        self._announced = self._with_defaults()
+        self.announcer = owner.host.new_announcer(self, self._announced, found)
 
     @property
-    def tiers(self) -> tuple[tuple[str, ...], ...]:
-        """The trackers in use."""
+    def tiers(self) -> Tiers:
+        """Its own trackers."""
         return self._owner.record.trackers
+
+    def refresh(self) -> None:
+        """Others may be in use now: the session's changed, or it is known whether it is private."""
+        wanted = self._with_defaults()
+        if wanted != self._announced:
+            self._announced = wanted
+            self.announcer.set_tiers(wanted)
+
+    def _with_defaults(self) -> Tiers:
+        owner, own = self._owner, self.tiers
+        known = owner.content is not None or owner.record.is_whole
+        may_be_private = owner.private if known else owner.record.magnet is None
+        text = owner.host.settings.default_trackers
+        if not text or may_be_private:
+            return own
+        urls = {url for tier in own for url in tier}
+        more = (tuple(url for url in tier if url not in urls) for tier in _tiers_of(text))
+        return (*own, *(tier for tier in more if tier))
 
     def add(self, tiers: Sequence[Sequence[str]]) -> None:
         """Trackers of another copy of this torrent join ours, as tiers of their own."""
@@ -51,7 +82,7 @@ class TorrentTrackers:
         if wanted != self.tiers:
             host, record = self._owner.host, self._owner.record
             record.trackers = wanted
-            self.announcer.set_tiers(wanted)
+            self.refresh()
             host.background(host.store.save(record), record.name)
 
     # -- what the announcer asks ---------------------------------------------------------------

@@ -18,11 +18,12 @@ class Meter:
     """Takes bytes from every bucket of a chain at once.
 
     `cost` is what a byte costs on the wire, packet headers included; sizes that go in and out are
-    without. `resume` is called, in a turn, when it is worth while to `take` again.
+    without. One of `weight` 4 gets four times what one of 1 gets where both wait. `resume` is
+    called, in a turn, when it is worth while to `take` again.
     """
 
     __slots__ = ("_cost", "_finish", "_headed", "_resume", "_turns", "chain", "entry", "least",
-                 "want")  # fmt: skip
+                 "want", "weight")  # fmt: skip
 
     def __init__(
         self,
@@ -31,10 +32,12 @@ class Meter:
         resume: Callable[[], None],
         *,
         cost: float = 1.0,
+        weight: float = 1.0,
     ) -> None:
         self._turns = turns
         self._resume = resume
         self._cost = cost
+        self.weight = weight
         self._finish: dict[TokenBucket, float] = {}
         self._headed: set[TokenBucket] = set()
         """Buckets whose turn came since it began to wait: there it need not queue again."""
@@ -75,7 +78,7 @@ class Meter:
             bucket.take(granted)
             start = self._start(bucket)
             bucket.progress = start
-            self._finish[bucket] = start + granted
+            self._finish[bucket] = start + granted / self.weight
         return max(least, int(granted / self._cost))
 
     def charge(self, size: int, now: float) -> None:
@@ -84,14 +87,14 @@ class Meter:
         for bucket in self.chain:
             bucket.refresh(now)
             bucket.charge(cost)
-            self._finish[bucket] = self._start(bucket) + cost
+            self._finish[bucket] = self._start(bucket) + cost / self.weight
 
     def give_back(self, size: int) -> None:
         """So many of the bytes taken last did not move."""
         cost = size * self._cost
         for bucket in self.chain:
             bucket.give_back(cost)
-            self._finish[bucket] = self._finish.get(bucket, 0.0) - cost
+            self._finish[bucket] = self._finish.get(bucket, 0.0) - cost / self.weight
 
     def turn(self) -> None:
         """Its turn came at the bucket where it waits."""
