@@ -28,11 +28,12 @@ STATES: Mapping[str, Callable[[JsonObject], bool]] = {
     "active": lambda torrent: bool(torrent["rate_download"] or torrent["rate_upload"]),
     "checking": lambda torrent: torrent["status"] in (1, 2),
     "complete": lambda torrent: has_metadata(torrent) and torrent["percent_done"] == 1,
-    "downloading": lambda torrent: torrent["status"] in (3, 4),
+    "downloading": lambda torrent: torrent["status"] == 4,
     "error": lambda torrent: bool(torrent["error"]),
     "incomplete": lambda torrent: not has_metadata(torrent) or torrent["percent_done"] < 1,
     "magnet": lambda torrent: not has_metadata(torrent),
-    "seeding": lambda torrent: torrent["status"] in (5, 6),
+    "queued": lambda torrent: torrent["status"] in (3, 5),
+    "seeding": lambda torrent: torrent["status"] == 6,
     "stopped": lambda torrent: torrent["status"] == 0,
 }
 """What torrents can be chosen by; the numbers are the API's `status`."""

@@ -13,9 +13,9 @@ STATUS_WORDS = (
     "stopped",
     "waiting to check",
     "checking",
-    "waiting",
+    "queued",
     "downloading",
-    "waiting to seed",
+    "queued to seed",
     "seeding",
 )
 

@@ -19,6 +19,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.backups_api import StateBackupsApi
+from p2pd.session.bans_api import BansApi
 from p2pd.session.blocklist.blocklist_api import BlocklistApi
 from p2pd.session.creating.creation_api import CreatingApi
 from p2pd.session.follow_api import FollowingApi
@@ -32,7 +33,6 @@ from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.summaries import TorrentSummary
-from p2pd.swarm.bans import Ban
 
 
 class TorrentStatus(enum.IntEnum):
@@ -241,7 +241,7 @@ class FreeSpace:
     total: int
 
 
-class SessionApi(ImportApi, FollowingApi, QueueApi, Protocol):
+class SessionApi(ImportApi, FollowingApi, QueueApi, BansApi, Protocol):
     """What control asks of the session."""
 
     @property
@@ -318,18 +318,6 @@ class SessionApi(ImportApi, FollowingApi, QueueApi, Protocol):
 
     def add_peers(self, torrent: TorrentView, addresses: Sequence[PeerAddress]) -> int:
         """Dial these now; how many were new."""
-
-    def bans(self) -> list[Ban]:
-        """Those in force, the oldest first."""
-
-    def ban(self, addresses: Sequence[PeerAddress], reason: str, seconds: float | None) -> None:
-        """Ban whole hosts (port 0) or single peers there, and hang up.
-
-        For so many seconds; 0: until it is lifted, None: as long as is usual.
-        """
-
-    def lift_bans(self, addresses: Sequence[PeerAddress]) -> int:
-        """All of a host (port 0), or those of one peer there; how many there were."""
 
     async def change_settings(self, changes: Mapping[str, Any]) -> None:
         """Change settings by attribute name. Raises P2pdError for an unknown name or bad value."""

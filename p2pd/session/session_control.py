@@ -26,6 +26,7 @@ from p2pd.session.creating.creation_tasks import CreationTasks
 from p2pd.session.disks.devices import at_most, in_time
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.importing.torrent_importing import TorrentImporting
+from p2pd.session.queueing.queue_control import QueueControl
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session import Session
@@ -71,6 +72,7 @@ class SessionControl:
     ) -> None:
         self._session = session
         self._adding = TorrentAdding(session)
+        self._queueing = QueueControl(session)
         self._save_setting = save_setting
         self._earlier = earlier
         self._shut_down = shut_down
@@ -225,19 +227,7 @@ class SessionControl:
 
     async def move_in_queue(self, torrents: Iterable[TorrentView], where: QueueMove) -> None:
         """Move these."""
-        queues = self._session.queues
-        await self._keep_places(queues.move([torrent.id for torrent in torrents], where))
-
-    async def _keep_places(self, ids: Iterable[int]) -> None:
-        """Write down where these stand in the queue."""
-        session, saves = self._session, []
-        for id_ in ids:
-            moved = session.torrents.by_id(id_)
-            if moved is not None:
-                moved.record.queue_place = session.queues.order.place(id_)
-                session.activity.note_change(moved)
-                saves.append(ensureDeferred(session.store.save(moved.record)))
-        await gatherResults(saves, consumeErrors=True)
+        await self._queueing.move([torrent.id for torrent in torrents], where)
 
     async def stop(self, torrent: TorrentView) -> None:
         """Pause it."""
@@ -292,9 +282,7 @@ class SessionControl:
             groups = {**self.settings.bandwidth_groups, group: {}}
             await self.change_settings({"bandwidth_groups": groups})
         if changes.queue_position is not None:
-            moved = self._session.queues.move_to(torrent.id, changes.queue_position)
-            await self._keep_places(moved - {torrent.id})
-            subject.record.queue_place = self._session.queues.order.place(torrent.id)
+            await self._queueing.move_to(torrent.id, changes.queue_position)
         await self._session.store.save(subject.record)
 
     async def remove_groups(self, names: Collection[str]) -> None:

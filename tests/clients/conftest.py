@@ -33,6 +33,7 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
         "peers_connected": 3, "peers_getting_from_us": 1, "peers_sending_to_us": 2,
         "percent_complete": 0.5,
         "percent_done": 0.9999, "piece_count": 10, "piece_size": 1048576,
+        "bandwidth_priority": 0, "group": "", "is_stalled": False, "queue_position": number - 1,
         "rate_download": 1_500_000, "rate_upload": 0, "recheck_progress": 0.0,
         "seconds_downloading": 3700, "seconds_seeding": 0, "sequential_download": False,
         "sequential_download_from_piece": 0,

@@ -19,6 +19,7 @@ from p2pd.clients.cli.invocation import (
 from p2pd.clients.selection import Wanted
 
 SEEDING_MODES = ("session", "round_robin", "fastest_upload", "anti_leech")
+PRIORITIES = {"low": -1, "normal": 0, "high": 1}
 SUPER_SEEDING = ("auto", "on", "off")
 
 TORRENT_OPTIONS = (
@@ -28,6 +29,12 @@ TORRENT_OPTIONS = (
     ),
     click.option(
         "--peer-limit", type=click.IntRange(0, 65535), metavar="N", help="Most peers of it."
+    ),
+    click.option(
+        "--priority", "bandwidth_priority", type=click.Choice(list(PRIORITIES)),
+        callback=lambda _, __, word: PRIORITIES.get(word),
+        help="What its peers get of speed limits that they share with others: high is four times "
+        "normal, low a quarter.",
     ),
     click.option(
         "--seed-choking", type=click.Choice(SEEDING_MODES),
@@ -65,12 +72,14 @@ def _label_option(option: str, name: str, words: str) -> Callable[[Command], Com
 @torrent_options
 @_label_option("--add-label", "added", "Label them; may be repeated.")
 @_label_option("--remove-label", "removed", "Take a label off them; may be repeated.")
+@click.option("--group", metavar="NAME", help="Put them in a bandwidth group.")
+@click.option("--no-group", is_flag=True, help="Take them out of their bandwidth group.")
 @click.option("--no-labels", is_flag=True, help="Take all labels off them, before any is added.")
 @api_options
 @pass_invocation
 def set_torrents(
     invocation: Invocation, /, wanted: Wanted, added: tuple[str, ...], removed: tuple[str, ...],
-    no_labels: bool, **wishes: Any,
+    no_labels: bool, no_group: bool, **wishes: Any,
 ) -> None:  # fmt: skip
     """Set how torrents get their pieces and whom they serve, and label them.
 
@@ -80,7 +89,11 @@ def set_torrents(
       p2pctl set 3-7 --add-label linux
       p2pctl set --label seen --remove-label seen --add-label archive
     """
+    if no_group and wishes["group"] is not None:
+        raise click.UsageError("--group and --no-group exclude each other")
     changes = {name: value for name, value in wishes.items() if value is not None}
+    if no_group:
+        changes["group"] = ""
     labelled = bool(added or removed or no_labels)
     if not changes and not labelled:
         raise click.UsageError("say what to set: one of the options")

@@ -21,7 +21,7 @@ from p2pd.clients.cli.invocation import (
 )
 from p2pd.clients.cli.tables import stats_table
 from p2pd.clients.columns import Columns
-from p2pd.clients.text import plain, size
+from p2pd.clients.text import moment, plain, size
 
 SHUTDOWN_POLL_SECONDS = 0.2
 
@@ -120,6 +120,29 @@ def free_space(invocation: Invocation, path: str | None) -> None:
         invocation.tell(answer)
     free, total = answer["size_bytes"], answer["total_size"]
     invocation.say(f"{plain(answer['path'])}: {size(free)} free of {size(total)}")
+
+
+@click.command("port-test")
+@click.option("--ipv4", "protocol", flag_value="ipv4", help="Over IPv4.")
+@click.option("--ipv6", "protocol", flag_value="ipv6", help="Over IPv6.")
+@api_options
+@pass_invocation
+def port_test(invocation: Invocation, protocol: str | None) -> None:
+    """Tell whether somebody outside the local network connected to the daemon's port lately."""
+    with in_words():
+        params = {} if protocol is None else {"ip_protocol": protocol}
+        answer = invocation.client.call("port_test", **params)
+    if invocation.as_json:
+        invocation.tell(answer)
+        return
+    last = answer["last_incoming_date"]
+    over = f" over {answer['ip_protocol'].replace('ip', 'IP')}" if "ip_protocol" in answer else ""
+    if answer["port_is_open"]:
+        invocation.say(f"the port is open: somebody came{over}, {moment(last)}")
+    elif last:
+        invocation.say(f"nobody came{over} in the last hour; the last one did {moment(last)}")
+    else:
+        invocation.say(f"nobody outside the local network has come{over} since the start")
 
 
 @click.command()

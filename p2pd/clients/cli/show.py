@@ -13,13 +13,15 @@ from p2pd.clients.selection import Wanted
 from p2pd.clients.text import counted, percent, size
 
 INFO_FIELDS = [
-    "activity_date", "added_date", "comment", "corrupt_ever", "creator", "date_created",
-    "disk_state", "done_date", "download_dir", "download_limit_in_force", "downloaded_ever",
+    "activity_date", "added_date", "bandwidth_priority", "comment", "corrupt_ever", "creator",
+    "date_created", "disk_state", "done_date", "download_dir", "download_limit_in_force",
+    "downloaded_ever",
     "error", "error_string", "eta", "file_count", "hash_string", "have_valid", "id", "info_hash_v1",
     "info_hash_v2", "is_private", "labels", "left_until_done", "magnet_link",
     "metadata_percent_complete", "move", "name", "peer_limit", "peers_connected",
     "peers_getting_from_us", "peers_sending_to_us", "percent_complete", "percent_done",
-    "piece_count", "piece_size", "rate_download", "rate_upload", "recheck_progress",
+    "group", "piece_count", "piece_size", "queue_position", "rate_download", "rate_upload",
+    "recheck_progress",
     "seconds_downloading", "seconds_seeding", "seed_choking", "sequential_download",
     "sequential_download_from_piece", "size_when_done", "status", "super_seeding", "total_size",
     "tracker_stats", "upload_limit_in_force", "upload_ratio", "uploaded_ever",
@@ -36,6 +38,7 @@ SORT_KEYS = {
     "peers": "peers_connected",
     "ratio": "upload_ratio",
     "size": "size_when_done",
+    "queue": "queue_position",
     "state": "status",
     "up": "rate_upload",
 }

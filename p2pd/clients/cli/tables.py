@@ -24,7 +24,8 @@ from p2pd.clients.text import (
 LIST_FIELDS = [
     "added_date", "disk_state", "error", "error_string", "eta", "hash_string", "id", "labels",
     "metadata_percent_complete", "move", "name", "peers_connected", "percent_done",
-    "rate_download", "rate_upload", "size_when_done", "status", "total_size", "upload_ratio",
+    "queue_position", "rate_download", "rate_upload", "size_when_done", "status", "total_size",
+    "upload_ratio",
 ]  # fmt: skip
 
 SNUBBED = "S"
@@ -149,6 +150,9 @@ def _identity(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Folder", torrent["download_dir"]),
         ("Moving", _move(torrent["move"])),
         ("Labels", ", ".join(torrent["labels"])),
+        ("Group", torrent["group"]),
+        ("Priority", {-1: "low", 1: "high"}.get(torrent["bandwidth_priority"], "")),
+        ("Place in the queue", str(torrent["queue_position"])),
         ("Comment", torrent["comment"]),
         ("Made by", torrent["creator"]),
         ("Made", moment(torrent["date_created"]) if torrent["date_created"] else ""),

@@ -192,15 +192,15 @@ def state_word(torrent: JsonObject) -> str:
     if torrent["move"]:
         return f"moving {percent(torrent['move']['progress'])}"
     word = status(torrent)
-    return {"getting metadata": "metadata", "waiting to check": "queued"}.get(word, word)
+    return {"getting metadata": "metadata", "waiting to check": "to check"}.get(word, word)
 
 
 def state_colour(torrent: JsonObject) -> str:
     """The colour of a torrent's state."""
     if torrent["error"]:
         return BAD
-    if torrent["status"] == 0:
+    if torrent["status"] in (0, 3, 5):
         return QUIET
     if torrent["status"] in (1, 2):
         return CARE
-    return GOOD if torrent["status"] in (5, 6) else DOWN
+    return GOOD if torrent["status"] == 6 else DOWN

@@ -160,6 +160,9 @@ class CallersSession:
     async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
         """Change it; the labels that the caller's torrents have stay."""
         identity = current_caller().identity
+        shared = changes.queue_position is not None or changes.bandwidth_group is not None
+        if shared and not identity.sees_all:
+            raise NotPermittedError("the queue and groups are for who sees all torrents")
         if changes.labels is not None and identity.given_labels:
             stay = [label for label in torrent.labels if label in identity.given_labels]
             changes = replace(changes, labels=_united(changes.labels, stay))

@@ -207,4 +207,5 @@ def _tiers(torrent: TorrentView, changes: Mapping[str, Any]) -> Tiers | None:
     tiers = [[others.get(url, url) for url in tier] for tier in own]
     kept = [[url for url in tier if url is not None] for tier in tiers]
     known = {url for tier in kept for url in tier}
-    return checked_tiers([*kept, *((url,) for url in dict.fromkeys(added or ()) if url not in known)])
+    more = [(url,) for url in dict.fromkeys(added or ()) if url not in known]
+    return checked_tiers([*kept, *more])

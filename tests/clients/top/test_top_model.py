@@ -133,7 +133,8 @@ class TestRows:
         [
             ({"error": 3}, "error"), ({"disk_state": "full", "error": 3}, "disk full"),
             ({"disk_state": "missing"}, "missing"), ({"metadata_percent_complete": 0}, "metadata"),
-            ({"status": 1}, "queued"), ({"status": 0}, "stopped"),
+            ({"status": 1}, "to check"), ({"status": 0}, "stopped"), ({"status": 3}, "queued"),
+            ({"status": 5}, "queued to seed"),
             ({"move": {"progress": 0.5}}, "moving 50.0%"),
         ],
     )  # fmt: skip

@@ -15,12 +15,13 @@ from p2pd.session.api import SessionApi
 from p2pd.session.creating.creation_api import CreateTorrent
 from p2pd.session.follow_api import SeenChanges
 from p2pd.session.session_events import EventKind, SessionEvents, TorrentEvent
+from p2pd.session.torrents.torrent_requests import TorrentChanges
 from tests.control.fake_session import FakeTorrent
 
 PASSED = {
     "add_peers", "detailed", "metainfo", "reannounce", "remove", "rename", "stop", "verify",
     "backups", "ban", "bans", "blocklist", "change_settings", "close", "lift_bans", "measures",
-    "move_in_queue", "state_notice", "version",
+    "move_in_queue", "reached_at", "remove_groups", "state_notice", "version",
 }  # fmt: skip
 """What takes torrents that were found, and what nobody may call who does not see all of them, or
 tells of none. Whoever adds to the facade decides here whether something has to be hidden."""
@@ -133,3 +134,23 @@ def test_what_somebody_makes_is_theirs_when_it_is_added(session: Any) -> None:
     assert (asked.owner, asked.labels) == ("ann", ("x", "ann's"))
     assert creating().tasks() == ["task"]
     assert creating().cancel(5)
+
+
+def test_the_queue_and_groups_are_for_who_sees_all(session: Any) -> None:
+    session.all = [FakeTorrent(1, owner="bob")]
+    callers: Any = CallersSession(session)
+    changes = [TorrentChanges(queue_position=0), TorrentChanges(bandwidth_group="fast")]
+    for change in changes:
+        for who, allowed in ((Identity("bob", Role.ADD_ONLY, own_only=True), False),
+                             (Identity("p2pd", Role.ADMIN), True)):  # fmt: skip
+            session.asked.clear()
+            done: list[Any] = []
+            called = called_by(
+                Caller(who),
+                lambda change=change: Deferred.fromCoroutine(
+                    callers.change(session.all[0], change)
+                ),
+            )
+            called.addBoth(done.append)
+            assert bool(session.asked) is allowed
+            assert (done == [None]) is allowed
