@@ -12,7 +12,7 @@ import fnmatch
 import ipaddress
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -160,6 +160,23 @@ class Gate:
         host = request.seen.host or _only_header(request, b"host") or b""
         base = f"{request.scheme}://{(host + request.seen.prefix).decode('latin-1')}"
         return Caller(identity, self._address(request), base)
+
+    def lasting(self, request: ControlRequest) -> Callable[[], bool]:
+        """Tells, as often as it is asked, whether the caller has the rights that it came with."""
+        identity, accounts = request.caller.identity, self._login.accounts
+        credentials = _only_header(request, b"authorization")
+        by_socket = self._by_socket(request) is not None
+        row = accounts.user(identity.user) if accounts.has_user(identity.user) else None
+
+        def holds() -> bool:
+            if by_socket:
+                return self._by_socket(request) == identity
+            if row is None or identity.key:
+                return self._login.identify(credentials) == identity
+            # A password that was right is not looked at again, but it may be another one now.
+            return accounts.has_user(row.name) and accounts.user(row.name) == row
+
+        return holds
 
     def _address(self, request: ControlRequest) -> str:
         return request.seen.address or client_host(request)

@@ -8,24 +8,31 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.threads import deferToThreadPool
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
+from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd import __version__
 from p2pd.automation.rss.rss import Rss
 from p2pd.control.access.accounts import Accounts, InThread
 from p2pd.control.access.audit import AuditLog, AuditMemory
+from p2pd.control.access.callers_session import CallersSession
 from p2pd.control.access.proxies import Proxies
 from p2pd.control.access.roles import need_of_path
 from p2pd.control.auth import Judgement, Login, Verdict
+from p2pd.control.events.events_load import EventsLoad
+from p2pd.control.events.events_resource import EventsResource
+from p2pd.control.events.feed import Sources
+from p2pd.control.events.hub import EventsHub
 from p2pd.control.gate import Gate, Plain, SocketUser, nothing_here
 from p2pd.control.held_answers import Held, HeldAnswers, Looking
 from p2pd.control.jsonrpc import RpcResource
 from p2pd.control.methods.method_groups import make_method_groups
+from p2pd.control.methods.session_methods import SessionMethods
 from p2pd.control.metrics_page import MetricsPage, Source
 from p2pd.control.qbittorrent.composing import make_dialect
 from p2pd.control.qbittorrent.dialect import QBittorrentEdge
@@ -76,6 +83,7 @@ class ControlSite(Site):
         gate: Gate,
         reactor: Any,
         load: RpcLoad,
+        events: EventsHub,
         edge: QBittorrentEdge | None = None,
     ) -> None:
         super().__init__(
@@ -88,6 +96,7 @@ class ControlSite(Site):
         self.gate = gate
         self.held = HeldAnswers(reactor)
         self.load = load
+        self.events = events
         self.root = root
         self._edge = edge
         self.noisy = False
@@ -145,6 +154,7 @@ def make_control_site(
     load: RpcLoad | None = None,
     qbittorrent: bool = True,
     rss: Rss | None = None,
+    events: EventsLoad | None = None,
 ) -> ControlSite:
     """The site for `/rpc`, `/transmission/rpc` and `/metrics`, to be listened with by the caller.
 
@@ -154,11 +164,12 @@ def make_control_site(
     (``*`` and ``?`` match) a Host header may hold beside localhost and IP addresses. `reactor`
     gives time, threads and connections to fetch torrents with. `measured` is what else is asked for
     metrics, besides the session and the site itself; `open_metrics` lets programs on this host read
-    them without a login. `load` bounds what callers cost; `qbittorrent` answers that program's
-    clients as well. Without `rss` there are no methods for feeds. Raises ConfigError for an empty
-    token.
+    them without a login. `load` bounds what callers cost, `events` what those do that follow;
+    `qbittorrent` answers that program's clients as well. Without `rss` there are no methods for
+    feeds. Raises ConfigError for an empty token.
     """
     load = load or RpcLoad()
+    events = events or EventsLoad()
     accounts = accounts or Accounts(token, in_thread=in_threads_of(reactor), wall=wall_clock)
     rng = rng or random.SystemRandom()
     session_id = new_session_id(rng)
@@ -176,16 +187,20 @@ def make_control_site(
         rss=rss,
     )
     login, proxies = Login(accounts, reactor), Proxies(trusted_proxies)
+    open_paths = (b"/" + METRICS,) if open_metrics else ()
+    gate = Gate(login, allowed_hosts, open_paths, socket_users, proxies)
+    hub = EventsHub(_event_sources(api, groups, reactor, wall_clock), events, rng)
+    rpc = RpcResource(groups, reactor, load, audit)
+    rpc.putChild(b"events", EventsResource(hub, rpc.perform, gate, reactor))
     root = ControlRoot()
-    root.putChild(b"rpc", RpcResource(groups, reactor, load, audit))
-    root.putChild(METRICS, MetricsPage(api, [load.measures, login.measures, *measured], reactor))
+    root.putChild(b"rpc", rpc)
+    measured = [load.measures, login.measures, events.measures, *measured]
+    root.putChild(METRICS, MetricsPage(api, measured, reactor))
     transmission = ControlRoot()
     transmission.putChild(b"rpc", TransmissionResource(groups, reactor, session_id, load, audit))
     root.putChild(b"transmission", transmission)
-    open_paths = (b"/" + METRICS,) if open_metrics else ()
-    gate = Gate(login, allowed_hosts, open_paths, socket_users, proxies)
     if not qbittorrent:
-        return ControlSite(root, gate, reactor, load)
+        return ControlSite(root, gate, reactor, load, hub)
     dialect = make_dialect(
         api,
         source,
@@ -199,7 +214,24 @@ def make_control_site(
     versions = ControlRoot()
     versions.putChild(b"v2", dialect.resource)
     root.putChild(b"api", versions)
-    return ControlSite(root, gate, reactor, load, dialect.edge)
+    return ControlSite(root, gate, reactor, load, hub, dialect.edge)
+
+
+def _event_sources(
+    api: SessionApi,
+    groups: Mapping[str, BaseSubhandler],
+    reactor: Any,
+    wall_clock: Callable[[], float],
+) -> Sources:
+    session = cast(SessionMethods, groups["session"])
+    return Sources(
+        session=api,
+        api=cast(SessionApi, CallersSession(api)),
+        reactor=reactor,
+        wall_clock=wall_clock,
+        session_fields=lambda names: session.jsonrpc_get({"fields": list(names)}),
+        statistics=lambda: session.jsonrpc_stats({}),
+    )
 
 
 def in_threads_of(reactor: Any) -> InThread:

@@ -15,6 +15,7 @@ from p2pd.base.measures import Labels, Measure
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.access.proxies import Proxies
 from p2pd.control.access.quota_keeper import QuotaKeeper
+from p2pd.control.events.events_load import EventsLoad
 from p2pd.control.site import ControlSite, in_threads_of, make_control_site
 from p2pd.service.automation_part import AutomationPart
 from p2pd.service.config import Config, ControlSection, TrackerSection
@@ -102,6 +103,7 @@ def _control_part(
             audit_memory=session.audit,
             qbittorrent=control.qbittorrent,
             rss=automation.rss,
+            events=EventsLoad(clients=control.events_clients),
         )
 
     login = "no login" if place.token is None else f"token in {place.token_file}"

@@ -187,6 +187,9 @@ class ControlSection:
     qbittorrent: bool = key(
         True, flag, "Answer clients of qBittorrent too, at /api/v2: user p2pd, password the token."
     )
+    events_clients: int = key(
+        64, whole(0, 10_000), "Clients that may follow GET /rpc/events (WebSocket) at one time."
+    )
     tls_certificate: str = key(
         "",
         file,

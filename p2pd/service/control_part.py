@@ -10,6 +10,7 @@ from p2pd.base.errors import ConfigError
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.access.caller import OWNER
 from p2pd.control.access.roles import Role
+from p2pd.control.events.web_socket import GOING_AWAY
 from p2pd.control.gate import SocketUser
 from p2pd.control.site import CONNECTIONS, OF_HOST, TOO_MANY, ControlSite
 from p2pd.service.config import Config, ControlSection
@@ -45,6 +46,7 @@ class ControlPart:
         self._login = login
         self._accounts = accounts
         self._connections: BoundedConnections | None = None
+        self._site: ControlSite | None = None
         self._tls = TlsFiles(section.tls_certificate, section.tls_key) if section.tls_key else None
         mode = FOR_ALL if section.socket_users else FOR_US
         self._socket = UnixPort("control.socket", section.socket, mode) if section.socket else None
@@ -71,7 +73,7 @@ class ControlPart:
     async def start(self) -> None:
         """Answer from now on. Raises StateError."""
         await self._accounts.open()
-        site = self._make_site(self._counted)
+        self._site = site = self._make_site(self._counted)
         self._connections = connections = BoundedConnections(
             site, self._reactor, most=CONNECTIONS, most_of_host=OF_HOST, refusal=TOO_MANY
         )
@@ -88,6 +90,8 @@ class ControlPart:
 
     async def stop(self) -> None:
         """Take no more calls; those under way end with the process."""
+        if self._site is not None:
+            self._site.events.close(GOING_AWAY, "the daemon stops")
         await self._port.close()
         if self._socket is not None:
             await self._socket.close()

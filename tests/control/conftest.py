@@ -84,9 +84,9 @@ class Caller:
             **{"rss": World().rss, **options},
         )
 
-    def connect(self) -> tuple[Any, StringTransport]:
+    def connect(self, kind: type[StringTransport] = StringTransport) -> tuple[Any, Any]:
         family = IPv6Address if ":" in self.host else IPv4Address
-        transport = StringTransport(peerAddress=family("TCP", self.host, 50000))
+        transport = kind(peerAddress=family("TCP", self.host, 50000))
         protocol = self.site.buildProtocol(transport.getPeer())
         protocol.makeConnection(transport)
         return protocol, transport

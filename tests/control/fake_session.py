@@ -24,11 +24,14 @@ from p2pd.session.api import (
     TorrentTrouble,
 )
 from p2pd.session.blocklist.blocklist_api import BlocklistStatus
+from p2pd.session.follow_api import SeenChanges
 from p2pd.session.importing.import_requests import Believed, ImportedTorrent, ImportTorrent
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
+from p2pd.session.session_events import EventKind, TorrentEvent
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
+from p2pd.session.torrents.change_watch import ChangeWatch
 from p2pd.session.torrents.torrent_requests import (
     AddProblem,
     AddTorrent,
@@ -110,7 +113,7 @@ class FakeMove:
     trouble: str = "there is no room"
 
 
-@dataclass
+@dataclass(eq=False)
 class FakeTorrent:
     id: int = 1
     name: str = "some torrent"
@@ -208,6 +211,40 @@ class FakeBlocklist:
         return self.found
 
 
+class FakeEvents:
+    """Tells listeners at once."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Any] = []
+
+    def listen(self, callback: Any) -> Any:
+        self.listeners.append(callback)
+        return lambda: self.listeners.remove(callback)
+
+    def tell(self, kind: str, torrent: FakeTorrent, **detail: Any) -> None:
+        event = TorrentEvent(
+            EventKind(kind), torrent.id, torrent.hash_string, torrent.name, NOW, detail
+        )
+        for listener in list(self.listeners):
+            listener(event)
+
+
+class FakeFollowing:
+    """Collects what a test says that changed."""
+
+    def __init__(self, session: FakeSession, wake: Any) -> None:
+        self.session = session
+        self.watch: ChangeWatch[FakeTorrent] = ChangeWatch(wake)
+        session.followers.append(self)
+
+    def take(self) -> SeenChanges:
+        torrents, gone, everything = self.watch.take()
+        return SeenChanges(torrents, [torrent.id for torrent in gone], everything)  # type: ignore
+
+    def close(self) -> None:
+        self.session.followers.remove(self)
+
+
 class FakeSession:
     """Remembers what it was asked in `asked`."""
 
@@ -220,6 +257,8 @@ class FakeSession:
     def __init__(self) -> None:
         self.all = [FakeTorrent(1), FakeTorrent(2, name="other")]
         self.asked: list[Any] = []
+        self.events = FakeEvents()
+        self.followers: list[FakeFollowing] = []
         self.owners: list[str] = []
         """Of what was added."""
         self.candidate = Candidate(InfoHashes(v1=b"\xee" * 20), 1000)
@@ -242,6 +281,21 @@ class FakeSession:
 
     async def metainfo(self, torrent: FakeTorrent) -> Metainfo | None:
         return self.metainfos.get(torrent.id)
+
+    def follow(self, wake: Any) -> FakeFollowing:
+        return FakeFollowing(self, wake)
+
+    def put(self, torrent: FakeTorrent) -> None:
+        """It is here, or is another than it was."""
+        self.all = [one for one in self.all if one.id != torrent.id] + [torrent]
+        for follower in self.followers:
+            follower.watch.note(torrent)
+
+    def drop(self, torrent: FakeTorrent) -> None:
+        """It is gone."""
+        self.all.remove(torrent)
+        for follower in self.followers:
+            follower.watch.note_gone(torrent)
 
     def changed_since(self, wall_time: float) -> list[FakeTorrent]:
         return [torrent for torrent in self.all if torrent.active_at >= wall_time]

@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 from p2pd.base.measures import Histogram, Measure
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.auth import Login
+from p2pd.control.events.events_load import EventsLoad
 from p2pd.control.metrics_page import PREFIX
 from p2pd.control.rpc_load import RpcLoad
 from p2pd.discovery.tracker_client.transports import TrackerTransports
@@ -48,6 +49,7 @@ def measures(tmp_path: Path) -> list[Measure]:
     return [
         *session,
         *RpcLoad().measures(),
+        *EventsLoad().measures(),
         *_login().measures(),
         *daemon_measures.server_measures("rpc", "the control API", site),
         *SessionHistory(node.session, None, 1).measures(),  # type: ignore[arg-type]

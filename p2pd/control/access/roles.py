@@ -68,6 +68,8 @@ METHODS: Mapping[str, Rule] = {
     "api_key_remove": _ADMIN,
     "audit_get": Rule(Need.ADMIN, changes=False),
     "blocklist_update": _SESSION,
+    "events_subscribe": _READS,
+    "events_unsubscribe": _READS,
     "free_space": _READS,
     "group_get": _READS,
     "group_remove": _SESSION,

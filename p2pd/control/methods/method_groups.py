@@ -15,6 +15,7 @@ from p2pd.control.methods.account_methods import KeyMethods, UserMethods
 from p2pd.control.methods.audit_methods import AuditMethods
 from p2pd.control.methods.blocklist_methods import BlocklistMethods
 from p2pd.control.methods.disk_methods import DiskMethods
+from p2pd.control.methods.events_methods import EventsMethods
 from p2pd.control.methods.group_methods import GroupMethods
 from p2pd.control.methods.history_methods import HistoryMethods
 from p2pd.control.methods.peer_methods import PeerMethods
@@ -55,6 +56,7 @@ def make_method_groups(
         "blocklist": BlocklistMethods(api),
         "history": HistoryMethods(api, selection, wall_clock),
         "group": GroupMethods(api),
+        "events": EventsMethods(),
         "peer": PeerMethods(api, selection),
         "port": PortMethods(api, wall_clock),
         "queue": QueueMethods(api, selection),

@@ -1,0 +1,1 @@
+"""/rpc/events: what changes, told over a WebSocket to whoever follows."""
