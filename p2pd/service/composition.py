@@ -27,6 +27,7 @@ from p2pd.service.http_port import HttpPort
 from p2pd.service.node import NodePart
 from p2pd.service.session_part import SessionPart
 from p2pd.service.site_part import SitePart
+from p2pd.service.watching_part import WatchingPart
 from p2pd.tracker.http import make_tracker_site
 from p2pd.tracker.stores.memory import MemorySwarmStore
 from p2pd.tracker.tracker_measures import tracker_measures
@@ -38,11 +39,14 @@ def compose(config: Config, place: Place, reactor: Any) -> list[NodePart]:
     handed = HandedSockets.from_systemd()
     session = SessionPart(config, place, reactor, _peer_socket(config, handed))
     automation = AutomationPart(config, session, reactor)
-    parts: list[NodePart] = [session, automation]
+    watching = WatchingPart(config, session, reactor)
+    parts: list[NodePart] = [session, automation, watching]
     tracker = OwnTracker(config.tracker, reactor) if config.tracker.enabled else None
     if tracker is not None:
         parts.append(_tracker_part(config, tracker, handed, reactor))
-    parts.append(_control_part(config, place, session, automation, tracker, handed, reactor))
+    parts.append(
+        _control_part(config, place, session, automation, watching, tracker, handed, reactor)
+    )
     handed.refuse_rest()
     return parts
 
@@ -71,6 +75,7 @@ def _control_part(
     place: Place,
     session: SessionPart,
     automation: AutomationPart,
+    watching: WatchingPart,
     tracker: OwnTracker | None,
     handed: HandedSockets,
     reactor: Any,
@@ -88,6 +93,7 @@ def _control_part(
         measured = [
             session.measures,
             automation.measures,
+            watching.measures,
             *([] if tracker is None else [tracker.measures]),
         ]
         return make_control_site(

@@ -10,9 +10,9 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError
+from p2pd.service.automation_sections import AutomationSection, WatchSection
 from p2pd.service.checks import (
     LOG_LEVELS,
-    Check,
     address,
     file,
     flag,
@@ -21,23 +21,18 @@ from p2pd.service.checks import (
     list_source,
     names,
     namespace_levels,
-    networks,
     number,
     one_of,
     way_out,
     whole,
 )
+from p2pd.service.config_key import key
 from p2pd.service.log_lines import FORMATS
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO, MODES
 
 PORT = whole(0, 65535)
 SPEED = whole(0, 2**31 - 1)
-
-
-def key(default: Any, check: Check, doc: str) -> Any:
-    """A field that is a configuration key; `doc` is the comment that etc/p2pd.toml gives it."""
-    return field(default=default, metadata={"check": check, "doc": doc})
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,18 +213,6 @@ class ControlSection:
 
 
 @dataclass(frozen=True, slots=True)
-class AutomationSection:
-    """What the daemon does by itself. Feeds and their rules are set by clients."""
-
-    private_addresses: tuple[str, ...] = key(
-        (),
-        networks,
-        "Networks that feeds, their items and webhooks may lead to though they are not public,\n"
-        'as ["127.0.0.0/8", "192.168.0.0/16"]: who writes a feed chooses where its items lead.',
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class TrackerSection:
     """A tracker of one's own: HTTP announce and scrape, kept in memory."""
 
@@ -350,9 +333,10 @@ class Config:
     reachability: ReachabilitySection = ReachabilitySection()
     announce: AnnounceSection = AnnounceSection()
     control: ControlSection = ControlSection()
-    automation: AutomationSection = AutomationSection()
+    automation: AutomationSection = field(default=AutomationSection())
     tracker: TrackerSection = TrackerSection()
     storage: StorageSection = StorageSection()
+    watch: WatchSection = field(default=WatchSection())
     state: StateSection = StateSection()
     logging: LoggingSection = LoggingSection()
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from typing import Any, Mapping
 
+from p2pd.base.errors import ConfigError, P2pdError
+from p2pd.service.automation_sections import WatchSection
 from p2pd.service.config import BandwidthSection, Config
 from p2pd.service.descriptors import DescriptorShares, share
 from p2pd.session.peers.peer_upload import REQUEST_QUEUE
 from p2pd.session.session import SessionLimits
 from p2pd.session.session_settings import SessionSettings
+from p2pd.session.watch_settings import checked_watch_folders
 
 BUILT: frozenset[str] = frozenset()
 """Which of the switches have something behind them: clients are told of no others as being on."""
@@ -27,6 +31,7 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("peers", "super_seeding"): ("super_seeding",),
     ("blocklist", "enabled"): ("blocklist_enabled",),
     ("blocklist", "url"): ("blocklist_url",),
+    **{("watch", each.name): ("watch_folders",) for each in fields(WatchSection)},
     ("bandwidth", "download"): ("speed_limit_down", "speed_limit_down_enabled"),
     ("bandwidth", "upload"): ("speed_limit_up", "speed_limit_up_enabled"),
     ("bandwidth", "peer_download"): ("peer_speed_limit_down",),
@@ -51,6 +56,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
         super_seeding=config.peers.super_seeding,
         blocklist_enabled=config.blocklist.enabled,
         blocklist_url=config.blocklist.url,
+        watch_folders=_watch_folders(config.watch),
         **_speeds(config.bandwidth),
         fixed={
             "anti_brute_force_enabled": True,
@@ -100,6 +106,25 @@ def limits_of(config: Config, shares: DescriptorShares) -> SessionLimits:
         ban_seconds=peers.ban_hours * 3600.0,
         blocklist_refresh_seconds=config.blocklist.refresh_hours * 3600.0,
     )
+
+
+def _watch_folders(section: WatchSection) -> list[dict[str, Any]]:
+    """Raises ConfigError."""
+    if not section.dir:
+        return []
+    wanted = {
+        "folder": section.dir,
+        "recursive": section.recursive,
+        "download_dir": section.download_dir,
+        "labels": section.labels,
+        "folder_labels": section.folder_labels,
+        "afterwards": section.afterwards,
+        "move_to": section.move_to,
+    }
+    try:
+        return checked_watch_folders([wanted])
+    except P2pdError as problem:
+        raise ConfigError(f"watch: {problem}") from None
 
 
 def _speeds(limits: BandwidthSection) -> dict[str, Any]:

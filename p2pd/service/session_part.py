@@ -92,7 +92,7 @@ class SessionPart:
         self._config = config
         self._place = place
         self._reactor = reactor
-        self._disks = Disks(reactor, config.storage.threads)
+        self.disks = Disks(reactor, config.storage.threads)
         self._shares = shares_of(config, raise_limit(), tracker=config.tracker.enabled)
         self._open_files = OpenFiles(self._shares.files)
         self._block_cache = BlockCache(config.storage.cache_mib * 1024 * 1024)
@@ -189,7 +189,7 @@ class SessionPart:
             if trouble:
                 self.log.warn("the download folder cannot be written: {trouble}", trouble=trouble)
 
-        tried = self._disks.ask(("try", folder), lambda: trouble_with(folder)).addCallback(say)
+        tried = self.disks.ask(("try", folder), lambda: trouble_with(folder)).addCallback(say)
         self._session.background(tried, "the download folder")
 
     async def stop(self) -> None:
@@ -231,7 +231,7 @@ class SessionPart:
         except StateError as problem:
             self.log.error("the totals of the last minute are lost: {problem}", problem=problem)
         await self._announcing.stop()
-        self._disks.stop()
+        self.disks.stop()
 
     def _save_statistics(self) -> None:
         """Now and then, so that a crash costs the totals of a minute and not of a year."""
@@ -284,7 +284,7 @@ class SessionPart:
         self._say_what_is_lowered()
         self._session.connection_bound = shares.connections
         # in a thread: closing a file may wait for its disk
-        resized = self._disks.aside.run("write", self._open_files.resize, shares.files)
+        resized = self.disks.aside.run("write", self._open_files.resize, shares.files)
         self._session.background(resized, "open files")
 
     def _watch_interface(self) -> None:
@@ -354,7 +354,7 @@ class SessionPart:
             # Choices among pieces and peers, thousands a second: a system call each would show.
             rng=random.Random(secrets.randbits(128)),
             transport=self._transport,
-            disks=self._disks,
+            disks=self.disks,
             store=TorrentStore(self._database),
             removals=RemovalStore(self._database),
             make_storage=self._new_storage,
@@ -363,7 +363,7 @@ class SessionPart:
             country_of=self._countries,
             ban_memory=BanStore(self._database),
             blocklist_memory=BlocklistFile(self._place.state_dir),
-            blocklist_source=BlocklistSource(self._reactor, self._disks, self._way),
+            blocklist_source=BlocklistSource(self._reactor, self.disks, self._way),
             journal=MoveStore(self._database),
         )
 

@@ -56,4 +56,6 @@ class SessionSettings(SpeedSettings):
     queue_stalled_enabled: bool = True
     """Whether those do not count of which nothing moved for `queue_stalled_minutes`."""
     queue_stalled_minutes: int = 30
+    watch_folders: list[dict[str, Any]] = field(default_factory=list)
+    """As watch_settings.checked_watch_folders has them; replaced, never changed."""
     fixed: Mapping[str, Any] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from typing import Any, Callable, Mapping
 from p2pd.base.errors import P2pdError
 from p2pd.formats.urls import tracker_url
 from p2pd.session.bandwidth_groups import checked_groups
+from p2pd.session.watch_settings import checked_watch_folders
 from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
 from p2pd.swarm.choking.seeding_modes import SEEDING_MODES
 from p2pd.swarm.super_seeding import MODES
@@ -136,6 +137,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "queue_stalled_minutes": _count(1, 1_000_000),
     "blocklist_enabled": _flag,
     "blocklist_url": _list_source,
+    "watch_folders": checked_watch_folders,
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from p2pd.automation.watching.watch_folders import WatchFolders
 from p2pd.base.measures import Histogram, Measure
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.auth import Login
@@ -53,6 +54,7 @@ def measures(tmp_path: Path) -> list[Measure]:
         *_login().measures(),
         *daemon_measures.server_measures("rpc", "the control API", site),
         *SessionHistory(node.session, None, 1).measures(),  # type: ignore[arg-type]
+        *WatchFolders(node.control, *[None] * 4).measures(),  # type: ignore[list-item]
         *daemon_measures.process_measures(1.0),
         *daemon_measures.file_measures(DescriptorReport(9, 1, 2, 3, 4), BlockCache(10)),
         *daemon_measures.tcp_measures(TcpCounts()),

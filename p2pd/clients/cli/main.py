@@ -61,6 +61,7 @@ COMMANDS = {
     "users": "users.users",
     "verify": "actions.verify",
     "watch": "watch.watch",
+    "watch-folders": "watch_folders.watch_folders",
     "whoami": "login.whoami",
 }
 """Where each command is, in this package: only the one that is run is imported."""

@@ -14,6 +14,7 @@ from p2pd.control.schema import (
     boolean,
     integer,
     json_object,
+    list_of,
     one_of,
     path_or_none,
     text,
@@ -105,4 +106,5 @@ SETTABLE = (
     Param("super_seeding", one_of(*MODES), None),
     Param("upload_slots", integer(0, 1000), None),
     Param("upload_slots_global", integer(0, 65535), None),
+    Param("watch_folders", list_of(json_object, 50), None),
 )

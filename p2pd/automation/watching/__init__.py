@@ -1,0 +1,1 @@
+"""Folders in which whatever is put is added."""

@@ -1,0 +1,40 @@
+"""What the daemon does by itself, in the configuration: a part of config.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p2pd.service.checks import flag, folder, names, networks, one_of
+from p2pd.service.config_key import key
+from p2pd.session.watch_settings import AFTERWARDS
+
+
+@dataclass(frozen=True, slots=True)
+class AutomationSection:
+    """What the daemon does by itself. Feeds and their rules are set by clients."""
+
+    private_addresses: tuple[str, ...] = key(
+        (),
+        networks,
+        "Networks that feeds, their items and webhooks may lead to though they are not public,\n"
+        'as ["127.0.0.0/8", "192.168.0.0/16"]: who writes a feed chooses where its items lead.',
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSection:
+    """A folder in which .torrent, .magnet and .url files are added. Clients may set several."""
+
+    dir: str = key("", folder, "The folder; empty is none.")
+    recursive: bool = key(True, flag, "Whether its sub-folders are watched, too.")
+    download_dir: str = key("", folder, "Where they are downloaded to; empty is where all are.")
+    labels: tuple[str, ...] = key((), names, "Labels that they get.")
+    folder_labels: bool = key(
+        False, flag, "Whether the names of the sub-folders that a file is in are labels, too."
+    )
+    afterwards: str = key(
+        "keep",
+        one_of(*AFTERWARDS),
+        "What becomes of a file that was added: keep (named .added), delete, or move (to move_to).",
+    )
+    move_to: str = key("", folder, "Where it is moved to then.")
