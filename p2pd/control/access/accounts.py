@@ -228,12 +228,13 @@ class Accounts:
 
     async def restore(self, rows: Rows) -> None:
         """Add what is in a backup and not here. Raises StateError."""
-        names = {user.name for user in rows.users} - set(self._users)
-        for user in rows.users[:MOST_USERS]:
-            if user.name in names:
+        names = {user.name for user in rows.users} - {*self._users, OWNER}
+        for user in rows.users:
+            if user.name in names and len(self._users) < MOST_USERS:
                 await self.change_user(user)
-        for key in rows.keys[:MOST_KEYS]:
-            if key.user in names and key.digest not in self._keys:
+        for key in rows.keys:
+            known = key.user in names and key.user in self._users
+            if known and key.digest not in self._keys and len(self._keys) < MOST_KEYS:
                 kept = key if self._memory is None else await self._memory.add_key(key)
                 self._keys[kept.digest] = kept
 

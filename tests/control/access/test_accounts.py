@@ -216,7 +216,8 @@ def test_a_restore_adds_only_who_is_not_here(fix: Fixture) -> None:
     fix.add()
     eve = BOB._replace(name="eve", role="read-only")
     keys = [KEY._replace(user="eve", digest=b"e" * 32), KEY._replace(digest=b"b" * 32)]
-    fix.wait(fix.accounts.restore(Rows([BOB._replace(role="admin"), eve], keys)))
+    first = BOB._replace(name="p2pd")
+    fix.wait(fix.accounts.restore(Rows([BOB._replace(role="admin"), eve, first], keys)))
     assert [(user.name, user.role) for user in fix.accounts.users()] == [
         ("bob", "operator"), ("eve", "read-only"),
     ]  # fmt: skip
