@@ -177,6 +177,11 @@ class TestAdd:
         assert answer.result == {"torrent_added": facts}
         assert session.asked == [("add", AddTorrent(torrent=b"d4:infod"))]
 
+    def test_what_is_null_is_left_out(self, caller: Any, session: Any) -> None:
+        given = {"metainfo": encoded(b"x"), "filename": None, "labels": None, "paused": None}
+        assert "torrent_added" in caller.call("torrent_add", **given).result
+        assert session.asked[0][1] == AddTorrent(torrent=b"x")
+
     def test_everything_that_can_be_said(self, caller: Any, session: Any) -> None:
         caller.call(
             "torrent_add", metainfo=encoded(b"x") + "\n", download_dir="/d", paused=1,

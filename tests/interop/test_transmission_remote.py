@@ -61,6 +61,25 @@ def test_it_adds_looks_changes_and_removes(remote, work):
     assert "Started 1 times" in run("--session-stats")
     assert "Error: the btih in the" in run("--add", "magnet:?xt=urn:btih:zz", fails=True)
 
+    said = run("--session-info")
+    for words in ("Configuration directory: ", "Listenport: ", "Peer exchange allowed: No",
+                  "Maximum memory cache size: ", "Autostart added torrents: Yes"):  # fmt: skip
+        assert words in said
+    said = run("--torrent", 1, "--info")
+    for words in (
+        "Bandwidth Priority: Normal",
+        "Honors Session Limits: Yes",
+        "Public torrent: Yes",
+    ):
+        assert words in said
+    run("--torrent", 1, "--bandwidth-high")
+    assert node.torrent("bandwidth_priority") == {"bandwidth_priority": 1}
+    run("--torrent", 1, "--tracker-add", "http://127.0.0.1:1/a")
+    assert "127.0.0.1:1" in run("--torrent", 1, "--info-trackers")
+    run("--torrent", 1, "--tracker-remove", node.torrent("trackers")["trackers"][0]["id"])
+    assert node.torrent("tracker_list") == {"tracker_list": ""}
+    assert "Port is open: No" in run("--port-test")
+
     run("--torrent", 1, "--stop")
     assert node.torrent("status") == {"status": 0}
     run("--torrent", 1, "--verify")

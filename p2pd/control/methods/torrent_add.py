@@ -69,7 +69,9 @@ class TorrentAdder:
 
     async def add(self, params: Mapping[str, object]) -> JsonObject:
         """Add; answers `torrent_added` or `torrent_duplicate`. Raises RpcError, AddTorrentError."""
-        wanted = bind(params, ADD_PARAMS)
+        # Transmission passes over what is null, and clients (stig) rely on it.
+        given = {name: value for name, value in params.items() if value is not None}
+        wanted = bind(given, ADD_PARAMS)
         if (wanted["metainfo"] is None) == (wanted["filename"] is None):
             raise refuse("give either metainfo (a .torrent file in base64) or filename")
         _check_cookies(wanted["cookies"])
