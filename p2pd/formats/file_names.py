@@ -96,7 +96,10 @@ def renamed(layout: FileLayout, path: str, name: str) -> FileLayout:
         raise FormatError(f"the torrent has neither a file nor a folder {path!r}")
     key = path_key(target)
     for here, file in zip(inside, layout.files, strict=True):
-        if not here and not file.pad and path_key(file.path[:depth]) == key:
+        partial = (*file.path[:-1], file.path[-1] + PART)
+        if here or file.pad:
+            continue
+        if key in (path_key(file.path[:depth]), path_key(partial)):
             raise FormatError(f"{'/'.join(target)!r} is in the torrent already")
     return layout.with_paths(
         (*target, *file.path[depth:]) if here else file.path

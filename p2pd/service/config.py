@@ -247,6 +247,9 @@ class StorageSection:
         "Other folders with content: clients may have torrents made of what is in these and in\n"
         "the download folder, and have the data of added torrents looked for there.",
     )
+    rename_partial_files: bool = key(
+        False, flag, "Whether files have .part behind their names until they are complete."
+    )
     preallocation: str = key(
         "sparse",
         one_of("none", "sparse", "full"),

@@ -335,9 +335,8 @@ class Session:
             if torrent.has_parts:
                 torrent.rechoke_soon()
                 self.activity.wake(torrent)
-        self.rates.settings_changed()
-        self.queues.settings_changed()
-        self.blocklist.settings_changed()
+        for part in (self.moves, self.rates, self.queues, self.blocklist):
+            part.settings_changed()
         self.activity.noted_all()
 
     def _device_changed(self, device: Device) -> None:

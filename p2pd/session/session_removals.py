@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from p2pd.base.clock import DelayedCall
 from p2pd.base.errors import FormatError, P2pdError, StateError, StorageError
 from p2pd.formats.file_layout import FileLayout, LaidOutFile
-from p2pd.formats.file_names import renamed
+from p2pd.formats.file_names import partial_paths, renamed
 from p2pd.session.disks.devices import FAULT_SECONDS, SILENT_SECONDS, Device, in_time
 from p2pd.session.moving.moves import Moves
 from p2pd.session.torrents.shared_files import Paths, files_of_others
@@ -96,11 +96,11 @@ class SessionRemovals:
         content, closed = torrent.content, None
         if content is not None:
             # A magnet's metadata came just now, or its files got other names.
-            if delete_data and layout is not content.layout:
+            if delete_data and layout is not content.storage.layout:
                 rows += await self._journal.begin(
-                    record.id, [_all_of(content.layout, record.download_dir)]
+                    record.id, [_all_of(content.storage.layout, record.download_dir)]
                 )
-            closed = self._closed(torrent, content)
+            closed = self._closed(content)
             if not rows:
                 await self._while_answering(content.device, closed)
         for row in rows:
@@ -115,7 +115,7 @@ class SessionRemovals:
     async def _layout(self, torrent: Torrent) -> FileLayout | None:
         """Of its files, None if nobody knows them."""
         if torrent.content is not None:
-            return torrent.content.layout
+            return torrent.content.storage.layout
         with suppress(P2pdError):  # what cannot be read tells of no files
             return (await self._host.resting.details(torrent)).layout
         return None
@@ -130,6 +130,8 @@ class SessionRemovals:
         doomed = [_all_of(layout, record.download_dir)] if delete_data else []
         if delete_data and record.renaming:  # whichever name they have, or get yet
             doomed.append(_all_of(_other_names(layout, record), record.download_dir))
+        if delete_data and torrent.content is not None and torrent.missing.why:
+            doomed.append(_unfinished(torrent.content, record.download_dir))
         move = self._host.moves.of(torrent)
         if move is not None and not move.is_switched:
             staged = staged_paths(layout, torrent.info_hashes.hash_string)
@@ -153,14 +155,16 @@ class SessionRemovals:
         host.rates.torrent_removed(torrent.record)
         # A start or a check under way would make files anew behind their removal.
         await torrent.settled()
+        with suppress(StorageError):
+            named = Deferred.fromCoroutine(host.moves.renamed(torrent))
+            await in_time(named, CLEAR_SECONDS, host.clock)
 
-    def _closed(self, torrent: Torrent, content: TorrentContent) -> Deferred[None]:
+    def _closed(self, content: TorrentContent) -> Deferred[None]:
         """Fires when nothing more comes to its files, and none is open."""
         content.pieces.close()
 
         async def close() -> None:
             await content.pieces.all_stored()
-            await self._host.moves.renamed(torrent)
             await content.device.run("write", content.storage.close)
 
         return Deferred.fromCoroutine(close())
@@ -252,11 +256,18 @@ class SessionRemovals:
 
 def _other_names(layout: FileLayout, record: TorrentRecord) -> FileLayout:
     """With the names that a rename gives which is not over."""
-    path, target = record.renaming
+    path, target = record.renaming[:2]
     try:
         return renamed(layout, path, target.rpartition("/")[2])
     except FormatError:
         return layout
+
+
+def _unfinished(content: TorrentContent, folder: str) -> DoomedFiles:
+    """Files that nobody could look at, by the names that they have until they are complete."""
+    lacking = content.lacking_files()
+    paths = partial_paths(content.layout).items()
+    return DoomedFiles(folder, tuple(path for index, path in paths if index in lacking))
 
 
 def _all_of(layout: FileLayout, folder: str) -> DoomedFiles:

@@ -31,6 +31,8 @@ class SessionSettings(SpeedSettings):
     """Whether torrents that are added are in `incomplete_dir` until they are complete."""
     incomplete_dir: str = ""
     """Empty: there is none."""
+    rename_partial_files: bool = False
+    """Whether files have `.part` behind their names until they are complete."""
     start_added_torrents: bool = True
     sequential_download: bool = False
     default_trackers: str = ""

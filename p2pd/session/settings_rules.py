@@ -103,6 +103,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "download_dir": _folder,
     "incomplete_dir": _folder_or_none,
     "incomplete_dir_enabled": _flag,
+    "rename_partial_files": _flag,
     "peer_limit_global": _count(1, 65_535),
     "peer_limit_per_torrent": _count(1, 65_535),
     "peer_limit_per_host": _count(0, 65_535),

@@ -61,7 +61,8 @@ class TorrentRecord:
     file_names: Tiers = ()
     """Names that are not those in the torrent (formats.file_names.Names)."""
     renaming: tuple[str, ...] = ()
-    """While a rename is under way: the path of what is renamed, and the one that it gets."""
+    """While a rename is under way: the path of what is renamed, and the one that it gets; and both
+    once more as they are on the disk, if that is something else."""
     peer_limit: int | None = None
     queue_place: int | None = None
     """Who has a lower one comes before it in the queue; None: it stands by its id."""

@@ -72,3 +72,9 @@ def _trouble_with(path: str, size: int) -> str:
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
         return "it is not a regular file"
     return "the file is shorter than it should be" if found.st_size < size else ""
+
+
+def without_holes(fd: int, length: int) -> bool:
+    """Whether a file is whole and has blocks for all its bytes; False where that cannot be said."""
+    state = os.fstat(fd)
+    return state.st_size >= length and state.st_blocks * STAT_BLOCK >= state.st_size

@@ -6,7 +6,7 @@ import errno
 import os
 import threading
 from contextlib import contextmanager
-from typing import Callable, Iterable, Iterator, Sequence
+from typing import Callable, Collection, Iterable, Iterator, Sequence
 
 from p2pd.base.errors import ReadOnlyError, StorageError
 from p2pd.base.requests import Request
@@ -14,18 +14,18 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.safe_paths import Path
 from p2pd.storage.block_cache import BlockCache, CachedBlocks
 from p2pd.storage.file_handles import LOOK_SECONDS, FileHandles
-from p2pd.storage.file_presence import STAT_BLOCK, file_state, is_allocated, presence
+from p2pd.storage.file_naming import FileNaming
+from p2pd.storage.file_presence import file_state, is_allocated, presence, without_holes
 from p2pd.storage.file_removal import remove_files
 from p2pd.storage.folder_walk import (
-    NOT_OURS,
     NOTHING_TO_SYNC,
+    device_of,
     is_root,
     make_root,
     storage_error,
 )
 from p2pd.storage.interfaces import FileState, Presence
 from p2pd.storage.open_files import OpenFile, OpenFiles
-from p2pd.storage.renaming import rename_entry
 
 
 class FileStorage:
@@ -47,6 +47,7 @@ class FileStorage:
         `cache`, shared by all torrents, keeps what `read_many` had to wait for."""
         self.root = root
         self.layout = layout
+        self._naming = FileNaming(root, layout)
         self._syncing = threading.Lock()
         self._cached = CachedBlocks(cache or BlockCache(0), layout, self.read_into)
         self._handles = FileHandles(
@@ -169,7 +170,7 @@ class FileStorage:
         except StorageError:
             return
         try:
-            if _without_holes(entry.fd, file.length):
+            if without_holes(entry.fd, file.length):
                 found[file.first_piece : end] = b"\x01" * (end - file.first_piece)
                 return
             piece = asked.find(1, file.first_piece, end)
@@ -291,15 +292,7 @@ class FileStorage:
 
     def device(self) -> int:
         """The device of the download folder, or of where it will be made. Raises StorageError."""
-        folder = os.path.abspath(self.root)
-        while True:
-            try:
-                return os.stat(folder).st_dev
-            except OSError as problem:
-                above = os.path.dirname(folder)
-                if problem.errno not in NOT_OURS or above == folder:
-                    raise storage_error(folder, problem) from None
-                folder = above
+        return device_of(self.root)
 
     def file_states(self) -> list[FileState | None]:
         """See interfaces.Storage."""
@@ -321,14 +314,54 @@ class FileStorage:
     def presence(self, least: Sequence[tuple[int, int]]) -> Presence:
         """See interfaces.Storage."""
         with self._handles.names:
-            return presence(self.root, self.layout, least)
+            found = presence(self.root, self.layout, least)
+            if found.there < found.asked:
+                others = presence(self.root, self._naming.swapped(), least).there
+                found = found._replace(there=min(found.asked, found.there + others))
+            return found
 
-    def rename(self, old: Path, new: Path, layout: FileLayout) -> None:
+    # -- their names ---------------------------------------------------------------------------
+
+    @property
+    def partial(self) -> frozenset[int]:
         """See interfaces.Storage."""
+        return self._naming.partial
+
+    def locate(self, begun: Collection[int], known: Sequence[FileState | None] | None) -> None:
+        """See interfaces.Storage."""
+        with self._named():
+            self._naming.locate(begun, known)
+
+    def give_names(
+        self,
+        complete: Collection[int],
+        partial: Collection[int],
+        keep: Collection[Path] | None = (),
+    ) -> list[str]:
+        """See interfaces.Storage."""
+        with self._named():
+            return self._naming.give(complete, partial, keep)
+
+    def entry(self, old: Path, new: Path, named: FileLayout) -> tuple[Path, Path]:
+        """See interfaces.Storage."""
+        return self._naming.entry(old, new, named)
+
+    def rename(self, old: Path, new: Path, named: FileLayout, entry: tuple[Path, Path]) -> None:
+        """See interfaces.Storage."""
+        with self._named():
+            self._naming.rename(old, new, named, entry)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Names change; who goes by them waits, and has the new ones then."""
         with self._handles.names:
-            rename_entry(self.root, old, new)
-            self.layout = layout
-            self._handles.use(layout)
+            try:
+                yield
+            finally:
+                self.layout = self._naming.layout
+                self._handles.use(self.layout)
+
+    # -- removal -------------------------------------------------------------------------------
 
     def delete_files(self) -> None:
         """Remove the files, then the folders that this leaves empty, never the root itself.
@@ -346,12 +379,6 @@ class FileStorage:
         """Give the descriptors back, and the memory."""
         self._handles.close()
         self._cached.forget()
-
-
-def _without_holes(fd: int, length: int) -> bool:
-    """Whether a file is whole and has blocks for all its bytes; False where that cannot be said."""
-    state = os.fstat(fd)
-    return state.st_size >= length and state.st_blocks * STAT_BLOCK >= state.st_size
 
 
 def _runs(requests: Sequence[Request]) -> Iterator[list[Request]]:

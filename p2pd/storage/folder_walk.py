@@ -92,6 +92,19 @@ def is_root(root: str, known: RootId | None) -> bool:
         os.close(current)
 
 
+def device_of(root: str) -> int:
+    """The device of a folder, or of where it will be made. Raises StorageError."""
+    folder = os.path.abspath(root)
+    while True:
+        try:
+            return os.stat(folder).st_dev
+        except OSError as problem:
+            above = os.path.dirname(folder)
+            if problem.errno not in NOT_OURS or above == folder:
+                raise storage_error(folder, problem) from None
+            folder = above
+
+
 def open_folder(
     root: str, parts: Sequence[str], *, create: bool, known: RootId | None = None
 ) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, NamedTuple, Protocol, Sequence
+from typing import Collection, Iterable, NamedTuple, Protocol, Sequence
 
 from p2pd.base.requests import Request
 from p2pd.formats.file_layout import FileLayout
@@ -91,10 +91,37 @@ class Storage(Protocol):
     def same_folder(self) -> bool:
         """Whether the download folder is the one that `prepare` found. Never raises."""
 
-    def rename(self, old: Path, new: Path, layout: FileLayout) -> None:
-        """Give a file, or a folder with all that is in it, another name: `layout` has it.
+    @property
+    def partial(self) -> frozenset[int]:
+        """The files that have `.part` behind their names, or get it when they are made."""
 
-        Whoever reads or writes goes on. Nothing is replaced: StorageError if the name is taken.
+    def locate(self, begun: Collection[int], known: Sequence[FileState | None] | None) -> None:
+        """See which of its two names each file has.
+
+        `begun`: something is recorded of these files, and not all; `known`: how each looked when it
+        was recorded. See file_naming.is_partial for who has both.
+        """
+
+    def give_names(
+        self,
+        complete: Collection[int],
+        partial: Collection[int],
+        keep: Collection[Path] | None = (),
+    ) -> list[str]:
+        """Have these files under their names, and those with `.part`: what went wrong, in words.
+
+        What others have (`keep`, None: nobody knows) gets no `.part`. Whoever reads or writes goes
+        on.
+        """
+
+    def entry(self, old: Path, new: Path, named: FileLayout) -> tuple[Path, Path]:
+        """What is renamed on the disk when `old` becomes `new`, and `named` are the names then."""
+
+    def rename(self, old: Path, new: Path, named: FileLayout, entry: tuple[Path, Path]) -> None:
+        """Give a file, or a folder with all that is in it, another name: `named` has it.
+
+        `entry` is what `entry` said. Whoever reads or writes goes on. Nothing is replaced:
+        StorageError if the name is taken.
         """
 
     def delete_files(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Sequence
+from typing import Collection, Iterable, Sequence
 
 from p2pd.base.errors import StorageError
 from p2pd.base.requests import Request
@@ -86,9 +86,30 @@ class MemoryStorage:
         """As a test says."""
         return self.same
 
-    def rename(self, old: Path, new: Path, layout: FileLayout) -> None:
-        """Nothing in memory has a name."""
-        self.layout = layout
+    @property
+    def partial(self) -> frozenset[int]:
+        """None: nothing in memory has a name."""
+        return frozenset()
+
+    def locate(self, begun: Collection[int], known: Sequence[FileState | None] | None) -> None:
+        """Nothing to see."""
+
+    def give_names(
+        self,
+        complete: Collection[int],
+        partial: Collection[int],
+        keep: Collection[Path] | None = (),
+    ) -> list[str]:
+        """Nothing to rename."""
+        return []
+
+    def entry(self, old: Path, new: Path, named: FileLayout) -> tuple[Path, Path]:
+        """As the names are."""
+        return old, new
+
+    def rename(self, old: Path, new: Path, named: FileLayout, entry: tuple[Path, Path]) -> None:
+        """All that there is to it."""
+        self.layout = named
 
     def delete_files(self) -> None:
         """Forget everything."""

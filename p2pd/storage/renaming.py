@@ -23,17 +23,17 @@ _UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 """Of kernels and file systems that cannot be asked not to replace."""
 
 
-def rename_entry(root: str, old: Path, new: Path) -> bool:
+def rename_entry(root: str, old: Path, new: Path, *, sync: bool = True) -> bool:
     """Rename a file or folder; False if it is not there. Raises StorageError, if `new` is, too.
 
-    Both are in one folder. When this returns the disk itself has the new name.
+    Both are in one folder. With `sync` the disk itself has the new name when this returns.
     """
     try:
         with _folder(root, old) as folder:
             if not _is_there(folder, new):
                 if not _is_there(folder, old):
                     return False
-                rename_in(folder, old[-1], new[-1])
+                rename_in(folder, old[-1], new[-1], sync=sync)
                 return True
     except OSError as problem:
         if problem.errno in NOT_OURS:
@@ -66,14 +66,15 @@ def end_rename(root: str, old: Path, new: Path, *, had: bool) -> bool | None:
         return False
 
 
-def rename_in(folder: int, old: str, new: str) -> None:
+def rename_in(folder: int, old: str, new: str, *, sync: bool = True) -> None:
     """Rename in a folder that is open, and bring that to the disk, or else undo it.
 
     Raises OSError.
     """
     _rename(folder, old, new)
     try:
-        _sync(folder)
+        if sync:
+            _sync(folder)
     except OSError:
         with suppress(OSError):
             _rename(folder, new, old)

@@ -87,3 +87,40 @@ def kill_while_renaming(node, top):
     killed.set()
     busy.join(30)
     assert not busy.is_alive()
+
+
+def test_a_download_is_renamed_killed_and_goes_home(work, content, new_p2pd, new_libtorrent):
+    """With `.part` names and a folder for what is incomplete, all at once."""
+    incomplete = work / "incomplete"
+    settings = {
+        "storage.rename_partial_files": "true",
+        "storage.incomplete_dir_enabled": "true",
+        "storage.incomplete_dir": f'"{incomplete}"',
+    }
+    seed = new_libtorrent("seed")
+    seed.share(content)
+    seed.limit_upload(16 * MIB)
+    node = new_p2pd(settings=settings)
+    node.add(content.torrent)
+    node.dial(seed)
+    wait_until(lambda: node.bytes_verified() > SIZE // 4, 30, "a part of it", details=node.state)
+    assert any(path.suffix == ".part" for path in incomplete.rglob("*"))
+    biggest = max(node.torrent("files")["files"], key=lambda file: file["length"])["name"]
+    rename(node, biggest, "biggest.bin")
+    wait_until(lambda: node.bytes_verified() > SIZE // 2, 30, "more", details=node.state)
+    kill_while_renaming(node, content.name)
+    node.start()
+    node.dial(seed)
+    wait_until(node.is_seed, 60, "the rest", details=node.state)
+    wait_until(
+        lambda: not any(path.is_file() for path in incomplete.rglob("*")), 60, "its way home",
+        details=node.state,
+    )  # fmt: skip
+    top = node.torrent("name")["name"]
+    assert node.torrent("current_dir")["current_dir"] == str(node.downloads)
+    rename(node, top, content.name)
+    renamed = next(name for name in names(node) if name.endswith("/biggest.bin"))
+    rename(node, renamed, biggest.rpartition("/")[2])
+    assert_same(content.path, node.downloads / content.name)
+    assert seed.payload_uploaded < content.size + 8 * MIB, "next to nothing was fetched twice"
+    node.check_healthy()

@@ -143,6 +143,8 @@ class CallersSession:
 
     async def import_torrent(self, request: ImportTorrent) -> ImportedTorrent:
         """The same of one that another program had."""
+        if request.final_dir:
+            self._check_folder(request.final_dir)
         with self._quotas.reserved() as judge:
             wanted = self._as_callers(request.add, judge)
             return await self._api.import_torrent(replace(request, add=wanted))

@@ -94,6 +94,7 @@ SETTABLE = (
     Param("peer_speed_limit_up", SPEED, None),
     Param("queue_stalled_enabled", boolean, None),
     Param("queue_stalled_minutes", integer(1, 1_000_000), None),
+    Param("rename_partial_files", boolean, None),
     Param("seed_choking", text(), None),
     Param("seed_queue_enabled", boolean, None),
     Param("seed_queue_size", _QUEUE, None),

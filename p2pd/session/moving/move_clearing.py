@@ -32,9 +32,12 @@ class MoveClearing:
 
     async def clear(self, content: TorrentContent, was: Storage | None) -> None:
         """Remove those that are at the new place, and close `was`. Raises P2pdError."""
-        layout = content.layout
-        old, new = OldPlace(self._source, layout), OldPlace(content.storage.root, layout)
-        device = await self._host.devices.of(self._host.new_storage(layout, self._source))
+        before = was or self._host.new_storage(content.layout, self._source)
+        device = await self._host.devices.of(before)
+        if was is None:  # a kill came between, and what they were called is not known any more
+            await self._step(device, before.locate, content.lacking_files(), None)
+        layout, here = before.layout, content.storage
+        old, new = OldPlace(self._source, layout), OldPlace(here.root, here.layout)
         # What is had has to be there: a volume that is gone is no reason to remove the rest.
         needed = needed_files(layout, content.have)
         moved = await self._step(content.device, new.files, needed)

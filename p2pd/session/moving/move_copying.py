@@ -253,3 +253,11 @@ def needed_files(layout: FileLayout, have: PieceSet) -> set[int]:
         for index, file in enumerate(layout.files)
         if not file.pad and have.flags.find(1, file.first_piece, file.end_piece) >= 0
     }
+
+
+def take_over(storage: Storage, lacking: set[int], running: bool) -> None:
+    """In a thread: it is to know its folder and its files: one that goes is not made anew."""
+    storage.locate(lacking, None)
+    if running:
+        storage.prepare()
+    storage.file_states()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Awaitable, Callable, TypeVar
+from typing import TYPE_CHECKING, Awaitable, Callable, Collection, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
@@ -17,6 +17,7 @@ from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.moving.move_line import MoveLine
 from p2pd.session.moving.torrent_finding import find_at
 from p2pd.session.moving.torrent_moving import RETRY_SECONDS, TorrentMove
+from p2pd.session.torrents.partial_naming import needs_names, settle_names
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_renaming import rename
@@ -47,6 +48,7 @@ class Moves:
         self._kept = journal
         self._line = MoveLine()
         self._moves: dict[Torrent, TorrentMove] = {}
+        self._partial_names = host.settings.rename_partial_files
         self._asking: dict[Torrent, DeferredLock] = {}
         """One wish at a time of each torrent that has any."""
 
@@ -101,6 +103,7 @@ class Moves:
             nonlocal over
             await self._alone(torrent, lambda: rename(torrent, path, name))
             over = True
+            self.name_files(torrent)
 
         renaming = Deferred.fromCoroutine(work())
         answer, rest = at_most(ANSWER_SECONDS, renaming, self._host.clock)
@@ -109,9 +112,25 @@ class Moves:
         if not over:
             raise StorageError("the disk does not answer; it is renamed when the disk does")
 
+    def name_files(self, torrent: Torrent, completed: Collection[int] | None = None) -> None:
+        """Files are complete (None: any), or are to have other names while they are not."""
+        content = torrent.content
+        if content is None or not needs_names(torrent, content):
+            return
+        settling = self._alone(torrent, lambda: settle_names(torrent, content, completed))
+        self._host.background(settling, torrent.record.name)
+
+    def settings_changed(self) -> None:
+        """Files that are not complete may have to have other names."""
+        wanted = self._host.settings.rename_partial_files
+        if wanted != self._partial_names:
+            self._partial_names = wanted
+            for torrent in self._host.torrents:
+                self.name_files(torrent)
+
     async def renamed(self, torrent: Torrent) -> None:
         """Wait, if just now some of its files get other names."""
-        if torrent in self._asking and torrent.record.renaming:
+        if torrent in self._asking:
             await self._alone(torrent, _nothing)
 
     @staticmethod
@@ -221,13 +240,14 @@ class Moves:
 
     async def _look(self, content: TorrentContent, source: str, target: str) -> None:
         """Whether it can be moved, as far as can be said before. Raises StorageError."""
-        layout, device = content.layout, await self._device(content.layout, target)
-        needed = needed_files(layout, content.have)
-        old, new = OldPlace(source, layout), NewPlace(target, layout, "")
+        layout, device = content.storage.layout, await self._device(content.layout, target)
+        old, needed = OldPlace(source, layout), needed_files(layout, content.have)
         files = await self._in_time(content.device.run("read", old.files, needed))
         size = 0 if device is content.device else sum(file.held for file in files)
         keep_free = self._host.devices.keep_free
-        await self._in_time(device.run("read", new.look, files, size, keep_free))
+        for names in {id(each): each for each in (layout, content.layout)}.values():
+            new = NewPlace(target, names, "")
+            await self._in_time(device.run("read", new.look, files, size, keep_free))
 
     async def _device(self, layout: FileLayout, folder: str) -> Device:
         return await self._in_time(self._host.devices.of(self._host.new_storage(layout, folder)))
@@ -272,6 +292,7 @@ class Moves:
         finally:
             self._moves.pop(torrent, None)
             self._host.activity.changed(torrent)
+            self.name_files(torrent)
         await self._journal.end(torrent.record.id)
 
     async def _leave(self, move: TorrentMove) -> None:
@@ -302,6 +323,7 @@ class Moves:
         if await move.run() and self._moves.get(move.torrent) is move:
             del self._moves[move.torrent]
             self._host.activity.changed(move.torrent)
+            self.name_files(move.torrent)
 
 
 async def _nothing() -> None:

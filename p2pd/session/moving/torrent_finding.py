@@ -39,15 +39,15 @@ async def find_at(torrent: Torrent, content: TorrentContent, folder: str) -> Non
     host = torrent.host
     storage = host.new_storage(content.layout, folder)
     device = await in_time(host.devices.of(storage), ANSWER_SECONDS, host.clock)
-    there = OldPlace(folder, content.layout)
-    if await in_time(device.run("read", there.identity), ANSWER_SECONDS, host.clock) is None:
+    there = OldPlace(folder, content.layout).identity
+    if await in_time(device.run("read", there), ANSWER_SECONDS, host.clock) is None:
         raise StorageError(f"{folder}: there is no such folder")
     await _stopped(torrent)
     torrent.opening.busy = True
     try:
         before = await _old_files(torrent, content)
         recorded = _recorded_states(torrent, content)
-        look = device.run("read", _look, content, storage, there, before, recorded)
+        look = device.run("read", _look, content, storage, before, recorded)
         plan = await in_time(look, LOOK_SECONDS, host.clock)
     except P2pdError:
         torrent.opening.busy = False
@@ -104,7 +104,8 @@ async def _stopped(torrent: Torrent) -> None:
 
 async def _old_files(torrent: Torrent, content: TorrentContent) -> list[OldFile]:
     """What is at the old place; nothing if that does not answer."""
-    old, clock = OldPlace(torrent.record.download_dir, content.layout), torrent.host.clock
+    layout, clock = content.storage.layout, torrent.host.clock
+    old = OldPlace(torrent.record.download_dir, layout)
     with suppress(StorageError):
         return await in_time(content.device.run("read", old.files, ()), ANSWER_SECONDS, clock)
     return []
@@ -113,7 +114,6 @@ async def _old_files(torrent: Torrent, content: TorrentContent) -> list[OldFile]
 def _look(
     content: TorrentContent,
     storage: Storage,
-    there: OldPlace,
     before: Sequence[OldFile],
     recorded: str | None,
 ) -> ResumePlan:
@@ -122,6 +122,8 @@ def _look(
         return plan_resume(
             content.layout, storage, recorded=None, clean=False, recorded_states=None
         )
+    storage.locate(content.lacking_files(), None)
+    there = OldPlace(storage.root, storage.layout)
     known = decode_states(recorded) or []
     old = {file.index: file for file in before}
     states: list[FileState | None] = [UNLIKE] * len(content.layout.files)

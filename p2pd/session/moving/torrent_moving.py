@@ -21,7 +21,7 @@ from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.disks.devices import Device
 from p2pd.session.moving.move_clearing import MoveClearing
-from p2pd.session.moving.move_copying import MoveCopying
+from p2pd.session.moving.move_copying import MoveCopying, take_over
 from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.moving.move_line import MoveLine
 from p2pd.session.torrents.torrent_content import TorrentContent
@@ -167,7 +167,7 @@ class TorrentMove:
         if torrent.content is None and not torrent.resting:
             await torrent.opening.built()
         if torrent.content is not None:
-            return torrent.content.layout
+            return torrent.content.storage.layout
         return (await self._host.resting.details(torrent)).layout
 
     # -- one attempt ---------------------------------------------------------------------------
@@ -221,7 +221,8 @@ class TorrentMove:
     def _copying_to(self, content: TorrentContent, device: Device) -> MoveCopying:
         copying = self._copying
         if copying is None or not copying.is_between(content.device, device):
-            layout, new = content.layout, self._new_place(content.layout)
+            layout = content.storage.layout
+            new = self._new_place(layout)
             copying = self._copying = MoveCopying(
                 OldPlace(self.row.source, layout),
                 new,
@@ -278,7 +279,8 @@ class TorrentMove:
             await self._round(content, copying)
             await self._record(PLACING)
             await copying.place()
-            await copying.run_new(_take_over, final, self.torrent.running)
+            lacking = content.lacking_files()
+            await copying.run_new(take_over, final, lacking, self.torrent.running)
             if self.torrent.content is not content or self.torrent.missing.why:
                 raise StorageError(f"{self.row.source}: it was opened anew")
             await self._switch()
@@ -384,13 +386,6 @@ class TorrentMove:
         await pause
         if self._ended:
             raise MoveEndedError
-
-
-def _take_over(storage: Storage, running: bool) -> None:
-    """In a thread: it is to know its folder and its files: one that goes is not made anew."""
-    if running:
-        storage.prepare()
-    storage.file_states()
 
 
 def _tell(waiting: list[Deferred[None]]) -> None:

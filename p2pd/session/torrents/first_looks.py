@@ -171,7 +171,7 @@ def _look_at(
                     clean=record.clean,
                     recorded_states=opening.file_states,
                 )
-                found = not plan.check and plan.have.is_full
+                found = not plan.check and plan.have.is_full and not storage.partial
             except MissingError as problem:
                 found = problem
             except P2pdError:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Collection
 
 from p2pd.base.errors import StorageError
 from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.file_names import PART
 from p2pd.session.torrents.torrent_host import TorrentHost
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ async def files_of_others(
     below; where names were changed they may be below others, too.
     """
     used: set[tuple[str, ...]] = set()
+    tops = {*tops, *(top.removesuffix(PART) for top in tops)}
     for other in list(host.torrents):
         if other is but or other.record.download_dir != folder:
             continue
@@ -30,6 +32,7 @@ async def files_of_others(
             continue
         if other.content is not None:
             used.update(file.path for file in other.content.layout.files)
+            used.update(file.path for file in other.content.storage.layout.files)
         elif other.resting:
             details = await host.resting.details(other)
             used.update(file.path for file in details.layout.files)

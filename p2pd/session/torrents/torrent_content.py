@@ -46,6 +46,8 @@ class TorrentContent:
         self._sequence = (sequential, sequential_from)
         self.missing_wanted = 0
         self._read_only = False
+        self.partial: frozenset[int] = frozenset()
+        """Files that have `.part` behind their names."""
         self.as_recorded = False
         """Whether the files are still as the record says that they were at the last clean stop."""
         self._rng = rng
@@ -63,7 +65,7 @@ class TorrentContent:
     def may_go(self) -> bool:
         """Whether it can be made anew as it is: all is here, and nothing is on its way."""
         whole = self.have.is_full and self.verifier.complete
-        return whole and not (self.device.silent or self.device.full)
+        return whole and not (self.device.silent or self.device.full or self.partial)
 
     def summary(self) -> TorrentSummary:
         """What lists show of it."""
@@ -131,6 +133,27 @@ class TorrentContent:
             for number, index in enumerate(selection.visible)
             if selection.wanted(number)
             and flags.find(0, files[index].first_piece, files[index].end_piece) >= 0
+        ]
+
+    def lacking_files(self) -> set[int]:
+        """The files that are not complete, wanted or not, by their index in the layout."""
+        flags, files = self.have.flags, self.layout.files
+        return {
+            index
+            for index, file in enumerate(files)
+            if not file.pad and flags.find(0, file.first_piece, file.end_piece) >= 0
+        }
+
+    def completed_by(self, piece: int) -> list[int]:
+        """The files that this piece completed, of those that have `.part` behind their names."""
+        if not self.partial:
+            return []
+        flags, files = self.have.flags, self.layout.files
+        return [
+            index
+            for index in self.layout.files_of_piece(piece)
+            if index in self.partial
+            and flags.find(0, files[index].first_piece, files[index].end_piece) < 0
         ]
 
     def stored(self, piece: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Coroutine, Iterable, Protocol, Sequence, TypeVar
+from typing import Any, Collection, Coroutine, Iterable, Protocol, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -52,6 +52,9 @@ class SwitchedMoves(Protocol):
 
     def bring_home(self, torrent: Any) -> None:
         """It may be complete: then it goes where it is to be."""
+
+    def name_files(self, torrent: Any, completed: Collection[int] | None = None) -> None:
+        """Files are complete (None: any), or are to have other names while they are not."""
 
     async def renamed(self, torrent: Any) -> None:
         """Wait, if just now some of its files get other names."""

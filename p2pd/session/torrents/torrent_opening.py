@@ -18,6 +18,7 @@ from p2pd.session.disks.missing_data import MissingData, look_before_check, look
 from p2pd.session.pieces.pieces_listener import PiecesListener
 from p2pd.session.torrents.file_selection import FileSelection
 from p2pd.session.torrents.incomplete_folder import stay_with_data
+from p2pd.session.torrents.partial_naming import settle_names
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_renaming import layout_on_disk
@@ -117,6 +118,7 @@ class TorrentOpening:
         """Whether all is there as it was recorded. Raises P2pdError."""
         plan = await content.device.run("read", _look, content, self._owner.record)
         content.as_recorded = plan.as_recorded
+        await settle_names(self._owner, content)
         return not plan.check and plan.have.is_full
 
     async def adopt(self, metadata: bytes | Metainfo) -> tuple[Metainfo | None, bool]:
@@ -148,6 +150,7 @@ class TorrentOpening:
         if right is not None:
             await content.device.run("read", look_before_check, content, recorded)
             content.set_have(right)
+            await settle_names(self._owner, content)
             self._owner.dirty = True
             await self._owner.checkpoint()
             self._owner.telling.checked()
@@ -200,6 +203,7 @@ class TorrentOpening:
         content.set_have(plan.have)
         content.as_recorded = plan.as_recorded
         if not plan.check:
+            await settle_names(self._owner, content)
             return True
         # Recorded before it is looked into: after a crash nothing that is in doubt is believed.
         self._owner.record.pieces = plan.have.to_bitfield()
@@ -212,6 +216,7 @@ class TorrentOpening:
         for piece in right:
             plan.have.add(piece)
         content.set_have(plan.have)
+        await settle_names(self._owner, content)
         self._owner.dirty = True
         await self._owner.checkpoint()
         self._owner.telling.checked()

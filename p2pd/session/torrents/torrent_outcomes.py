@@ -73,6 +73,8 @@ class TorrentOutcomes:
         assert owner.content is not None
         owner.content.stored(piece)
         owner.dirty = True
+        if completed := owner.content.completed_by(piece):
+            owner.host.moves.name_files(owner, completed)
         owner.host.activity.wake(owner)
         owner.host.counts.pieces_passed += 1
         owner.trust.piece_passed(piece, contributors, digests)

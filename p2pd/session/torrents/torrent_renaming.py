@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from p2pd.base.errors import FormatError, P2pdError, StateError, StorageError
 from p2pd.formats.file_layout import FileLayout
-from p2pd.formats.file_names import layout_of, names_between, renamed, top_name
+from p2pd.formats.file_names import PART, layout_of, names_between, renamed, top_name
 from p2pd.formats.metainfo import Metainfo
 from p2pd.formats.safe_paths import Path
 from p2pd.session.torrents.shared_files import files_of_others, tops_of
@@ -47,10 +47,11 @@ async def rename(torrent: Torrent, path: str, name: str) -> None:
     await _refuse_shared(torrent, old, new)
     if torrent.content is not content or host.moves.of(torrent) is not None:
         raise P2pdError(f"{record.name}: it is being opened or moved; try again")
-    record.renaming = (path, "/".join(new))
+    entry = content.storage.entry(old, new, layout)
+    record.renaming = (path, "/".join(new), *map("/".join, entry))
     try:
         await host.store.save(record)
-        await content.device.run("write", content.storage.rename, old, new, layout)
+        await content.device.run("write", content.storage.rename, old, new, layout, entry)
     except P2pdError as problem:
         record.renaming = ()
         if not isinstance(problem, StateError):
@@ -77,19 +78,28 @@ async def layout_on_disk(torrent: Renamed, metainfo: Metainfo) -> FileLayout:
 async def _ended(torrent: Renamed, metainfo: Metainfo, layout: FileLayout) -> FileLayout:
     """What a rename that was cut off comes to; while its volume is missing it stays open."""
     host, record = torrent.host, torrent.record
-    old, new = (tuple(path.split("/")) for path in record.renaming)
+    old, new, *on_disk = (tuple(path.split("/")) for path in record.renaming)
+    entry = on_disk or [old, new]
     done: bool | None = False
     target = layout
     with suppress(FormatError):  # no client could have asked for that
         target = renamed(layout, "/".join(old), new[-1])
+        _check_entry(old, new, entry)
         storage = host.new_storage(layout, record.download_dir)
         device = await host.devices.of(storage)
         had = any(record.pieces or b"")
-        done = await device.run("write", lambda: end_rename(storage.root, old, new, had=had))
+        done = await device.run("write", lambda: end_rename(storage.root, *entry, had=had))
     if done is None:
         return layout
     await _record(torrent, metainfo, target if done else layout)
     return target if done else layout
+
+
+def _check_entry(old: Path, new: Path, entry: list[Path]) -> None:
+    """What is renamed on the disk may have `.part` behind it, and is nothing else."""
+    for path, given in zip((old, new), entry, strict=True):
+        if given not in (path, (*path[:-1], path[-1] + PART)):
+            raise FormatError("a rename of something else")
 
 
 async def _record(torrent: Renamed, metainfo: Metainfo, layout: FileLayout) -> None:

@@ -9,6 +9,7 @@ and nothing that was verified is asked of peers twice.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Sequence
 
@@ -41,18 +42,11 @@ def plan_resume(
     Raises MissingError if there are files that hold what is recorded, and none of them is there.
     """
     have = recorded_pieces(recorded, layout.piece_count)
-    raise_if_missing(layout, storage, have)
-    states = storage.file_states()
     before = decode_states(recorded_states) if clean else None
-    if before is not None and len(before) != len(states):
+    if before is not None and len(before) != len(layout.files):
         before = None
-    suspect = [
-        index
-        for index, file in enumerate(layout.files)
-        if not file.pad
-        and file.length
-        and not _as_recorded(states[index], file.length, before, index)
-    ]
+    states = _located(layout, storage, have, before)
+    suspect = _changed(layout, states, before)
     trusted = clean and recorded is not None
     check: set[int] = set()
     for index in suspect:
@@ -64,6 +58,55 @@ def plan_resume(
         check.update(have.missing())
     as_recorded = before is not None and not suspect
     return ResumePlan(have, storage.with_data(sorted(check)), as_recorded)
+
+
+def _located(
+    layout: FileLayout, storage: Storage, have: PieceSet, before: Sequence[FileState | None] | None
+) -> list[FileState | None]:
+    """The files as they are, each under the one of its names that it has.
+
+    Where all is had and is as it was there is nothing to be asked.
+    """
+    if have.is_full:
+        with suppress(MissingError):
+            raise_if_missing(layout, storage, have)
+            states = storage.file_states()
+            if all(
+                file.pad
+                or not file.length
+                or _as_recorded(states[index], file.length, before, index)
+                for index, file in enumerate(layout.files)
+            ):
+                return states
+    storage.locate(_begun(layout, have), before)
+    raise_if_missing(layout, storage, have)
+    return storage.file_states()
+
+
+def _changed(
+    layout: FileLayout,
+    states: Sequence[FileState | None],
+    before: Sequence[FileState | None] | None,
+) -> list[int]:
+    """The files that are not as the record left them."""
+    return [
+        index
+        for index, file in enumerate(layout.files)
+        if not file.pad
+        and file.length
+        and not _as_recorded(states[index], file.length, before, index)
+    ]
+
+
+def _begun(layout: FileLayout, have: PieceSet) -> set[int]:
+    """The files of which something is had, and not all."""
+    flags = have.flags
+    return {
+        index
+        for index, file in enumerate(layout.files)
+        if flags.find(1, file.first_piece, file.end_piece) >= 0
+        and flags.find(0, file.first_piece, file.end_piece) >= 0
+    }
 
 
 def least_sizes(layout: FileLayout, have: PieceSet) -> list[tuple[int, int]]:
@@ -96,13 +139,14 @@ def encode_states(states: Sequence[FileState | None]) -> str:
     return json.dumps([None if s is None else [s.size, s.mtime_ns] for s in states])
 
 
-def decode_states(text: str | None) -> list[tuple[int, int] | None] | None:
+def decode_states(text: str | None) -> list[FileState | None] | None:
     """What `encode_states` wrote, or None if there is nothing usable."""
     if not text:
         return None
     try:
         return [
-            None if entry is None else (int(entry[0]), int(entry[1])) for entry in json.loads(text)
+            None if entry is None else FileState(int(entry[0]), int(entry[1]))
+            for entry in json.loads(text)
         ]
     except (ValueError, TypeError, IndexError):
         return None
@@ -123,11 +167,10 @@ def _present(state: FileState | None) -> bool:
 
 
 def _as_recorded(
-    state: FileState | None, length: int, before: list[tuple[int, int] | None] | None, index: int
+    state: FileState | None, length: int, before: Sequence[FileState | None] | None, index: int
 ) -> bool:
     """Whether a file is as the record left it; after a crash only its size can be judged."""
     if before is None:
         return state is not None and state.size == length
     was = before[index]
-    now = None if state is None else (state.size, state.mtime_ns)
-    return was == now
+    return was == state
