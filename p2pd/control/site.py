@@ -17,6 +17,7 @@ from twisted.web.server import Request, Site
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd import __version__
+from p2pd.automation.hooks.hooks import Hooks
 from p2pd.automation.rss.rss import Rss
 from p2pd.control.access.accounts import Accounts, InThread
 from p2pd.control.access.audit import AuditLog, AuditMemory
@@ -155,6 +156,7 @@ def make_control_site(
     qbittorrent: bool = True,
     rss: Rss | None = None,
     events: EventsLoad | None = None,
+    hooks: Hooks | None = None,
 ) -> ControlSite:
     """The site for `/rpc`, `/transmission/rpc` and `/metrics`, to be listened with by the caller.
 
@@ -166,7 +168,7 @@ def make_control_site(
     metrics, besides the session and the site itself; `open_metrics` lets programs on this host read
     them without a login. `load` bounds what callers cost, `events` what those do that follow;
     `qbittorrent` answers that program's clients as well. Without `rss` there are no methods for
-    feeds. Raises ConfigError for an empty token.
+    feeds, without `hooks` none for these. Raises ConfigError for an empty token.
     """
     load = load or RpcLoad()
     events = events or EventsLoad()
@@ -185,6 +187,7 @@ def make_control_site(
         accounts=accounts,
         audit=audit,
         rss=rss,
+        hooks=hooks,
     )
     login, proxies = Login(accounts, reactor), Proxies(trusted_proxies)
     open_paths = (b"/" + METRICS,) if open_metrics else ()

@@ -1,4 +1,4 @@
-"""What the daemon does by itself as a part of the node: feeds and their rules.
+"""What the daemon does by itself as a part of the node: feeds and their rules, and hooks.
 
 It starts after the session, over its facade, and before clients are let in.
 """
@@ -12,24 +12,32 @@ from typing import Any, Collection, Mapping
 
 from twisted.internet.threads import deferToThreadPool
 
+from p2pd.automation.hooks.command_runner import CommandRunner
+from p2pd.automation.hooks.hook_rules import COMMAND, Hook
+from p2pd.automation.hooks.hooks import HookParts, Hooks
 from p2pd.automation.private_addresses import PrivateAddresses
 from p2pd.automation.rss.rss import Rss, RssParts
 from p2pd.automation.web import Web
 from p2pd.base.measures import Measure
+from p2pd.service.automation_sections import AutomationSection
 from p2pd.service.config import Config
 from p2pd.service.session_part import SessionPart
+from p2pd.state.hooks import HookStore
 from p2pd.state.rss import RssStore
 
 PRIVATE = ("automation", "private_addresses")
+COMMANDS = (("automation", "command"), ("automation", "command_events"))
 
 
 class AutomationPart:
-    """`rss` is there once it has started."""
+    """`rss` and `hooks` are there once it has started."""
 
     name = "automation"
     rss: Rss
+    hooks: Hooks
 
     def __init__(self, config: Config, session: SessionPart, reactor: Any) -> None:
+        self._config = config.automation
         self._session = session
         self._reactor = reactor
         private = PrivateAddresses(config.automation.private_addresses)
@@ -56,26 +64,49 @@ class AutomationPart:
                 in_thread=self._in_thread,
             )
         )
+        self.hooks = Hooks(
+            HookParts(
+                api=self._session.api,
+                store=HookStore(self._session.database),
+                web=self._web,
+                runner=CommandRunner(self._reactor, self._reactor),
+                clock=self._reactor,
+                wall=time.time,
+                own=_own(self._config),
+                commands_over_rpc=self._config.allow_commands_over_rpc,
+            )
+        )
         self._started = True
+        await self.hooks.start()
         await self.rss.start()
 
     def reconfigure(
         self, config: Config, changed: Collection[tuple[str, str]]
     ) -> Mapping[tuple[str, str], str]:
-        """Which addresses may be asked holds at once."""
-        if PRIVATE not in changed:
-            return {}
-        self._web.private = PrivateAddresses(config.automation.private_addresses)
-        return {PRIVATE: ""}
+        """Which addresses may be asked, and the command, hold at once."""
+        if PRIVATE in changed:
+            self._web.private = PrivateAddresses(config.automation.private_addresses)
+        if self._started:
+            self.hooks.own = _own(config.automation)
+        return {key: "" for key in (PRIVATE, *COMMANDS) if key in changed}
 
     async def stop(self) -> None:
         """No more of it."""
         if self._started:
             self.rss.stop()
+            await self.hooks.stop()
 
     def measures(self) -> list[Measure]:
         """In numbers."""
-        return self.rss.measures()
+        return [*self.rss.measures(), *self.hooks.measures()]
 
     def _in_thread(self, work: Any) -> Any:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+
+
+def _own(section: AutomationSection) -> tuple[Hook, ...]:
+    """The hook of the configuration, if there is one."""
+    if not section.command:
+        return ()
+    events, command = section.command_events, section.command
+    return (Hook("automation.command", COMMAND, events=events, command=command),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pd.service.checks import flag, folder, names, networks, one_of
+from p2pd.service.checks import events, file, flag, folder, names, networks, one_of, words
 from p2pd.service.config_key import key
 from p2pd.session.watch_settings import AFTERWARDS
 
@@ -18,6 +18,28 @@ class AutomationSection:
         networks,
         "Networks that feeds, their items and webhooks may lead to though they are not public,\n"
         'as ["127.0.0.0/8", "192.168.0.0/16"]: who writes a feed chooses where its items lead.',
+    )
+    script_torrent_added: str = key(
+        "",
+        file,
+        "A program to run when a torrent was added; empty is none. What it is told is in\n"
+        "docs/operations.rst.",
+    )
+    script_torrent_done: str = key("", file, "The same for when a download is complete.")
+    script_torrent_done_seeding: str = key("", file, "The same for when seeding was enough.")
+    command: tuple[str, ...] = key(
+        (),
+        words,
+        "A program and its arguments, to run for everything that happens to torrents, or ...",
+    )
+    command_events: tuple[str, ...] = key(
+        (), events, "... only for these of it: added, done, error, removed and so on."
+    )
+    allow_commands_over_rpc: bool = key(
+        False,
+        flag,
+        "Whether admins may set programs to run over the control API: who has a token then may do\n"
+        "all that the daemon's user may.",
     )
 
 

@@ -10,6 +10,8 @@ import re
 from ipaddress import ip_network
 from typing import Any, Callable
 
+from p2pd.automation.hooks.hook_rules import EVENTS, check_command
+from p2pd.automation.refusals import RefusedError
 from p2pd.base.addresses import canonical_host
 from p2pd.base.errors import ConfigError, FormatError
 
@@ -140,6 +142,28 @@ def names(value: Any) -> tuple[str, ...]:
     for name in value:
         if not isinstance(name, str) or not name or not name.isprintable() or len(name) > 255:
             raise _refusal("a list of names", value)
+    return tuple(value)
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """A program and its arguments."""
+    wanted = "a list: the absolute path of a program, and its arguments"
+    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
+        raise _refusal(wanted, value)
+    try:
+        if value:
+            check_command(tuple(value))
+    except RefusedError:
+        raise _refusal(wanted, value) from None
+    if any("\0" in each for each in value):
+        raise _refusal(wanted, value)
+    return tuple(value)
+
+
+def events(value: Any) -> tuple[str, ...]:
+    """A list of what may happen to torrents."""
+    if not isinstance(value, (list, tuple)) or not all(each in EVENTS for each in value):
+        raise _refusal(f"a list of {', '.join(EVENTS)}", value)
     return tuple(value)
 
 

@@ -110,6 +110,7 @@ def _control_part(
             qbittorrent=control.qbittorrent,
             rss=automation.rss,
             events=EventsLoad(clients=control.events_clients),
+            hooks=automation.hooks,
         )
 
     login = "no login" if place.token is None else f"token in {place.token_file}"

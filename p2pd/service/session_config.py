@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError, P2pdError
-from p2pd.service.automation_sections import WatchSection
+from p2pd.service.automation_sections import AutomationSection, WatchSection
 from p2pd.service.config import BandwidthSection, Config
 from p2pd.service.descriptors import DescriptorShares, share
 from p2pd.session.peers.peer_upload import REQUEST_QUEUE
@@ -17,6 +17,12 @@ from p2pd.session.watch_settings import checked_watch_folders
 
 BUILT: frozenset[str] = frozenset()
 """Which of the switches have something behind them: clients are told of no others as being on."""
+
+
+def _script(event: str) -> tuple[str, str]:
+    """The settings of one of Transmission's scripts."""
+    return f"script_torrent_{event}_filename", f"script_torrent_{event}_enabled"
+
 
 SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("storage", "download_dir"): ("download_dir",),
@@ -33,6 +39,9 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("blocklist", "enabled"): ("blocklist_enabled",),
     ("blocklist", "url"): ("blocklist_url",),
     **{("watch", each.name): ("watch_folders",) for each in fields(WatchSection)},
+    ("automation", "script_torrent_added"): _script("added"),
+    ("automation", "script_torrent_done"): _script("done"),
+    ("automation", "script_torrent_done_seeding"): _script("done_seeding"),
     ("bandwidth", "download"): ("speed_limit_down", "speed_limit_down_enabled"),
     ("bandwidth", "upload"): ("speed_limit_up", "speed_limit_up_enabled"),
     ("bandwidth", "peer_download"): ("peer_speed_limit_down",),
@@ -60,6 +69,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
         blocklist_url=config.blocklist.url,
         watch_folders=_watch_folders(config.watch),
         **_speeds(config.bandwidth),
+        **_scripts(config.automation),
         fixed={
             "anti_brute_force_enabled": True,
             "cache_size_mib": config.storage.cache_mib,
@@ -71,6 +81,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
             "trash_original_torrent_files": False,
             "utp_enabled": False,
             "content_folders": list(config.storage.content_folders),
+            "allow_commands_over_rpc": config.automation.allow_commands_over_rpc,
             "peer_port": config.peers.port,
             "peer_interface": config.peers.interface,
             "peer_interface_addresses": [],
@@ -81,6 +92,19 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
             "port_forwarding_enabled": config.reachability.port_mapping and "nat" in BUILT,
         },
     )
+
+
+def _scripts(automation: AutomationSection) -> dict[str, Any]:
+    paths = {
+        "added": automation.script_torrent_added,
+        "done": automation.script_torrent_done,
+        "done_seeding": automation.script_torrent_done_seeding,
+    }
+    found: dict[str, Any] = {}
+    for event, path in paths.items():
+        filename, enabled = _script(event)
+        found |= {filename: path, enabled: bool(path)}
+    return found
 
 
 def shares_of(config: Config, limit: int, *, tracker: bool) -> DescriptorShares:

@@ -40,6 +40,7 @@ from p2pd.session.resource_reports import DescriptorReport
 from p2pd.session.session import Session, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_history import SessionHistory
+from p2pd.session.session_settings import SCRIPT_FILENAMES
 from p2pd.session.settings_rules import checked_settings
 from p2pd.session.state_backups import TakeAccounts
 from p2pd.state.accounts import AccountStore
@@ -342,6 +343,8 @@ class SessionPart:
         """What clients changed goes over the configuration; what no longer fits is left out."""
         for name, value in (await self._settings_store.load()).items():
             try:
+                if name in SCRIPT_FILENAMES and not self._config.automation.allow_commands_over_rpc:
+                    continue  # it was allowed once
                 setattr(self._session.settings, name, checked_settings({name: value})[name])
                 self._set_by_clients.add(name)
             except P2pdError:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Protocol
+from typing import Any, Callable, Iterable, Mapping, Protocol
+from urllib.parse import urlsplit
 
 from twisted.logger import Logger
 
@@ -129,3 +130,16 @@ class SessionEvents:
         except Exception:
             # It is the listener's trouble, and nobody else's.
             self.log.failure("nobody saw to {kind} of {name}", kind=event.kind, name=event.name)
+
+
+def hosts_of(urls: Iterable[str]) -> list[str]:
+    """The hosts of trackers' URLs, each once."""
+    found: dict[str, None] = {}
+    for url in urls:
+        try:
+            host = urlsplit(url).hostname
+        except ValueError:
+            host = None
+        if host:
+            found[host.lower()] = None
+    return list(found)

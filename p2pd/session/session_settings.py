@@ -15,6 +15,12 @@ AS_SESSION = "session"
 TORRENT_SEEDING_MODES = (AS_SESSION, *SEEDING_MODES)
 
 
+SCRIPT_FILENAMES = tuple(
+    f"script_torrent_{event}_filename" for event in ("added", "done", "done_seeding")
+)
+"""Settings that are programs to be run: not everybody may set them."""
+
+
 @dataclass(slots=True)
 class SessionSettings(SpeedSettings):
     """What clients may change at run time; kept in the state database, over the configuration.
@@ -60,4 +66,11 @@ class SessionSettings(SpeedSettings):
     queue_stalled_minutes: int = 30
     watch_folders: list[dict[str, Any]] = field(default_factory=list)
     """As watch_settings.checked_watch_folders has them; replaced, never changed."""
+    script_torrent_added_enabled: bool = False
+    """Whether a program is run when a torrent was added, and so on, as Transmission has it."""
+    script_torrent_added_filename: str = ""
+    script_torrent_done_enabled: bool = False
+    script_torrent_done_filename: str = ""
+    script_torrent_done_seeding_enabled: bool = False
+    script_torrent_done_seeding_filename: str = ""
     fixed: Mapping[str, Any] = field(default_factory=dict)

@@ -29,6 +29,14 @@ def _folder_or_none(value: Any) -> str:
     return "" if value == "" else _folder(value)
 
 
+def _program(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_SOURCE or "\0" in value:
+        raise P2pdError("not the path of a program")
+    if value and not os.path.isabs(value):
+        raise P2pdError(f"not an absolute path: {value[:100]!r}")
+    return value
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise P2pdError(f"not true or false: {value!r}")
@@ -136,6 +144,12 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "seed_queue_size": _count(0, 1_000_000),
     "queue_stalled_enabled": _flag,
     "queue_stalled_minutes": _count(1, 1_000_000),
+    "script_torrent_added_enabled": _flag,
+    "script_torrent_added_filename": _program,
+    "script_torrent_done_enabled": _flag,
+    "script_torrent_done_filename": _program,
+    "script_torrent_done_seeding_enabled": _flag,
+    "script_torrent_done_seeding_filename": _program,
     "blocklist_enabled": _flag,
     "blocklist_url": _list_source,
     "watch_folders": checked_watch_folders,

@@ -42,9 +42,16 @@ def states(world: World) -> dict[str, str]:
 
 def test_what_a_rule_wants_is_added_with_its_choices_and_once(world: World) -> None:
     feed(world, item("Big Film"), item("Other"), item("By magnet film", MAGNET))
-    rule(world, must_contain="film", download_dir="/films", labels=("f", "g"), paused=True)
-    assert [(x.download_dir, x.labels, x.paused) for x in world.added()] == [
-        ("/films", ("f", "g"), True)
+    rule(
+        world,
+        must_contain="film",
+        download_dir="/films",
+        labels=("f", "g"),
+        paused=True,
+        bandwidth_priority=1,
+    )
+    assert [(x.download_dir, x.labels, x.paused, x.bandwidth_priority) for x in world.added()] == [
+        ("/films", ("f", "g"), True, 1)
     ] * 2
     assert [x.magnet for x in world.added()] == [MAGNET, None]
     assert states(world) == {"Other": "new", "Big Film": "added", "By magnet film": "added"}

@@ -14,6 +14,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.site import make_control_site
+from tests.automation.hook_world import HookWorld
 from tests.automation.rss_world import World
 from tests.control.fake_session import NOW, FakeSession, FakeTorrent
 
@@ -81,7 +82,7 @@ class Caller:
             allowed_hosts=["seedbox.test", "*.lan"],
             wall_clock=lambda: NOW,
             torrent_source=self.source,
-            **{"rss": World().rss, **options},
+            **{"rss": World().rss, "hooks": HookWorld().hooks, **options},
         )
 
     def connect(self, kind: type[StringTransport] = StringTransport) -> tuple[Any, Any]:

@@ -30,6 +30,7 @@ from p2pd.tracker.http import make_tracker_site
 from p2pd.tracker.stores.memory import MemorySwarmStore
 from p2pd.tracker.tracker_measures import tracker_measures
 from p2pd.transports.tcp_counts import TcpCounts
+from tests.automation.hook_world import HookWorld
 from tests.automation.rss_world import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.rst"
@@ -63,6 +64,7 @@ def measures(tmp_path: Path) -> list[Measure]:
         daemon_measures.lag_measure(Histogram((1.0,))),
         *tracker_measures(store, Counter()),
         *World().rss.measures(),
+        *HookWorld().hooks.measures(),
         *daemon_measures.server_measures("own_tracker", "our own tracker", site),
     ]
 

@@ -83,6 +83,7 @@ class ItemAdder:
                 download_dir=rule.download_dir or None,
                 paused=rule.paused,
                 labels=rule.labels,
+                bandwidth_priority=rule.bandwidth_priority,
             )
         )
 

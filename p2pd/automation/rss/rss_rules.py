@@ -47,6 +47,8 @@ class RssRule:
     labels: tuple[str, ...] = ()
     paused: bool | None = None
     """None: as the session adds torrents."""
+    bandwidth_priority: int = 0
+    """-1 low, 0 normal, 1 high: of torrents that are added."""
     priority: int = 0
     """Of several rules that want an item, the one with the highest has it."""
     ignore_days: int = 0

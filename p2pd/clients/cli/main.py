@@ -30,6 +30,7 @@ COMMANDS = {
     "group": "groups.group",
     "groups": "groups.groups",
     "history": "history.history",
+    "hook": "hooks.hook",
     "import": "imports.import_torrents",
     "info": "show.info",
     "keys": "keys.keys",

@@ -21,17 +21,21 @@ RULE = click.argument("rule")
 
 
 def _secret(context: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A dash is asked for, so that it is in no list of processes."""
     if value != "-":
         return value
     return str(click.prompt(param.name, hide_input=True, err=True, default="", show_default=False))
 
 
+def secret_option(name: str, **more: Any) -> Callable[[Any], Any]:
+    """An option for something that should be in no list of processes."""
+    return click.option(name, callback=_secret, **more)
+
+
 FEED_OPTIONS = (
     click.option("--minutes", "refresh_minutes", type=click.IntRange(5), help="Between two looks."),
     click.option("--user", help="To log in with at its server."),
-    click.option("--password", callback=_secret, help="For that; - asks for it."),
-    click.option("--cookies", callback=_secret, help="For its server, as NAME=VALUE; - asks."),
+    secret_option("--password", help="For that; - asks for it."),
+    secret_option("--cookies", help="For its server, as NAME=VALUE; - asks."),
     click.option("--ttl/--no-ttl", "honors_ttl", default=None, help="Look less often if it wants."),
     click.option("--on/--off", "enabled", default=None, help="Whether it is asked at all."),
 )
@@ -48,12 +52,17 @@ RULE_OPTIONS = (
     click.option("--dir", "download_dir", help="Where to; empty is the usual folder."),
     click.option("--label", "labels", multiple=True, help="A label that torrents get."),
     click.option("--paused/--started", default=None, help="How they are added."),
+    click.option(
+        "--bandwidth", "bandwidth_priority", type=click.IntRange(-1, 1), help="-1 is low."
+    ),
     click.option("--priority", type=int, help="Of several rules the highest has an item."),
     click.option("--ignore-days", type=click.IntRange(0), help="After a match; 0 is none."),
 )
 
 
-def _with(options: tuple[Callable[[Any], Any], ...]) -> Callable[[Command], Command]:
+def with_options(options: tuple[Callable[[Any], Any], ...]) -> Callable[[Command], Command]:
+    """Decorate a command with all of these."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -85,13 +94,13 @@ def rss(context: click.Context, invocation: Invocation) -> None:
 @rss.command()
 @click.argument("name")
 @click.argument("place", metavar="URL")
-@_with(FEED_OPTIONS)
+@with_options(FEED_OPTIONS)
 @api_options
 @pass_invocation
 def add(invocation: Invocation, /, name: str, place: str, **options: Any) -> None:
     """Have a feed asked for items from now on."""
     with in_words():
-        made = invocation.client.call("rss_feed_add", name=name, url=place, **_given(options))
+        made = invocation.client.call("rss_feed_add", name=name, url=place, **given(options))
     _told(invocation, made["feed"], "added")
 
 
@@ -99,14 +108,14 @@ def add(invocation: Invocation, /, name: str, place: str, **options: Any) -> Non
 @FEED
 @click.option("--name", help="Another name.")
 @click.option("--feed-url", "place", help="Another place.")
-@_with(FEED_OPTIONS)
+@with_options(FEED_OPTIONS)
 @api_options
 @pass_invocation
 def set_feed(invocation: Invocation, /, feed: str, **options: Any) -> None:
     """Change a feed."""
     with in_words():
         id_ = _id_of(invocation, "feed", feed)
-        changed = invocation.client.call("rss_feed_set", id=id_, **_placed(_given(options)))
+        changed = invocation.client.call("rss_feed_set", id=id_, **_placed(given(options)))
     _told(invocation, changed["feed"], "changed")
 
 
@@ -183,7 +192,7 @@ def rules(invocation: Invocation) -> None:
 
 @rss.command()
 @click.argument("names", nargs=-1, metavar="RULE...")
-@_with(RULE_OPTIONS)
+@with_options(RULE_OPTIONS)
 @api_options
 @pass_invocation
 def preview(invocation: Invocation, /, names: tuple[str, ...], **options: Any) -> None:
@@ -213,13 +222,13 @@ def rule() -> None:
 @rule.command(name="add")
 @click.argument("name")
 @click.option("--on/--off", "enabled", default=None, help="Whether it holds.")
-@_with(RULE_OPTIONS)
+@with_options(RULE_OPTIONS)
 @api_options
 @pass_invocation
 def add_rule(invocation: Invocation, /, name: str, enabled: bool | None, **options: Any) -> None:
     """Add torrents of feeds from now on; what is in them already is looked at, too."""
     with in_words():
-        params = {**_given({"enabled": enabled}), **_rule_params(invocation, options)}
+        params = {**given({"enabled": enabled}), **_rule_params(invocation, options)}
         made = invocation.client.call("rss_rule_add", name=name, **params)
     _told(invocation, made["rule"], "added")
 
@@ -228,7 +237,7 @@ def add_rule(invocation: Invocation, /, name: str, enabled: bool | None, **optio
 @RULE
 @click.option("--name", help="Another name.")
 @click.option("--on/--off", "enabled", default=None, help="Whether it holds.")
-@_with(RULE_OPTIONS)
+@with_options(RULE_OPTIONS)
 @api_options
 @pass_invocation
 def set_rule(
@@ -236,7 +245,7 @@ def set_rule(
 ) -> None:
     """Change a rule."""
     with in_words():
-        params = _given({"name": name, "enabled": enabled}) | _rule_params(invocation, options)
+        params = given({"name": name, "enabled": enabled}) | _rule_params(invocation, options)
         id_ = _id_of(invocation, "rule", rule)
         changed = invocation.client.call("rss_rule_set", id=id_, **params)
     _told(invocation, changed["rule"], "changed")
@@ -254,27 +263,28 @@ def remove_rule(invocation: Invocation, rule: str) -> None:
     _told(invocation, {"id": id_, "name": rule}, "removed")
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given."""
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
-def _placed(given: dict[str, Any]) -> dict[str, Any]:
+def _placed(found: dict[str, Any]) -> dict[str, Any]:
     """What is --feed-url here, where --url is the daemon's, is url in the API."""
-    return {"url" if name == "place" else name: value for name, value in given.items()}
+    return {"url" if name == "place" else name: value for name, value in found.items()}
 
 
 def _rule_params(invocation: Invocation, options: dict[str, Any]) -> dict[str, Any]:
-    given = _given(options)
+    found = given(options)
     for bound in ("min", "max"):
-        if f"{bound}_mb" in given:
-            given[f"{bound}_size"] = given.pop(f"{bound}_mb") * 1_000_000
-    if "regex" in given:
-        given["syntax"] = "regex" if given.pop("regex") else "words"
-    if "feeds" in given:
-        given["feed_ids"] = [_id_of(invocation, "feed", feed) for feed in given.pop("feeds")]
-    if "labels" in given:
-        given["labels"] = list(given["labels"])
-    return given
+        if f"{bound}_mb" in found:
+            found[f"{bound}_size"] = found.pop(f"{bound}_mb") * 1_000_000
+    if "regex" in found:
+        found["syntax"] = "regex" if found.pop("regex") else "words"
+    if "feeds" in found:
+        found["feed_ids"] = [_id_of(invocation, "feed", feed) for feed in found.pop("feeds")]
+    if "labels" in found:
+        found["labels"] = list(found["labels"])
+    return found
 
 
 def _id_of(invocation: Invocation, kind: str, text: str) -> int:

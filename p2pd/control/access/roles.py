@@ -61,6 +61,7 @@ _SESSION = Rule(Need.SESSION)
 _SESSION_READS = Rule(Need.SESSION, changes=False)
 """Places of feeds may hold secrets."""
 _ADMIN = Rule(Need.ADMIN)
+_ADMIN_READS = Rule(Need.ADMIN, changes=False)
 
 METHODS: Mapping[str, Rule] = {
     "api_key_add": _ADMIN,
@@ -75,6 +76,14 @@ METHODS: Mapping[str, Rule] = {
     "group_remove": _SESSION,
     "group_set": _SESSION,
     "history_get": _READS,
+    "hook_add": _ADMIN,
+    "hook_get": _ADMIN_READS,
+    "hook_letters": _ADMIN_READS,
+    "hook_letters_forget": _ADMIN,
+    "hook_letters_retry": _ADMIN,
+    "hook_remove": _ADMIN,
+    "hook_set": _ADMIN,
+    "hook_test": _ADMIN,
     "peer_add": _TORRENTS,
     "peer_ban": _SESSION,
     "peer_banned": Rule(Need.WHOLE, changes=False),

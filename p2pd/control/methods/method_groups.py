@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
+from p2pd.automation.hooks.hooks import Hooks
 from p2pd.automation.rss.rss import Rss
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.access.audit import AuditLog
@@ -18,6 +19,7 @@ from p2pd.control.methods.disk_methods import DiskMethods
 from p2pd.control.methods.events_methods import EventsMethods
 from p2pd.control.methods.group_methods import GroupMethods
 from p2pd.control.methods.history_methods import HistoryMethods
+from p2pd.control.methods.hook_methods import HookMethods
 from p2pd.control.methods.peer_methods import PeerMethods
 from p2pd.control.methods.port_methods import PortMethods
 from p2pd.control.methods.queue_methods import QueueMethods
@@ -45,6 +47,7 @@ def make_method_groups(
     accounts: Accounts,
     audit: AuditLog,
     rss: Rss | None = None,
+    hooks: Hooks | None = None,
 ) -> dict[str, BaseSubhandler]:
     """The groups by the first word of their methods' names."""
     api = cast(SessionApi, CallersSession(api))
@@ -68,4 +71,6 @@ def make_method_groups(
     }
     if rss is not None:
         groups["rss"] = RssMethods(rss)
+    if hooks is not None:
+        groups["hook"] = HookMethods(hooks)
     return {**groups, "system": SystemMethods(groups, version)}

@@ -118,6 +118,7 @@ RULE_PARAMS = (
     Param("download_dir", folder_or_none, ABSENT),
     Param("labels", labels, ABSENT),
     Param("paused", or_null(boolean), ABSENT),
+    Param("bandwidth_priority", integer(-1, 1), ABSENT),
     Param("priority", integer(-1000, 1000), ABSENT),
     Param("ignore_days", integer(0, 3650), ABSENT),
 )

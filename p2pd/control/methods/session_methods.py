@@ -8,7 +8,7 @@ from typing import Any
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.base.errors import P2pdError
-from p2pd.control.access.caller import current_caller
+from p2pd.control.access.caller import NotPermittedError, current_caller
 from p2pd.control.access.roles import Need
 from p2pd.control.methods.blocklist_methods import blocklist_fields
 from p2pd.control.methods.session_fields import (
@@ -23,6 +23,9 @@ from p2pd.control.methods.torrent_fields import in_force
 from p2pd.control.schema import JsonObject, Param, bind, declares, list_of, refuse, takes, text
 from p2pd.session.api import SessionApi, SessionStatistics
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
+from p2pd.session.session_settings import SCRIPT_FILENAMES
+
+COMMANDS_OVER_RPC = "allow_commands_over_rpc"
 
 
 class SessionMethods(BaseSubhandler):  # type: ignore[misc]
@@ -62,11 +65,22 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
         if refused := ", ".join(sorted(set(params) - settable - unchanged)):
             raise refuse(f"unknown, or for the configuration to decide: {refused[:300]}")
         changes = {name: value for name, value in bind(params, SETTABLE).items() if name in params}
+        self._check_scripts(changes)
         try:
             await self._api.change_settings(changes)
         except P2pdError as error:
             raise refuse(str(error)) from None
         return {}
+
+    def _check_scripts(self, changes: Mapping[str, Any]) -> None:
+        """Whoever may name a program may do all that the daemon may."""
+        settings = self._api.settings
+        for name in SCRIPT_FILENAMES:
+            if name in changes and changes[name] != getattr(settings, name):
+                if not settings.fixed.get(COMMANDS_OVER_RPC):
+                    raise refuse(f"{name}: automation.{COMMANDS_OVER_RPC} is off")
+                if not current_caller().identity.permits(Need.ADMIN):
+                    raise NotPermittedError(f"{name} can be set by an admin alone")
 
     @takes()
     async def jsonrpc_stats(self) -> JsonObject:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from p2pd.base.ids import InfoHashes
-from p2pd.session.session_events import EventKind
+from p2pd.session.session_events import EventKind, hosts_of
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_opening import TorrentOpening
@@ -67,7 +67,13 @@ class TorrentTelling:
 
     def removed(self) -> None:
         """The session has it no more; what is done to it now is nobody's business."""
-        self.tell(EventKind.REMOVED)
+        record = self._owner.record
+        self.tell(
+            EventKind.REMOVED,
+            labels=list(record.labels),
+            download_dir=record.download_dir,
+            tracker_hosts=hosts_of(url for tier in record.trackers or () for url in tier),
+        )
         self._gone = True
 
     def started(self) -> None:

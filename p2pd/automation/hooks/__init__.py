@@ -1,0 +1,1 @@
+"""Commands and webhooks on what happens to torrents."""

@@ -1,0 +1,361 @@
+"""Commands and webhooks on what happens to torrents: which, how, how often, and what is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+
+from p2pd.automation.hooks import command_runner, webhook_queue
+from p2pd.automation.hooks.command_runner import AT_ONCE
+from p2pd.automation.hooks.happening import LONGEST_VALUE
+from p2pd.automation.hooks.hook_rules import COMMAND, WEBHOOK, Hook
+from p2pd.automation.hooks.hooks import FORBIDDEN
+from p2pd.automation.refusals import RefusedError
+from p2pd.automation.web import WebError
+from p2pd.session.session_events import EventKind, TorrentEvent
+from tests.automation.hook_world import HookWorld
+from tests.automation.rss_world import START, result
+
+URL = "http://hooks.test/x"
+
+
+@pytest.fixture
+def world() -> HookWorld:
+    made = HookWorld()
+    made.web.holds[URL] = 200
+    return made
+
+
+def command(world: HookWorld, **chosen: Any) -> Any:
+    values = {"name": "c", "kind": COMMAND, "command": ("/bin/x", "$(a) b"), **chosen}
+    return result(world.hooks.add(Hook(**values)))
+
+
+def webhook(world: HookWorld, **chosen: Any) -> Any:
+    return result(world.hooks.add(Hook(**{"name": "w", "kind": WEBHOOK, "url": URL, **chosen})))
+
+
+def bodies(world: HookWorld) -> list[str]:
+    return [json.loads(request.body)["event"] for request in world.web.asked]
+
+
+# -- which --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, True),
+        ({"events": ("done",)}, True),
+        ({"events": ("added", "error")}, False),
+        ({"labels": ("linux", "x")}, True),
+        ({"labels": ("tv",)}, False),
+        ({"trackers": ("tracker.test",)}, True),
+        ({"trackers": ("TEST",)}, True),
+        ({"trackers": ("racker.test",)}, False),
+        ({"enabled": False}, False),
+        ({"events": ("done",), "labels": ("linux",), "trackers": ("tracker.test",)}, True),
+    ],
+)
+def test_what_a_hook_is_for(world: HookWorld, chosen: dict[str, Any], expected: bool) -> None:
+    world.session.all[0].tracker_tiers = (("http://tracker.test:80/announce",), ("udp://[x",))
+    command(world, **chosen)
+    world.happens(EventKind.DONE)
+    assert bool(world.spawner.processes) == expected
+
+
+def test_of_a_torrent_that_is_gone_the_event_tells(world: HookWorld) -> None:
+    command(world, labels=("tv",), trackers=("t.test",))
+    detail = {"labels": ["tv"], "download_dir": "/d", "tracker_hosts": ["a.t.test"]}
+    world.heard(TorrentEvent(EventKind.REMOVED, 77, "ff" * 20, "gone", START, detail))
+    (process,) = world.spawner.processes
+    assert process.environment["TR_TORRENT_NAME"] == "gone"
+    assert process.environment["TR_TORRENT_DIR"] == "/d"
+    assert process.environment["P2PD_TORRENT_LABELS"] == "tv"
+
+
+# -- commands -----------------------------------------------------------------------------------
+
+
+def test_a_command_is_run_without_a_shell_and_told_in_its_environment(world: HookWorld) -> None:
+    torrent = world.session.all[0]
+    torrent.name = "a\0 `b`"
+    torrent.labels = ("x" * LONGEST_VALUE, "y")
+    known = command(world)
+    world.happens(EventKind.MOVED, **{"from": "/a", "to": "/b"})
+    (process,) = world.spawner.processes
+    assert (process.program, process.arguments) == ("/bin/x", ["/bin/x", "$(a) b"])
+    assert process.folder == "/"
+    told = process.environment
+    assert (told["PATH"], "SECRET" in told) == ("/bin", False)
+    assert told["TR_TORRENT_NAME"] == told["P2PD_TORRENT_NAME"] == "a `b`"
+    assert told["TR_TORRENT_HASH"] == torrent.hash_string
+    assert told["TR_TORRENT_ID"] == str(torrent.id)
+    assert told["TR_TORRENT_BYTES_DOWNLOADED"] == str(torrent.downloaded)
+    assert told["P2PD_EVENT"] == "moved"
+    assert json.loads(told["P2PD_DETAIL"]) == {"from": "/a", "to": "/b"}
+    assert len(told["TR_TORRENT_LABELS"]) == LONGEST_VALUE
+    assert all("\0" not in value for value in told.values())
+    process.exits()
+    assert (known.runs, known.failures, world.hooks.problem_of(known)) == (1, 0, "")
+
+
+def test_a_command_that_fails_is_counted_with_its_last_lines(world: HookWorld) -> None:
+    known = command(world)
+    world.happens(EventKind.DONE)
+    (process,) = world.spawner.processes
+    process.says(b"x" * 10_000)
+    process.says(b"\nit broke\x1b[31m\n")
+    process.exits(3)
+    assert (known.failures, known.last_problem) == (1, "it ended with status 3")
+    assert world.hooks.runner.ends["failed",] == 1
+
+
+def test_a_command_that_takes_too_long_is_ended(world: HookWorld) -> None:
+    known = command(world, seconds=30)
+    world.happens(EventKind.DONE)
+    (process,) = world.spawner.processes
+    process.obedient = False
+    world.later(29)
+    assert process.signals == []
+    world.later(1)
+    assert process.signals == ["TERM"]
+    world.later(5)
+    assert process.signals == ["TERM", "KILL"]
+    assert process.lost
+    assert known.last_problem == "it was ended after 30 seconds"
+
+
+def test_pipes_that_a_child_holds_do_not_hold_us(world: HookWorld) -> None:
+    command(world, seconds=30)
+    world.happens(EventKind.DONE)
+    (process,) = world.spawner.processes
+    process.gone = True  # but something that it started has its output
+    world.later(30)
+    assert process.lost
+
+
+def test_a_few_at_a_time_and_the_others_in_line(
+    world: HookWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_runner, "MOST_WAITING", 2)
+    command(world)
+    for _ in range(AT_ONCE + 3):
+        world.happens(EventKind.DONE)
+    assert len(world.spawner.processes) == AT_ONCE
+    assert world.hooks.runner.waiting == 2
+    assert world.hooks.runner.ends["dropped",] == 1
+    for process in list(world.spawner.processes):
+        process.exits()
+    assert len(world.spawner.processes) == AT_ONCE + 2
+
+
+def test_a_program_that_cannot_be_started(world: HookWorld) -> None:
+    known = command(world)
+    world.spawner.problem = OSError("no more processes")
+    world.happens(EventKind.DONE)
+    assert known.last_problem == "it cannot be started: no more processes"
+    assert world.hooks.runner.running == 0
+
+
+def test_the_end_of_the_daemon_ends_commands(world: HookWorld) -> None:
+    command(world)
+    for _ in range(AT_ONCE + 1):
+        world.happens(EventKind.DONE)
+    result(world.hooks.stop())
+    assert [process.signals for process in world.spawner.processes] == [["TERM"]] * AT_ONCE
+    world.happens(EventKind.DONE)
+    assert len(world.spawner.processes) == AT_ONCE
+
+
+def test_commands_of_clients_need_leave(world: HookWorld) -> None:
+    known = command(world)
+    world.commands = False
+    world.restart()
+    world.happens(EventKind.DONE)
+    assert world.spawner.processes == []
+    assert world.hooks.problem_of(world.hooks.hook(known.id)) == FORBIDDEN
+    with pytest.raises(RefusedError, match="allow_commands_over_rpc"):
+        command(world, name="other")
+    with pytest.raises(RefusedError, match="allow_commands_over_rpc"):
+        result(world.hooks.test(known.id))
+    with pytest.raises(RefusedError, match="allow_commands_over_rpc"):
+        result(world.hooks.set(known.id, {"name": "x"}))
+    webhook(world)
+
+
+def test_the_configurations_command_and_scripts_run_in_any_case() -> None:
+    own = Hook("own", COMMAND, events=("done",), command=("/bin/own",))
+    world = HookWorld(own, commands=False)
+    settings = world.session.settings
+    settings.script_torrent_done_filename = "/bin/done"
+    settings.script_torrent_done_seeding_filename = "/bin/seeded"
+    settings.script_torrent_done_seeding_enabled = True
+    world.happens(EventKind.DONE)
+    assert [x.program for x in world.spawner.processes] == ["/bin/own"]
+    settings.script_torrent_done_enabled = True
+    world.happens(EventKind.DONE)
+    world.happens(EventKind.RATIO_REACHED)
+    world.happens(EventKind.IDLE_REACHED)
+    programs = [x.program for x in world.spawner.processes]
+    assert programs[1:] == ["/bin/own", "/bin/done", "/bin/seeded"]
+    world.spawner.processes[0].exits()
+    assert world.spawner.processes[-1].program == "/bin/seeded"
+    assert len(world.spawner.processes) == 5
+
+
+# -- webhooks -----------------------------------------------------------------------------------
+
+
+def test_a_server_is_told_in_json_with_a_signature(world: HookWorld) -> None:
+    webhook(world, secret="püt")
+    world.happens(EventKind.ERROR, error_string="disk full")
+    (request,) = world.web.asked
+    assert (request.url, request.method) == (URL, b"POST")
+    told = json.loads(request.body)
+    assert (told["event"], told["detail"]) == ("error", {"error_string": "disk full"})
+    assert told["torrent"]["labels"] == ["linux"]
+    headers = request.secret_headers
+    assert (headers["X-P2pd-Event"], headers["X-P2pd-Attempt"]) == ("error", "1")
+    stamp = headers["X-P2pd-Timestamp"].encode()
+    digest = hmac.new("püt".encode(), stamp + b"." + request.body, hashlib.sha256).hexdigest()
+    assert headers["X-P2pd-Signature"] == f"sha256={digest}"
+    assert world.hooks.queue.letters == {}
+
+
+def test_without_a_secret_there_is_no_signature(world: HookWorld) -> None:
+    webhook(world)
+    world.happens(EventKind.DONE)
+    assert "X-P2pd-Signature" not in world.web.asked[0].secret_headers
+
+
+def test_a_letter_is_tried_again_in_order_and_over_restarts(world: HookWorld) -> None:
+    known = webhook(world)
+    world.web.holds[URL] = WebError("hooks.test: it does not answer")
+    world.happens(EventKind.ADDED)
+    world.happens(EventKind.DONE)
+    assert bodies(world) == ["added"]
+    assert world.hooks.problem_of(known) == "hooks.test: it does not answer"
+    world.later(9)
+    assert bodies(world) == ["added"]
+    world.later(2)
+    assert bodies(world) == ["added", "added"]
+    world.restart()
+    world.web.holds[URL] = 204
+    world.later(21)
+    assert bodies(world)[2:] == ["added", "done"]
+    assert world.web.asked[-2].secret_headers["X-P2pd-Attempt"] == "3"
+    assert world.hooks.queue.letters == {}
+    kept = world.database.connection.execute("SELECT count(*) FROM hook_letters").fetchone()
+    assert kept == (0,)
+
+
+def test_what_a_server_refuses_for_good_is_dead_and_may_be_sent_again(world: HookWorld) -> None:
+    webhook(world)
+    world.web.holds[URL] = 400
+    world.happens(EventKind.ADDED)
+    world.restart()
+    queue = world.hooks.queue
+    (letter,) = queue.letters.values()
+    assert (letter.dead, letter.problem) == (True, "its server answered 400")
+    assert (queue.waiting, queue.dead) == (0, 1)
+    world.web.holds[URL] = 200
+    world.later(90_000)
+    assert len(world.web.asked) == 1
+    assert queue.revive([letter.id, 99]) == 1
+    world.later(0.2)
+    assert queue.letters == {}
+
+
+def test_after_all_tries_it_is_given_up(world: HookWorld) -> None:
+    webhook(world)
+    world.web.holds[URL] = 503
+    world.happens(EventKind.ADDED)
+    for _ in range(20):
+        world.later(3601)
+    assert len(world.web.asked) == webhook_queue.MOST_TRIES
+    assert world.hooks.queue.dead == 1
+
+
+def test_a_silent_server_holds_up_its_own_hook_alone(world: HookWorld) -> None:
+    webhook(world)
+    webhook(world, name="other", url="http://other.test/")
+    world.web.holds[URL] = WebError("no")
+    world.web.holds["http://other.test/"] = 200
+    world.happens(EventKind.ADDED)
+    world.happens(EventKind.DONE)
+    told = [request.url for request in world.web.asked]
+    assert told.count("http://other.test/") == 2
+    assert told.count(URL) == 1
+
+
+def test_letters_are_bounded(world: HookWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_queue, "MOST_LETTERS", 3)
+    monkeypatch.setattr(webhook_queue, "MOST_DEAD", 2)
+    webhook(world)
+    world.web.holds[URL] = WebError("no")
+    for _ in range(5):
+        world.happens(EventKind.DONE)
+    assert (world.hooks.queue.waiting, world.hooks.queue.ends["dropped",]) == (3, 2)
+    world.web.holds[URL] = 400
+    for _ in range(3):
+        world.later(3601)
+    assert (world.hooks.queue.waiting, world.hooks.queue.dead) == (0, 2)
+    assert world.hooks.measures()
+
+
+def test_a_hook_that_is_removed_takes_its_letters_along(world: HookWorld) -> None:
+    known = webhook(world)
+    world.web.holds[URL] = WebError("no")
+    world.happens(EventKind.DONE)
+    result(world.hooks.remove(known.id))
+    world.restart()
+    assert (world.hooks.hooks, world.hooks.queue.letters) == ({}, {})
+    with pytest.raises(RefusedError, match="there is no hook"):
+        result(world.hooks.remove(known.id))
+
+
+def test_a_hook_that_is_off_keeps_its_letters(world: HookWorld) -> None:
+    known = webhook(world)
+    world.web.holds[URL] = WebError("no")
+    world.happens(EventKind.DONE)
+    result(world.hooks.set(known.id, {"enabled": False}))
+    world.web.holds[URL] = 200
+    world.later(3601)
+    assert world.hooks.queue.waiting == 1
+    result(world.hooks.set(known.id, {"enabled": True}))
+    world.later(1)
+    assert world.hooks.queue.waiting == 0
+
+
+def test_a_test_tells_how_it_ended(world: HookWorld) -> None:
+    known = webhook(world)
+    assert result(world.hooks.test(known.id)).status == 200
+    world.web.holds[URL] = 404
+    end = result(world.hooks.test(known.id))
+    assert (end.status, end.problem) == (404, "its server answered 404")
+    assert world.hooks.queue.letters == {}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"kind": COMMAND}, "begins with the absolute path"),
+        ({"kind": COMMAND, "command": ("sh", "-c")}, "begins with the absolute path"),
+        ({"kind": COMMAND, "command": ("/x",), "url": URL}, "no url"),
+        ({"kind": COMMAND, "command": ("/x",) * 101}, "at most"),
+        ({"kind": WEBHOOK}, "needs a url"),
+        ({"kind": WEBHOOK, "url": URL, "command": ("/x",)}, "no command"),
+        ({"kind": WEBHOOK, "url": URL, "name": "w"}, "there is a hook 'w' already"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    world: HookWorld, chosen: dict[str, Any], words: str
+) -> None:
+    webhook(world)
+    with pytest.raises(RefusedError, match=words):
+        result(world.hooks.add(Hook(**{"name": "n", **chosen})))
