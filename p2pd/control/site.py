@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from twisted.internet.threads import deferToThreadPool
@@ -189,49 +190,74 @@ def make_control_site(
         rss=rss,
         hooks=hooks,
     )
+    shared = _Shared(
+        api, groups, source, session_id, version, reactor, wall_clock, rng, load, audit
+    )
     login, proxies = Login(accounts, reactor), Proxies(trusted_proxies)
     open_paths = (b"/" + METRICS,) if open_metrics else ()
     gate = Gate(login, allowed_hosts, open_paths, socket_users, proxies)
-    hub = EventsHub(_event_sources(api, groups, reactor, wall_clock), events, rng)
-    rpc = RpcResource(groups, reactor, load, audit)
-    rpc.putChild(b"events", EventsResource(hub, rpc.perform, gate, reactor))
-    root = ControlRoot()
-    root.putChild(b"rpc", rpc)
+    hub = EventsHub(_event_sources(shared), events, rng)
+    root = _root(shared, gate, hub)
     measured = [load.measures, login.measures, events.measures, *measured]
     root.putChild(METRICS, MetricsPage(api, measured, reactor))
+    edge = _add_qbittorrent(root, shared) if qbittorrent else None
+    return ControlSite(root, gate, reactor, load, hub, edge)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the resources of one site have in common."""
+
+    api: SessionApi
+    groups: Mapping[str, BaseSubhandler]
+    source: TorrentSource
+    session_id: str
+    version: str
+    reactor: Any
+    wall_clock: Callable[[], float]
+    rng: random.Random
+    load: RpcLoad
+    audit: AuditLog
+
+
+def _root(shared: _Shared, gate: Gate, hub: EventsHub) -> ControlRoot:
+    """The tree with the two paths of calls, and that of events."""
+    groups, reactor, load, audit = shared.groups, shared.reactor, shared.load, shared.audit
+    rpc = RpcResource(groups, reactor, load, audit)
+    rpc.putChild(b"events", EventsResource(hub, rpc.perform, gate, reactor))
     transmission = ControlRoot()
-    transmission.putChild(b"rpc", TransmissionResource(groups, reactor, session_id, load, audit))
+    older = TransmissionResource(groups, reactor, shared.session_id, load, audit)
+    transmission.putChild(b"rpc", older)
+    root = ControlRoot()
+    root.putChild(b"rpc", rpc)
     root.putChild(b"transmission", transmission)
-    if not qbittorrent:
-        return ControlSite(root, gate, reactor, load, hub)
+    return root
+
+
+def _add_qbittorrent(root: ControlRoot, shared: _Shared) -> QBittorrentEdge:
     dialect = make_dialect(
-        api,
-        source,
-        reactor=reactor,
-        wall_clock=wall_clock,
-        rng=rng,
-        load=load,
-        audit=audit,
-        version=version,
+        shared.api,
+        shared.source,
+        reactor=shared.reactor,
+        wall_clock=shared.wall_clock,
+        rng=shared.rng,
+        load=shared.load,
+        audit=shared.audit,
+        version=shared.version,
     )
     versions = ControlRoot()
     versions.putChild(b"v2", dialect.resource)
     root.putChild(b"api", versions)
-    return ControlSite(root, gate, reactor, load, hub, dialect.edge)
+    return dialect.edge
 
 
-def _event_sources(
-    api: SessionApi,
-    groups: Mapping[str, BaseSubhandler],
-    reactor: Any,
-    wall_clock: Callable[[], float],
-) -> Sources:
-    session = cast(SessionMethods, groups["session"])
+def _event_sources(shared: _Shared) -> Sources:
+    session = cast(SessionMethods, shared.groups["session"])
     return Sources(
-        session=api,
-        api=cast(SessionApi, CallersSession(api)),
-        reactor=reactor,
-        wall_clock=wall_clock,
+        session=shared.api,
+        api=cast(SessionApi, CallersSession(shared.api)),
+        reactor=shared.reactor,
+        wall_clock=shared.wall_clock,
         session_fields=lambda names: session.jsonrpc_get({"fields": list(names)}),
         statistics=lambda: session.jsonrpc_stats({}),
     )
