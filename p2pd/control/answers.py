@@ -30,7 +30,7 @@ _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 @dataclass(frozen=True, slots=True)
 class EncodedList:
-    """A list in a result that is JSON already, in chunks."""
+    """A part of a result that is JSON already, in chunks."""
 
     chunks: list[bytes]
 
@@ -134,6 +134,22 @@ async def encode_rows(rows: Iterable[object], pacer: Pacer) -> EncodedList:
     elif len(chunks) > 1:
         chunks.pop()
     return EncodedList([*chunks, b"]"])
+
+
+async def encode_members(members: Iterable[tuple[str, object]], pacer: Pacer) -> EncodedList:
+    """An object in JSON, each member made only when it is encoded."""
+    chunks, batch = [b"{"], dict[str, object]()
+    for name, value in members:
+        batch[name] = value
+        if len(batch) == ROWS_AT_ONCE:
+            chunks += [dumps(batch)[1:-1], b","]
+            batch.clear()
+        await pacer.pause()
+    if batch:
+        chunks.append(dumps(batch)[1:-1])
+    elif len(chunks) > 1:
+        chunks.pop()
+    return EncodedList([*chunks, b"}"])
 
 
 async def _value(value: object, pacer: Pacer) -> list[bytes]:

@@ -42,6 +42,15 @@ class Client:
         kind = f"multipart/form-data; boundary={BOUNDARY}"
         return self._settled("POST", f"/api/v2/{path}", body, {"Content-Type": kind})
 
+    def _wait(self, transport: Any) -> None:
+        """Until the answer is here, or for as long as a refusal may be held back."""
+        clock = self.caller.clock
+        for seconds in [0] * 50 + [1] * 40:
+            before = len(transport.value())
+            clock.advance(seconds)
+            if before and len(transport.value()) == before:
+                return
+
     def json(self, path: str, /, **params: Any) -> Any:
         answer = self.get(path, **params)
         assert answer.status == 200, answer.body
@@ -66,9 +75,5 @@ class Client:
         head = [f"{method} {path} HTTP/1.1"]
         head += [f"{name}: {value}" for name, value in lines.items() if value is not None]
         protocol.dataReceived("\r\n".join([*head, "", ""]).encode("latin-1") + body)
-        self.caller.clock.pump([0] * 50)
-        for _ in range(40):  # seconds for which a refusal may be held back
-            if transport.value():
-                break
-            self.caller.clock.advance(1)
+        self._wait(transport)
         return self.caller.answer(transport)

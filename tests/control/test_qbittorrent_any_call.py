@@ -36,7 +36,7 @@ def paths(open_caller, session):
     return sorted(versions.children[b"v2"]._actions)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_call_gets_an_answer_that_is_meant(paths, caller_with, data):
     session = FakeSession()

@@ -10,6 +10,7 @@ import pytest
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.control.qbittorrent.preferences import PREFERENCES
+from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from tests.control.fake_session import NOW
 from tests.control.qbittorrent_client import Client
@@ -40,6 +41,9 @@ DONE = [
     ("setLocation", {"hashes": ONE, "location": " /new "}, [("set_location", 1, "/new", True)]),
     ("setSavePath", {"id": TWO, "path": "/new"}, [("set_location", 2, "/new", True)]),
     ("setAutoManagement", {"hashes": ONE, "enable": "false"}, []),
+    ("rename", {"hash": ONE, "name": " new "}, [("rename", 1, "some torrent", "new")]),
+    ("renameFile", {"hash": ONE, "oldPath": "a/b", "newPath": "a/c"}, [("rename", 1, "a/b", "c")]),
+    ("renameFolder", {"hash": ONE, "oldPath": "a", "newPath": "c/"}, [("rename", 1, "a", "c")]),
     ("setForceStart", {"hashes": ONE, "value": "true"}, [("start_now", 1)]),
     ("setForceStart", {"hashes": ONE, "value": "false"}, [("start", 1)]),
 ]
@@ -105,6 +109,10 @@ REFUSED = [
     ("torrents/editTracker", {"hash": ONE, "origUrl": "http://no/", "newUrl": "http://x/"}, 409),
     ("torrents/removeTrackers", {"hash": ONE, "urls": "http://no/"}, 409),
     ("torrents/addPeers", {"hashes": ONE, "peers": "nobody"}, 400),
+    ("torrents/renameFile", {"hash": ONE, "oldPath": "a/b", "newPath": "b"}, 409),
+    ("torrents/renameFile", {"hash": ONE, "oldPath": "a/b", "newPath": ""}, 400),
+    ("torrents/rename", {"hash": ONE, "name": " "}, 409),
+    ("torrents/topPrio", {"hashes": ONE}, 409),
     ("torrents/add", {}, 400),
     ("torrents/add", {"urls": "/etc/passwd"}, 400),
     ("app/setPreferences", {"json": "[]"}, 400),
@@ -351,3 +359,18 @@ def test_long_answers_are_packed_for_who_takes_it(client):
     answer = client.get("torrents/info")
     assert answer.headers["content-encoding"] == ["gzip"]
     assert answer.body[:2] == b"\x1f\x8b"
+
+
+def test_the_queue(client):
+    client.session.settings.download_queue_enabled = True
+    moved = client.asked("torrents/topPrio", hashes=f"{TWO}|{ONE}")
+    assert moved == [("move_in_queue", [2, 1], QueueMove.TOP)]
+    assert client.json("torrents/info")[0]["priority"] == 8
+    found = client.json("app/preferences")
+    assert (found["queueing_enabled"], found["max_active_uploads"]) == (True, -1)
+    assert client.asked("app/setPreferences", json='{"max_active_downloads": 9}') == [
+        ("change_settings", {"download_queue_size": 9})
+    ]
+    off = {"download_queue_enabled": False, "seed_queue_enabled": False}
+    asked = client.asked("app/setPreferences", json='{"queueing_enabled": false}')
+    assert asked == [("change_settings", off)]

@@ -8,7 +8,8 @@ import pytest
 
 from p2pd.control.access.roles import METHODS, Role
 from p2pd.control.auth import LOCK_SECONDS, MAX_TRIES
-from p2pd.control.qbittorrent.login_sessions import IDLE_SECONDS, MAX_SESSIONS
+from p2pd.control.qbittorrent import login_sessions
+from p2pd.control.qbittorrent.login_sessions import IDLE_SECONDS
 from tests.control.qbittorrent_client import Client
 
 TOKEN = "a-token-of-some-length"
@@ -84,11 +85,12 @@ def test_a_session_that_nobody_uses_ends(stranger):
     assert stranger.get("app/version").status == 403
 
 
-def test_the_oldest_session_gives_way(stranger):
+def test_the_oldest_session_gives_way(stranger, monkeypatch):
+    monkeypatch.setattr(login_sessions, "MAX_SESSIONS", 3)
     log_in(stranger)
     first = dict(stranger.headers)
     stranger.headers["Cookie"] = None
-    for _ in range(MAX_SESSIONS):
+    for _ in range(3):
         log_in(stranger)
     assert stranger.get("app/version").status == 200
     stranger.headers = first

@@ -114,3 +114,55 @@ def test_settings_categories_and_what_is_refused(node, client, work):
     with pytest.raises(qbittorrentapi.UnsupportedMediaType415Error):
         client.torrents_add(torrent_files=broken)
     node.check_healthy()
+
+
+def test_a_copy_that_follows_is_the_same_as_the_list(node, client, work, new_p2pd):
+    content = libtorrent_content(make_file(work / "original", 2 * MIB), "v1")
+    data = client.sync_maindata()
+    assert data.full_update
+    copy, rid = {}, data.rid
+    client.torrents_add(
+        torrent_files=content.torrent.read_bytes(), save_path=str(work), category="tv", tags="a"
+    )
+    hash_ = node.hash_string = client.torrents_info()[0].hash
+    seed = new_p2pd("seed", host="127.0.0.2")
+    seed.add(content.torrent, save=content.folder)
+    wait_until(seed.is_seed, 20, "a seed", details=seed.state)
+    node.dial(seed)
+    wait_until(node.is_seed, 30, "a copy", details=node.state)
+
+    def settled():
+        nonlocal rid
+        news = client.sync_maindata(rid=rid)
+        assert "full_update" not in news
+        rid = news.rid
+        for key, values in news.get("torrents", {}).items():
+            copy.setdefault(key, {}).update(values)
+        listed = dict(client.torrents_info()[0])
+        timed = ("time_active", "seeding_time")
+        return all(copy[hash_][name] == listed[name] for name in listed if name not in timed)
+
+    wait_until(settled, 20, "the same", details=lambda: f"{copy}, {client.torrents_info()}")
+    assert copy[hash_]["downloaded"] >= content.size
+    peers = client.sync_torrent_peers(torrent_hash=hash_)
+    assert peers.full_update
+    client.torrents_delete(torrent_hashes=hash_)
+    news = client.sync_maindata(rid=rid)
+    assert [*news.torrents_removed, *news.tags_removed] == [hash_, "a"]
+    node.check_healthy()
+
+
+def test_names_are_changed(node, client, work):
+    content = libtorrent_content(make_folder(work / "original", extra=1), "v1")
+    client.torrents_add(torrent_files=content.torrent.read_bytes(), save_path=str(content.folder))
+    hash_ = node.hash_string = client.torrents_info()[0].hash
+    wait_until(node.is_seed, 20, "a seed", details=node.state)
+    first = client.torrents_files(hash_)[0].name
+    folder = first.rpartition("/")[0]
+    client.torrents_rename_file(hash_, old_path=first, new_path=f"{folder}/another")
+    assert client.torrents_files(hash_)[0].name == f"{folder}/another"
+    client.torrents_rename(hash_, new_torrent_name="a new name")
+    (torrent,) = client.torrents_info()
+    assert torrent.content_path == str(content.folder / "a new name")
+    assert (content.folder / "a new name").is_dir()
+    node.check_healthy()

@@ -22,7 +22,9 @@ from p2pd.control.qbittorrent.listing import Listing
 from p2pd.control.qbittorrent.login_sessions import LoginSessions
 from p2pd.control.qbittorrent.preferences import is_queueing
 from p2pd.control.qbittorrent.reading import Reading
+from p2pd.control.qbittorrent.renaming import Renaming
 from p2pd.control.qbittorrent.router import QBittorrentResource
+from p2pd.control.qbittorrent.sync import Sync
 from p2pd.control.qbittorrent.torrent_fields import info_fields
 from p2pd.control.qbittorrent.trackers import Trackers
 from p2pd.control.qbittorrent.transfer import Transfer
@@ -65,7 +67,9 @@ def make_dialect(
         Changing(api),
         Trackers(api),
         LabelActions(api, labels),
+        Renaming(api),
         transfer,
+        Sync(api, labels, fields, transfer, reactor=reactor, wall_clock=wall_clock),
     )
     actions: dict[str, Action] = {}
     for room in rooms:

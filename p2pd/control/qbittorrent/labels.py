@@ -89,6 +89,11 @@ class Labels:
         category = self.category_of(labels)
         return [label for label in labels if label != category]
 
+    @property
+    def loose(self) -> Mapping[str, None]:
+        """Tags that were made without a torrent."""
+        return self._loose
+
     def tags(self) -> list[str]:
         """All of them, in order."""
         found = dict(self._loose)
