@@ -34,6 +34,7 @@ from p2pd.service.http_port import cannot_listen
 from p2pd.service.interface_watch import InterfaceWatch
 from p2pd.service.loop_lag import LoopLag
 from p2pd.service.session_config import SETTINGS, limits_of, settings_of, shares_of
+from p2pd.service.spare_memory import SpareMemory
 from p2pd.session.api import SessionApi, SessionStatistics
 from p2pd.session.blocklist.blocklist_source import BlocklistSource
 from p2pd.session.resource_reports import DescriptorReport
@@ -118,6 +119,7 @@ class SessionPart:
         )
         self._transport = TcpTransport(reactor, self._way, handed)
         self._lag = LoopLag(reactor)
+        self._spare_memory = SpareMemory(reactor, self.disks.aside)
         self._session = Session(
             self._parts(),
             settings_of(config, place.download_dir, place.state_dir),
@@ -178,6 +180,7 @@ class SessionPart:
             self._history.start()
         self._garbage.start()
         self._lag.start()
+        self._spare_memory.start()
         self._watch_interface()
         self._try_downloads()
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
@@ -196,6 +199,7 @@ class SessionPart:
     async def stop(self) -> None:
         """Everything recorded, every file closed."""
         self._garbage.stop()
+        self._spare_memory.stop()
         try:
             if self._control is None:
                 await self._session.connections.close()
