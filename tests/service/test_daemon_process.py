@@ -108,6 +108,11 @@ def other_values(downloads: str) -> dict[str, Any]:
         "peers.seed_choking": "anti_leech", "peers.super_seeding": "off",
         "storage.download_dir": downloads, "logging.level": "debug",
         "logging.levels": ["p2pd.session=debug"], "blocklist.url": "/a/list",
+        "storage.incomplete_dir": f"{downloads}/parts", "storage.content_folders": ["/a"],
+        "automation.private_addresses": ["10.0.0.0/8"], "automation.command": ["/bin/true", "x"],
+        "automation.command_events": ["done"], "automation.script_torrent_added": "/bin/true",
+        "automation.script_torrent_done": "/bin/true",
+        "automation.script_torrent_done_seeding": "/bin/true",
     }  # fmt: skip
     for name in re.findall(r"``(\w+\.\w+)``", listed):
         section, _, key = name.partition(".")
