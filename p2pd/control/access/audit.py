@@ -26,6 +26,7 @@ LONGEST = 2000
 """Characters of the params of an entry."""
 LONGEST_TEXT = 200
 MOST_ITEMS = 20
+LONGEST_JSON = 16 * 1024
 DEEPEST = 4
 MOST_IDS = 100
 
@@ -36,6 +37,7 @@ _SECRET = re.compile(
     r"(?:\A|_)key\Z|\A(?:data|old|new)\Z",
     re.IGNORECASE,
 )
+_OF_JSON = ("{", "[")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://")
 _OF_TORRENTS = ("torrent_", "queue_")
 _ADDED = ("torrent_added", "torrent_duplicate", "torrent_imported")
@@ -143,7 +145,7 @@ def shown(params: Mapping[str, object]) -> str:
 
 def _shown(value: object, depth: int) -> object:
     if isinstance(value, str):
-        return _shown_text(value)
+        return _shown_json(value, depth) if value.lstrip()[:1] in _OF_JSON else _shown_text(value)
     if not isinstance(value, (dict, list, tuple)):
         return value
     if depth >= DEEPEST:
@@ -154,8 +156,23 @@ def _shown(value: object, depth: int) -> object:
     found: dict[str, object] = {}
     for name, each in list(value.items())[:MOST_ITEMS]:
         secret = _SECRET.search(str(name)) is not None and not isinstance(each, bool)
+        if name == "command" and isinstance(each, list):
+            # Which program it is; its arguments may be anything.
+            each = [*each[:1], *([HIDDEN] if each[1:] else [])]
         found[_cut(str(name))] = HIDDEN if secret else _shown(each, depth + 1)
     return found | dict.fromkeys(more, HIDDEN)
+
+
+def _shown_json(text: str, depth: int) -> str:
+    """Some clients send their settings as a text; what is none is not shown."""
+    try:
+        value = json.loads(text) if len(text) <= LONGEST_JSON else None
+    except (ValueError, RecursionError):
+        value = None
+    if value is None:
+        # Names of torrents begin like this, too.
+        return HIDDEN if '"' in text else _shown_text(text)
+    return _cut(json.dumps(_shown(value, depth + 1)))
 
 
 def _shown_text(text: str) -> str:

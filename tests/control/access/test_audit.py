@@ -128,6 +128,18 @@ def test_what_is_called_like_a_secret_is_none_that_is_shown(name: str) -> None:
     assert shown({name: True}) == json.dumps({name: True})
 
 
+def test_settings_in_a_text_and_arguments_of_programs() -> None:
+    text = json.dumps({"web_ui_password": "SECRET", "dl_limit": 5, "inner": [{"token": "SECRET"}]})
+    found = shown({"json": text, "broken": '{"password": "SECRET"', "long": "[" + " " * 20_000})
+    assert "SECRET" not in found
+    assert "dl_limit" in found
+    assert shown({"name": "[Group] a show"}) == '{"name": "[Group] a show"}'
+    assert shown({"command": ["/bin/notify", "--token", "SECRET"]}) == json.dumps(
+        {"command": ["/bin/notify", "…"]}
+    )
+    assert shown({"command": ["/bin/notify"]}) == json.dumps({"command": ["/bin/notify"]})
+
+
 class Refusing:
     """A database that is gone, or does not answer."""
 
