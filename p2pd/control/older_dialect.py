@@ -31,7 +31,16 @@ _SNAKE = frozenset({"total_size"})
 """In the answer of free-space."""
 
 _ROWS_WITHIN = frozenset(
-    {"file_stats", "files", "peers", "peers_from", "tracker_stats", "trackers", "webseeds_ex"}
+    {
+        "file_stats",
+        "files",
+        "peers",
+        "peers_from",
+        "seed_limits_in_force",
+        "tracker_stats",
+        "trackers",
+        "webseeds_ex",
+    }
 )
 """Fields of torrents that hold objects with names of ours; those of other objects are data."""
 

@@ -178,6 +178,16 @@ def path_or_none(name: str, value: object) -> str:
     return "" if value == "" else absolute_path(name, value)
 
 
+def or_null(check: Check) -> Check:
+    """What passes a check, or null."""
+
+    @described({"anyOf": [{"type": "null"}, schema_of(check)]})
+    def check_unless_null(name: str, value: object) -> Any:
+        return None if value is None else check(name, value)
+
+    return check_unless_null
+
+
 @described({"type": "array", "items": {"type": "string", "pattern": "^[^,]+$"}, "maxItems": 100})
 def labels(name: str, value: object) -> tuple[str, ...]:
     """Labels: trimmed, not empty, without commas (clients join them with commas), each once."""

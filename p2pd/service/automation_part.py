@@ -1,4 +1,4 @@
-"""What the daemon does by itself as a part of the node: feeds and their rules, and hooks.
+"""What the daemon does by itself as a part of the node: share limits, labels, feeds, hooks.
 
 It starts after the session, over its facade, and before clients are let in.
 """
@@ -15,8 +15,10 @@ from twisted.internet.threads import deferToThreadPool
 from p2pd.automation.hooks.command_runner import CommandRunner
 from p2pd.automation.hooks.hook_rules import COMMAND, Hook
 from p2pd.automation.hooks.hooks import HookParts, Hooks
+from p2pd.automation.label_moves import LabelMoves
 from p2pd.automation.private_addresses import PrivateAddresses
 from p2pd.automation.rss.rss import Rss, RssParts
+from p2pd.automation.share_limits import ShareLimiter
 from p2pd.automation.web import Web
 from p2pd.base.measures import Measure
 from p2pd.service.automation_sections import AutomationSection
@@ -53,9 +55,10 @@ class AutomationPart:
 
     async def start(self) -> None:
         """Begin with what earlier runs left."""
+        api = self._session.api
         self.rss = Rss(
             RssParts(
-                api=self._session.api,
+                api=api,
                 store=RssStore(self._session.database),
                 web=self._web,
                 clock=self._reactor,
@@ -66,7 +69,7 @@ class AutomationPart:
         )
         self.hooks = Hooks(
             HookParts(
-                api=self._session.api,
+                api=api,
                 store=HookStore(self._session.database),
                 web=self._web,
                 runner=CommandRunner(self._reactor, self._reactor),
@@ -78,6 +81,10 @@ class AutomationPart:
         )
         self._started = True
         await self.hooks.start()
+        self._share_limiter = ShareLimiter(api, self._reactor, time.time)
+        self._share_limiter.start()
+        self._label_moves = LabelMoves(api)
+        self._label_moves.start()
         await self.rss.start()
 
     def reconfigure(
@@ -93,6 +100,8 @@ class AutomationPart:
     async def stop(self) -> None:
         """No more of it."""
         if self._started:
+            self._label_moves.stop()
+            self._share_limiter.stop()
             self.rss.stop()
             await self.hooks.stop()
 

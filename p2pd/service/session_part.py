@@ -42,7 +42,7 @@ from p2pd.session.session import Session, SessionParts
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_history import SessionHistory
 from p2pd.session.session_settings import SCRIPT_FILENAMES
-from p2pd.session.settings_rules import checked_settings
+from p2pd.session.settings_rules import checked_settings, kept_settings
 from p2pd.session.state_backups import TakeAccounts
 from p2pd.state.accounts import AccountStore
 from p2pd.state.audit import AuditStore
@@ -345,7 +345,7 @@ class SessionPart:
 
     async def _restore_settings(self) -> None:
         """What clients changed goes over the configuration; what no longer fits is left out."""
-        for name, value in (await self._settings_store.load()).items():
+        for name, value in kept_settings(await self._settings_store.load()).items():
             try:
                 if name in SCRIPT_FILENAMES and not self._config.automation.allow_commands_over_rpc:
                     continue  # it was allowed once

@@ -31,6 +31,7 @@ from p2pd.session.queueing.queue_api import QueueApi
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
+from p2pd.session.torrents.sharing_view import SharingApi, SharingView
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.summaries import TorrentSummary
 
@@ -170,6 +171,8 @@ class TorrentView(Protocol):
     @property
     def eta(self) -> int: ...
     @property
+    def sharing(self) -> SharingView: ...
+    @property
     def seconds_downloading(self) -> int: ...
     @property
     def seconds_seeding(self) -> int: ...
@@ -241,7 +244,7 @@ class FreeSpace:
     total: int
 
 
-class SessionApi(ImportApi, FollowingApi, QueueApi, BansApi, Protocol):
+class SessionApi(ImportApi, FollowingApi, QueueApi, BansApi, SharingApi, Protocol):
     """What control asks of the session."""
 
     @property

@@ -1,4 +1,4 @@
-"""Every speed limit of a session in force: session > group > labels > torrent > peer, down and up.
+"""Speed limits in force: session > group > labels, trackers > torrent > peer, down and up.
 
 Settings and records become buckets here, and peers are told under which they are. What waits is
 given its turn behind one delayed call for all peers. The weekly schedule turns the alternative
@@ -16,6 +16,7 @@ from p2pd.base.requests import BLOCK_SIZE
 from p2pd.session.bandwidth_groups import group_limit, honors_session
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import KB, TorrentLimits
+from p2pd.session.torrent_rules import TorrentRules
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.bandwidth.alternative_speeds import DAY_MINUTES, ScheduledSwitch
 from p2pd.swarm.bandwidth.limit_tree import LimitTree
@@ -52,6 +53,7 @@ class LimitsOwner(Protocol):
     """What is needed of the session."""
 
     settings: SessionSettings
+    rules: TorrentRules
 
     @property
     def torrents(self) -> Iterable[LimitedTorrent]: ...
@@ -80,7 +82,7 @@ class RateLimits:
         self.down = LimitTree(least_burst=0.0, wake=self._wake)
         self.up = LimitTree(least_burst=UPLOAD_BURST, wake=self._wake)
         self._shared: set[tuple[str, str]] = set()
-        """The labels and groups that have limits."""
+        """The labels, trackers and groups that have limits."""
         self._turn: DelayedCall | None = None
         self._turn_at = 0.0
         self._running = False
@@ -109,8 +111,12 @@ class RateLimits:
             self._turn_switch()
         self._set(SESSION, settings.session_down, settings.session_up)
         shared = {
-            ("label", label): (limit.get("speed_limit_down"), limit.get("speed_limit_up"))
-            for label, limit in settings.label_limits.items()
+            (kind, name): (rule.get("speed_limit_down"), rule.get("speed_limit_up"))
+            for kind, rules in (
+                ("label", settings.label_rules),
+                ("tracker", settings.tracker_rules),
+            )
+            for name, rule in rules.items()
         }
         for group in (groups := settings.bandwidth_groups):
             limits = group_limit(groups, group, "down"), group_limit(groups, group, "up")
@@ -178,6 +184,8 @@ class RateLimits:
             yield ("group", group)
         for label in record.labels:
             yield ("label", label)
+        for tracker in self._owner.rules.tracker_names(record.trackers):
+            yield ("tracker", tracker)
         yield ("torrent", record.id)
 
     def _set(self, name: Hashable, down: int | None, up: int | None) -> None:

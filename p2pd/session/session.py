@@ -39,6 +39,7 @@ from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_events import EventKind, SessionEvents
 from p2pd.session.session_removals import RemovalJournal, SessionRemovals
 from p2pd.session.session_settings import SessionSettings
+from p2pd.session.torrent_rules import TorrentRules
 from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.session.torrents.first_looks import FirstLooks
 from p2pd.session.torrents.resting import Resting
@@ -146,6 +147,7 @@ class Session:
         self.resting = Resting(self, timers)
         self.first_looks = FirstLooks(self)
         self.queues: TorrentQueues[Torrent] = TorrentQueues(self, timers)
+        self.rules = TorrentRules(settings)
         self.rates = RateLimits(self, timers, parts.wall)
         self.upload_slots = UploadSlots(self)
         self._share_disks(parts, limits)
@@ -187,6 +189,7 @@ class Session:
         self.preferences.port = self.listen_port
         self.started_at = self.clock.seconds()
         self._next_checkpoint = self.started_at + CHECKPOINT_SECONDS
+        self.rules.settings_changed()
         self.rates.settings_changed()
         self.queues.settings_changed()
         await self.bans.recall()
@@ -335,7 +338,7 @@ class Session:
             if torrent.has_parts:
                 torrent.rechoke_soon()
                 self.activity.wake(torrent)
-        for part in (self.moves, self.rates, self.queues, self.blocklist):
+        for part in (self.rules, self.moves, self.rates, self.queues, self.blocklist):
             part.settings_changed()
         self.activity.noted_all()
 

@@ -256,6 +256,12 @@ class SessionControl:
         """Ask its trackers for peers now."""
         self._torrent(torrent).trackers.announcer.reannounce()
 
+    def mark_reached(self, torrent: TorrentView, kinds: tuple[str, ...]) -> None:
+        """These share limits were acted on."""
+        subject = self._torrent(torrent)
+        subject.record.limits_reached = kinds
+        self._session.activity.changed(subject)
+
     def add_peers(self, torrent: TorrentView, addresses: Sequence[PeerAddress]) -> int:
         """Dial these now."""
         return self._torrent(torrent).add_peers(addresses, "manual")

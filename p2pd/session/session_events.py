@@ -37,6 +37,8 @@ class EventKind(enum.StrEnum):
     LABELS = "labels"
     RATIO_REACHED = "ratio_reached"
     IDLE_REACHED = "idle_reached"
+    TIME_REACHED = "time_reached"
+    """It was a seed for long enough."""
 
 
 @dataclass(frozen=True, slots=True)

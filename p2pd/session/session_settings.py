@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-from p2pd.session.speed_settings import SpeedSettings
+from p2pd.session.sharing_settings import SharingSettings
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO
 
@@ -22,7 +22,7 @@ SCRIPT_FILENAMES = tuple(
 
 
 @dataclass(slots=True)
-class SessionSettings(SpeedSettings):
+class SessionSettings(SharingSettings):
     """What clients may change at run time; kept in the state database, over the configuration.
 
     `fixed` holds what only the configuration decides and clients may read (ports, switches).

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping
 
 from p2pd.session.bandwidth_groups import GroupLimits
 from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
 
 KB = 1000
-
-
-LabelLimits = Mapping[str, Mapping[str, int | None]]
-"""By label what all its torrents may have together: `speed_limit_down`, `speed_limit_up` in kB/s.
-
-One that is left out or None is no limit.
-"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,7 +35,6 @@ class SpeedSettings:
     peer_speed_limit_up: int = 0
     limit_local_peers: bool = True
     """Whether peers of the local network are under any limit."""
-    label_limits: LabelLimits = field(default_factory=dict)
     bandwidth_groups: GroupLimits = field(default_factory=dict)
 
     @property

@@ -17,6 +17,7 @@ from p2pd.base.errors import FormatError, P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.session import Session
+from p2pd.session.settings_rules import kept_settings
 from p2pd.session.torrents.torrent_adding import TorrentAdding
 from p2pd.state.accounts import Rows, rows_of
 from p2pd.state.backups import Backup, BackupFolder
@@ -121,7 +122,7 @@ class StateBackups:
         return Restored(added, here)
 
     async def _take_settings(self, rows: Iterable[tuple[str, str]]) -> None:
-        for name, value in await self._run(_decoded, rows):
+        for name, value in (await self._run(_decoded, rows)).items():
             try:
                 await self._change_settings({name: value})
             except P2pdError:
@@ -143,8 +144,8 @@ def _some(records: Any) -> list[tuple[TorrentRecord, Metainfo | None]]:
     return found
 
 
-def _decoded(rows: Iterable[tuple[str, str]]) -> list[tuple[str, Any]]:
-    return [(name, json.loads(value)) for name, value in rows]
+def _decoded(rows: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    return kept_settings({name: json.loads(value) for name, value in rows})
 
 
 def _bans(state: Salvage) -> list[Ban]:

@@ -55,7 +55,7 @@ class KeptTorrents:
             write_whole(self._path(name, "torrent"), record.torrent)
         row = row_values(record, ["id", *CHOICES]) | {"version": VERSION}
         row |= {each: row[each].hex() for each in _BYTES if row[each] is not None}
-        row |= {each: json.loads(row[each]) for each in JSON_COLUMNS}
+        row |= {each: json.loads(row[each]) for each in JSON_COLUMNS if each in row}
         del row["choices_sum"]
         write_whole(self._path(name, "json"), json.dumps(row, indent=1).encode())
 

@@ -15,7 +15,9 @@ from typing import Any, Callable, Mapping, NamedTuple, get_args, get_origin, get
 from zlib import crc32
 
 from p2pd.state.damage import DamagedError
+from p2pd.state.share_limits import limits_from_text, limits_text
 from p2pd.state.summaries import TorrentSummary, from_text, to_text
+from p2pd.swarm.share_limits import ShareLimits
 
 Tiers = tuple[tuple[str, ...], ...]
 
@@ -76,6 +78,8 @@ class TorrentRecord:
     upload_limit: int = 100
     upload_limited: bool = False
     honors_session_limits: bool = True
+    share_limits: ShareLimits | None = None
+    """None: it leaves all to its labels, its trackers and the session."""
     file_states: str | None = None
     """Sizes and times of change at the last clean stop."""
     clean: bool = False
@@ -85,6 +89,8 @@ class TorrentRecord:
     corrupt: int = 0
     seconds_downloading: int = 0
     seconds_seeding: int = 0
+    limits_reached: tuple[str, ...] = ()
+    """Of share limits the kinds that were acted on."""
     summary: TorrentSummary | None = None
     """Of a torrent that had everything when it was written."""
 
@@ -108,10 +114,10 @@ class Opening(NamedTuple):
 TYPES = get_type_hints(TorrentRecord)
 COLUMNS = [field.name for field in fields(TorrentRecord)]
 SAVED = [name for name in COLUMNS if name != "id"]
-JSON_COLUMNS = ("trackers", "labels", "file_names", "renaming")
+JSON_COLUMNS = ("trackers", "labels", "file_names", "renaming", "limits_reached")
 PROGRESS = [
     "pieces", "uploaded", "downloaded", "corrupt", "seconds_downloading", "seconds_seeding",
-    "completed_at", "active_at",
+    "completed_at", "active_at", "limits_reached",
 ]  # fmt: skip
 """What changes while a torrent runs."""
 
@@ -127,6 +133,8 @@ _LATER: Mapping[str, Any] = {
     "renaming": "[]",
     "owner": "",
     "final_dir": "",
+    "share_limits": None,
+    "limits_reached": "[]",
 }
 """Columns that rows did not have when they were written: where they have the value that an upgrade
 gave them they are no part of the checksum."""
@@ -240,6 +248,8 @@ def _stored(name: str, value: Any) -> Any:
         return json.dumps(value)
     if name == "summary":
         return to_text(value)
+    if name == "share_limits":
+        return limits_text(value)
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, (bytearray, memoryview)):
@@ -257,6 +267,8 @@ def _reader(name: str) -> Callable[[Any], Any]:
     hint = TYPES[name]
     if name == "summary":
         return from_text
+    if name == "share_limits":
+        return _shared(limits_from_text)
     if get_origin(hint) is tuple:
         return _shared(lambda text: _strings(json.loads(text), hint))
     wanted = get_args(hint) or ((int, float) if hint is float else (hint,))

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def session(daemon: Any) -> Any:
     daemon.answers["session_get"] = {
-        "download_dir": "/down\x1bloads", "peer_limit_global": 200, "label_limits": {}
+        "download_dir": "/down\x1bloads", "peer_limit_global": 200, "units": {}
     }  # fmt: skip
     return daemon
 
@@ -28,7 +28,7 @@ def session(daemon: Any) -> Any:
 def test_settings_are_shown(p2pctl: Any, session: Any) -> None:
     lines = [line.split() for line in p2pctl("settings").output.splitlines()]
     assert lines == [
-        ["download_dir", "/downloads"], ["label_limits", "{}"], ["peer_limit_global", "200"]
+        ["download_dir", "/downloads"], ["peer_limit_global", "200"], ["units", "{}"]
     ]  # fmt: skip
     assert json.loads(p2pctl("settings", "--json").output)["peer_limit_global"] == 200
     p2pctl("settings", "peer-limit-global")
@@ -36,10 +36,10 @@ def test_settings_are_shown(p2pctl: Any, session: Any) -> None:
 
 
 def test_settings_are_set(p2pctl: Any, session: Any) -> None:
-    wishes = ["peer_limit_global=7", "download_dir=/x y", 'label_limits={"a":{}}']
+    wishes = ["peer_limit_global=7", "download_dir=/x y", 'units={"a":{}}']
     assert p2pctl("settings", *wishes).exit_code == 0
     assert session.asked("session_set") == [
-        {"peer_limit_global": 7, "download_dir": "/x y", "label_limits": {"a": {}}}
+        {"peer_limit_global": 7, "download_dir": "/x y", "units": {"a": {}}}
     ]
     p2pctl("settings", "peer_limit_global=on")
     assert session.asked("session_set")[-1] == {"peer_limit_global": True}

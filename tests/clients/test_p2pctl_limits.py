@@ -24,16 +24,21 @@ SETTINGS = {
     "alt_speed_down": 50, "alt_speed_enabled": False, "alt_speed_time_begin": 1380,
     "alt_speed_time_day": 0b0111110, "alt_speed_time_enabled": True, "alt_speed_time_end": 420,
     "alt_speed_up": 20, "limit_local_peers": True, "peer_speed_limit_down": 0,
-    "label_limits": {"li\x1b[31mnux": {"speed_limit_down": 7}, "b": {"speed_limit_up": 3}},
     "peer_speed_limit_up": 64, "speed_limit_down": 500, "speed_limit_down_enabled": True,
     "speed_limit_up": 100, "speed_limit_up_enabled": False,
 }  # fmt: skip
+LABELS = [
+    {"label": "b", "torrent_count": 1, "speed_limit_down": None, "speed_limit_up": 3},
+    {"label": "free", "torrent_count": 1, "speed_limit_down": None, "speed_limit_up": None},
+    {"label": "li\x1b[31mnux", "torrent_count": 0, "speed_limit_down": 7, "speed_limit_up": None},
+]
 
 
 @pytest.fixture
 def settings(daemon: Any) -> dict[str, Any]:
     """What the daemon says its settings are."""
     daemon.answers["session_get"] = dict(SETTINGS)
+    daemon.answers["label_get"] = {"labels": LABELS}
     found: dict[str, Any] = daemon.answers["session_get"]
     return found
 
@@ -145,13 +150,6 @@ def test_limits_of_a_torrent_are_shown_without_the_sessions(p2pctl: Any, daemon:
         (["--spare-local"], {"limit_local_peers": False}),
         (["--each-peer", "--down", "9"], {"peer_speed_limit_down": 9}),
         (["--each-peer", "--up", "none"], {"peer_speed_limit_up": 0}),
-        (["--label", "b", "--down", "9"],
-         {"label_limits": SETTINGS["label_limits"] | {
-             "b": {"speed_limit_up": 3, "speed_limit_down": 9}}}),
-        (["--label", "b", "--up", "none"],
-         {"label_limits": {"li\x1b[31mnux": {"speed_limit_down": 7}}}),
-        (["--label", "new", "--up", "0"],
-         {"label_limits": SETTINGS["label_limits"] | {"new": {"speed_limit_up": 0}}}),
     ],
 )  # fmt: skip
 def test_limits_of_the_session_are_set(
@@ -172,12 +170,15 @@ def test_what_was_set_is_told(p2pctl: Any, daemon: Any, settings: dict[str, Any]
     assert second == "the alternative speeds hold instead, until they are turned off"
     assert third == "peers in the local network are under no limit"
     assert "every single peer: down no limit" in p2pctl("limit", "--each-peer", "--up", "9").output
-    assert p2pctl("limit", "--label", "b", "--down", "1").output.splitlines() == [
-        "label b: down 1 kB/s (1000 B/s), up 3 kB/s (2.9 KiB/s)",
+    assert p2pctl("limit", "--label", "li\x1b[31mnux", "--up", "none").output.splitlines() == [
+        "label li[31mnux: down 7 kB/s (6.8 KiB/s), up no limit",
         "no torrent has this label now",
     ]
-    daemon.torrents[1]["labels"] = ["b"]
-    assert "now" not in p2pctl("limit", "--label", "b", "--down", "1").output
+    assert "now" not in p2pctl("limit", "--label", "b", "--up", "3").output
+    assert json.loads(p2pctl("limit", "--label", "b", "--up", "3", "--json").output) == LABELS[0]
+    assert daemon.asked("label_set")[:2] == [
+        {"label": "li\x1b[31mnux", "speed_limit_up": None}, {"label": "b", "speed_limit_up": 3},
+    ]  # fmt: skip
 
 
 def test_limits_of_torrents_are_set(p2pctl: Any, daemon: Any) -> None:

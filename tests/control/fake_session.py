@@ -42,6 +42,7 @@ from p2pd.state.blocklist_file import BlocklistNote
 from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.reputation import Rating
+from p2pd.swarm.share_limits import LimitsInForce, ShareLimits
 
 NOW = 1_700_000_000.0
 PEER = PeerAddress("192.0.2.7", 6881)
@@ -113,6 +114,16 @@ class FakeMove:
     trouble: str = "there is no room"
 
 
+@dataclass
+class FakeSharing:
+    own: ShareLimits = field(default_factory=lambda: ShareLimits(1, 1.25))
+    in_force: LimitsInForce = field(default_factory=lambda: LimitsInForce(1.25, 1800.0))
+    reached: tuple[str, ...] = ("idle",)
+    is_finished: bool = True
+    eta: int = 33
+    eta_idle: int = 70
+
+
 @dataclass(eq=False)
 class FakeTorrent:
     id: int = 1
@@ -151,6 +162,7 @@ class FakeTorrent:
     rate_download: float = 1000.7
     rate_upload: float = 3.2
     eta: int = 33
+    sharing: FakeSharing = field(default_factory=FakeSharing)
     seconds_downloading: int = 900
     seconds_seeding: int = 0
     sequential: bool = False

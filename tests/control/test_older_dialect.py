@@ -64,11 +64,11 @@ def test_a_call_is_the_newer_one_with_the_tag_for_an_id() -> None:
 
 
 def test_what_is_data_stays_as_it_is() -> None:
-    labels = {"label_limits": {"My-Label": {"download_limit": 5}}}
-    call = call_of({"method": "session-set", "arguments": {"label-limits": labels["label_limits"]}})
-    assert call.params == labels
-    answer = success(call_of({"method": "session-get"}), labels)
-    assert answer == {"arguments": {"label-limits": labels["label_limits"]}, "result": "success"}
+    fixed = {"some_words": {"My-Label": {"download_limit": 5}}}
+    call = call_of({"method": "session-set", "arguments": {"some-words": fixed["some_words"]}})
+    assert call.params == fixed
+    answer = success(call_of({"method": "session-get"}), fixed)
+    assert answer == {"arguments": {"some-words": fixed["some_words"]}, "result": "success"}
 
 
 def test_words_for_encryption_have_changed() -> None:

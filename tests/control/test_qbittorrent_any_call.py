@@ -40,7 +40,7 @@ def paths(open_caller, session):
 @given(data=st.data())
 def test_any_call_gets_an_answer_that_is_meant(paths, caller_with, data):
     session = FakeSession()
-    session.settings.label_limits = {"tv": {}}
+    session.settings.label_rules = {"tv": {}}
     client = Client(caller_with(), session)
     path, params = data.draw(st.sampled_from(paths)), data.draw(PARAMS)
     for answer in (

@@ -25,7 +25,7 @@ def client(caller, session):
 
 @pytest.fixture
 def with_category(client):
-    client.session.settings.label_limits = {"tv": {}}
+    client.session.settings.label_rules = {"tv": {}}
     return client
 
 
@@ -195,7 +195,7 @@ def test_links_and_urls_are_added(client):
 
 def test_a_category_that_is_new_is_made_with_the_torrent(client):
     asked = client.asked("torrents/add", urls=ONE, category="tv-sonarr")
-    assert asked[0] == ("change_settings", {"label_limits": {"tv-sonarr": {}}})
+    assert asked[0] == ("change_settings", {"label_rules": {"tv-sonarr": {}}})
     assert asked[1][1].labels == ("tv-sonarr",)
 
 
@@ -282,12 +282,12 @@ def test_categories_and_tags(with_category):
     with_category.post("torrents/deleteTags", tags="loose")
     assert with_category.json("torrents/tags") == ["linux"]
     asked = with_category.asked("torrents/createCategory", category=" films ")
-    assert asked == [("change_settings", {"label_limits": {"tv": {}, "films": {}}})]
+    assert asked == [("change_settings", {"label_rules": {"tv": {}, "films": {}}})]
     with_category.session.all[1].labels = ("tv", "linux")
     asked = with_category.asked("torrents/removeCategories", categories="tv\nnowhere")
     assert asked == [
         ("change", 2, TorrentChanges(labels=("linux",))),
-        ("change_settings", {"label_limits": {}}),
+        ("change_settings", {"label_rules": {}}),
     ]
 
 

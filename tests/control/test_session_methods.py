@@ -36,20 +36,20 @@ def test_set(caller: Any, session: Any) -> None:
 
 
 def test_set_speeds(caller: Any, session: Any) -> None:
-    labels = {"linux": {"speed_limit_down": 500, "speed_limit_up": None}}
-    changes = {"speed_limit_down": 5, "alt_speed_time_day": 65, "label_limits": labels}
+    changes = {"speed_limit_down": 5, "alt_speed_time_day": 65, "seed_ratio_limit": 1.5}
     assert caller.call("session_set", **changes).result == {}
     assert session.asked == [("change_settings", changes)]
-    names = ["speed_limit_down_enabled", "alt_speed_time_end", "label_limits"]
+    names = ["speed_limit_down_enabled", "alt_speed_time_end", "seed_ratio_limited"]
     result = caller.call("session_get", fields=names).result
-    assert result == dict(zip(names, [False, 1020, {}], strict=True))
+    assert result == dict(zip(names, [False, 1020, False], strict=True))
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [({"peer_port": 1}, -32602), ({"speed_limit_down": -5}, -32602), ({"fixed": {}}, -32602),
      ({"download_dir": "here"}, 3), ({"upload_slots": -1}, -32602),
-     ({"alt_speed_time_day": 128}, -32602), ({"label_limits": []}, -32602),
+     ({"alt_speed_time_day": 128}, -32602), ({"label_rules": {}}, -32602),
+     ({"seed_ratio_limit": -1}, -32602), ({"seed_limit_action": "sell"}, -32602),
      ({"version": "x"}, -32602)],
 )  # fmt: skip
 def test_what_cannot_be_set_changes_nothing(

@@ -99,9 +99,9 @@ def test_bad_trackers(caller: Any, session: Any, bad: str) -> None:
 
 
 def test_what_cannot_be_set_changes_nothing(caller: Any, session: Any) -> None:
-    code, sentence = caller.call("torrent_set", ids=[1], labels=[], seed_ratio_limit=2).error
+    code, sentence = caller.call("torrent_set", ids=[1], labels=[], no_such_limit=2).error
     assert code == -32602
-    assert "seed_ratio_limit" in sentence
+    assert "no_such_limit" in sentence
     assert session.asked == []
 
 

@@ -65,9 +65,9 @@ def test_limits_are_kept_over_a_restart(work, new_p2pd):
     content = libtorrent_content(make_file(work / "original", MIB), "v1")
     node = new_p2pd(settings={"bandwidth.upload": "77", "bandwidth.peer_upload": "66"})
     node.add(content.torrent, save=content.folder)
-    labels = {"linux": {"speed_limit_up": 5, "speed_limit_down": None}}
-    changes = {"alt_speed_down": 12, "alt_speed_enabled": True, "label_limits": labels}
+    changes = {"alt_speed_down": 12, "alt_speed_enabled": True}
     node.call("session_set", **changes)
+    node.call("label_set", label="linux", speed_limit_up=5)
     limits = {"download_limit": 9, "download_limited": True, "honors_session_limits": False}
     node.call("torrent_set", ids=[node.hash_string], labels=["linux"], **limits)
     node.terminate()

@@ -99,9 +99,9 @@ def test_what_a_user_sets_holds_until_the_schedule_turns(network: MemoryNetwork)
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"label_limits": []}, {"label_limits": {"a,b": {}}}, {"label_limits": {" ": {}}},
-     {"label_limits": {"a": {"down": 1}}}, {"label_limits": {"a": {"speed_limit_up": -1}}},
-     {"label_limits": {"a": 5}}, {"alt_speed_time_day": 128}, {"alt_speed_time_end": 1441},
+    [{"label_rules": []}, {"label_rules": {"a,b": {}}}, {"label_rules": {" ": {}}},
+     {"label_rules": {"a": {"down": 1}}}, {"label_rules": {"a": {"speed_limit_up": -1}}},
+     {"label_rules": {"a": 5}}, {"alt_speed_time_day": 128}, {"alt_speed_time_end": 1441},
      {"speed_limit_up": 1.5}, {"limit_local_peers": 1}],
 )  # fmt: skip
 def test_what_is_no_limit_is_refused(network: MemoryNetwork, wrong: dict[str, Any]) -> None:

@@ -227,7 +227,7 @@ def test_torrents_of_a_label_share_its_limit(
     network: MemoryNetwork, big: dict[str, bytes], data: bytes, other: bytes
 ) -> None:
     labels = {"slow": {"speed_limit_up": 400}}
-    seed = SimNode(network, "10.0.0.1", label_limits=labels)
+    seed = SimNode(network, "10.0.0.1", label_rules=labels)
     one, two = seed.put(data, big, labels=("slow", "more")), seed.put(other, big)
     leech = SimNode(network, "10.0.0.2")
     for torrent in (data, other):
@@ -238,7 +238,7 @@ def test_torrents_of_a_label_share_its_limit(
     change(seed, one, labels=("more",))
     network.run(1)
     assert one.record.uploaded == SIZE
-    settle(seed, label_limits={})
+    settle(seed, label_rules={})
     assert seed.session.rates.up.rate([("label", "slow")]) is None
 
 

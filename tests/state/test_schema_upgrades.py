@@ -31,6 +31,8 @@ JSON_COLUMNS = {
     "labels": '["x", "y"]',
     "file_names": '[["", "top"], ["3", "top", "x"]]',
     "renaming": '["a", "b"]',
+    "limits_reached": '["ratio"]',
+    "share_limits": '{"seed_ratio_mode": 1}',
 }
 """Of these the stores read more than the type."""
 

@@ -19,11 +19,13 @@ from p2pd.clients.text import plain
 Row = tuple[str, int | None, int | None, str]
 
 
-def limit_table(settings: JsonObject, torrents: Sequence[JsonObject]) -> Columns:
+def limit_table(
+    settings: JsonObject, labels: Sequence[JsonObject], torrents: Sequence[JsonObject]
+) -> Columns:
     """One line a limit; nothing of the session if there are no `settings`."""
     table = Columns("Limit of", "Down", "Up", "State")
     rows = [*_session_rows(settings)] if settings else []
-    for name, down, up, holds in (*rows, *map(_torrent_row, torrents)):
+    for name, down, up, holds in (*rows, *map(_label_row, labels), *map(_torrent_row, torrents)):
         table.add_row(plain(name, 255), limit_words(down), limit_words(up), holds)
     return table
 
@@ -73,9 +75,11 @@ def _session_rows(settings: JsonObject) -> Iterator[Row]:
     yield "alternative speeds", *speeds, _state(*speeds) if alternative else "off"
     peer = settings["peer_speed_limit_down"] or None, settings["peer_speed_limit_up"] or None
     yield "each peer", *peer, _state(*peer)
-    for label, own in sorted(settings["label_limits"].items()):
-        pair = own.get("speed_limit_down"), own.get("speed_limit_up")
-        yield f"label {label}", *pair, _state(*pair)
+
+
+def _label_row(label: JsonObject) -> Row:
+    pair = label["speed_limit_down"], label["speed_limit_up"]
+    return f"label {label['label']}", *pair, _state(*pair)
 
 
 def _state(down: int | None, up: int | None) -> str:

@@ -24,8 +24,8 @@ from p2pd.clients.text import plain
 
 SETTING_FIELDS = [
     "alt_speed_down", "alt_speed_enabled", "alt_speed_time_begin", "alt_speed_time_day",
-    "alt_speed_time_enabled", "alt_speed_time_end", "alt_speed_up", "label_limits",
-    "limit_local_peers", "peer_speed_limit_down", "peer_speed_limit_up", "speed_limit_down",
+    "alt_speed_time_enabled", "alt_speed_time_end", "alt_speed_up", "limit_local_peers",
+    "peer_speed_limit_down", "peer_speed_limit_up", "speed_limit_down",
     "speed_limit_down_enabled", "speed_limit_up", "speed_limit_up_enabled",
 ]  # fmt: skip
 TORRENT_FIELDS = [
@@ -45,15 +45,25 @@ UP = click.option("--up", callback=reading(read_speed), metavar="SPEED", help="O
 def limits(invocation: Invocation, words: tuple[str, ...]) -> None:
     """Show the speed limits: of everything, or of some torrents and what holds for them."""
     with in_words():
-        settings = {} if words else invocation.client.call("session_get", fields=SETTING_FIELDS)
+        settings = {} if words else _settings(invocation.client)
+        labels = [] if words else _limited_labels(invocation.client)
         torrents = _torrents(invocation.client, words)
     if invocation.as_json:
-        invocation.tell({"torrents": torrents} if words else settings | {"torrents": torrents})
+        shown = {"torrents": torrents}
+        invocation.tell(shown if words else settings | {"labels": labels} | shown)
         return
-    invocation.show(limit_table(settings, torrents))
+    invocation.show(limit_table(settings, labels, torrents))
     if not words:
         invocation.say(schedule_sentence(settings))
         invocation.say(local_sentence(settings))
+
+
+def _limited_labels(client: ApiClient) -> list[JsonObject]:
+    labels: list[JsonObject] = client.call("label_get")["labels"]
+    return [
+        one for one in labels
+        if one["speed_limit_down"] is not None or one["speed_limit_up"] is not None
+    ]  # fmt: skip
 
 
 def _torrents(client: ApiClient, words: tuple[str, ...]) -> list[JsonObject]:
@@ -127,26 +137,27 @@ def _limit_torrents(
     if invocation.as_json:
         invocation.tell({"torrents": torrents})
     else:
-        invocation.show(limit_table({}, torrents))
+        invocation.show(limit_table({}, [], torrents))
 
 
 def _limit_label(invocation: Invocation, label: str, down: int | None, up: int | None) -> None:
-    every = dict(_settings(invocation.client)["label_limits"])
-    own = dict(every.pop(label, {}))
-    own |= {
+    changes = {
         name: None if speed == NO_LIMIT else speed
         for name, speed in (("speed_limit_down", down), ("speed_limit_up", up))
         if speed is not None
     }
-    if any(speed is not None for speed in own.values()):
-        every[label] = own
-    settings = _set(invocation, label_limits=every)
-    words = pair_words(own.get("speed_limit_down"), own.get("speed_limit_up"))
+    client = invocation.client
+    client.call("label_set", label=label, **changes)
+    own = next((one for one in client.call("label_get")["labels"] if one["label"] == label), None)
+    if own is None:
+        raise P2pdError(f"label {plain(label)} was removed meanwhile")
+    if invocation.as_json:
+        invocation.tell(own)
+        return
+    words = pair_words(own["speed_limit_down"], own["speed_limit_up"])
     invocation.say(f"label {plain(label)}: {words}")
-    if not invocation.as_json and label in settings["label_limits"]:
-        torrents = invocation.client.torrents(["labels"])
-        if not any(label in torrent["labels"] for torrent in torrents):
-            invocation.say("no torrent has this label now")
+    if not own["torrent_count"]:
+        invocation.say("no torrent has this label now")
 
 
 def _limit_peers(invocation: Invocation, down: int | None, up: int | None) -> None:

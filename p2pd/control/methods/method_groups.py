@@ -24,6 +24,7 @@ from p2pd.control.methods.peer_methods import PeerMethods
 from p2pd.control.methods.port_methods import PortMethods
 from p2pd.control.methods.queue_methods import QueueMethods
 from p2pd.control.methods.rss_methods import RssMethods
+from p2pd.control.methods.rule_methods import LabelMethods, TrackerMethods
 from p2pd.control.methods.selection import Selection
 from p2pd.control.methods.session_fields import SessionFacts
 from p2pd.control.methods.session_methods import SessionMethods
@@ -60,6 +61,8 @@ def make_method_groups(
         "history": HistoryMethods(api, selection, wall_clock),
         "group": GroupMethods(api),
         "events": EventsMethods(),
+        "label": LabelMethods(api),
+        "tracker": TrackerMethods(api),
         "peer": PeerMethods(api, selection),
         "port": PortMethods(api, wall_clock),
         "queue": QueueMethods(api, selection),

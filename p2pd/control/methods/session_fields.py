@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
+from p2pd.control.methods.share_params import MINUTES, RATIO
 from p2pd.control.schema import (
     SPEED,
     Param,
@@ -20,6 +21,7 @@ from p2pd.control.schema import (
     text,
 )
 from p2pd.session.session_settings import SessionSettings
+from p2pd.swarm.share_limits import ACTIONS
 from p2pd.swarm.super_seeding import MODES
 
 RPC_VERSION_SEMVER = "6.0.0"
@@ -46,8 +48,11 @@ class SessionFacts:
     session_id: str
 
 
+# The rules of labels and trackers have methods of their own.
 SETTING_GETTERS: Mapping[str, Callable[[SessionSettings], Any]] = {
-    each.name: attrgetter(each.name) for each in fields(SessionSettings) if each.name != "fixed"
+    each.name: attrgetter(each.name)
+    for each in fields(SessionSettings)
+    if each.name not in ("fixed", "label_rules", "tracker_rules")
 }
 
 FACT_GETTERS: Mapping[str, Callable[[SessionFacts], Any]] = {
@@ -82,9 +87,10 @@ SETTABLE = (
     Param("download_dir", absolute_path, None),
     Param("download_queue_enabled", boolean, None),
     Param("download_queue_size", _QUEUE, None),
+    Param("idle_seeding_limit", MINUTES, None),
+    Param("idle_seeding_limit_enabled", boolean, None),
     Param("incomplete_dir", path_or_none, None),
     Param("incomplete_dir_enabled", boolean, None),
-    Param("label_limits", json_object, None),
     Param("default_trackers", text(64 * 1024), None),
     Param("limit_local_peers", boolean, None),
     Param("peer_limit_global", integer(0, 65535), None),
@@ -104,6 +110,11 @@ SETTABLE = (
     Param("seed_choking", text(), None),
     Param("seed_queue_enabled", boolean, None),
     Param("seed_queue_size", _QUEUE, None),
+    Param("seed_limit_action", one_of(*ACTIONS), None),
+    Param("seed_ratio_limit", RATIO, None),
+    Param("seed_ratio_limited", boolean, None),
+    Param("seed_time_limit", MINUTES, None),
+    Param("seed_time_limited", boolean, None),
     Param("sequential_download", boolean, None),
     Param("speed_limit_down", SPEED, None),
     Param("speed_limit_down_enabled", boolean, None),

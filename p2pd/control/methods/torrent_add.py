@@ -10,6 +10,7 @@ from typing import Any
 
 from p2pd.control.access.caller import NotPermittedError, current_caller
 from p2pd.control.errors import RpcCode, RpcError
+from p2pd.control.methods.share_params import SHARE_PARAMS, share_changes
 from p2pd.control.schema import (
     FILE_INDICES,
     PIECE,
@@ -28,6 +29,7 @@ from p2pd.control.torrent_source import MAX_TORRENT, TorrentSource
 from p2pd.session.api import AddedTorrent, SessionApi
 from p2pd.session.session_settings import AS_SESSION, TORRENT_SEEDING_MODES
 from p2pd.session.torrents.torrent_requests import AddTorrent
+from p2pd.swarm.share_limits import ShareLimits
 from p2pd.swarm.super_seeding import MODES
 
 ADD_PARAMS = (
@@ -43,6 +45,7 @@ ADD_PARAMS = (
     Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), AS_SESSION),
     Param("bandwidth_priority", integer(-1, 1), 0),
     Param("peer_limit", integer(0, 65535), None),
+    *SHARE_PARAMS,
     Param("files_wanted", FILE_INDICES, None),
     Param("files_unwanted", FILE_INDICES, None),
     Param("priority_high", FILE_INDICES, ()),
@@ -110,6 +113,7 @@ def add_request(wanted: Mapping[str, Any], content: bytes | str) -> AddTorrent:
         magnet=content if isinstance(content, str) else None,
         sequential=wanted["sequential_download"],
         sequential_from=wanted["sequential_download_from_piece"],
+        share_limits=ShareLimits(**share) if (share := share_changes(wanted)) else None,
         **{name: wanted[name] for name in _SAME_NAME},
     )
 

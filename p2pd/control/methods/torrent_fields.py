@@ -118,6 +118,17 @@ def _web_seeds(torrent: TorrentView, now: float) -> list[dict[str, Any]]:
     return [{"download_bytes_per_second": 0, "is_downloading": False, "url": url} for url in urls]
 
 
+def _seed_limits_in_force(torrent: TorrentView, now: float) -> dict[str, Any]:
+    """Times in minutes; None for no limit."""
+    limits = torrent.sharing.in_force
+    return {
+        "action": limits.action,
+        "idle_limit": None if limits.idle is None else int(limits.idle // 60),
+        "ratio_limit": limits.ratio,
+        "time_limit": None if limits.time is None else int(limits.time // 60),
+    }
+
+
 def _tracker_list(torrent: TorrentView, now: float) -> str:
     return "\n\n".join("\n".join(tier) for tier in torrent.tracker_tiers)
 
@@ -158,6 +169,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "error": lambda torrent, now: int(torrent.trouble),
     "error_string": lambda torrent, now: torrent.error_string,
     "eta": lambda torrent, now: torrent.eta,
+    "eta_idle": lambda torrent, now: torrent.sharing.eta_idle,
     "file_count": _of_summary("files", 0),
     "file_stats": _file_stats,
     "files": _files,
@@ -169,6 +181,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "id": lambda torrent, now: torrent.id,
     "info_hash_v1": _hash_getter("v1"),
     "info_hash_v2": _hash_getter("v2"),
+    "is_finished": lambda torrent, now: torrent.sharing.is_finished,
     "is_private": _of_summary("private", False),
     "is_stalled": lambda torrent, now: torrent.is_stalled,
     "labels": lambda torrent, now: list(torrent.labels),
@@ -207,6 +220,15 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "seconds_downloading": lambda torrent, now: torrent.seconds_downloading,
     "seconds_seeding": lambda torrent, now: torrent.seconds_seeding,
     "seed_choking": lambda torrent, now: torrent.seed_choking,
+    "seed_idle_limit": lambda torrent, now: torrent.sharing.own.seed_idle_limit,
+    "seed_idle_mode": lambda torrent, now: torrent.sharing.own.seed_idle_mode,
+    "seed_limit_action": lambda torrent, now: torrent.sharing.own.seed_limit_action,
+    "seed_limits_in_force": _seed_limits_in_force,
+    "seed_limits_reached": lambda torrent, now: list(torrent.sharing.reached),
+    "seed_ratio_limit": lambda torrent, now: torrent.sharing.own.seed_ratio_limit,
+    "seed_ratio_mode": lambda torrent, now: torrent.sharing.own.seed_ratio_mode,
+    "seed_time_limit": lambda torrent, now: torrent.sharing.own.seed_time_limit,
+    "seed_time_mode": lambda torrent, now: torrent.sharing.own.seed_time_mode,
     "sequential_download": lambda torrent, now: torrent.sequential,
     "sequential_download_from_piece": lambda torrent, now: torrent.sequential_from,
     "size_when_done": lambda torrent, now: torrent.size_when_done,

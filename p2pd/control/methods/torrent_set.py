@@ -1,6 +1,7 @@
 """torrent_set: change files, priorities, labels, trackers and limits (rpc-spec, 3.2).
 
-`piece_deadlines`, `seed_choking` and `super_seeding` are p2pd's own.
+`piece_deadlines`, `seed_choking`, `seed_limit_action`, `seed_time_*` and `super_seeding` are p2pd's
+own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.methods.group_methods import group_name
 from p2pd.control.methods.selection import ids
+from p2pd.control.methods.share_params import SHARE_PARAMS, share_changes
 from p2pd.control.schema import (
     FILE_INDICES,
     PIECE,
@@ -141,6 +143,7 @@ SET_PARAMS = (
     Param("honors_session_limits", boolean, None),
     Param("upload_limit", SPEED, None),
     Param("upload_limited", boolean, None),
+    *SHARE_PARAMS,
     Param("labels", labels, None),
     Param("location", absolute_path, None),
     Param("peer_limit", integer(0, 65535), None),
@@ -184,6 +187,7 @@ def _changes_for(torrent: TorrentView, changes: Mapping[str, Any]) -> TorrentCha
     given: dict[str, Any] = {name: changes[name] for name in (*_FILE_PARAMS, *_SAME_NAME)}
     return TorrentChanges(
         **given,
+        share_limits=share_changes(changes) or None,
         sequential=changes["sequential_download"],
         sequential_from=changes["sequential_download_from_piece"],
         bandwidth_group=changes["group"],

@@ -1,6 +1,6 @@
 """Categories and tags, which are both labels here.
 
-A category is a label that the session has rules for (`label_limits`), be they empty; any other is a
+A category is a label that the session has rules for (`label_rules`), be they empty; any other is a
 tag. Of several such labels on a torrent the first is its category. A tag that no torrent has is
 known until the daemon stops, and only to this dialect.
 """
@@ -15,7 +15,7 @@ from p2pd.control.schema import labels as checked_labels
 from p2pd.session.api import SessionApi, TorrentView
 from p2pd.session.torrents.torrent_requests import TorrentChanges
 
-RULES = "label_limits"
+RULES = "label_rules"
 FOLDER = "download_dir"
 
 MAX_LOOSE_TAGS = 1000

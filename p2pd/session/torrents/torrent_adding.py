@@ -27,6 +27,7 @@ from p2pd.session.torrents.torrent_requests import (
     Candidate,
     check_pieces,
 )
+from p2pd.state.records import Tiers
 from p2pd.state.resume import TorrentRecord
 
 MAX_TORRENT_SIZE = 64 * 1024 * 1024
@@ -72,19 +73,18 @@ class TorrentAdding:
 
     async def described(self, request: AddTorrent) -> Described:
         """What would be added. Raises as `add` does."""
-        folder = request.download_dir or self._session.settings.download_dir
-        if not os.path.isabs(folder) or "\0" in folder:
+        folder = request.download_dir
+        if folder is not None and (not os.path.isabs(folder) or "\0" in folder):
             raise AddTorrentError(
                 AddProblem.PATH, f"the download folder is not absolute: {folder!r}"
             )
-        folder = os.path.normpath(folder)
         if request.torrent is not None:
-            return await self._of_torrent(request, request.torrent, folder)
+            return await self._of_torrent(request, request.torrent)
         if request.magnet is not None:
-            return self._of_magnet(request, request.magnet, folder)
+            return self._of_magnet(request, request.magnet)
         raise AddTorrentError(AddProblem.UNRECOGNIZED, "neither a torrent nor a magnet link")
 
-    async def _of_torrent(self, request: AddTorrent, data: bytes, folder: str) -> Described:
+    async def _of_torrent(self, request: AddTorrent, data: bytes) -> Described:
         if len(data) > MAX_TORRENT_SIZE:
             raise AddTorrentError(
                 AddProblem.CORRUPT, f"the torrent has {len(data)} bytes, too many"
@@ -98,20 +98,19 @@ class TorrentAdding:
         if request.sequential_from:
             layout = await self._session.disks.aside.run("read", FileLayout.of, metainfo)
             check_pieces(layout, metainfo.name, request.sequential_from + 1)
-        record = self._record(request, folder, metainfo.info_hashes, metainfo.name)
+        record = self._record(request, metainfo.info_hashes, metainfo.name, metainfo.trackers)
         record.torrent = data
         record.priorities = levels
-        record.trackers = metainfo.trackers
         return Described(record, metainfo, [], wanted)
 
-    def _of_magnet(self, request: AddTorrent, uri: str, folder: str) -> Described:
+    def _of_magnet(self, request: AddTorrent, uri: str) -> Described:
         try:
             magnet = parse_magnet(uri)
         except FormatError as problem:
             raise AddTorrentError(AddProblem.UNRECOGNIZED, str(problem)) from None
-        record = self._record(request, folder, magnet.info_hashes, magnet.name or "")
+        trackers = tuple((url,) for url in magnet.trackers)
+        record = self._record(request, magnet.info_hashes, magnet.name or "", trackers)
         record.magnet = uri
-        record.trackers = tuple((url,) for url in magnet.trackers)
         return Described(record, None, magnet_peers(magnet))
 
     async def _admit(self, request: AddTorrent, described: Described) -> tuple[Torrent, bool]:
@@ -162,17 +161,21 @@ class TorrentAdding:
             self._lock.release()
 
     def _record(
-        self, request: AddTorrent, folder: str, hashes: InfoHashes, name: str
+        self, request: AddTorrent, hashes: InfoHashes, name: str, trackers: Tiers
     ) -> TorrentRecord:
         settings, paused, sequential = self._session.settings, request.paused, request.sequential
+        rules = self._session.rules
+        labels = tuple(dict.fromkeys((*request.labels, *rules.labels_for(trackers))))
+        folder = request.download_dir or rules.folder_for(labels, trackers)
         return TorrentRecord(
             hash_v1=hashes.v1,
             hash_v2=hashes.v2,
             name=name,
-            download_dir=folder,
+            download_dir=os.path.normpath(folder or settings.download_dir),
             paused=not settings.start_added_torrents if paused is None else paused,
             added_at=self._session.wall(),
-            labels=request.labels,
+            trackers=trackers,
+            labels=labels,
             owner=request.owner,
             sequential=settings.sequential_download if sequential is None else sequential,
             sequential_from=request.sequential_from,
@@ -180,6 +183,7 @@ class TorrentAdding:
             seed_choking=request.seed_choking,
             peer_limit=request.peer_limit,
             bandwidth_priority=request.bandwidth_priority,
+            share_limits=request.share_limits,
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Iterable
 
 from p2pd.base.errors import P2pdError
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import TorrentChanges, check_pieces
+from p2pd.swarm.share_limits import ShareLimits
 
 
 def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
@@ -33,6 +35,8 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
         record.seed_choking = changes.seed_choking
         torrent.rechoke_soon()
     _set_limits(torrent, changes)
+    if changes.share_limits:
+        record.share_limits = replace(record.share_limits or ShareLimits(), **changes.share_limits)
     if changes.tracker_tiers is not None:
         torrent.trackers.replace(changes.tracker_tiers)
     if _file_lists(changes):

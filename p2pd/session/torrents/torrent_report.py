@@ -17,11 +17,10 @@ from p2pd.session.torrents.record_report import RecordReport
 from p2pd.session.torrents.resting import Details
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_content import TorrentContent
+from p2pd.session.torrents.torrent_sharing import TorrentSharing
 from p2pd.session.torrents.torrent_trouble import disk_state, local_error
 from p2pd.state.summaries import TorrentSummary
-
-ETA_UNKNOWN = -2
-ETA_NONE = -1
+from p2pd.swarm.share_limits import ETA_UNKNOWN
 
 
 class TorrentReport(RecordReport):
@@ -236,12 +235,17 @@ class TorrentReport(RecordReport):
 
     @property
     def eta(self) -> int:
-        """Seconds until it is done; -1 when it is, -2 when nobody knows."""
+        """Seconds until it is done, or gave enough; -1 when it is, -2 when nobody knows."""
         left = self.left_until_done
         if not left:
-            return ETA_NONE
+            return self.sharing.eta
         rate = self.rate_download
         return int(left / rate) if rate >= 1 and self.torrent.content else ETA_UNKNOWN
+
+    @property
+    def sharing(self) -> TorrentSharing:
+        """How much it is to give."""
+        return TorrentSharing(self.torrent, self)
 
     @property
     def seconds_downloading(self) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Any, Callable, Mapping
 
 from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.session_settings import AS_SESSION
 from p2pd.swarm.deadlines import DeadlineWindow
+from p2pd.swarm.share_limits import ShareLimits
 
 
 class AddProblem(enum.Enum):
@@ -77,6 +78,7 @@ class AddTorrent:
     peer_limit: int | None = None
     bandwidth_priority: int = 0
     """-1 low, 1 high."""
+    share_limits: ShareLimits | None = None
     files_wanted: tuple[int, ...] | None = None
     files_unwanted: tuple[int, ...] | None = None
     priority_high: tuple[int, ...] = ()
@@ -113,5 +115,7 @@ class TorrentChanges:
     upload_limit: int | None = None
     upload_limited: bool | None = None
     honors_session_limits: bool | None = None
+    share_limits: Mapping[str, Any] | None = None
+    """Attributes of ShareLimits; those that are not there stay as they are."""
     tracker_tiers: tuple[tuple[str, ...], ...] | None = None
     deadlines: tuple[DeadlineWindow, ...] | None = None

@@ -20,7 +20,8 @@ from tests.control.fake_session import FakeTorrent
 
 PASSED = {
     "add_peers", "detailed", "metainfo", "reannounce", "remove", "rename", "stop", "verify",
-    "backups", "ban", "bans", "blocklist", "change_settings", "close", "lift_bans", "measures",
+    "backups", "ban", "bans", "blocklist", "change_settings", "close", "lift_bans", "mark_reached",
+    "measures",
     "move_in_queue", "reached_at", "remove_groups", "state_notice", "version",
 }  # fmt: skip
 """What takes torrents that were found, and what nobody may call who does not see all of them, or
