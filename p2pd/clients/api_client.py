@@ -26,6 +26,8 @@ TIMEOUT_SECONDS = 90.0
 PATIENT_SECONDS = 3600.0
 """For calls whose work grows with the number of torrents."""
 
+NOT_THE_API = "what answered is not p2pd's control API"
+
 MAX_ANSWER = 512 * 1024 * 1024
 
 JsonObject = dict[str, Any]
@@ -55,6 +57,24 @@ class Transport(Protocol):
 
     def post(self, body: bytes, token: str | None, *, patient: bool = False) -> HttpAnswer:
         """The answer, which may take long if `patient`. Raises CannotConnectError."""
+
+
+class Door(Protocol):
+    """Where a daemon is, for what is more than a call; tests have one without a network."""
+
+    @property
+    def host(self) -> str:
+        """What the Host header says."""
+
+    @property
+    def path(self) -> str:
+        """Of the API."""
+
+    def connect(self, timeout: float) -> socket.socket:
+        """A connection. Raises CannotConnectError."""
+
+    def broken(self, error: Exception) -> CannotConnectError:
+        """What to say of a connection that broke."""
 
 
 class HttpTransport:
@@ -93,11 +113,36 @@ class HttpTransport:
             response = connection.getresponse()
             return HttpAnswer(response.status, response.read(MAX_ANSWER))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            sentence = f"cannot reach the daemon at {self._place}: {words}"
-            raise CannotConnectError(sentence) from None
+            raise self.broken(error) from None
         finally:
             connection.close()
+
+    @property
+    def host(self) -> str:
+        """What the Host header says."""
+        port = "" if self._port is None else f":{self._port}"
+        shown = f"[{self._host}]" if ":" in str(self._host) else str(self._host)
+        return f"{shown}{port}"
+
+    @property
+    def path(self) -> str:
+        """Of the API."""
+        return self._path.rstrip("/")
+
+    def connect(self, timeout: float) -> socket.socket:
+        """A connection, with TLS if the address says so. Raises CannotConnectError."""
+        connection = self._connection(timeout)
+        try:
+            connection.connect()
+        except (OSError, ValueError) as error:
+            raise self.broken(error) from None
+        made: socket.socket = connection.sock
+        return made
+
+    def broken(self, error: Exception) -> CannotConnectError:
+        """What to say of a connection that broke, or never was."""
+        words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return CannotConnectError(f"cannot reach the daemon at {self._place}: {words}")
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
         assert self._host is not None
@@ -146,19 +191,26 @@ class ApiClient:
         if answer.status != 200:
             raise ApiError(0, _refusal(answer, self._token is not None))
         try:
-            reply = json.loads(answer.body)
-            if (error := reply.get("error")) is not None:
-                raise ApiError(int(error["code"]), _sentence(error))
-            result: JsonObject = reply["result"]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise ApiError(0, "what answered is not p2pd's control API") from None
-        return result
+            return answer_of(json.loads(answer.body))
+        except (ValueError, RecursionError):
+            raise ApiError(0, NOT_THE_API) from None
 
     def torrents(self, fields: list[str], ids: list[int] | None = None) -> list[JsonObject]:
         """The fields of some torrents, or of all."""
         chosen: JsonObject = {} if ids is None else {"ids": ids}
         rows: list[JsonObject] = self.call("torrent_get", fields=fields, **chosen)["torrents"]
         return rows
+
+
+def answer_of(reply: Any) -> JsonObject:
+    """The result in an answer object of JSON-RPC 2.0. Raises ApiError."""
+    try:
+        if (error := reply.get("error")) is not None:
+            raise ApiError(int(error["code"]), _sentence(error))
+        result: JsonObject = reply["result"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ApiError(0, NOT_THE_API) from None
+    return result
 
 
 def _sentence(error: JsonObject) -> str:

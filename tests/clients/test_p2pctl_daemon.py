@@ -132,6 +132,7 @@ def test_every_method_of_the_reference_has_a_command() -> None:
         "\n".join(path.read_text() for path in (ROOT / "p2pd" / "clients").glob("*/*.py"))
         + (ROOT / "p2pd" / "clients" / "api_client.py").read_text()
     )
+    methods.discard("events_unsubscribe")  # who ends `p2pctl events` hangs up
     assert sorted(method for method in methods if f'"{method}"' not in sources) == []
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import ssl
+from concurrent.futures import ThreadPoolExecutor
+from urllib.request import Request, urlopen
 
 import pytest
 from peers.processes import wait_until
-from test_control_doors import write_certificate
+from test_control_doors import p2pctl, write_certificate
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect, unix_connect
 
@@ -129,6 +131,33 @@ def test_over_tls_and_a_unix_socket(work, new_p2pd):
         client = Client(connection)
         client.call("events_subscribe", statistics=["torrent_count"])
         client.until(lambda: client.resyncs == ["new"])
+
+
+def test_p2pctl_follows(work, new_p2pd):
+    node = new_p2pd()
+    path = work / "one.torrent"
+    path.write_bytes(TORRENT)
+    url = f"http://127.0.0.1:{node.control_port}"
+    arguments = ["events", "--json", "--kind", "added", "--kind", "started", "--count", "2"]
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(p2pctl, node, url, *arguments, token=True)
+        wait_until(
+            lambda: "p2pd_events_clients 1.0" in metrics(node), 20, "p2pctl", details=node.log_tail
+        )
+        node.add(path)
+        answer = following.result(60)
+    assert answer.returncode == 0, answer.stderr
+    told = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert [(event["kind"], event["name"]) for event in told] == [
+        ("added", "followed"),
+        ("started", "followed"),
+    ]
+
+
+def metrics(node):
+    request = Request(f"http://127.0.0.1:{node.control_port}/metrics", headers=headers(node))
+    with urlopen(request, timeout=SECONDS) as page:
+        return page.read().decode()
 
 
 def test_strangers_and_pages_from_elsewhere_stay_out(new_p2pd):

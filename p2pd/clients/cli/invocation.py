@@ -20,6 +20,7 @@ from p2pd.clients.api_client import (
     DEFAULT_URL,
     ApiClient,
     CannotConnectError,
+    Door,
     HttpTransport,
     JsonObject,
     Transport,
@@ -78,6 +79,7 @@ class Invocation:
     as_json: bool = False
     connect: Callable[[str], Transport] = HttpTransport
     connect_hurriedly: Callable[[str], Transport] = _hurried_transport
+    door: Callable[[str], Door] = HttpTransport
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))

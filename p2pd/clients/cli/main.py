@@ -25,6 +25,7 @@ COMMANDS = {
     "completion": "completion.completion",
     "create": "create.create",
     "deadlines": "deadlines.deadlines",
+    "events": "events.events",
     "files": "files.files",
     "free-space": "daemon.free_space",
     "group": "groups.group",
