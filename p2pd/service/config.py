@@ -33,6 +33,7 @@ from p2pd.swarm.super_seeding import AUTO, MODES
 
 PORT = whole(0, 65535)
 SPEED = whole(0, 2**31 - 1)
+_QUEUE = whole(0, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,17 @@ class BandwidthSection:
     peer_upload: int = key(0, SPEED, "Limit of what one peer is sent in kB/s; 0 is none.")
     limit_local_peers: bool = key(
         True, flag, "Whether peers in the local network are under any limit."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSection:
+    """How many torrents run at a time; the others wait their turn. Clients may set others."""
+
+    downloads: int = key(0, _QUEUE, "Torrents that download at a time; 0 is as many as want to.")
+    seeds: int = key(0, _QUEUE, "Torrents that seed at a time; 0 is as many as want to.")
+    stalled_minutes: int = key(
+        30, _QUEUE, "One of which nothing moved for so long does not count; 0: it does."
     )
 
 
@@ -332,6 +344,7 @@ class Config:
     peers: PeersSection = PeersSection()
     blocklist: BlocklistSection = BlocklistSection()
     bandwidth: BandwidthSection = BandwidthSection()
+    queue: QueueSection = QueueSection()
     discovery: DiscoverySection = DiscoverySection()
     reachability: ReachabilitySection = ReachabilitySection()
     announce: AnnounceSection = AnnounceSection()

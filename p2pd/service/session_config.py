@@ -8,7 +8,7 @@ from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError, P2pdError
 from p2pd.service.automation_sections import AutomationSection, WatchSection
-from p2pd.service.config import BandwidthSection, Config
+from p2pd.service.config import BandwidthSection, Config, QueueSection
 from p2pd.service.descriptors import DescriptorShares, share
 from p2pd.session.peers.peer_upload import REQUEST_QUEUE
 from p2pd.session.session import SessionLimits
@@ -42,6 +42,9 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("automation", "script_torrent_added"): _script("added"),
     ("automation", "script_torrent_done"): _script("done"),
     ("automation", "script_torrent_done_seeding"): _script("done_seeding"),
+    ("queue", "downloads"): ("download_queue_size", "download_queue_enabled"),
+    ("queue", "seeds"): ("seed_queue_size", "seed_queue_enabled"),
+    ("queue", "stalled_minutes"): ("queue_stalled_minutes", "queue_stalled_enabled"),
     ("bandwidth", "download"): ("speed_limit_down", "speed_limit_down_enabled"),
     ("bandwidth", "upload"): ("speed_limit_up", "speed_limit_up_enabled"),
     ("bandwidth", "peer_download"): ("peer_speed_limit_down",),
@@ -69,6 +72,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
         blocklist_url=config.blocklist.url,
         watch_folders=_watch_folders(config.watch),
         **_speeds(config.bandwidth),
+        **_queues(config.queue),
         **_scripts(config.automation),
         fixed={
             "anti_brute_force_enabled": True,
@@ -151,6 +155,18 @@ def _watch_folders(section: WatchSection) -> list[dict[str, Any]]:
         return checked_watch_folders([wanted])
     except P2pdError as problem:
         raise ConfigError(f"watch: {problem}") from None
+
+
+def _queues(queue: QueueSection) -> dict[str, Any]:
+    """The settings of queues; one that is off keeps the number that clients are shown."""
+    queues: dict[str, Any] = {"queue_stalled_enabled": bool(queue.stalled_minutes)}
+    if queue.downloads:
+        queues |= {"download_queue_size": queue.downloads, "download_queue_enabled": True}
+    if queue.seeds:
+        queues |= {"seed_queue_size": queue.seeds, "seed_queue_enabled": True}
+    if queue.stalled_minutes:
+        queues["queue_stalled_minutes"] = queue.stalled_minutes
+    return queues
 
 
 def _speeds(limits: BandwidthSection) -> dict[str, Any]:

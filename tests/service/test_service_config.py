@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from p2pd.base.errors import ConfigError
 from p2pd.service.checks import address, flag, folder, names, number, one_of, whole
-from p2pd.service.config import SECTIONS, Config, config_of, keys_of
+from p2pd.service.config import SECTIONS, Config, QueueSection, config_of, keys_of
 from p2pd.service.config_sources import load_config, read_file, read_setting
 from p2pd.service.config_text import config_text
+from p2pd.service.session_config import settings_of
 
 
 def written(tmp_path: Path, text: str) -> str:
@@ -173,3 +174,15 @@ def test_no_setting_gets_past_the_errors_that_are_meant(text: str) -> None:
         read_setting(f"peers.port={text}")
     except ConfigError as problem:
         assert "\n" not in str(problem)  # noqa: PT017 - either outcome is right
+
+
+def test_the_queues_are_settings_that_are_off_at_zero() -> None:
+    usual = settings_of(Config(), "/d")
+    assert (usual.download_queue_enabled, usual.seed_queue_enabled) == (False, False)
+    assert (usual.queue_stalled_enabled, usual.queue_stalled_minutes) == (True, 30)
+    assert (usual.download_queue_size, usual.seed_queue_size) == (5, 10)
+    queue = QueueSection(downloads=3, seeds=4, stalled_minutes=0)
+    chosen = settings_of(Config(queue=queue), "/d")
+    assert (chosen.download_queue_enabled, chosen.download_queue_size) == (True, 3)
+    assert (chosen.seed_queue_enabled, chosen.seed_queue_size) == (True, 4)
+    assert (chosen.queue_stalled_enabled, chosen.queue_stalled_minutes) == (False, 30)

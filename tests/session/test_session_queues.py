@@ -295,3 +295,17 @@ def test_seeds_at_rest_take_no_part_while_there_is_no_such_queue(network: Memory
     assert statuses(node) == [SEEDS] * 3
     assert not node.session.queues._line_of
     assert not node.session.queues._alarms
+
+
+def test_who_follows_looks_at_all_positions_when_they_shift(network: MemoryNetwork) -> None:
+    node = queued(network)
+    torrents = [node.add(torrent) for torrent in TORRENTS[:3]]
+    watch = node.session.activity.watch(lambda: None)
+    network.result(node.control.move_in_queue([view(node, torrents[2])], QueueMove.BOTTOM))
+    assert not watch.take().everything, "it is there already"
+    network.result(node.control.move_in_queue([view(node, torrents[2])], QueueMove.TOP))
+    assert watch.take().everything
+    network.result(node.session.remove(torrents[1], delete_data=False))
+    assert not watch.take().everything, "it was the last"
+    network.result(node.session.remove(torrents[2], delete_data=False))
+    assert watch.take().everything

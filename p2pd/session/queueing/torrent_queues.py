@@ -93,9 +93,12 @@ class TorrentQueues(Generic[T]):
         self.order.add(torrent.record.id, torrent.record.queue_place)
 
     def forget(self, torrent: T) -> None:
-        """It is removed."""
+        """It is removed: those behind it move up."""
         self.leave(torrent)
+        last = self.position(torrent) >= len(self.order) - 1
         self.order.remove(torrent.record.id)
+        if not last:
+            self._host.activity.noted_all()
 
     def position(self, torrent: T) -> int:
         """How many torrents stand before it; all of them before one that was removed."""
@@ -112,7 +115,8 @@ class TorrentQueues(Generic[T]):
 
     def _moved(self, changed: set[int]) -> set[int]:
         if changed:
-            for torrent in self._line_of:  # their positions are shown
+            self._host.activity.noted_all()
+            for torrent in self._line_of:  # who looks at these, mostly looks at their positions
                 self._host.activity.note_change(torrent)
         return changed
 
