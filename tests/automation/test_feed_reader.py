@@ -136,6 +136,7 @@ def test_something_is_made_of_what_is_not_well_formed() -> None:
         (b"<rss>" + b"<item>" * (MOST_BROKEN // 6), "nests too deeply"),
         (b"<rss>" + b"x " * MOST_BROKEN, "too big to make something of it"),
         (b"<rss " + b" ".join(b'a%d="x"' % n for n in range(200)) + b"/>", "too many attributes"),
+        (b"<rss>" + b"<a/>" * 25_001 + b"</rss>", "more than 25000 elements"),
         (b"<rss a='" + b"x" * 20_000 + b"'>", "a tag of more than"),
         (b'<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><rss>&b;</rss>', "entities"),
         (b'<!DOCTYPE r [<!ENTITY a SYSTEM "file:///etc/passwd">]><rss>&a;</rss>', "entities"),

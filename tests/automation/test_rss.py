@@ -359,3 +359,14 @@ def test_a_page_is_no_feed(world: World) -> None:
     world.web.holds[FEED] = b"<html><body>log in</body></html>"
     made = result(world.rss.add_feed(RssFeed("one", FEED)))
     assert made.note.problem == "it is no feed: neither RSS nor Atom"
+
+
+def test_a_feed_that_moves_while_it_is_asked_is_asked_where_it_is_now(world: World) -> None:
+    made = feed(world)
+    world.web.waits = []
+    world.later(3600)
+    world.web.holds["http://new.test/"] = rss(item("b"))
+    result(world.rss.set_feed(made.id, {"url": "http://new.test/"}))
+    assert world.web.urls()[-2:] == [FEED, "http://new.test/"]
+    world.web.waits[-1].callback(None)
+    assert list(states(world)) == ["b"]

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from p2pd.automation.rss.rss_feeds import ItemState
+from p2pd.clients.cli.rss import STATES
+
 FEED = {
     "id": 3, "name": "tv\x1b[31m", "item_count": 7, "checked_date": 1_700_000_000,
     "next_date": 1_700_003_600, "problem": "", "enabled": True,
@@ -93,6 +96,10 @@ def test_items_are_listed_and_added(p2pctl: Any, daemon: Any) -> None:
     assert daemon.asked("rss_item_add") == [{"feed_id": 3, "key": "abc"}]
     daemon.answers["rss_item_add"] = {"item": ITEM}
     assert p2pctl("rss", "fetch", "3", "abc").exit_code == 1
+
+
+def test_every_state_can_be_named() -> None:
+    assert tuple(ItemState) == STATES
 
 
 def test_a_preview(p2pctl: Any, daemon: Any) -> None:

@@ -17,7 +17,7 @@ TEST = "test"
 USUAL_SECONDS = 300
 MOST_ARGUMENTS = 100
 LONGEST_ARGUMENT = 4096
-REACHED = (EventKind.RATIO_REACHED, EventKind.IDLE_REACHED)
+REACHED = (EventKind.RATIO_REACHED, EventKind.TIME_REACHED, EventKind.IDLE_REACHED)
 """The ends of seeding, as Transmission's ``done_seeding``."""
 
 

@@ -27,11 +27,14 @@ AVAILABLE = feedparser is not None
 ABSENT = "feeds need feedparser: install p2pd[rss]"
 
 MOST_BYTES = 4 * 1024 * 1024
-MOST_BROKEN = 512 * 1024
+MOST_BROKEN = 256 * 1024
 """Bytes of a feed that is not well-formed: what is made of such takes longer."""
 
 MOST_ITEMS = 500
 MOST_ATTRIBUTES = 100
+MOST_ELEMENTS = 25_000
+"""Of a feed, fifty of each item: to read these takes about a second."""
+
 MOST_NESTED = 100
 LONGEST_TAG = 16 * 1024
 LONGEST_TITLE = 300
@@ -123,6 +126,7 @@ class _Outline:
 
     def __init__(self) -> None:
         self._depth = 0
+        self._elements = 0
 
     def read(self, data: bytes) -> None:
         """Raises FeedError, ExpatError and what comes of encodings."""
@@ -134,6 +138,9 @@ class _Outline:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
+        self._elements += 1
+        if self._elements > MOST_ELEMENTS:
+            raise FeedError(f"the feed has more than {MOST_ELEMENTS} elements")
         if self._depth > MOST_NESTED or len(attributes) > MOST_ATTRIBUTES:
             raise FeedError("the feed nests too deeply, or an element has too many attributes")
 

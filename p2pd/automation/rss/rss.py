@@ -160,10 +160,11 @@ class Rss:
         feed = self.feed(id_)
         chosen = replace(feed.chosen, **changes)
         self._check_feed(chosen, id_)
-        if chosen.url != feed.chosen.url:
-            self._refresher.forget(feed)
-            feed.note = FeedNote()
+        moved = chosen.url != feed.chosen.url
         feed.chosen = chosen
+        if moved:
+            feed.note = FeedNote()
+            self._refresher.forget(feed)
         await self._save_feed(feed)
         self._refresher.arrange()
         self._pass.begin()
@@ -202,7 +203,7 @@ class Rss:
             return
         self.background(self._save_feed(feed), "the feeds")
         self.save_items(feed, changed, gone)
-        self._pass.begin()
+        self._pass.begin([feed.id])
 
     def save_items(self, feed: Feed, changed: Iterable[SeenItem], gone: Iterable[str] = ()) -> None:
         """Have what was seen outlive the process."""

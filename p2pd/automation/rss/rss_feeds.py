@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Iterator, Mapping, TypeVar
+from typing import Any, Iterable, Iterator, Mapping, TypeVar
 
 from p2pd.automation.rss.feed_reader import FeedItem, ReadFeed
 
@@ -199,9 +199,9 @@ def _types_of(default: object) -> tuple[type, ...]:
     return (type(default),) if isinstance(default, (bool, int, tuple)) else (str,)
 
 
-def waiting(feeds: Mapping[int, Feed], now: float) -> Iterator[tuple[Feed, SeenItem]]:
+def waiting(feeds: Iterable[Feed], now: float) -> Iterator[tuple[Feed, SeenItem]]:
     """Items that rules are to be asked about: those nobody wanted yet, and second tries."""
-    for feed in feeds.values():
+    for feed in feeds:
         if feed.chosen.enabled:
             for seen in feed.items.values():
                 again = seen.state is ItemState.WAITING and seen.next_at <= now

@@ -60,14 +60,15 @@ class RulePass:
         self._in_thread = in_thread
         self._adding = DeferredLock()
         self._busy = False
-        self._again = False
+        self._due: set[int] = set()
+        """Feeds of which items are to be asked about."""
         self._stopped = False
         self._timer: DelayedCall | None = None
 
-    def begin(self) -> None:
-        """Now, or after the one that is under way."""
-        self._again = True
-        if not self._busy and not self._stopped:
+    def begin(self, feeds: Iterable[int] | None = None) -> None:
+        """Now, or after the one that is under way; of all feeds, or of these."""
+        self._due.update(self._owner.feeds if feeds is None else feeds)
+        if self._due and not self._busy and not self._stopped:
             self._busy = True
             self._owner.background(self._run(), "the rules of feeds")
 
@@ -82,16 +83,17 @@ class RulePass:
 
     async def _run(self) -> None:
         try:
-            while self._again and not self._stopped:
-                self._again = False
-                await self._once()
+            while self._due and not self._stopped:
+                due, self._due = self._due, set()
+                await self._once(due)
         finally:
             self._busy = False
         self._arrange()
 
-    async def _once(self) -> None:
+    async def _once(self, due: set[int]) -> None:
         now = self._owner.wall()
-        found = list(waiting(self._owner.feeds, now))
+        feeds = [feed for id_, feed in self._owner.feeds.items() if id_ in due]
+        found = list(waiting(feeds, now))
         rules = {
             id_: rule.compiled
             for id_, rule in self._owner.rules.items()
@@ -158,15 +160,17 @@ class RulePass:
     def _arrange(self) -> None:
         """The next second try."""
         self._cancel_timer()
-        times = [
-            seen.next_at
+        tries = [
+            (seen.next_at, feed.id)
             for feed in self._owner.feeds.values()
+            if feed.chosen.enabled
             for seen in feed.items.values()
             if seen.state is ItemState.WAITING
         ]
-        if times and not self._stopped:
-            nap = min(max(min(times) - self._owner.wall(), 1.0), LONGEST_NAP)
-            self._timer = self._clock.callLater(nap, self.begin)
+        if tries and not self._stopped:
+            at, feed_id = min(tries)
+            nap = min(max(at - self._owner.wall(), 1.0), LONGEST_NAP)
+            self._timer = self._clock.callLater(nap, self.begin, [feed_id])
 
     def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():

@@ -15,7 +15,7 @@ from p2pd.clients.text import counted, moment, plain
 
 EVENTS = (
     "added", "removed", "metadata", "started", "stopped", "done", "checked", "error", "missing",
-    "back", "moved", "labels", "ratio_reached", "idle_reached",
+    "back", "moved", "labels", "ratio_reached", "idle_reached", "time_reached",
 )  # fmt: skip
 HOOK = click.argument("hook_name", metavar="HOOK")
 FILTERS = (
