@@ -12,6 +12,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.control.qbittorrent.preferences import PREFERENCES
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
+from p2pd.swarm.share_limits import LimitsInForce, ShareLimits
 from tests.control.fake_session import NOW
 from tests.control.qbittorrent_client import Client
 
@@ -60,6 +61,23 @@ CHANGED = [
     ("setDownloadLimit", {"limit": 0}, {"download_limited": False}),
     ("setUploadLimit", {"limit": 7400}, {"upload_limited": True, "upload_limit": 7}),
     ("setUploadLimit", {"limit": -1}, {"upload_limited": False}),
+    (
+        "setShareLimits",
+        {"ratioLimit": "1.5", "seedingTimeLimit": -1, "inactiveSeedingTimeLimit": -2},
+        {
+            "share_limits": {
+                "seed_ratio_mode": 1,
+                "seed_ratio_limit": 1.5,
+                "seed_time_mode": 2,
+                "seed_idle_mode": 0,
+            }
+        },
+    ),
+    (
+        "setShareLimits",
+        {"seedingTimeLimit": 90},
+        {"share_limits": {"seed_time_mode": 1, "seed_time_limit": 90}},
+    ),
     ("setSuperSeeding", {"value": "true"}, {"super_seeding": "on"}),
     ("setSuperSeeding", {"value": "false"}, {"super_seeding": "off"}),
     ("toggleSequentialDownload", {}, {"sequential": True}),
@@ -113,6 +131,10 @@ REFUSED = [
     ("torrents/renameFile", {"hash": ONE, "oldPath": "a/b", "newPath": ""}, 400),
     ("torrents/rename", {"hash": ONE, "name": " "}, 409),
     ("torrents/topPrio", {"hashes": ONE}, 409),
+    ("torrents/toggleFirstLastPiecePrio", {"hashes": ONE}, 409),
+    ("torrents/setShareLimits", {"hashes": ONE}, 400),
+    ("torrents/setShareLimits", {"hashes": ONE, "ratioLimit": "nan"}, 400),
+    ("torrents/setShareLimits", {"hashes": ONE, "seedingTimeLimit": 10**10}, 400),
     ("torrents/add", {}, 400),
     ("torrents/add", {"urls": "/etc/passwd"}, 400),
     ("app/setPreferences", {"json": "[]"}, 400),
@@ -172,12 +194,12 @@ def test_trackers_are_changed(client, path, params, tiers):
 def test_a_file_is_added_with_what_it_is_to_have(with_category):
     answer = with_category.upload(
         "torrents/add", [b"torrent"], savepath="/media", category="tv", tags="a,b", paused="true",
-        sequentialDownload="true", dlLimit="5000", ratioLimit="", autoTMM="false",
+        sequentialDownload="true", dlLimit="5000", ratioLimit="2", autoTMM="false",
     )  # fmt: skip
     assert (answer.status, answer.body) == (200, b"Ok.")
     wanted = AddTorrent(
         torrent=b"torrent", download_dir="/media", labels=("tv", "a", "b"), paused=True,
-        sequential=True,
+        sequential=True, share_limits=ShareLimits(seed_ratio_mode=1, seed_ratio_limit=2.0),
     )  # fmt: skip
     limits = TorrentChanges(download_limit=5, download_limited=True)
     assert with_category.session.asked == [("add", wanted), ("change", 1, limits)]
@@ -221,7 +243,7 @@ def test_what_is_told_of_a_torrent(with_category):
     assert [each["hash"] for each in rows] == [ONE, TWO]
     assert row == row | {
         "added_on": int(NOW - 1000.5), "amount_left": 32768, "category": "tv", "completed": 32768,
-        "completion_on": -1, "content_path": "/downloads/some torrent", "dl_limit": 0,
+        "completion_on": -1, "content_path": "/incomplete/some torrent", "download_path": "/incomplete", "dl_limit": 0,
         "dlspeed": 1000, "downloaded": 32768, "eta": 33, "hash": ONE, "infohash_v1": ONE,
         "infohash_v2": "", "name": "some torrent", "num_complete": 2, "num_incomplete": 3,
         "num_leechs": 1, "num_seeds": 0, "progress": 0.5, "ratio": 0.5, "save_path": "/downloads",
@@ -374,3 +396,26 @@ def test_the_queue(client):
     off = {"download_queue_enabled": False, "seed_queue_enabled": False}
     asked = client.asked("app/setPreferences", json='{"queueing_enabled": false}')
     assert asked == [("change_settings", off)]
+
+
+def test_share_limits_are_shown(client):
+    sharing = client.session.all[0].sharing
+    sharing.own = ShareLimits(seed_ratio_mode=1, seed_ratio_limit=3.0, seed_time_mode=2)
+    sharing.in_force = LimitsInForce(3.0, 1800.0, None)
+    row = client.json("torrents/info")[0]
+    assert row == row | {
+        "ratio_limit": 3.0, "seeding_time_limit": -1, "inactive_seeding_time_limit": -2,
+        "max_ratio": 3.0, "max_seeding_time": -1, "max_inactive_seeding_time": 30,
+    }  # fmt: skip
+    client.session.settings.seed_ratio_limited = True
+    found = client.json("app/preferences")
+    assert (found["max_ratio_enabled"], found["max_ratio"], found["max_ratio_act"]) == (
+        True,
+        2.0,
+        0,
+    )
+    asked = client.asked("app/setPreferences", json='{"max_ratio": 1, "max_ratio_act": 3}')
+    changes = {"seed_ratio_limit": 1.0, "seed_limit_action": "remove_with_data"}
+    assert asked == [("change_settings", changes)]
+    asked = client.asked("app/setPreferences", json='{"max_ratio": -1}')
+    assert asked == [("change_settings", {"seed_ratio_limited": False})]

@@ -66,7 +66,7 @@ class Copy:
 
 @pytest.fixture
 def client(caller, session):
-    session.settings.label_limits = {"tv": {}}
+    session.settings.label_rules = {"tv": {}}
     for torrent in session.all:
         torrent.peers, torrent.rate_download, torrent.rate_upload = (), 0.0, 0.0
     return Client(caller, session)
@@ -94,7 +94,7 @@ def test_only_fields_that_changed_are_told(client):
         "torrents": {
             ONE: {
                 "name": "another", "category": "tv", "tags": "",
-                "content_path": "/downloads/another",
+                "content_path": "/incomplete/another",
             }
         }
     }  # fmt: skip
@@ -186,7 +186,7 @@ STEPS = st.lists(
 def _step(session: FakeSession, kind: str, id_: int, words: list[str]) -> None:
     torrent = session.find(id_)
     if kind == "rules":
-        session.settings.label_limits = {word: {} for word in words}
+        session.settings.label_rules = {word: {} for word in words}
     elif kind == "add" and torrent is None:
         session.put(FakeTorrent(id_, labels=tuple(words), peers=()))
     elif kind == "remove" and torrent is not None:

@@ -15,6 +15,7 @@ from p2pd.control.qbittorrent.call import Action, Answer, Call, check_role
 from p2pd.control.qbittorrent.labels import Labels, category_name, tag_names
 from p2pd.control.qbittorrent.limits import kilobytes
 from p2pd.control.qbittorrent.refusals import ApiError, refusal_of, wrong
+from p2pd.control.qbittorrent.share_limits import asked_limits
 from p2pd.session.api import SessionApi
 from p2pd.session.torrents.torrent_requests import TorrentChanges
 
@@ -57,7 +58,7 @@ class Adding:
 
     async def _params(self, call: Call) -> dict[str, Any]:
         """What torrent_add is told of each of them."""
-        params: dict[str, Any] = {"labels": await self._labels_for(call)}
+        params: dict[str, Any] = {**asked_limits(call), "labels": await self._labels_for(call)}
         if folder := call.text("savepath", "").strip():
             params["download_dir"] = folder
         if cookie := call.text("cookie", "").strip():

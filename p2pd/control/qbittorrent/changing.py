@@ -20,6 +20,7 @@ from p2pd.control.qbittorrent.call import (
 from p2pd.control.qbittorrent.limits import kilobytes, of_torrent
 from p2pd.control.qbittorrent.preferences import is_queueing
 from p2pd.control.qbittorrent.refusals import conflict, wrong
+from p2pd.control.qbittorrent.share_limits import asked_limits
 from p2pd.control.schema import absolute_path
 from p2pd.session.api import SessionApi, TorrentView
 from p2pd.session.queueing.queue_order import QueueMove
@@ -46,6 +47,7 @@ class Changing:
             "setDownloadLimit": _download_limit,
             "setUploadLimit": _upload_limit,
             "setSuperSeeding": _super_seeding,
+            "setShareLimits": _share_limits,
             "toggleSequentialDownload": _other_sequence,
         }
         table = {
@@ -64,6 +66,7 @@ class Changing:
             "increasePrio": Action(self._moved(QueueMove.UP), "queue_move_up"),
             "decreasePrio": Action(self._moved(QueueMove.DOWN), "queue_move_down"),
             "bottomPrio": Action(self._moved(QueueMove.BOTTOM), "queue_move_bottom"),
+            "toggleFirstLastPiecePrio": Action(self.first_and_last, "torrent_set"),
             "setAutoManagement": Action(self.set_auto_management, "torrent_set"),
             "filePrio": Action(self.file_priority, "torrent_set"),
             "downloadLimit": Action(self.download_limits, "torrent_get"),
@@ -155,6 +158,10 @@ class Changing:
             raise conflict("torrents stay where they are saved: there is no automatic management")
         return DONE
 
+    async def first_and_last(self, call: Call) -> Answer:
+        """It is off for all, and stays so."""
+        raise conflict("pieces are asked for in their order or the rarest first")
+
     async def download_limits(self, call: Call) -> Answer:
         """By hash what each may receive, in bytes per second; 0: no limit."""
         return {
@@ -212,6 +219,15 @@ def _upload_limit(torrent: TorrentView, call: Call) -> TorrentChanges:
     if limit <= 0:
         return TorrentChanges(upload_limited=False)
     return TorrentChanges(upload_limited=True, upload_limit=kilobytes(limit))
+
+
+def _share_limits(torrent: TorrentView, call: Call) -> TorrentChanges:
+    limits = asked_limits(call)
+    if not limits:
+        raise wrong(
+            "there is no limit among ratioLimit, seedingTimeLimit, inactiveSeedingTimeLimit"
+        )
+    return TorrentChanges(share_limits=limits)
 
 
 def _super_seeding(torrent: TorrentView, call: Call) -> TorrentChanges:

@@ -21,7 +21,7 @@ from p2pd.control.qbittorrent.torrent_fields import Getter
 from p2pd.control.qbittorrent.versioned_table import VersionedTable
 from p2pd.session.api import SessionApi, TorrentView
 
-LOOKED_AT = 100
+LOOKED_AT = 50
 """Torrents of which nothing is said to have changed that are looked at each time."""
 
 MAX_GIVEN = 4096

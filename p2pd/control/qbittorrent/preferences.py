@@ -12,6 +12,7 @@ from typing import Any
 
 from p2pd.control.qbittorrent.limits import MOST, kilobytes, shown
 from p2pd.control.qbittorrent.refusals import conflict, wrong
+from p2pd.control.qbittorrent.share_limits import action_changes, action_number
 from p2pd.session.session_settings import SessionSettings
 
 Changes = dict[str, Any]
@@ -127,6 +128,18 @@ def _always(value: Any) -> Preference:
     return Preference(lambda settings: value)
 
 
+def _share(limit: str, enabled: str, kind: type) -> Preference:
+    """How much torrents are to give; -1: no limit."""
+
+    def change(value: Any, settings: SessionSettings) -> Changes:
+        wanted = checked(value, kind)
+        return {enabled: False} if wanted < 0 else {limit: wanted}
+
+    return Preference(
+        lambda settings: getattr(settings, limit) if getattr(settings, enabled) else -1, change
+    )
+
+
 def is_queueing(settings: SessionSettings) -> bool:
     """Whether torrents wait for their turn, be it to download or to seed."""
     return settings.download_queue_enabled or settings.seed_queue_enabled
@@ -179,13 +192,13 @@ PREFERENCES: Mapping[str, Preference] = {
     "max_active_uploads": _queue("seed"),
     "max_connec": _plain("peer_limit_global", int),
     "max_connec_per_torrent": _plain("peer_limit_per_torrent", int),
-    "max_inactive_seeding_time": _always(-1),
-    "max_inactive_seeding_time_enabled": _always(False),
-    "max_ratio": _always(-1),
-    "max_ratio_act": _always(0),
-    "max_ratio_enabled": _always(False),
-    "max_seeding_time": _always(-1),
-    "max_seeding_time_enabled": _always(False),
+    "max_inactive_seeding_time": _share("idle_seeding_limit", "idle_seeding_limit_enabled", int),
+    "max_inactive_seeding_time_enabled": _plain("idle_seeding_limit_enabled", bool),
+    "max_ratio": _share("seed_ratio_limit", "seed_ratio_limited", float),
+    "max_ratio_act": Preference(action_number, action_changes),
+    "max_ratio_enabled": _plain("seed_ratio_limited", bool),
+    "max_seeding_time": _share("seed_time_limit", "seed_time_limited", int),
+    "max_seeding_time_enabled": _plain("seed_time_limited", bool),
     "max_uploads": _slots("upload_slots_global"),
     "max_uploads_per_torrent": _slots("upload_slots"),
     "pex": _fact("pex_enabled", False),

@@ -18,12 +18,13 @@ from p2pd.control.qbittorrent.call import (
 )
 from p2pd.control.qbittorrent.limits import of_torrent
 from p2pd.control.qbittorrent.refusals import conflict
+from p2pd.control.qbittorrent.share_limits import UNLIMITED
 from p2pd.control.qbittorrent.torrent_fields import (
-    UNLIMITED,
     Getter,
     availability,
     connected,
     eta,
+    incomplete_folder,
     ratio,
     swarm,
 )
@@ -71,7 +72,7 @@ PROPERTIES: Mapping[str, Getter] = {
     "dl_limit": lambda torrent, now: of_torrent(torrent.limits)[0] or UNLIMITED,
     "dl_speed": lambda torrent, now: int(torrent.rate_download),
     "dl_speed_avg": lambda torrent, now: _average(torrent.downloaded, torrent.seconds_downloading),
-    "download_path": lambda torrent, now: "",
+    "download_path": incomplete_folder,
     "eta": eta,
     "has_metadata": lambda torrent, now: torrent.summary is not None,
     "hash": lambda torrent, now: torrent.hash_string,

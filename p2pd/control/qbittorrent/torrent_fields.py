@@ -12,14 +12,12 @@ from typing import Any
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.control.qbittorrent.labels import Labels
 from p2pd.control.qbittorrent.limits import of_torrent
+from p2pd.control.qbittorrent.share_limits import UNLIMITED, minutes, shown
 from p2pd.control.qbittorrent.states import state_of
 from p2pd.session.api import TorrentStatus, TorrentView
 
 ETA_INFINITE = 8_640_000
 """A hundred days: what stands for never."""
-
-UNLIMITED = -1
-AS_SESSION = -2
 
 Getter = Callable[[TorrentView, float], Any]
 
@@ -74,12 +72,21 @@ def content_path(torrent: TorrentView, now: float = 0.0) -> str:
     """Its file or folder; empty while its name is not known for certain."""
     if torrent.summary is None:
         return ""
-    return f"{torrent.download_dir.rstrip('/')}/{torrent.name}"
+    return f"{torrent.current_dir.rstrip('/')}/{torrent.name}"
+
+
+def incomplete_folder(torrent: TorrentView, now: float) -> str:
+    """Where its data is as long as it is elsewhere than where it is to be saved."""
+    return torrent.current_dir if torrent.current_dir != torrent.download_dir else ""
 
 
 def super_seeds(torrent: TorrentView, now: float) -> bool:
     """Whether it is to show single pieces."""
     return torrent.super_seeding == "on"
+
+
+def _or_unlimited(ratio: float | None) -> float:
+    return UNLIMITED if ratio is None else ratio
 
 
 def _label_fields(labels: Labels) -> Mapping[str, Getter]:
@@ -100,20 +107,22 @@ _FIELDS: Mapping[str, Getter] = {
     "content_path": content_path,
     "dl_limit": lambda torrent, now: of_torrent(torrent.limits)[0],
     "dlspeed": lambda torrent, now: int(torrent.rate_download),
-    "download_path": lambda torrent, now: "",
+    "download_path": incomplete_folder,
     "downloaded": lambda torrent, now: torrent.downloaded,
     "eta": eta,
     "f_l_piece_prio": lambda torrent, now: False,
     "force_start": lambda torrent, now: False,
     "hash": lambda torrent, now: torrent.hash_string,
-    "inactive_seeding_time_limit": lambda torrent, now: AS_SESSION,
+    "inactive_seeding_time_limit": lambda torrent, now: shown(
+        torrent.sharing.own.seed_idle_mode, torrent.sharing.own.seed_idle_limit
+    ),
     "infohash_v1": TORRENT_FIELDS["info_hash_v1"],
     "infohash_v2": TORRENT_FIELDS["info_hash_v2"],
     "last_activity": lambda torrent, now: int(torrent.active_at or torrent.added_at),
     "magnet_uri": lambda torrent, now: torrent.magnet_link,
-    "max_inactive_seeding_time": lambda torrent, now: UNLIMITED,
-    "max_ratio": lambda torrent, now: UNLIMITED,
-    "max_seeding_time": lambda torrent, now: UNLIMITED,
+    "max_inactive_seeding_time": lambda torrent, now: minutes(torrent.sharing.in_force.idle),
+    "max_ratio": lambda torrent, now: _or_unlimited(torrent.sharing.in_force.ratio),
+    "max_seeding_time": lambda torrent, now: minutes(torrent.sharing.in_force.time),
     "name": lambda torrent, now: torrent.name,
     "num_complete": lambda torrent, now: swarm(torrent)[0],
     "num_incomplete": lambda torrent, now: swarm(torrent)[1],
@@ -122,10 +131,14 @@ _FIELDS: Mapping[str, Getter] = {
     "private": TORRENT_FIELDS["is_private"],
     "progress": lambda torrent, now: round(torrent.percent_done, 6),
     "ratio": ratio,
-    "ratio_limit": lambda torrent, now: AS_SESSION,
+    "ratio_limit": lambda torrent, now: shown(
+        torrent.sharing.own.seed_ratio_mode, torrent.sharing.own.seed_ratio_limit
+    ),
     "save_path": lambda torrent, now: torrent.download_dir,
     "seeding_time": lambda torrent, now: torrent.seconds_seeding,
-    "seeding_time_limit": lambda torrent, now: AS_SESSION,
+    "seeding_time_limit": lambda torrent, now: shown(
+        torrent.sharing.own.seed_time_mode, torrent.sharing.own.seed_time_limit
+    ),
     "seen_complete": lambda torrent, now: -1,
     "seq_dl": lambda torrent, now: torrent.sequential,
     "size": lambda torrent, now: torrent.size_when_done,
