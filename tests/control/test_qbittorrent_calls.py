@@ -243,7 +243,8 @@ def test_what_is_told_of_a_torrent(with_category):
     assert [each["hash"] for each in rows] == [ONE, TWO]
     assert row == row | {
         "added_on": int(NOW - 1000.5), "amount_left": 32768, "category": "tv", "completed": 32768,
-        "completion_on": -1, "content_path": "/incomplete/some torrent", "download_path": "/incomplete", "dl_limit": 0,
+        "completion_on": -1, "content_path": "/incomplete/some torrent", "dl_limit": 0,
+        "download_path": "/incomplete",
         "dlspeed": 1000, "downloaded": 32768, "eta": 33, "hash": ONE, "infohash_v1": ONE,
         "infohash_v2": "", "name": "some torrent", "num_complete": 2, "num_incomplete": 3,
         "num_leechs": 1, "num_seeds": 0, "progress": 0.5, "ratio": 0.5, "save_path": "/downloads",
