@@ -28,6 +28,7 @@ from p2pd.service.checks import (
 )
 from p2pd.service.config_key import key
 from p2pd.service.log_lines import FORMATS
+from p2pd.session.session_settings import FIND_DATA, OFF
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO, MODES
 
@@ -261,6 +262,13 @@ class StorageSection:
     )
     rename_partial_files: bool = key(
         False, flag, "Whether files have .part behind their names until they are complete."
+    )
+    find_data: str = key(
+        OFF,
+        one_of(*FIND_DATA),
+        "Whether data of added torrents is looked for, in the folders of other torrents and in\n"
+        "content_folders, checked and shared: off, in_place (seeded from there), or hard_link\n"
+        "(linked to where it was to be downloaded).",
     )
     preallocation: str = key(
         "sparse",

@@ -74,6 +74,8 @@ class AddedTorrent:
 
     torrent: TorrentView
     duplicate: bool
+    data_found_in: str = ""
+    """A folder where something like its data is, which is checked now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from p2pd.session.api import (
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.creating.creation_tasks import CreationTasks
 from p2pd.session.disks.devices import at_most, in_time
+from p2pd.session.free_space import free_space_of
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.importing.torrent_importing import TorrentImporting
 from p2pd.session.queueing.queue_control import QueueControl
@@ -200,7 +201,7 @@ class SessionControl:
         torrent, duplicate = await self._adding.add(request)
         if not duplicate:
             self._files_added += 1
-        return AddedTorrent(self._report(torrent), duplicate)
+        return AddedTorrent(self._report(torrent), duplicate, self._adding.found_for(torrent))
 
     async def import_torrent(self, request: ImportTorrent) -> ImportedTorrent:
         """Add a torrent that another program had. Raises P2pdError, IndexError."""
@@ -384,7 +385,7 @@ class SessionControl:
         """Room on the file system that holds `path`. Raises P2pdError."""
         if not os.path.isabs(path):
             raise P2pdError(f"the path is not absolute: {path!r}")
-        found = self._session.disks.ask(("room", path), lambda: _free_space(path))
+        found = self._session.disks.ask(("room", path), lambda: free_space_of(path))
         return await in_time(found, ANSWER_SECONDS, self._session.clock)
 
     def close(self) -> None:
@@ -403,12 +404,3 @@ class SessionControl:
         if report is None:
             report = self._reports[torrent.record.id] = TorrentReport(torrent)
         return report
-
-
-def _free_space(path: str) -> FreeSpace:
-    try:
-        found = os.statvfs(path)
-    except (OSError, ValueError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else str(problem)
-        raise P2pdError(f"{path}: {reason}") from None
-    return FreeSpace(path, found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)

@@ -12,6 +12,10 @@ from p2pd.swarm.super_seeding import AUTO
 AS_SESSION = "session"
 """What a torrent has that leaves it to the session whom to serve."""
 
+OFF, IN_PLACE, HARD_LINK = "off", "in_place", "hard_link"
+FIND_DATA = (OFF, IN_PLACE, HARD_LINK)
+"""What is done about data of an added torrent that is on a disk already."""
+
 TORRENT_SEEDING_MODES = (AS_SESSION, *SEEDING_MODES)
 
 
@@ -64,6 +68,8 @@ class SessionSettings(SharingSettings):
     queue_stalled_enabled: bool = True
     """Whether those do not count of which nothing moved for `queue_stalled_minutes`."""
     queue_stalled_minutes: int = 30
+    find_data: str = OFF
+    """One of FIND_DATA, for added torrents that were not told otherwise."""
     watch_folders: list[dict[str, Any]] = field(default_factory=list)
     """As watch_settings.checked_watch_folders has them; replaced, never changed."""
     script_torrent_added_enabled: bool = False

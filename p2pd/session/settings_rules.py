@@ -20,6 +20,7 @@ from p2pd.session.rule_checks import (
     ratio,
     tracker_rules,
 )
+from p2pd.session.session_settings import FIND_DATA
 from p2pd.session.watch_settings import checked_watch_folders
 from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
 from p2pd.swarm.choking.seeding_modes import SEEDING_MODES
@@ -39,6 +40,33 @@ def _program(value: Any) -> str:
     if value and not os.path.isabs(value):
         raise P2pdError(f"not an absolute path: {value[:100]!r}")
     return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise P2pdError(f"not true or false: {value!r}")
+    return value
+
+
+def _seeding_mode(value: Any) -> str:
+    if not isinstance(value, str) or value not in SEEDING_MODES:
+        raise P2pdError(f"not one of {', '.join(SEEDING_MODES)}: {value!r}")
+    return value
+
+
+def _super_seeding(value: Any) -> str:
+    if not isinstance(value, str) or value not in MODES:
+        raise P2pdError(f"not one of {', '.join(MODES)}: {value!r}")
+    return value
+
+
+def _count(low: int, high: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise P2pdError(f"not a whole number from {low} to {high}: {value!r}")
+        return value
+
+    return check
 
 
 def _list_source(value: Any) -> str:
@@ -122,6 +150,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "script_torrent_done_seeding_filename": _program,
     "blocklist_enabled": flag,
     "blocklist_url": _list_source,
+    "find_data": one_of(*FIND_DATA),
     "watch_folders": checked_watch_folders,
 }
 

@@ -185,3 +185,16 @@ class TestCreate:
         assert p2pctl("create", str(folder), "--piece-size", "many").exit_code == 2
         assert p2pctl("create", str(folder), "-o", str(tmp_path / "no" / "where")).exit_code == 1
         assert not (tmp_path / "o").exists()
+
+
+def test_data_is_looked_for_and_where_it_is_is_said(p2pctl: Any, daemon: Any) -> None:
+    facts = {"id": 4, "hash_string": "ab", "name": "film", "data_found_in": "/srv/\x1bold"}
+    daemon.answers["torrent_add"] = {"torrent_added": facts}
+    result = p2pctl("add", "magnet:?xt=x", "--find")
+    assert (
+        result.output == "4 film: added; what looks like its data is in /srv/old and is checked\n"
+    )
+    p2pctl("add", "magnet:?xt=x", "--find-link")
+    p2pctl("add", "magnet:?xt=x")
+    asked = [params.get("find_data") for params in daemon.asked("torrent_add")]
+    assert asked == ["in_place", "hard_link", None]

@@ -42,6 +42,14 @@ _HASH = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
     "--sequential/--rarest-first", "sequential_download", default=None,
     help="Get the pieces in order, or the rarest first.",
 )  # fmt: skip
+@click.option(
+    "--find", "find_data", flag_value="in_place",
+    help="Look for its data in folders that the daemon knows, check it and seed it from there.",
+)  # fmt: skip
+@click.option(
+    "--find-link", "find_data", flag_value="hard_link",
+    help="The same, and link what is right to the folder that it goes to.",
+)  # fmt: skip
 @torrent_options
 @file_options
 @click.option("--cookies", help="For URLs: name1=content1; name2=content2.")
@@ -95,6 +103,8 @@ def _add(invocation: Invocation, source: str, wishes: dict[str, Any]) -> JsonObj
     duplicate = "torrent_duplicate" in answer
     torrent: JsonObject = answer["torrent_duplicate" if duplicate else "torrent_added"]
     what = "is there already" if duplicate else "added"
+    if found := torrent.get("data_found_in"):
+        what += f"; what looks like its data is in {plain(found)} and is checked"
     invocation.say(f"{torrent['id']} {plain(torrent['name'])}: {what}")
     return torrent | {"duplicate": duplicate}
 

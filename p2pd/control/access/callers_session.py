@@ -29,7 +29,7 @@ from p2pd.session.follow_api import FollowApi
 from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.session_events import SessionEvents
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.session_settings import OFF, SessionSettings
 from p2pd.session.torrents.torrent_requests import AddTorrent, Candidate, TorrentChanges
 
 
@@ -194,6 +194,8 @@ class CallersSession:
             owner=identity.user,
             judge=judged,
             labels=_united(request.labels, identity.given_labels),
+            # Where others' data is, nobody learns who does not see it.
+            find_data=request.find_data if identity.sees_all and not identity.is_kept_in else OFF,
             download_dir=request.download_dir or identity.folder or None,
         )
 

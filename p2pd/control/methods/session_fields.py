@@ -20,7 +20,7 @@ from p2pd.control.schema import (
     path_or_none,
     text,
 )
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.session_settings import FIND_DATA, SessionSettings
 from p2pd.swarm.share_limits import ACTIONS
 from p2pd.swarm.super_seeding import MODES
 
@@ -89,6 +89,7 @@ SETTABLE = (
     Param("download_queue_size", _QUEUE, None),
     Param("idle_seeding_limit", MINUTES, None),
     Param("idle_seeding_limit_enabled", boolean, None),
+    Param("find_data", one_of(*FIND_DATA), None),
     Param("incomplete_dir", path_or_none, None),
     Param("incomplete_dir_enabled", boolean, None),
     Param("default_trackers", text(64 * 1024), None),

@@ -27,7 +27,7 @@ from p2pd.control.schema import (
 )
 from p2pd.control.torrent_source import MAX_TORRENT, TorrentSource
 from p2pd.session.api import AddedTorrent, SessionApi
-from p2pd.session.session_settings import AS_SESSION, TORRENT_SEEDING_MODES
+from p2pd.session.session_settings import AS_SESSION, FIND_DATA, TORRENT_SEEDING_MODES
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.swarm.share_limits import ShareLimits
 from p2pd.swarm.super_seeding import MODES
@@ -37,6 +37,7 @@ ADD_PARAMS = (
     Param("filename", text(), None),
     Param("cookies", text(8192), None),
     Param("download_dir", absolute_path, None),
+    Param("find_data", one_of(*FIND_DATA), None),
     Param("paused", boolean, None),
     Param("labels", labels, ()),
     Param("sequential_download", boolean, None),
@@ -54,8 +55,8 @@ ADD_PARAMS = (
 )
 
 _SAME_NAME = (
-    "bandwidth_priority", "download_dir", "paused", "labels", "peer_limit", "seed_choking",
-    "super_seeding",
+    "bandwidth_priority", "download_dir", "find_data", "paused", "labels", "peer_limit",
+    "seed_choking", "super_seeding",
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
 _V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")
@@ -147,5 +148,7 @@ def _check_cookies(cookies: str | None) -> None:
 
 def _answer(added: AddedTorrent) -> JsonObject:
     torrent = added.torrent
-    facts = {"hash_string": torrent.hash_string, "id": torrent.id, "name": torrent.name}
+    facts: JsonObject = {"hash_string": torrent.hash_string, "id": torrent.id, "name": torrent.name}
+    if added.data_found_in:
+        facts["data_found_in"] = added.data_found_in
     return {"torrent_duplicate" if added.duplicate else "torrent_added": facts}

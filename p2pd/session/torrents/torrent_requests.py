@@ -65,6 +65,8 @@ class AddTorrent:
     download_dir: str | None = None
     paused: bool | None = None
     labels: tuple[str, ...] = ()
+    find_data: str | None = None
+    """One of session_settings.FIND_DATA: of a .torrent, whose files are known."""
     owner: str = ""
     judge: Judge | None = field(default=None, compare=False, repr=False)
     """Asked before anything is done; what it raises refuses the torrent."""
