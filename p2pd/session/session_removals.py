@@ -14,9 +14,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from p2pd.base.clock import DelayedCall
-from p2pd.base.errors import FormatError, P2pdError, StateError, StorageError
+from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.formats.file_layout import FileLayout, LaidOutFile
-from p2pd.formats.file_names import partial_paths, renamed
+from p2pd.formats.file_names import partial_paths
 from p2pd.session.disks.devices import FAULT_SECONDS, SILENT_SECONDS, Device, in_time
 from p2pd.session.moving.moves import Moves
 from p2pd.session.torrents.shared_files import Paths, files_of_others
@@ -129,7 +129,7 @@ class SessionRemovals:
         record = torrent.record
         doomed = [_all_of(layout, record.download_dir)] if delete_data else []
         if delete_data and record.renaming:  # whichever name they have, or get yet
-            doomed.append(_all_of(_other_names(layout, record), record.download_dir))
+            doomed.append(_renamed(layout, record))
         if delete_data and torrent.content is not None and torrent.missing.why:
             doomed.append(_unfinished(torrent.content, record.download_dir))
         move = self._host.moves.of(torrent)
@@ -254,13 +254,12 @@ class SessionRemovals:
         self._retries[row.id] = self._host.clock.callLater(pause, retry)
 
 
-def _other_names(layout: FileLayout, record: TorrentRecord) -> FileLayout:
-    """With the names that a rename gives which is not over."""
-    path, target = record.renaming[:2]
-    try:
-        return renamed(layout, path, target.rpartition("/")[2])
-    except FormatError:
-        return layout
+def _renamed(layout: FileLayout, record: TorrentRecord) -> DoomedFiles:
+    """What a rename that is not over concerns, by the names that it gives."""
+    *_, old, new = (tuple(path.split("/")) for path in record.renaming)
+    paths = [file.path for file in layout.files if not file.pad]
+    inside = (path for path in paths if path[: len(old)] == old)
+    return DoomedFiles(record.download_dir, tuple((*new, *path[len(old) :]) for path in inside))
 
 
 def _unfinished(content: TorrentContent, folder: str) -> DoomedFiles:

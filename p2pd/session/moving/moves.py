@@ -133,9 +133,8 @@ class Moves:
         if torrent in self._asking:
             await self._alone(torrent, _nothing)
 
-    @staticmethod
-    def _refuse_while_renamed(torrent: Torrent) -> None:
-        if torrent.record.renaming:
+    def _refuse_while_renamed(self, torrent: Torrent) -> None:
+        if torrent.record.renaming and torrent in self._asking:
             raise P2pdError(f"{torrent.record.name}: its files are being renamed; try again")
 
     async def _alone(self, torrent: Torrent, work: Callable[[], Awaitable[None]]) -> None:
@@ -174,6 +173,7 @@ class Moves:
             await self._move(torrent, content, target)
         else:
             await self.end(torrent)
+            record.renaming = ()  # of a volume that is missing: what is found here counts
             await find_at(torrent, content, target)
             await self._go_later(torrent, target)
         self._host.activity.changed(torrent)
