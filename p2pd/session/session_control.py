@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import fields
 from typing import Any, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
@@ -35,6 +34,7 @@ from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_history import SessionHistory
 from p2pd.session.session_measures import session_measures
 from p2pd.session.session_settings import SessionSettings
+from p2pd.session.session_totals import SessionTotals
 from p2pd.session.settings_rules import checked_settings
 from p2pd.session.state_backups import StateBackups, TakeAccounts
 from p2pd.session.torrents.following import Following
@@ -75,7 +75,7 @@ class SessionControl:
         self._adding = TorrentAdding(session)
         self._queueing = QueueControl(session)
         self._save_setting = save_setting
-        self._earlier = earlier
+        self._totals = SessionTotals(session, earlier)
         self._shut_down = shut_down
         self._block_cache = block_cache or BlockCache(0)
         self._descriptors = descriptors
@@ -84,7 +84,6 @@ class SessionControl:
         self._backups = backups
         self._take_accounts = take_accounts
         self._history = history
-        self._files_added = 0
 
     @functools.cached_property
     def backups(self) -> StateBackups:
@@ -96,19 +95,9 @@ class SessionControl:
             self._adding,
             self._backups,
             self.change_settings,
-            self._take_totals,
+            self._totals.take,
             self._take_accounts,
         )
-
-    def _take_totals(self, totals: Mapping[str, int]) -> None:
-        """Totals of all runs are not to be less than these."""
-        now, earlier = self.all_runs(), self._earlier
-        more = {
-            field.name: getattr(earlier, field.name)
-            + max(0, totals.get(field.name, 0) - getattr(now, field.name))
-            for field in fields(SessionStatistics)
-        }
-        self._earlier = SessionStatistics(**more)
 
     @property
     def state_notice(self) -> str:
@@ -200,13 +189,13 @@ class SessionControl:
         """Add a torrent, or find it here. Raises AddTorrentError."""
         torrent, duplicate = await self._adding.add(request)
         if not duplicate:
-            self._files_added += 1
+            self._totals.files_added += 1
         return AddedTorrent(self._report(torrent), duplicate, self._adding.found_for(torrent))
 
     async def import_torrent(self, request: ImportTorrent) -> ImportedTorrent:
         """Add a torrent that another program had. Raises P2pdError, IndexError."""
         imported = await TorrentImporting(self._session, self._adding).take(request)
-        self._files_added += bool(imported.id and not imported.duplicate)
+        self._totals.files_added += bool(imported.id and not imported.duplicate)
         return imported
 
     async def remove(self, torrent: TorrentView, *, delete_data: bool) -> None:
@@ -361,25 +350,11 @@ class SessionControl:
 
     def this_run(self) -> SessionStatistics:
         """Totals since the start."""
-        session = self._session
-        return SessionStatistics(
-            uploaded=session.rate_upload.total,
-            downloaded=session.rate_download.total,
-            files_added=self._files_added,
-            seconds_active=int(session.clock.seconds() - session.started_at),
-            session_count=1,
-        )
+        return self._totals.this_run()
 
     def all_runs(self) -> SessionStatistics:
         """Totals since the state folder was made."""
-        now, earlier = self.this_run(), self._earlier
-        return SessionStatistics(
-            uploaded=earlier.uploaded + now.uploaded,
-            downloaded=earlier.downloaded + now.downloaded,
-            files_added=earlier.files_added + now.files_added,
-            seconds_active=earlier.seconds_active + now.seconds_active,
-            session_count=earlier.session_count + now.session_count,
-        )
+        return self._totals.all_runs()
 
     async def free_space(self, path: str) -> FreeSpace:
         """Room on the file system that holds `path`. Raises P2pdError."""
