@@ -6,7 +6,7 @@ import functools
 import os
 from typing import Any, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
-from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.internet.defer import Deferred
 
 from p2pd import __version__
 from p2pd.base.addresses import PeerAddress
@@ -26,7 +26,7 @@ from p2pd.session.disks.devices import at_most, in_time
 from p2pd.session.free_space import free_space_of
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.importing.torrent_importing import TorrentImporting
-from p2pd.session.queueing.queue_control import QueueControl
+from p2pd.session.queueing.queue_control import QueueControl, save_all
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session import Session
@@ -283,14 +283,12 @@ class SessionControl:
 
     async def remove_groups(self, names: Collection[str]) -> None:
         """Forget bandwidth groups."""
-        saves = []
-        for torrent in self._session.torrents:
-            if torrent.record.bandwidth_group in names:
-                apply_changes(torrent, TorrentChanges(bandwidth_group=""))
-                saves.append(ensureDeferred(self._session.store.save(torrent.record)))
+        members = [t for t in self._session.torrents if t.record.bandwidth_group in names]
+        for torrent in members:
+            apply_changes(torrent, TorrentChanges(bandwidth_group=""))
         kept = {n: g for n, g in self.settings.bandwidth_groups.items() if n not in names}
         await self.change_settings({"bandwidth_groups": kept})
-        await gatherResults(saves, consumeErrors=True)
+        await save_all(self._session.store, [torrent.record for torrent in members])
 
     @property
     def reached_at(self) -> Mapping[str, float]:

@@ -9,12 +9,13 @@ from unittest.mock import Mock
 import pytest
 from twisted.internet.defer import Deferred
 
-from p2pd.base.errors import P2pdError, StorageError
+from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.session.api import TorrentStatus
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import TorrentChanges
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
+from tests.session.queue_books import check_queues
 
 PIECE = 16 * 1024
 WAITS, RUNS = TorrentStatus.DOWNLOAD_WAIT, TorrentStatus.DOWNLOADING
@@ -130,6 +131,12 @@ def test_start_now_waits_for_nobody(network: MemoryNetwork) -> None:
     assert statuses(node) == [RUNS, WAITS, RUNS]
     ask(network, node, "stop", torrents[0])
     assert statuses(node) == [STOPPED, WAITS, RUNS], "it has the one place"
+    network.run(31 * 60)
+    assert statuses(node) == [STOPPED, RUNS, RUNS], "it is stalled"
+    ask(network, node, "start_now", torrents[2])
+    check_queues(node)
+    ask(network, node, "stop", torrents[1])
+    ask(network, node, "start", torrents[1])
     set_settings(network, node, download_queue_size=0)
     assert statuses(node) == [STOPPED, WAITS, RUNS]
 
@@ -309,3 +316,13 @@ def test_who_follows_looks_at_all_positions_when_they_shift(network: MemoryNetwo
     assert not watch.take().everything, "it was the last"
     network.result(node.session.remove(torrents[2], delete_data=False))
     assert watch.take().everything
+
+
+def test_a_database_that_refuses_is_told_in_words(network: MemoryNetwork) -> None:
+    node = queued(network)
+    torrents = [node.add(torrent) for torrent in TORRENTS[:3]]
+    chosen = [view(node, torrent) for torrent in torrents[1:]]
+    node.store.fault = StateError("the database is full")
+    with pytest.raises(StateError, match="the database is full"):
+        network.result(node.control.move_in_queue(chosen, QueueMove.TOP))
+    assert positions(node) == [2, 0, 1], "until the next start they stand there all the same"

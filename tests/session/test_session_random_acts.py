@@ -13,8 +13,10 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.session.api import AddTorrent, TorrentChanges, TorrentView
+from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.session import SessionLimits
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
+from tests.session.queue_books import check_queues
 
 PIECE = 32 * 1024
 FILES = {f"{name}.bin": random.Random(name).randbytes(3 * PIECE + 777) for name in "abc"}
@@ -29,7 +31,8 @@ ACTS = 120
 
 FREE = {
     "speed_limit_down_enabled": False, "speed_limit_up_enabled": False, "upload_slots": 4,
-    "upload_slots_global": 0, "peer_speed_limit_down": 0,
+    "upload_slots_global": 0, "peer_speed_limit_down": 0, "download_queue_enabled": False,
+    "seed_queue_enabled": False,
 }  # fmt: skip
 
 
@@ -59,14 +62,34 @@ class Users:
         node = self.rng.choice(self.nodes)
         torrents = list(node.control.torrents())
         acts: list[Callable[..., None]] = [self._set, self._ban, self._add, self._break]
+        acts.append(self._set_queues)
         if torrents:
             acts += [self._start, self._stop, self._verify, self._remove, self._change]
+            acts += [self._start_now, self._move]
             acts += 3 * [self._connect]
         self.rng.choice(acts)(node, *self.rng.sample(torrents, min(1, len(torrents))))
-        self.network.run(self.rng.choice([0.001, 0.01, 0.05, 0.3, 2.0, 11.0]))
+        self.network.run(self.rng.choice([0.001, 0.01, 0.05, 0.3, 2.0, 11.0, 90.0]))
+        check_queues(node)
 
     def _start(self, node: SimNode, torrent: TorrentView) -> None:
         self.ask(node.control.start(torrent))
+
+    def _start_now(self, node: SimNode, torrent: TorrentView) -> None:
+        self.ask(node.control.start_now(torrent))
+
+    def _move(self, node: SimNode, torrent: TorrentView) -> None:
+        self.ask(node.control.move_in_queue([torrent], self.rng.choice(list(QueueMove))))
+
+    def _set_queues(self, node: SimNode, *_: TorrentView) -> None:
+        settings = {
+            "download_queue_enabled": self.rng.random() < 0.7,
+            "download_queue_size": self.rng.choice([0, 1, 1, 2]),
+            "seed_queue_enabled": self.rng.random() < 0.5,
+            "seed_queue_size": self.rng.choice([0, 1]),
+            "queue_stalled_enabled": self.rng.random() < 0.8,
+            "queue_stalled_minutes": self.rng.choice([1, 30]),
+        }
+        self.ask(node.control.change_settings(settings))
 
     def _stop(self, node: SimNode, torrent: TorrentView) -> None:
         self.ask(node.control.stop(torrent))

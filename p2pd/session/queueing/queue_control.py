@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Protocol
 
-from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.defer import DeferredList, ensureDeferred
 
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.session.torrents.torrent_registry import TorrentRegistry
-from p2pd.state.resume import TorrentStore
+from p2pd.state.resume import TorrentRecord, TorrentStore
 
 
 class QueueControlHost(Protocol):
@@ -38,11 +38,20 @@ class QueueControl:
 
     async def _keep_places(self, ids: Iterable[int]) -> None:
         """Write down where these stand."""
-        host, saves = self._host, []
+        host, moved_ones = self._host, []
         for id_ in ids:
             moved = host.torrents.by_id(id_)
             if moved is not None:
                 moved.record.queue_place = host.queues.order.place(id_)
                 host.activity.note_change(moved)
-                saves.append(ensureDeferred(host.store.save(moved.record)))
-        await gatherResults(saves, consumeErrors=True)
+                moved_ones.append(moved.record)
+        await save_all(host.store, moved_ones)
+
+
+async def save_all(store: TorrentStore, records: Iterable[TorrentRecord]) -> None:
+    """Write down these records, all at the same time. Raises StateError if one cannot be."""
+    saves = [ensureDeferred(store.save(record)) for record in records]
+    outcomes: list[tuple[bool, Any]] = await DeferredList(saves, consumeErrors=True)
+    for done, result in outcomes:
+        if not done:
+            result.raiseException()

@@ -152,7 +152,8 @@ class TorrentQueues(Generic[T]):
         if line.is_on:
             self._line_of[torrent] = line
             line.force(torrent)
-            self._arm_anew(torrent)
+            if torrent not in self._since:
+                self._arm_anew(torrent)
 
     def leave(self, torrent: T) -> None:
         """It is not to run, or cannot: the next one has its place."""
