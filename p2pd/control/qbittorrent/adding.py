@@ -23,6 +23,7 @@ MAX_TORRENTS = 100
 """Of one call."""
 
 NOT_A_TORRENT = 415
+NOTHING = ("undefined", "null")
 
 _log = Logger()
 
@@ -41,6 +42,7 @@ class Adding:
 
     async def add(self, call: Call) -> Answer:
         """`Ok.` if one of them is new, `Fails.` if none is; 415 for what is no torrent."""
+        _leave_out_unfilled(call)
         sources = list(_sources(call))
         if not sources:
             raise wrong("there is neither a file nor a URL")
@@ -91,6 +93,12 @@ class Adding:
             _log.info("a torrent was not added: {problem}", problem=refused.sentence)
             return refused
         return "torrent_added" in answer
+
+
+def _leave_out_unfilled(call: Call) -> None:
+    """Pages write their word for nothing where a form was not filled in."""
+    fields = call.form.fields
+    call.form.fields = {name: fields[name] for name in fields if fields[name] not in NOTHING}
 
 
 def _sources(call: Call) -> Iterator[dict[str, str]]:
