@@ -49,6 +49,12 @@ def test_info_tells_facts_and_leaves_out_what_is_empty(p2pctl: Any) -> None:
     assert "Corrupt" not in output
 
 
+def test_info_tells_where_it_is_until_it_is_complete(p2pctl: Any, daemon: Any) -> None:
+    assert "Until complete" not in p2pctl("info", "1").output
+    daemon.torrents[0]["current_dir"] = "/incomplete"
+    assert "/incomplete" in p2pctl("info", "1").output
+
+
 def test_a_magnet_link_has_no_size_before_its_metadata(p2pctl: Any, daemon: Any) -> None:
     unknown = {"metadata_percent_complete": 0, "size_when_done": 0, "total_size": 0}
     daemon.torrents[0].update(unknown)

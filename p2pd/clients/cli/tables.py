@@ -139,6 +139,12 @@ def info_table(torrent: JsonObject) -> Columns:
     return table
 
 
+def _elsewhere(torrent: JsonObject) -> str:
+    """The folder where it is now, if it goes to another one when it is complete."""
+    current: str = torrent["current_dir"]
+    return "" if current == torrent["download_dir"] else current
+
+
 def _identity(torrent: JsonObject) -> list[tuple[str, str]]:
     pieces = f"{torrent['piece_count']} of {size(torrent['piece_size'])}"
     return [
@@ -148,6 +154,7 @@ def _identity(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Info-hash v2", torrent["info_hash_v2"]),
         ("Magnet", torrent["magnet_link"]),
         ("Folder", torrent["download_dir"]),
+        ("Until complete in", _elsewhere(torrent)),
         ("Moving", _move(torrent["move"])),
         ("Labels", ", ".join(torrent["labels"])),
         ("Group", torrent["group"]),
