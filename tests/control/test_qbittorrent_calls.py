@@ -205,6 +205,15 @@ def test_a_file_is_added_with_what_it_is_to_have(with_category):
     assert with_category.session.asked == [("add", wanted), ("change", 1, limits)]
 
 
+def test_what_is_done_once_a_torrent_is_here(client):
+    client.session.settings.download_queue_enabled = True
+    asked = client.asked("torrents/add", urls=ONE, rename="new", addToTopOfQueue="true")
+    assert asked[1:] == [
+        ("move_in_queue", [1], QueueMove.TOP),
+        ("rename", 1, "some torrent", "new"),
+    ]
+
+
 def test_links_and_urls_are_added(client):
     client.caller.source.holds["http://x/a"] = b"torrent"
     links = f"magnet:?xt=urn:btih:{ONE}\n\nhttp://x/a\n"

@@ -166,3 +166,35 @@ def test_names_are_changed(node, client, work):
     assert torrent.content_path == str(content.folder / "a new name")
     assert (content.folder / "a new name").is_dir()
     node.check_healthy()
+
+
+def test_what_sonarr_asks_for_with_a_grab(node, client, work):
+    """A category with a folder, limits of its own, and what a poll tells of it."""
+    content = libtorrent_content(make_file(work / "original", 2 * MIB), "v1")
+    client.torrents_create_category("tv", save_path=str(content.folder))
+    assert client.torrents_categories()["tv"].savePath == str(content.folder)
+    added = client.torrents_add(
+        torrent_files=content.torrent.read_bytes(),
+        category="tv",
+        ratio_limit=1.5,
+        seeding_time_limit=90,
+    )
+    assert added == "Ok."
+    node.hash_string = client.torrents_info(category="tv")[0].hash
+    wait_until(node.is_seed, 20, "a seed", details=node.state)
+    (torrent,) = client.torrents_info(category="tv")
+    assert torrent == torrent | {
+        "save_path": str(content.folder), "content_path": str(content.path), "max_ratio": 1.5,
+        "ratio_limit": 1.5, "seeding_time_limit": 90, "inactive_seeding_time_limit": -2,
+    }  # fmt: skip
+    client.torrents_set_share_limits(
+        ratio_limit=-1, seeding_time_limit=-2, inactive_seeding_time_limit=5,
+        torrent_hashes=node.hash_string,
+    )  # fmt: skip
+    (torrent,) = client.torrents_info()
+    assert (torrent.max_ratio, torrent.max_inactive_seeding_time) == (-1, 5)
+    client.app_set_preferences({"max_ratio_enabled": True, "max_ratio": 2.5, "max_ratio_act": 0})
+    assert client.app_preferences()["max_ratio"] == 2.5
+    client.torrents_delete(delete_files=True, torrent_hashes=node.hash_string)
+    wait_until(lambda: not content.path.exists(), 10, "the data's end", details=node.state)
+    node.check_healthy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.logger import Logger
@@ -14,9 +15,11 @@ from p2pd.control.methods.torrent_add import TorrentAdder
 from p2pd.control.qbittorrent.call import Action, Answer, Call, check_role
 from p2pd.control.qbittorrent.labels import Labels, category_name, tag_names
 from p2pd.control.qbittorrent.limits import kilobytes
+from p2pd.control.qbittorrent.preferences import is_queueing
 from p2pd.control.qbittorrent.refusals import ApiError, refusal_of, wrong
 from p2pd.control.qbittorrent.share_limits import asked_limits
-from p2pd.session.api import SessionApi
+from p2pd.session.api import SessionApi, TorrentView
+from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.torrents.torrent_requests import TorrentChanges
 
 MAX_TORRENTS = 100
@@ -26,6 +29,15 @@ NOT_A_TORRENT = 415
 NOTHING = ("undefined", "null")
 
 _log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Afterwards:
+    """What the torrents of a call get once they are here."""
+
+    limits: TorrentChanges | None
+    name: str
+    on_top: bool
 
 
 class Adding:
@@ -48,9 +60,12 @@ class Adding:
             raise wrong("there is neither a file nor a URL")
         if len(sources) > MAX_TORRENTS:
             raise wrong(f"more than {MAX_TORRENTS} torrents at a time")
-        limits = _limits(call)
+        on_top = bool(call.flag("addToTopOfQueue")) and is_queueing(self._api.settings)
+        if on_top:
+            check_role("queue_move_top")
+        after = _Afterwards(_limits(call), call.text("rename", "").strip(), on_top)
         params = await self._params(call)
-        outcomes = [await self._add_one({**source, **params}, limits) for source in sources]
+        outcomes = [await self._add_one({**source, **params}, after) for source in sources]
         if True in outcomes:
             return "Ok."
         for refused in outcomes:
@@ -80,19 +95,26 @@ class Adding:
         tags = tag_names(call.text("tags", "").split(","))
         return list(dict.fromkeys([category, *tags] if category else tags))
 
-    async def _add_one(
-        self, params: Mapping[str, object], limits: TorrentChanges | None
-    ) -> bool | ApiError:
+    async def _add_one(self, params: Mapping[str, object], after: _Afterwards) -> bool | ApiError:
         try:
             answer = await self._adder.add(params)
             added = self._api.find(answer.get("torrent_added", {}).get("id", 0))
-            if added is not None and limits is not None:
-                await self._api.change(added, limits)
+            if added is not None:
+                await self._finish(added, after)
         except (P2pdError, RpcError) as problem:
             refused = refusal_of(problem) or ApiError(409, str(problem))
             _log.info("a torrent was not added: {problem}", problem=refused.sentence)
             return refused
         return "torrent_added" in answer
+
+    async def _finish(self, torrent: TorrentView, after: _Afterwards) -> None:
+        """What torrent_add does not take is done when it is here."""
+        if after.limits is not None:
+            await self._api.change(torrent, after.limits)
+        if after.on_top:
+            await self._api.move_in_queue([torrent], QueueMove.TOP)
+        if after.name and torrent.summary is not None:
+            await self._api.rename(torrent, torrent.name, after.name)
 
 
 def _leave_out_unfilled(call: Call) -> None:
