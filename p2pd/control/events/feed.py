@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from twisted.logger import Logger
+
 from p2pd.control.access.caller import Caller
 from p2pd.control.answers import Pacer
 from p2pd.control.events.cursor import Cursor
@@ -46,6 +48,8 @@ class Sources:
 class Feed:
     """One wish, and how far it is known what has become of it."""
 
+    log = Logger()
+
     def __init__(
         self,
         number: int,
@@ -62,8 +66,6 @@ class Feed:
         self.version = version
         """As of when it is known."""
         self.filled = False
-        self.last_at = 0.0
-        """When it was brought up to date last, in the reactor's seconds."""
         self._born = version
         self._sources = sources
         self._epoch = epoch
@@ -129,12 +131,15 @@ class Feed:
             self.note((torrent.id for torrent in self._sources.api.torrents()), everything=False)
         pending, self._pending = self._pending, {}
         for id_ in pending:
-            await self._look_at(id_, version)
+            try:
+                await self._look_at(id_, version)
+            except Exception:
+                # Of the others is told all the same.
+                self.log.failure("what changed in torrent {id} cannot be told", id=id_)
             await pacer.pause()
         await self._look_at_facts(version)
         self._ready.clear()
         self.version, self.filled = version, True
-        self.last_at = self._sources.reactor.seconds()
 
     async def _look_at(self, id_: int, version: int) -> None:
         torrent = self._sources.api.find(id_)

@@ -6,6 +6,7 @@ forgotten, and an idle daemon pays nothing.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import Protocol
@@ -59,6 +60,8 @@ class EventsHub:
         self._clients: dict[Follower, None] = {}
         self._calls: dict[Feed, IDelayedCall] = {}
         self._at_work: set[Feed] = set()
+        self._told_at: dict[Feed, float] = {}
+        """When they were brought up to date last, or tried to be."""
         self._following: FollowApi | None = None
         self._stop_listening: Callable[[], None] = lambda: None
         self._collect_call: IDelayedCall | None = None
@@ -106,7 +109,7 @@ class EventsHub:
 
         Called as whoever it is. Raises RpcError if there are too many different wishes.
         """
-        key = wish, _own_view(current_caller().identity)
+        key = wish, _own_view(wish, current_caller().identity)
         feed = self._feeds.get(key) or self._new_feed(key)
         self._left_at.pop(feed, None)
         self._followers[feed][client] = None
@@ -164,7 +167,8 @@ class EventsHub:
     def _forget(self, feed: Feed) -> None:
         self._left_at.pop(feed, None)
         self._followers.pop(feed, None)
-        self._feeds.pop((feed.wish, _own_view(feed.caller.identity)), None)
+        self._told_at.pop(feed, None)
+        self._feeds.pop((feed.wish, _own_view(feed.wish, feed.caller.identity)), None)
         self.load.feeds = len(self._feeds)
         call = self._calls.pop(feed, None)
         if call is not None:
@@ -217,7 +221,7 @@ class EventsHub:
         waits = feed in self._calls or feed in self._at_work
         if waits or not self._followers.get(feed) or not feed.stirs:
             return
-        wait = feed.last_at + feed.wish.interval - self._reactor.seconds() if feed.filled else 0.0
+        wait = self._told_at.get(feed, -math.inf) + feed.wish.interval - self._reactor.seconds()
         self._calls[feed] = self._reactor.callLater(max(0.0, wait), self._begin, feed)
 
     def _begin(self, feed: Feed) -> None:
@@ -231,11 +235,17 @@ class EventsHub:
 
     def _brought(self, feed: Feed) -> None:
         self._at_work.discard(feed)
-        for follower in list(self._followers.get(feed, ())):
+        if feed not in self._followers:
+            return  # it was forgotten meanwhile
+        self._told_at[feed] = self._reactor.seconds()
+        for follower in list(self._followers[feed]):
             follower.news(feed)
         self._due(feed)
 
 
-def _own_view(identity: Identity) -> Identity | None:
-    """Who sees what others do not, or less; None: whoever sees everything as it is."""
-    return None if identity.sees_all and not identity.folder else identity
+def _own_view(wish: Wish, identity: Identity) -> Identity | None:
+    """For whom alone this is; None: for whoever sees all torrents.
+
+    What is told of the session depends on who asks.
+    """
+    return None if identity.sees_all and not wish.of_facts else identity

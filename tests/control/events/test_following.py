@@ -134,6 +134,19 @@ class TestTorrents:
         assert list(client.torrents) == [2]
         assert client.kinds() == ["events_resync"]
 
+    def test_one_that_cannot_be_read_does_not_keep_others_from_being_told(
+        self, client: FollowingClient, still: FakeSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def detailed(torrent: FakeTorrent) -> FakeTorrent:
+            if torrent.id == 1:
+                raise ValueError("a mistake of ours")
+            return torrent
+
+        monkeypatch.setattr(still, "detailed", detailed)
+        client.call("events_subscribe", fields=["wanted"])
+        client.wait()
+        assert list(client.torrents) == [2]
+
     def test_fields_of_files_are_read_of_those_at_rest_too(
         self, client: FollowingClient, still: FakeSession, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -265,6 +265,19 @@ class TestUsers:
             client.call("events_subscribe", fields=["name"])
         assert caller.site.events.load.feeds == 1
 
+    def test_what_is_told_of_the_session_depends_on_who_asks(
+        self, caller: Any, session: FakeSession
+    ) -> None:
+        session.settings.blocklist_url = "http://lists.test/?key=secret"
+        owner = FollowingClient(caller)
+        self.user(caller)
+        other = self.with_key(caller)
+        for client in (owner, other):
+            client.call("events_subscribe", session_fields=["blocklist_url"])
+            client.wait()
+        told = [client.facts["session"]["blocklist_url"] for client in (owner, other)]
+        assert told == ["http://lists.test/?key=secret", ""]
+
     def test_a_key_that_is_removed_ends_it(self, caller: Any, session: FakeSession) -> None:
         self.user(caller)
         client = self.with_key(caller)
