@@ -14,7 +14,7 @@ from p2pd.session.torrents.first_looks import AT_ONCE, PER_SECOND
 from p2pd.session.torrents.resting import REST_SECONDS
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_report import TorrentReport
-from p2pd.session.torrents.torrent_requests import TorrentChanges
+from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.resume import Opening
 from p2pd.storage.interfaces import FileState
 from p2pd.storage.memory_storage import MemoryStorage
@@ -365,3 +365,15 @@ def test_looks_go_on_when_the_database_takes_its_time(
     assert again.announcers[-1].events == []
     network.run(10)
     assert again.announcers[-1].events == ["started"]
+
+
+def test_its_metainfo_is_the_same_at_rest_and_a_magnet_has_none(
+    network: MemoryNetwork, seed: SimNode
+) -> None:
+    torrent = at_rest(network, seed)
+    resting = network.result(seed.control.metainfo(shown(seed, torrent)))
+    download(network, seed, torrent)
+    assert network.result(seed.control.metainfo(shown(seed, torrent))) == resting
+    link = AddTorrent(magnet=f"magnet:?xt=urn:btih:{'ab' * 20}")
+    magnet = network.result(seed.control.add(link)).torrent
+    assert network.result(seed.control.metainfo(magnet)) is None
