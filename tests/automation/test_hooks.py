@@ -213,18 +213,20 @@ def test_the_configurations_command_and_scripts_run_in_any_case() -> None:
 
 def test_a_server_is_told_in_json_with_a_signature(world: HookWorld) -> None:
     webhook(world, secret="püt")
+    world.session.all[0].tracker_tiers = (("http://t.test/announce?passkey=1",),)
     world.happens(EventKind.ERROR, error_string="disk full")
     (request,) = world.web.asked
     assert (request.url, request.method) == (URL, b"POST")
     told = json.loads(request.body)
     assert (told["event"], told["detail"]) == ("error", {"error_string": "disk full"})
     assert told["torrent"]["labels"] == ["linux"]
+    assert "passkey" not in str(told)
     headers = request.secret_headers
     assert (headers["X-P2pd-Event"], headers["X-P2pd-Attempt"]) == ("error", "1")
     stamp = headers["X-P2pd-Timestamp"].encode()
     digest = hmac.new("püt".encode(), stamp + b"." + request.body, hashlib.sha256).hexdigest()
     assert headers["X-P2pd-Signature"] == f"sha256={digest}"
-    assert world.hooks.queue.letters == {}
+    assert world.hooks.queue.letters() == []
 
 
 def test_without_a_secret_there_is_no_signature(world: HookWorld) -> None:
@@ -249,7 +251,7 @@ def test_a_letter_is_tried_again_in_order_and_over_restarts(world: HookWorld) ->
     world.later(21)
     assert bodies(world)[2:] == ["added", "done"]
     assert world.web.asked[-2].secret_headers["X-P2pd-Attempt"] == "3"
-    assert world.hooks.queue.letters == {}
+    assert world.hooks.queue.letters() == []
     kept = world.database.connection.execute("SELECT count(*) FROM hook_letters").fetchone()
     assert kept == (0,)
 
@@ -260,7 +262,7 @@ def test_what_a_server_refuses_for_good_is_dead_and_may_be_sent_again(world: Hoo
     world.happens(EventKind.ADDED)
     world.restart()
     queue = world.hooks.queue
-    (letter,) = queue.letters.values()
+    (letter,) = queue.letters()
     assert (letter.dead, letter.problem) == (True, "its server answered 400")
     assert (queue.waiting, queue.dead) == (0, 1)
     world.web.holds[URL] = 200
@@ -268,7 +270,7 @@ def test_what_a_server_refuses_for_good_is_dead_and_may_be_sent_again(world: Hoo
     assert len(world.web.asked) == 1
     assert queue.revive([letter.id, 99]) == 1
     world.later(0.2)
-    assert queue.letters == {}
+    assert queue.letters() == []
 
 
 def test_after_all_tries_it_is_given_up(world: HookWorld) -> None:
@@ -308,13 +310,38 @@ def test_letters_are_bounded(world: HookWorld, monkeypatch: pytest.MonkeyPatch) 
     assert world.hooks.measures()
 
 
+def test_bodies_are_bounded(world: HookWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    webhook(world)
+    world.web.holds[URL] = WebError("no")
+    world.happens(EventKind.DONE)
+    queue = world.hooks.queue
+    assert queue.size == len(queue.letters()[0].body)
+    monkeypatch.setattr(webhook_queue, "MOST_BYTES", queue.size + 10)
+    world.happens(EventKind.DONE)
+    assert (queue.waiting, queue.ends["dropped",]) == (1, 1)
+    queue.forget([letter.id for letter in queue.letters()])
+    assert queue.size == 0
+
+
+def test_what_is_forgotten_while_it_is_sent_does_not_come_back(world: HookWorld) -> None:
+    webhook(world)
+    world.web.holds[URL] = WebError("no")
+    world.web.waits = []
+    world.happens(EventKind.DONE)
+    queue = world.hooks.queue
+    assert queue.forget([queue.letters()[0].id]) == 1
+    world.web.waits[0].callback(None)
+    world.restart()
+    assert world.hooks.queue.letters() == []
+
+
 def test_a_hook_that_is_removed_takes_its_letters_along(world: HookWorld) -> None:
     known = webhook(world)
     world.web.holds[URL] = WebError("no")
     world.happens(EventKind.DONE)
     result(world.hooks.remove(known.id))
     world.restart()
-    assert (world.hooks.hooks, world.hooks.queue.letters) == ({}, {})
+    assert (world.hooks.hooks, world.hooks.queue.letters()) == ({}, [])
     with pytest.raises(RefusedError, match="there is no hook"):
         result(world.hooks.remove(known.id))
 
@@ -338,7 +365,7 @@ def test_a_test_tells_how_it_ended(world: HookWorld) -> None:
     world.web.holds[URL] = 404
     end = result(world.hooks.test(known.id))
     assert (end.status, end.problem) == (404, "its server answered 404")
-    assert world.hooks.queue.letters == {}
+    assert world.hooks.queue.letters() == []
 
 
 @pytest.mark.parametrize(

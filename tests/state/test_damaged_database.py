@@ -111,14 +111,15 @@ def test_a_database_that_is_gone_is_made_of_the_copies(
 
 
 def break_leaf(path: Path) -> None:
-    """Spoil a page of the table in the middle, which nothing but reading its rows meets."""
+    """Spoil a page with rows of the torrents, which nothing but reading these meets."""
     with closing(sqlite3.connect(path)) as connection:
         (size,) = connection.execute("PRAGMA page_size").fetchone()
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    with path.open("r+b") as file:
-        for page in range(pages // 3, pages // 3 + 4):
-            file.seek(page * size)
-            file.write(b"\xee" * size)
+    data = bytearray(path.read_bytes())
+    found = [at for at in range(0, len(data), size) if b"/data/7" in data[at : at + size]]
+    assert found
+    for at in found:
+        data[at : at + size] = b"\xee" * size
+    path.write_bytes(data)
 
 
 def test_a_schema_that_sqlite_can_only_quote_in_bytes_is_damage(

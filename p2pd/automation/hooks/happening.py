@@ -15,7 +15,7 @@ from p2pd import __version__
 from p2pd.session.api import TorrentView
 from p2pd.session.session_events import TorrentEvent, hosts_of
 
-LONGEST_VALUE = 32 * 1024
+LONGEST_VALUE = 16 * 1024
 """Bytes of a variable: the system takes 128 KiB of each, and some megabytes of all."""
 
 MOST_TRACKERS = 100
@@ -30,6 +30,8 @@ class Happening:
     torrent: Mapping[str, Any]
     detail: Mapping[str, Any]
     labels: tuple[str, ...] = ()
+    trackers: tuple[str, ...] = ()
+    """Announce URLs, which may hold passkeys: programs are told them, servers are not."""
     hosts: tuple[str, ...] = ()
     priority: int = 0
     """-1 low, 0 normal, 1 high."""
@@ -39,7 +41,7 @@ class Happening:
         told = {
             "event": self.event,
             "at": self.at,
-            "torrent": dict(self.torrent),
+            "torrent": {**self.torrent, "tracker_hosts": list(self.hosts)},
             "detail": dict(self.detail),
             "version": __version__,
         }
@@ -48,7 +50,7 @@ class Happening:
     def environment(self) -> dict[str, str]:
         """Variables for commands."""
         torrent = self.torrent
-        labels, trackers = ",".join(self.labels), ",".join(torrent.get("trackers", ()))
+        labels, trackers = ",".join(self.labels), ",".join(self.trackers)
         values = {
             "TR_APP_VERSION": __version__,
             "TR_TIME_LOCALTIME": time.ctime(self.at),
@@ -88,8 +90,8 @@ def happening_of(event: TorrentEvent, torrent: TorrentView | None) -> Happening:
         facts["download_dir"] = event.detail.get("download_dir", "")
         facts["labels"] = list(labels)
         hosts = tuple(event.detail.get("tracker_hosts", ()))
-        return Happening(str(event.kind), event.at, facts, event.detail, labels, hosts)
-    urls = [url for tier in torrent.tracker_tiers for url in tier][:MOST_TRACKERS]
+        return Happening(str(event.kind), event.at, facts, event.detail, labels, (), hosts)
+    urls = tuple(url for tier in torrent.tracker_tiers for url in tier)[:MOST_TRACKERS]
     facts |= {
         "name": torrent.name,
         "download_dir": torrent.download_dir,
@@ -99,12 +101,11 @@ def happening_of(event: TorrentEvent, torrent: TorrentView | None) -> Happening:
         "downloaded_ever": torrent.downloaded,
         "uploaded_ever": torrent.uploaded,
         "error_string": torrent.error_string,
-        "trackers": urls,
     }
     hosts = tuple(hosts_of(urls))
     priority = torrent.limits.priority
     return Happening(
-        str(event.kind), event.at, facts, event.detail, torrent.labels, hosts, priority
+        str(event.kind), event.at, facts, event.detail, torrent.labels, urls, hosts, priority
     )
 
 

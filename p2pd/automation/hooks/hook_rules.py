@@ -42,13 +42,14 @@ class Hook:
     secret: str = ""
     """With which bodies are signed; empty: they are not."""
 
-    def wants(self, event: str, labels: Collection[str], hosts: Collection[str]) -> bool:
-        """Whether it is for what happened to a torrent with these labels and tracker hosts."""
-        return (
-            self.enabled
-            and (not self.events or event in self.events)
-            and (not self.labels or bool(set(self.labels) & set(labels)))
-            and (not self.trackers or any(_is_of(x, y) for x in hosts for y in self.trackers))
+    def is_for(self, event: str) -> bool:
+        """Whether it is for that, of some torrents."""
+        return self.enabled and (not self.events or event in self.events)
+
+    def wants(self, labels: Collection[str], hosts: Collection[str]) -> bool:
+        """Whether it is for a torrent with these labels and tracker hosts."""
+        return (not self.labels or bool(set(self.labels) & set(labels))) and (
+            not self.trackers or any(_is_of(x, y) for x in hosts for y in self.trackers)
         )
 
 

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from p2pd.automation.hooks.command_runner import AT_ONCE, MOST_WAITING, CommandEnd, CommandRunner
 from p2pd.automation.hooks.happening import Happening, happening_of
 from p2pd.automation.hooks.hook_rules import COMMAND, REACHED, TEST, WEBHOOK, Hook, check_hook
-from p2pd.automation.hooks.webhook_queue import MOST_DEAD, MOST_LETTERS, WebhookQueue
+from p2pd.automation.hooks.webhook_queue import MOST_BYTES, MOST_DEAD, MOST_LETTERS, WebhookQueue
 from p2pd.automation.refusals import RefusedError
 from p2pd.automation.rss.rss_feeds import made
 from p2pd.automation.web import Web, WebError
@@ -108,14 +108,17 @@ class Hooks:
 
     def heard(self, event: TorrentEvent) -> None:
         """Something happened to a torrent."""
-        found = self._parts.api.find(event.hash_string)
-        told = happening_of(event, found)
-        for hook in self._built_in():
-            if hook.wants(told.event, told.labels, told.hosts):
+        built_in = [hook for hook in self._built_in() if hook.is_for(event.kind)]
+        known = [each for each in self.hooks.values() if each.chosen.is_for(event.kind)]
+        if not built_in and not known:
+            return
+        told = happening_of(event, self._parts.api.find(event.hash_string))
+        for hook in built_in:
+            if hook.wants(told.labels, told.hosts):
                 self._run(hook, told)
-        for known in list(self.hooks.values()):
-            if known.chosen.wants(told.event, told.labels, told.hosts):
-                self._do(known, told)
+        for each in known:
+            if each.chosen.wants(told.labels, told.hosts):
+                self._do(each, told)
 
     def _built_in(self) -> Iterator[Hook]:
         yield from self.own
@@ -162,7 +165,7 @@ class Hooks:
         """Forget a hook with its letters. Raises RefusedError."""
         self.hook(id_)
         del self.hooks[id_]
-        self.queue.forget([x.id for x in list(self.queue.letters.values()) if x.hook == id_])
+        self.queue.forget_hook(id_)
         await self._parts.store.remove(id_)
 
     async def test(self, id_: int) -> CommandEnd:
@@ -189,8 +192,7 @@ class Hooks:
         if known.chosen.kind == COMMAND and not self._parts.commands_over_rpc:
             return FORBIDDEN
         if known.chosen.kind == WEBHOOK:
-            letters = [x for x in self.queue.letters.values() if x.hook == known.id and x.problem]
-            return letters[0].problem if letters else ""
+            return self.queue.problem_of(known.id)
         return known.last_problem
 
     def _check(self, chosen: Hook, id_: int) -> None:
@@ -213,6 +215,7 @@ class Hooks:
                 "hook_commands_waiting", "Commands of hooks in line.", runner.waiting, MOST_WAITING
             ),
             *bounded("hook_letters", "Letters to webhooks in line.", queue.waiting, MOST_LETTERS),
+            *bounded("hook_letters_bytes", "Bytes of all letters.", queue.size, MOST_BYTES),
             *bounded("hook_letters_dead", "Letters that were given up.", queue.dead, MOST_DEAD),
             counters("hook_commands_total", "Commands by their end.", ("end",), runner.ends),
             counters("hook_letters_total", "Tries of letters by their end.", ("end",), queue.ends),
@@ -228,5 +231,5 @@ def scripts_of(settings: SessionSettings) -> Iterator[Hook]:
 
 
 def _tried(now: float) -> Happening:
-    facts = {"id": 0, "hash_string": "0" * 40, "name": "a test", "labels": [], "trackers": []}
+    facts = {"id": 0, "hash_string": "0" * 40, "name": "a test", "labels": []}
     return Happening(TEST, now, facts, {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Any, Callable, Coroutine, Iterable, Mapping
 
@@ -25,6 +25,9 @@ from p2pd.state.hooks import HookStore, LetterRow
 AT_ONCE = 4
 MOST_LETTERS = 5000
 MOST_DEAD = 500
+MOST_BYTES = 32 * 1024 * 1024
+"""Of all bodies together."""
+
 MOST_TRIES = 12
 FIRST_RETRY = 10.0
 """Seconds until a second try; then twice as many each time."""
@@ -77,7 +80,11 @@ class WebhookQueue:
         self._wall = wall
         self._hook_of = hook_of
         self._background = background
-        self.letters: dict[int, Letter] = {}
+        self._lines: dict[int, OrderedDict[int, Letter]] = {}
+        """Letters to be sent, of each hook by their ids, the oldest first."""
+        self._dead: dict[int, Letter] = {}
+        self.size = 0
+        """Bytes of bodies."""
         self._last_id = 0
         self._busy: dict[int, Deferred[None]] = {}
         self._timer: DelayedCall | None = None
@@ -90,49 +97,91 @@ class WebhookQueue:
     @property
     def waiting(self) -> int:
         """Letters to be sent."""
-        return sum(not letter.dead for letter in self.letters.values())
+        return sum(map(len, self._lines.values()))
 
     @property
     def dead(self) -> int:
         """Letters that are not sent any more."""
-        return len(self.letters) - self.waiting
+        return len(self._dead)
+
+    def letters(self) -> list[Letter]:
+        """All of them, the oldest first."""
+        lines = [letter for line in self._lines.values() for letter in line.values()]
+        return sorted([*lines, *self._dead.values()], key=lambda letter: letter.id)
+
+    def line_of(self, hook: int) -> int:
+        """How many are to be sent to the server of a hook."""
+        return len(self._lines.get(hook, ()))
+
+    def problem_of(self, hook: int) -> str:
+        """Why the first of these was not taken the last time; empty if it was not tried."""
+        line = self._lines.get(hook)
+        return next(iter(line.values())).problem if line else ""
 
     def recall(self, rows: Iterable[LetterRow]) -> None:
         """Those of an earlier run."""
         for row in rows:
             letter = Letter(*row[:-1], dead=bool(row.dead))
-            self.letters[letter.id] = letter
+            self._put(letter)
             self._last_id = max(self._last_id, letter.id)
         self.go_on()
 
     def add(self, hook: int, event: str, body: str) -> None:
         """A letter more, unless there are too many."""
-        if self.waiting >= MOST_LETTERS:
+        if self.waiting >= MOST_LETTERS or self.size + len(body) > MOST_BYTES:
             self.ends["dropped",] += 1
             if self.ends["dropped",] == 1:
-                self.log.error("webhooks: {most} letters wait; others are lost", most=MOST_LETTERS)
+                self.log.error("webhooks: too many letters wait, so others are lost")
             return
         self._last_id += 1
         letter = Letter(self._last_id, hook, event, body, self._wall())
-        self.letters[letter.id] = letter
+        self._put(letter)
         self._save([letter])
         self.go_on()
 
     def revive(self, ids: Iterable[int]) -> int:
         """Dead ones are sent again; how many."""
-        found = [letter for id_ in ids if (letter := self.letters.get(id_)) and letter.dead]
+        found = [letter for id_ in ids if (letter := self._dead.get(id_)) is not None]
         for letter in found:
+            self._take(letter)
             letter.dead, letter.tries, letter.next_at = False, 0, 0.0
+            self._put(letter)
         self._save(found)
         self.go_on()
         return len(found)
 
     def forget(self, ids: Iterable[int]) -> int:
         """They are not sent any more, and not kept; how many."""
-        gone = [id_ for id_ in ids if self.letters.pop(id_, None) is not None]
-        if gone:
-            self._background(self._forgotten(gone), "webhooks")
-        return len(gone)
+        wanted = set(ids)
+        return self._drop([letter for letter in self.letters() if letter.id in wanted])
+
+    def forget_hook(self, hook: int) -> None:
+        """It is removed, and its letters with it."""
+        self._drop([letter for letter in self.letters() if letter.hook == hook])
+
+    def _drop(self, letters: list[Letter]) -> int:
+        for letter in letters:
+            self._take(letter)
+        if letters:
+            self._background(self._forgotten([letter.id for letter in letters]), "webhooks")
+        return len(letters)
+
+    def _put(self, letter: Letter) -> None:
+        self.size += len(letter.body)
+        if letter.dead:
+            self._dead[letter.id] = letter
+        else:
+            self._lines.setdefault(letter.hook, OrderedDict())[letter.id] = letter
+
+    def _take(self, letter: Letter) -> bool:
+        """Whether it was there."""
+        line = self._dead if letter.dead else self._lines.get(letter.hook, {})
+        if line.pop(letter.id, None) is None:
+            return False
+        self.size -= len(letter.body)
+        if not letter.dead and not line:
+            del self._lines[letter.hook]
+        return True
 
     def stop(self) -> None:
         """What is under way is tried again after the next start."""
@@ -149,23 +198,23 @@ class WebhookQueue:
         if self._stopped:
             return
         now, soonest = self._wall(), LONGEST_NAP
-        for hook, letter in self._first_ones().items():
+        for hook, letter in self._first_ones():
             if hook in self._busy:
                 continue
             if letter.next_at > now:
                 soonest = min(soonest, letter.next_at - now)
             elif len(self._busy) < AT_ONCE:
                 self._begin(letter)
-        if self.letters and not self._stopped:
+        if self._lines and not self._stopped:
             self._timer = self._clock.callLater(max(soonest, 0.1), self.go_on)
 
-    def _first_ones(self) -> dict[int, Letter]:
-        first: dict[int, Letter] = {}
-        for letter in self.letters.values():
-            hook = self._hook_of(letter.hook)
-            if not letter.dead and hook is not None and hook.enabled:
-                first.setdefault(letter.hook, letter)
-        return first
+    def _first_ones(self) -> list[tuple[int, Letter]]:
+        found = []
+        for id_, line in self._lines.items():
+            hook = self._hook_of(id_)
+            if hook is not None and hook.enabled:
+                found.append((id_, next(iter(line.values()))))
+        return found
 
     def _begin(self, letter: Letter) -> None:
         sending = Deferred.fromCoroutine(self._send(letter))
@@ -193,7 +242,7 @@ class WebhookQueue:
             self._failed(letter, problem)
             return
         self.ends["ok",] += 1
-        if self.letters.pop(letter.id, None) is not None:
+        if self._take(letter):
             await self._store.forget_letters([letter.id])
 
     async def post(self, hook: Hook, event: str, body: str, delivery: str, attempt: int) -> int:
@@ -215,22 +264,22 @@ class WebhookQueue:
 
     def _failed(self, letter: Letter, problem: P2pdError) -> None:
         self.ends["failed",] += 1
+        if not self._take(letter):
+            return  # it was forgotten meanwhile
         letter.tries += 1
         letter.problem = str(problem)[:300]
         code = problem.code if isinstance(problem, WebError) else 0
         if (400 <= code < 500 and code not in PASSING) or letter.tries >= MOST_TRIES:
             letter.dead = True
             self.log.warn("a webhook is given up: {problem}", problem=letter.problem)
-            self._bury()
+            self._put(letter)
         else:
             retry = min(FIRST_RETRY * 2.0 ** (letter.tries - 1), LONGEST_RETRY)
             letter.next_at = self._wall() + retry
-        if letter.id in self.letters:
-            self._save([letter])
-
-    def _bury(self) -> None:
-        dead = [letter.id for letter in self.letters.values() if letter.dead]
-        self.forget(dead[: max(0, len(dead) - MOST_DEAD)])
+            self._put(letter)
+            self._lines[letter.hook].move_to_end(letter.id, last=False)
+        self._save([letter])
+        self._drop(list(self._dead.values())[: max(0, len(self._dead) - MOST_DEAD)])
 
     def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():

@@ -102,7 +102,7 @@ class HookMethods(BaseSubhandler):  # type: ignore[misc]
     )
     async def jsonrpc_letters(self, states: tuple[str, ...] | None, limit: int) -> JsonObject:
         """What servers were not told yet, or were told in vain; the oldest first."""
-        letters = self._hooks.queue.letters.values()
+        letters = self._hooks.queue.letters()
         found = [x for x in letters if states is None or _state(x) in states]
         return {"letters": [_letter_row(x) for x in found[:limit]], "letter_count": len(found)}
 
@@ -110,7 +110,7 @@ class HookMethods(BaseSubhandler):  # type: ignore[misc]
     async def jsonrpc_letters_retry(self, ids: tuple[int, ...] | None) -> JsonObject:
         """Send letters again that were given up: these, or all."""
         queue = self._hooks.queue
-        return {"count": queue.revive(list(queue.letters) if ids is None else ids)}
+        return {"count": queue.revive([x.id for x in queue.letters()] if ids is None else ids)}
 
     @takes(Param("ids", IDS))
     async def jsonrpc_letters_forget(self, ids: tuple[int, ...]) -> JsonObject:
@@ -118,8 +118,7 @@ class HookMethods(BaseSubhandler):  # type: ignore[misc]
         return {"count": self._hooks.queue.forget(ids)}
 
     def _row(self, known: KnownHook) -> JsonObject:
-        letters = self._hooks.queue.letters.values()
-        waiting = sum(not x.dead for x in letters if x.hook == known.id)
+        waiting = self._hooks.queue.line_of(known.id)
         return _row(known, self._hooks.problem_of(known), waiting)
 
 
