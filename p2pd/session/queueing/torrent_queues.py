@@ -237,6 +237,8 @@ class TorrentQueues(Generic[T]):
                 self._arm_anew(torrent)
             if torrent not in self._unopened:
                 self._start(torrent)
+        if size is None:
+            self._unopened.difference_update(admitted)
 
     def _take_in(self, line: QueueLine[T]) -> None:
         """Those that run already are in it."""
