@@ -63,7 +63,7 @@ def test_it_adds_looks_changes_and_removes(remote, work):
 
     said = run("--session-info")
     for words in ("Configuration directory: ", "Listenport: ", "Peer exchange allowed: No",
-                  "Maximum memory cache size: ", "Autostart added torrents: Yes"):  # fmt: skip
+                  "Maximum memory cache size: ", "Default seed ratio limit: "):  # fmt: skip
         assert words in said
     said = run("--torrent", 1, "--info")
     for words in (
