@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pd.service.checks import events, file, flag, folder, names, networks, one_of, words
+from p2pd.service.checks import (
+    events,
+    file,
+    flag,
+    folder,
+    names,
+    networks,
+    number,
+    one_of,
+    whole,
+    words,
+)
 from p2pd.service.config_key import key
 from p2pd.session.watch_settings import AFTERWARDS
+from p2pd.swarm.share_limits import ACTIONS, MOST_MINUTES, MOST_RATIO, STOP
+
+_MINUTES = whole(0, MOST_MINUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +74,20 @@ class WatchSection:
         "What becomes of a file that was added: keep (named .added), delete, or move (to move_to).",
     )
     move_to: str = key("", folder, "Where it is moved to then.")
+
+
+@dataclass(frozen=True, slots=True)
+class SeedingSection:
+    """How much torrents give, unless they, their labels or trackers say otherwise."""
+
+    ratio: float = key(
+        0.0, number(0, MOST_RATIO), "What is given by the size of what was wanted; 0 is no limit."
+    )
+    idle_minutes: int = key(0, _MINUTES, "Without anybody who asked for data; 0 is no limit.")
+    minutes: int = key(0, _MINUTES, "As a seed, in all; 0 is no limit.")
+    then: str = key(
+        STOP,
+        one_of(*ACTIONS),
+        "What is done with a torrent that reached one of these: stop, remove, remove_with_data\n"
+        "(its files are deleted) or super_seed.",
+    )

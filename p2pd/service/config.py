@@ -10,7 +10,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError
-from p2pd.service.automation_sections import AutomationSection, WatchSection
+from p2pd.service.automation_sections import AutomationSection, SeedingSection, WatchSection
 from p2pd.service.checks import (
     LOG_LEVELS,
     address,
@@ -353,6 +353,7 @@ class Config:
     blocklist: BlocklistSection = BlocklistSection()
     bandwidth: BandwidthSection = BandwidthSection()
     queue: QueueSection = QueueSection()
+    seeding: SeedingSection = field(default=SeedingSection())
     discovery: DiscoverySection = DiscoverySection()
     reachability: ReachabilitySection = ReachabilitySection()
     announce: AnnounceSection = AnnounceSection()

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, Mapping
 
 from p2pd.base.errors import ConfigError, P2pdError
-from p2pd.service.automation_sections import AutomationSection, WatchSection
+from p2pd.service.automation_sections import AutomationSection, SeedingSection, WatchSection
 from p2pd.service.config import BandwidthSection, Config, QueueSection
 from p2pd.service.descriptors import DescriptorShares, share
 from p2pd.session.peers.peer_upload import REQUEST_QUEUE
@@ -46,6 +46,10 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("queue", "downloads"): ("download_queue_size", "download_queue_enabled"),
     ("queue", "seeds"): ("seed_queue_size", "seed_queue_enabled"),
     ("queue", "stalled_minutes"): ("queue_stalled_minutes", "queue_stalled_enabled"),
+    ("seeding", "ratio"): ("seed_ratio_limit", "seed_ratio_limited"),
+    ("seeding", "idle_minutes"): ("idle_seeding_limit", "idle_seeding_limit_enabled"),
+    ("seeding", "minutes"): ("seed_time_limit", "seed_time_limited"),
+    ("seeding", "then"): ("seed_limit_action",),
     ("bandwidth", "download"): ("speed_limit_down", "speed_limit_down_enabled"),
     ("bandwidth", "upload"): ("speed_limit_up", "speed_limit_up_enabled"),
     ("bandwidth", "peer_download"): ("peer_speed_limit_down",),
@@ -75,6 +79,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
         watch_folders=_watch_folders(config.watch),
         **_speeds(config.bandwidth),
         **_queues(config.queue),
+        **_share_limits(config.seeding),
         **_scripts(config.automation),
         fixed={
             "anti_brute_force_enabled": True,
@@ -157,6 +162,19 @@ def _watch_folders(section: WatchSection) -> list[dict[str, Any]]:
         return checked_watch_folders([wanted])
     except P2pdError as problem:
         raise ConfigError(f"watch: {problem}") from None
+
+
+def _share_limits(seeding: SeedingSection) -> dict[str, Any]:
+    """The settings of share limits; those that are off keep the numbers that clients are shown."""
+    limits: dict[str, Any] = {"seed_limit_action": seeding.then}
+    if seeding.ratio:
+        limits |= {"seed_ratio_limit": seeding.ratio, "seed_ratio_limited": True}
+    if seeding.idle_minutes:
+        limits["idle_seeding_limit"] = seeding.idle_minutes
+        limits["idle_seeding_limit_enabled"] = True
+    if seeding.minutes:
+        limits |= {"seed_time_limit": seeding.minutes, "seed_time_limited": True}
+    return limits
 
 
 def _queues(queue: QueueSection) -> dict[str, Any]:

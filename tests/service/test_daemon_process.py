@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from p2pd.service.config import Config
+from p2pd.session.session_settings import IN_PLACE
 
 ROOT = Path(__file__).resolve().parents[2]
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
@@ -109,10 +110,11 @@ def other_values(downloads: str) -> dict[str, Any]:
         "storage.download_dir": downloads, "logging.level": "debug",
         "logging.levels": ["p2pd.session=debug"], "blocklist.url": "/a/list",
         "storage.incomplete_dir": f"{downloads}/parts", "storage.content_folders": ["/a"],
+        "storage.find_data": IN_PLACE,
         "automation.private_addresses": ["10.0.0.0/8"], "automation.command": ["/bin/true", "x"],
         "automation.command_events": ["done"], "automation.script_torrent_added": "/bin/true",
         "automation.script_torrent_done": "/bin/true",
-        "automation.script_torrent_done_seeding": "/bin/true",
+        "automation.script_torrent_done_seeding": "/bin/true", "seeding.then": "remove",
     }  # fmt: skip
     for name in re.findall(r"``(\w+\.\w+)``", listed):
         section, _, key = name.partition(".")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pd.base.errors import ConfigError
+from p2pd.service.automation_sections import SeedingSection
 from p2pd.service.checks import address, flag, folder, names, number, one_of, whole
 from p2pd.service.config import SECTIONS, Config, QueueSection, config_of, keys_of
 from p2pd.service.config_sources import load_config, read_file, read_setting
@@ -186,3 +187,16 @@ def test_the_queues_are_settings_that_are_off_at_zero() -> None:
     assert (chosen.download_queue_enabled, chosen.download_queue_size) == (True, 3)
     assert (chosen.seed_queue_enabled, chosen.seed_queue_size) == (True, 4)
     assert (chosen.queue_stalled_enabled, chosen.queue_stalled_minutes) == (False, 30)
+
+
+def test_share_limits_are_settings_that_are_off_at_zero() -> None:
+    usual = settings_of(Config(), "/d")
+    switches = (usual.seed_ratio_limited, usual.idle_seeding_limit_enabled, usual.seed_time_limited)
+    assert (*switches, usual.seed_limit_action) == (False, False, False, "stop")
+    assert (usual.seed_ratio_limit, usual.idle_seeding_limit) == (2.0, 30)
+    seeding = SeedingSection(ratio=1.5, idle_minutes=5, minutes=7, then="remove")
+    chosen = settings_of(Config(seeding=seeding), "/d")
+    assert (chosen.seed_ratio_limited, chosen.seed_ratio_limit) == (True, 1.5)
+    assert (chosen.idle_seeding_limit_enabled, chosen.idle_seeding_limit) == (True, 5)
+    assert (chosen.seed_time_limited, chosen.seed_time_limit) == (True, 7)
+    assert chosen.seed_limit_action == "remove"
