@@ -36,7 +36,7 @@ from p2pd.control.jsonrpc import RpcResource
 from p2pd.control.methods.method_groups import make_method_groups
 from p2pd.control.methods.session_methods import SessionMethods
 from p2pd.control.metrics_page import MetricsPage, Source
-from p2pd.control.qbittorrent.composing import make_dialect
+from p2pd.control.qbittorrent.composing import QBittorrentDialect, make_dialect
 from p2pd.control.qbittorrent.dialect import QBittorrentEdge
 from p2pd.control.request import ControlRequest
 from p2pd.control.rpc_load import RpcLoad
@@ -199,9 +199,13 @@ def make_control_site(
     hub = EventsHub(_event_sources(shared), events, rng)
     root = _root(shared, gate, hub)
     measured = [load.measures, login.measures, events.measures, *measured]
+    dialect = _add_qbittorrent(root, shared) if qbittorrent else None
+    if dialect is not None:
+        measured.append(dialect.measures)
     root.putChild(METRICS, MetricsPage(api, measured, reactor))
-    edge = _add_qbittorrent(root, shared) if qbittorrent else None
-    return ControlSite(root, gate, reactor, load, hub, edge)
+    return ControlSite(
+        root, gate, reactor, load, hub, dialect.edge if dialect is not None else None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,7 @@ def _root(shared: _Shared, gate: Gate, hub: EventsHub) -> ControlRoot:
     return root
 
 
-def _add_qbittorrent(root: ControlRoot, shared: _Shared) -> QBittorrentEdge:
+def _add_qbittorrent(root: ControlRoot, shared: _Shared) -> QBittorrentDialect:
     dialect = make_dialect(
         shared.api,
         shared.source,
@@ -248,7 +252,7 @@ def _add_qbittorrent(root: ControlRoot, shared: _Shared) -> QBittorrentEdge:
     versions = ControlRoot()
     versions.putChild(b"v2", dialect.resource)
     root.putChild(b"api", versions)
-    return dialect.edge
+    return dialect
 
 
 def _event_sources(shared: _Shared) -> Sources:

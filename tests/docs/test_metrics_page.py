@@ -15,10 +15,13 @@ from twisted.internet.task import Clock
 from p2pd.automation.watching.watch_folders import WatchFolders
 from p2pd.base.measures import Histogram, Measure
 from p2pd.control.access.accounts import Accounts
+from p2pd.control.access.audit import AuditLog
 from p2pd.control.auth import Login
 from p2pd.control.events.events_load import EventsLoad
 from p2pd.control.metrics_page import PREFIX
+from p2pd.control.qbittorrent.composing import QBittorrentDialect, make_dialect
 from p2pd.control.rpc_load import RpcLoad
+from p2pd.control.torrent_source import NetworkTorrentSource
 from p2pd.discovery.tracker_client.transports import TrackerTransports
 from p2pd.service import daemon_measures
 from p2pd.session.resource_reports import DescriptorReport
@@ -53,6 +56,7 @@ def measures(tmp_path: Path) -> list[Measure]:
         *RpcLoad().measures(),
         *EventsLoad().measures(),
         *_login().measures(),
+        *_qbittorrent(node).measures(),
         *daemon_measures.server_measures("rpc", "the control API", site),
         *SessionHistory(node.session, None, 1).measures(),  # type: ignore[arg-type]
         *WatchFolders(node.control, *[None] * 4).measures(),  # type: ignore[list-item]
@@ -75,6 +79,20 @@ def _login() -> Login:
 
     clock = Clock()
     return Login(Accounts("token", in_thread=at_once, wall=clock.seconds), clock)
+
+
+def _qbittorrent(node: SimNode) -> QBittorrentDialect:
+    clock, rng = Clock(), random.Random(1)
+    return make_dialect(
+        node.control,
+        NetworkTorrentSource(clock, "test"),
+        reactor=clock,
+        wall_clock=clock.seconds,
+        rng=rng,
+        load=RpcLoad(),
+        audit=AuditLog(None, clock.seconds),
+        version="1",
+    )
 
 
 def _trackers() -> TrackerTransports:

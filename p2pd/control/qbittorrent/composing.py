@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from p2pd.base.measures import Measure
 from p2pd.control.access.audit import AuditLog
 from p2pd.control.access.callers_session import CallersSession
 from p2pd.control.methods.torrent_add import TorrentAdder
@@ -39,6 +40,7 @@ class QBittorrentDialect:
 
     edge: QBittorrentEdge
     resource: QBittorrentResource
+    measures: Callable[[], Sequence[Measure]]
 
 
 def make_dialect(
@@ -58,6 +60,7 @@ def make_dialect(
     labels = Labels(api)
     fields = info_fields(labels, lambda: is_queueing(api.settings))
     transfer = Transfer(api, wall_clock)
+    sync = Sync(api, labels, fields, transfer, reactor=reactor, wall_clock=wall_clock)
     rooms = (
         Auth(sessions),
         App(api, version),
@@ -69,11 +72,13 @@ def make_dialect(
         LabelActions(api, labels),
         Renaming(api),
         transfer,
-        Sync(api, labels, fields, transfer, reactor=reactor, wall_clock=wall_clock),
+        sync,
     )
     actions: dict[str, Action] = {}
     for room in rooms:
         actions.update(room.actions())
     return QBittorrentDialect(
-        QBittorrentEdge(sessions), QBittorrentResource(actions, reactor, load, audit)
+        QBittorrentEdge(sessions),
+        QBittorrentResource(actions, reactor, load, audit),
+        lambda: [*sessions.measures(), *sync.measures()],
     )

@@ -11,9 +11,11 @@ import base64
 import random
 import string
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from p2pd.base.clock import Clock
+from p2pd.base.measures import Measure, bounded
 
 COOKIE = "SID"
 MAX_SESSIONS = 1024
@@ -63,6 +65,11 @@ class LoginSessions:
     def end(self, value: str) -> None:
         """Log out."""
         self._sessions.pop(value, None)
+
+    def measures(self) -> Sequence[Measure]:
+        """How many there are, of how many."""
+        words = "Login sessions of qBittorrent's clients."
+        return bounded("qbittorrent_sessions", words, len(self), MAX_SESSIONS)
 
 
 def basic(user: str, password: str) -> bytes:

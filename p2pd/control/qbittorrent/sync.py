@@ -7,9 +7,10 @@ the clock, so that one of an earlier run of the daemon is never taken for one of
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from p2pd.base.measures import Measure, bounded
 from p2pd.control.access.caller import Identity, current_caller
 from p2pd.control.qbittorrent.call import Action, Answer, Call, one_torrent
 from p2pd.control.qbittorrent.labels import Labels
@@ -75,6 +76,11 @@ class Sync:
             "sync/maindata": Action(self.main_data, "torrent_get"),
             "sync/torrentPeers": Action(self.torrent_peers, "torrent_get"),
         }
+
+    def measures(self) -> Sequence[Measure]:
+        """How many users' clients have a copy that is kept up to date, of how many."""
+        words = "Users whose clients of qBittorrent follow: for each what these know is kept."
+        return bounded("qbittorrent_followers", words, len(self._copies), MAX_USERS)
 
     async def main_data(self, call: Call) -> Answer:
         """Everything, or what changed since the answer `rid`."""
