@@ -17,6 +17,8 @@ from bench.errors import BenchError
 from bench.http_calls import HttpEndpoint
 from bench.library import Library
 from bench.processes import HOST, Child, wait_until
+from p2pd.clients.api_client import HttpTransport
+from p2pd.clients.event_stream import EventStream
 from p2pd.clients.free_port import free_port
 from p2pd.service.config import PeersSection
 from p2pd.swarm.bandwidth.wire_cost import wire_cost
@@ -90,6 +92,7 @@ class P2pd(Engine):
         self._figures = folder / "figures.json"
         self._asked = 0
         self._http: HttpEndpoint | None = None
+        self._control_port = 0
         self._headers: dict[str, str] = {}
 
     @classmethod
@@ -99,7 +102,7 @@ class P2pd(Engine):
 
     def start(self) -> None:
         """Start it, and wait for the control API."""
-        control_port = free_port()
+        self._control_port = control_port = free_port()
         self._http, self._headers, self._asked = HttpEndpoint(control_port), {}, 0
         self._child = Child(self.name, self._command(control_port), self.folder)
         wait_until(self._answers_calls, START_SECONDS, "control API of p2pd", self._child)
@@ -189,6 +192,20 @@ class P2pd(Engine):
             told["status"] == SEEDING and told["left_until_done"] == 0
             for told in answer["torrents"]
         )
+
+    def rows(self, fields: list[str]) -> list[dict[str, Any]]:
+        """These fields of all torrents."""
+        rows: list[dict[str, Any]] = self._call("torrent_get", fields=fields)["torrents"]
+        return rows
+
+    def set_labels(self, torrent: int, labels: list[str]) -> None:
+        """Of the torrent with this id."""
+        self._call("torrent_set", ids=[torrent], labels=labels)
+
+    def follow(self) -> EventStream:
+        """A client at /rpc/events."""
+        token = (self._state / "control-token").read_text().strip()
+        return EventStream(HttpTransport(f"http://{HOST}:{self._control_port}"), token)
 
     def figures(self) -> dict[str, Any]:
         """What the launcher measured since it was last asked, in milliseconds."""

@@ -46,26 +46,27 @@ FIGURES = (
 
 def cases(bench: Workbench) -> list[Case]:
     """One case; the library and its trackers are made when the first engine needs them."""
-    made: list[tuple[Library, LineChild]] = []
+    found: list[tuple[Library, LineChild]] = []
 
     def measure(engine: str) -> Sample:
         if engine == Aria2.name:
             raise CannotMeasureError("it keeps no torrents from one start to the next")
-        if not made:
-            made.append(_made(bench))
-        return _measure(bench, engine, *made[0])
+        if not found:
+            found.append(made(bench, "library"))
+        return _measure(bench, engine, *found[0])
 
     detail = f"{bench.options.library} torrents"
     return [Case(WORK, detail, bench.engines, FIGURES, measure)]
 
 
-def _made(bench: Workbench) -> tuple[Library, LineChild]:
+def made(bench: Workbench, folder: str) -> tuple[Library, LineChild]:
+    """The library, and its trackers, in a folder of this name."""
     ports = [free_port(), free_port()]
     command = [sys.executable, "-P", str(TRACKER), HOST, str(INTERVAL), *map(str, ports)]
     tracker = LineChild("tracker", command, bench.folder, pipes=True)
     tracker.listen(10.0)
     trackers = [f"http://{HOST}:{port}/announce" for port in ports]
-    return Library(bench.folder / "library", bench.options.library, trackers), tracker
+    return Library(bench.folder / folder, bench.options.library, trackers), tracker
 
 
 def _measure(bench: Workbench, name: str, library: Library, tracker: LineChild) -> Sample:
