@@ -49,10 +49,12 @@ class DatabaseFile:
     def open(self) -> None:
         """Make it or bring it up to date. Raises StateError with a sentence."""
         self._make()
+        # An attempt that fails takes the journal away that tells of a crash.
+        crashed = self._crashed()
         try:
             for replace in (False, True):
                 try:
-                    self._prepare()
+                    self._prepare(crashed)
                     break
                 except (*DATABASE_ERRORS, DamagedError) as problem:
                     if not is_damage_at_opening(problem):
@@ -61,7 +63,7 @@ class DatabaseFile:
                     if replace:
                         self.replace(problem)
             else:
-                self._prepare()
+                self._prepare(self._crashed())
         except DATABASE_ERRORS as problem:
             raise self._refusal(problem) from None
         self.notice = notices(self._state_dir)
@@ -105,8 +107,7 @@ class DatabaseFile:
         except OSError as problem:
             raise self._unusable(problem) from None
 
-    def _prepare(self) -> None:
-        crashed = self._crashed()
+    def _prepare(self, crashed: bool) -> None:
         self._check_version()
         with closing(self.connected()) as connection:
             if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):
