@@ -141,7 +141,9 @@ class ShareLimiter:
             self._look_again(id_, None)
             return
         limits = torrent.sharing.in_force
-        if not limits.exist or torrent.status != TorrentStatus.SEEDING:
+        # One of which nothing is wanted, as long as its files are being chosen, gives nothing.
+        seeds = torrent.status == TorrentStatus.SEEDING and torrent.size_when_done > 0
+        if not limits.exist or not seeds:
             self._look_again(id_, None)
             self._look_at_stopped(torrent, limits)
         else:

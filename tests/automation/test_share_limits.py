@@ -297,3 +297,19 @@ def test_what_is_not_complete_is_left_alone(network: MemoryNetwork, limited: Lim
     limited.run(60)
     assert limited.node.control.find(limited.torrent.record.id) is None
     assert limited.node.control.find(other.record.id) is not None
+
+
+def test_one_of_which_no_file_is_wanted_yet_is_left_alone(
+    network: MemoryNetwork, limited: Limited
+) -> None:
+    limited.set(
+        seed_ratio_limit=0.0, seed_ratio_limited=True, seed_time_limit=0, seed_time_limited=True,
+        seed_limit_action="remove_with_data",
+    )  # fmt: skip
+    data = make_torrent({"x": b"x" * 9000}, name="x")
+    other = limited.node.add(data, files_unwanted=(0,))
+    limited.run(60)
+    assert limited.node.control.find(limited.torrent.record.id) is None
+    view = limited.node.control.find(other.record.id)
+    assert view is not None
+    assert view.status == TorrentStatus.SEEDING
