@@ -63,6 +63,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
     """The settings before clients change any; `state_dir` is for them to know."""
     return SessionSettings(
         download_dir=download_dir,
+        private_folder=state_dir,
         incomplete_dir=config.storage.incomplete_dir,
         incomplete_dir_enabled=config.storage.incomplete_dir_enabled,
         rename_partial_files=config.storage.rename_partial_files,
@@ -91,7 +92,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
             "tcp_enabled": True,
             "trash_original_torrent_files": False,
             "utp_enabled": False,
-            "content_folders": list(config.storage.content_folders),
+            "content_folders": content_folders(config, download_dir),
             "allow_commands_over_rpc": config.automation.allow_commands_over_rpc,
             "peer_port": config.peers.port,
             "peer_interface": config.peers.interface,
@@ -116,6 +117,11 @@ def _scripts(automation: AutomationSection) -> dict[str, Any]:
         filename, enabled = _script(event)
         found |= {filename: path, enabled: bool(path)}
     return found
+
+
+def content_folders(config: Config, download_dir: str) -> list[str]:
+    """Where clients may have content read: what they themselves set is no place for that."""
+    return list(dict.fromkeys((download_dir, *config.storage.content_folders)))
 
 
 def shares_of(config: Config, limit: int, *, tracker: bool) -> DescriptorShares:

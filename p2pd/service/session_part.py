@@ -277,7 +277,7 @@ class SessionPart:
         if KEEP_FREE in changed:
             self._session.devices.keep_free = limits.keep_free
         if CONTENT in changed:
-            folders = list(config.storage.content_folders)
+            folders = settings_of(config, download_folder(config)).fixed["content_folders"]
             settings = self._session.settings
             settings.fixed = {**settings.fixed, "content_folders": folders}
         if REFRESH_HOURS in changed:

@@ -130,8 +130,7 @@ class SessionHistory:
 
     def _look_at(self, torrent: Torrent, at: int) -> None:
         up, down = torrent.counters.moved()
-        report = TorrentReport(torrent)
-        peers, state = len(report.peers), int(report.status)
+        peers, state = len(torrent.connected), int(TorrentReport(torrent).status)
         seen = self._seen.get(torrent.record.id)
         self._seen[torrent.record.id] = (peers, state)
         # Of one that is seen for the first time nothing is news but what it moves.

@@ -79,4 +79,6 @@ class SessionSettings(SharingSettings):
     script_torrent_done_filename: str = ""
     script_torrent_done_seeding_enabled: bool = False
     script_torrent_done_seeding_filename: str = ""
+    private_folder: str = ""
+    """Of the state: nothing in it is content, whatever clients say."""
     fixed: Mapping[str, Any] = field(default_factory=dict)

@@ -33,6 +33,7 @@ class FakeApi:
 
     def __init__(self) -> None:
         self.settings = self
+        self.private_folder = ""
         self.watch_folders: list[dict[str, Any]] = []
         self.asked: list[AddTorrent] = []
         self.refusal: P2pdError | None = None
@@ -249,6 +250,22 @@ def test_nothing_is_followed_out_of_the_folder(watching: Watching, tmp_path: Pat
     assert watching.api.asked == []
     assert (outside / "secret.torrent").exists()
     assert (watching.folder / "link.torrent").is_symlink()
+
+
+def test_what_the_daemon_keeps_is_left_alone(watching: Watching) -> None:
+    watching.put("state/torrents/a.torrent", b"da")
+    watching.api.private_folder = str(watching.folder / "state")
+    watching.begin(afterwards="delete")
+    watching.run(5)
+    inner = {"folder": str(watching.folder / "state" / "torrents")}
+    watching.api.watch_folders = checked_watch_folders([inner])
+    watching.run(5)
+    watching.put("b.torrent", b"db")
+    moved = {"folder": str(watching.folder), "afterwards": "move", "move_to": inner["folder"]}
+    watching.api.watch_folders = checked_watch_folders([moved])
+    watching.run(5)
+    assert watching.api.asked == []
+    assert watching.names == {"state/torrents/a.torrent", "b.torrent"}
 
 
 def test_a_file_that_is_swapped_for_a_link_is_not_read(watching: Watching, tmp_path: Path) -> None:

@@ -67,10 +67,10 @@ def test_what_is_elsewhere_is_refused_and_a_task_can_be_cancelled(work, new_p2pd
     more = work / "more"
     node = new_p2pd(settings={"storage.content_folders": json.dumps([str(more)])})
     secret = make_file(work / "secret", MIB)
-    assert "not in the download folder" in p2pctl(
+    assert "not in storage.download_dir" in p2pctl(
         node, "create", str(secret), "--remote", cwd=work, fails=True
     )
-    with pytest.raises(RpcError, match="not in the download folder"):
+    with pytest.raises(RpcError, match=r"not in storage\.download_dir"):
         node.call("torrent_create", path=str(node.state_folder / "control-token"))
     more.mkdir()
     big = more / "big"

@@ -69,7 +69,7 @@ def test_clients_set_folders_that_stay_after_a_restart(work, new_p2pd, content):
     folder = {"folder": str(watched), "afterwards": "delete", "paused": True}
     node.call("session_set", watch_folders=[folder])
     wait_for_torrents(node, 1)
-    assert rows(node)[0]["status"] == 0
+    wait_until(lambda: rows(node)[0]["status"] == 0, 5, "the pause", details=node.log_tail)
     node.terminate()
     node.start()
     (kept,) = node.call("session_get", fields=["watch_folders"])["watch_folders"]

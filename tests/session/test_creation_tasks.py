@@ -41,7 +41,8 @@ class Maker:
         self.node = SimNode(network, "10.0.0.1", limits=SessionLimits(check_workers=2))
         settings = self.node.session.settings
         settings.download_dir = str(downloads)
-        settings.fixed = {"content_folders": [str(downloads.parent / "more")]}
+        settings.fixed = {"content_folders": [str(downloads), str(downloads.parent / "more")]}
+        settings.private_folder = str(downloads / "state")
         self.taken: list[ImportTorrent] = []
         self.refusal: P2pdError | None = None
         self.tasks = CreationTasks(self.node.session, self._take_in)
@@ -111,8 +112,8 @@ def test_other_folders_with_content_are_allowed(maker: Maker, tmp_path: Path) ->
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "x").write_bytes(b"x")
     assert maker.make(tmp_path / "more" / "x").state is TaskState.DONE
-    maker.node.session.settings.fixed = {}
-    with pytest.raises(StorageError, match="not in the download folder"):
+    maker.node.session.settings.fixed = {"content_folders": [str(tmp_path / "downloads")]}
+    with pytest.raises(StorageError, match=r"not in storage\.download_dir"):
         maker.begin(tmp_path / "more" / "x")
 
 
@@ -127,13 +128,21 @@ def link(at: Path, to: Path) -> Path:
     return at
 
 
+def state(downloads: Path) -> Path:
+    (downloads / "state").mkdir()
+    (downloads / "state" / "token").write_bytes(b"secret")
+    return downloads / "state"
+
+
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "outside": (outside, "not in the download folder"),
-    "dots": (lambda d: outside(d) and d / "film" / ".." / ".." / "secret", "not in the download"),
+    "outside": (outside, "not in storage"),
+    "dots": (lambda d: outside(d) and d / "film" / ".." / ".." / "secret", "not in storage"),
     "the folder": (lambda d: d, "not all of it"),
     "a link": (lambda d: link(d / "way", outside(d)), "is a link"),
     "a link on the way": (lambda d: link(d / "way", d.parent) / outside(d).name, "is a link"),
     "a link within": (lambda d: link(d / "way", d / "film"), "is a link"),
+    "the state": (lambda d: state(d), "what the daemon keeps"),
+    "what is in the state": (lambda d: state(d) / "token", "what the daemon keeps"),
     "nothing": (lambda d: d / "nothing", "No such file"),
     "a file's child": (lambda d: d / "film" / "a.bin" / "x", "Not a directory"),
 }

@@ -54,9 +54,15 @@ class Scan(NamedTuple):
     folders: list[str]
 
 
-def scan(watched: WatchFolder) -> Scan:
-    """What is to be added in a folder. Raises StorageError if it cannot be read."""
-    left_out = os.path.normpath(watched.move_to) if watched.move_to else None
+def scan(watched: WatchFolder, private: str = "") -> Scan:
+    """What is to be added in a folder. Raises StorageError if it cannot be read.
+
+    Nothing is looked at in the `private` folder.
+    """
+    root = os.path.realpath(watched.folder)
+    left_out = [os.path.realpath(path) for path in (private, watched.move_to) if path]
+    if private and watched.move_to and _within(left_out[1], left_out[0]):
+        raise StorageError(f"{watched.move_to}: what the daemon keeps of itself is there")
     files: list[Found] = []
     folders: list[str] = []
     waiting: list[Parts] = [()]
@@ -64,7 +70,7 @@ def scan(watched: WatchFolder) -> Scan:
     while waiting and len(folders) < MOST_FOLDERS:
         parts = waiting.pop()
         path = os.path.join(watched.folder, *parts)
-        if path == left_out:
+        if any(_within(os.path.join(root, *parts), other) for other in left_out):
             continue
         try:
             below, found, seen = _look(watched.folder, parts)
@@ -155,6 +161,10 @@ def _look(root: str, parts: Parts) -> tuple[list[Parts], list[Found], int]:
                     status = entry.stat(follow_symlinks=False)
                     found.append(_found((*parts, entry.name), status))
     return below, found, seen
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _is_wanted(name: str) -> bool:

@@ -183,7 +183,7 @@ class WatchFolders:
 
     def _scan(self, watched: WatchFolder) -> Scan:
         """In a thread."""
-        seen = scan(watched)
+        seen = scan(watched, self._api.settings.private_folder)
         self._notices.follow(seen.folders)
         return seen
 

@@ -52,7 +52,7 @@ class SessionFacts:
 SETTING_GETTERS: Mapping[str, Callable[[SessionSettings], Any]] = {
     each.name: attrgetter(each.name)
     for each in fields(SessionSettings)
-    if each.name not in ("fixed", "label_rules", "tracker_rules")
+    if each.name not in ("fixed", "label_rules", "private_folder", "tracker_rules")
 }
 
 FACT_GETTERS: Mapping[str, Callable[[SessionFacts], Any]] = {

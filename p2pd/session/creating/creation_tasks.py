@@ -1,7 +1,7 @@
 """Makes torrents of what is here, one after the other on each disk, as re-checks are done.
 
-What a client names has to lie below the download folder, or another folder that the configuration
-names, with no link on the way or in it: else a client could have anything read that the daemon may.
+What a client names has to lie below the download folder, or another one, of the configuration,
+with no link on the way or in it: else a client could have anything shared that the daemon may read.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ class CreationTasks:
     async def _place(self, path: str) -> tuple[str, int]:
         session = self._session
         settings = session.settings
-        folders = (settings.download_dir, *settings.fixed.get("content_folders", ()))
-        asked = session.disks.ask(("content", path), lambda: place_of(path, folders))
+        folders, private = settings.fixed.get("content_folders", ()), settings.private_folder
+        asked = session.disks.ask(("content", path), lambda: place_of(path, folders, private))
         return await in_time(asked, ANSWER_SECONDS, session.clock)
 
     async def _follow(self, task: _Task) -> None:
@@ -201,8 +201,10 @@ class CreationTasks:
         )
 
 
-def place_of(path: str, folders: Sequence[str]) -> tuple[str, int]:
+def place_of(path: str, folders: Sequence[str], private: str = "") -> tuple[str, int]:
     """In a thread: the path without links before the folder that it is in, and its device.
+
+    What is in the `private` folder, or has that in it, is nobody's content.
 
     Raises StorageError with what is wrong with it.
     """
@@ -213,16 +215,19 @@ def place_of(path: str, folders: Sequence[str]) -> tuple[str, int]:
             if path == begin:
                 raise StorageError(f"{path}: name something in this folder, not all of it")
             if path.startswith(begin.rstrip("/") + "/"):
-                return _below(root, os.path.relpath(path, begin))
+                return _below(root, os.path.relpath(path, begin), private)
     raise StorageError(
-        f"{path} is not in the download folder, nor in one of storage.content_folders"
+        f"{path} is not in storage.download_dir, nor in one of storage.content_folders"
     )
 
 
-def _below(root: str, rest: str) -> tuple[str, int]:
+def _below(root: str, rest: str, private: str) -> tuple[str, int]:
     place = os.path.join(root, rest)
     if os.path.realpath(place) != place:
         raise StorageError(f"{place} is a link, or there is one on the way to it")
+    secret = os.path.realpath(private) if private else ""
+    if secret and os.path.commonpath((place, secret)) in (place, secret):
+        raise StorageError(f"{place}: what the daemon keeps of itself is no content")
     try:
         return place, os.lstat(place).st_dev
     except (OSError, ValueError) as problem:
