@@ -6,6 +6,7 @@ import pytest
 
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
+from p2pd.protocols.peerwire.extensions.registry import HANDSHAKE_ID, ExtensionHandshake
 from p2pd.session.api import TorrentStatus
 from p2pd.session.session import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
@@ -66,6 +67,32 @@ def test_unwanted_files_are_left_out_and_fetched_when_they_are_wanted_later(
     network.run_until(lambda: have(torrent).is_full, limit=100)
     network.run(1)
     assert node.announcers[0].events == ["started", "completed"]
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+def test_peers_hear_that_a_partial_seed_wants_more(
+    network: MemoryNetwork, node: SimNode, seed: SimNode, speaks: bool
+) -> None:
+    """Else they would go on keeping their upload slots for others (BEP 21)."""
+    torrent = node.add(TORRENT, files_unwanted=(1,))
+    node.connect(torrent, seed.address)
+    network.run_until(lambda: torrent.record.completed_at)
+    peer = ScriptedPeer(network, "10.0.0.9", torrent.info_hashes.wire_ids[0])
+    peer.dial(node.address)
+    handshake = ExtensionHandshake(messages={"upload_only": 7} if speaks else {})
+    peer.send(wire.HaveNone(), wire.Extended(HANDSHAKE_ID, handshake.encode()))
+    network.run(30)
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    before = len(peer.of_kind(wire.Extended))
+    network.result(node.control.change(view, TorrentChanges(files_wanted=(1,))))
+    network.run(0.1)
+    (told,) = peer.of_kind(wire.Extended)[before:]
+    if speaks:
+        assert told == wire.Extended(7, b"\0")
+    else:
+        assert ExtensionHandshake.parse(told.payload).upload_only is False
+    network.run_until(lambda: have(torrent).is_full, limit=100)
 
 
 def test_a_file_that_is_no_longer_wanted_is_left_in_the_middle(

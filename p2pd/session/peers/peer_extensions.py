@@ -38,12 +38,15 @@ class ExtensionPeer(Protocol):
 class PeerExtensions:
     """What the peer speaks, by name."""
 
-    __slots__ = ("_peer", "_registry", "metadata_size", "offered", "version")
+    __slots__ = (
+        "_peer", "_registry", "_told_upload_only", "metadata_size", "offered", "version"
+    )  # fmt: skip
 
     def __init__(self, peer: ExtensionPeer, *, offered: bool) -> None:
         self._peer = peer
         self.offered = offered
         self._registry = ExtensionRegistry(_NAMES)
+        self._told_upload_only = False
         self.version = ""
         self.metadata_size = 0
 
@@ -51,6 +54,7 @@ class PeerExtensions:
         """Send our extension handshake if the peer knows BEP 10."""
         if self.offered:
             mine = self._peer.torrent.extension_handshake(self._peer, LOCAL_IDS)
+            self._told_upload_only = bool(mine.upload_only)
             self._peer.send(wire.Extended(HANDSHAKE_ID, mine.encode()))
 
     def speaks(self, name: str) -> bool:
@@ -63,9 +67,17 @@ class PeerExtensions:
         if message is not None:
             self._peer.send(message)
 
-    def became_upload_only(self) -> None:
-        """Tell the peer that we will ask for nothing more (BEP 21)."""
-        self.send("upload_only", encode_upload_only(True))
+    def tell_upload_only(self, upload_only: bool) -> None:
+        """Have the peer know whether we ask for anything (BEP 21); who takes no message of that
+        hears it in another handshake.
+        """
+        if upload_only == self._told_upload_only:
+            return
+        if self.speaks("upload_only"):
+            self._told_upload_only = upload_only
+            self.send("upload_only", encode_upload_only(upload_only))
+        else:
+            self.greet()
 
     def received(self, id_: int, payload: bytes) -> None:
         """A message; one of an extension that we did not offer is ignored. Raises FormatError."""

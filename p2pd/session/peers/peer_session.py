@@ -111,9 +111,14 @@ class PeerSession:
         """We have all that we want: say so, and part from peers that have it all too."""
         self.update_interest()
         if self.shown is None:
-            self.extensions.became_upload_only()
+            self.extensions.tell_upload_only(True)
         self.flush()
         self.part_if_both_done()
+
+    def download_goes_on(self) -> None:
+        """We want more after all: a seed that took us for one would never unchoke us."""
+        self.extensions.tell_upload_only(False)
+        self.flush()
 
     def drop(self, reason: str, *, misbehaved: bool = True) -> None:
         """Close the connection because of something the peer did."""

@@ -166,6 +166,9 @@ class TorrentParts:
 
     def selection_changed(self) -> None:
         """Other files are wanted now: ask for them, or be done."""
+        if self.content is not None and not self.content.is_complete():
+            for peer in self.peers:
+                peer.download_goes_on()
         self.exchange.feed_all()
         self.outcomes.settle_completion(downloaded=False)
         self.host.queues.changed_sides(self)

@@ -183,7 +183,7 @@ class TorrentSuperSeeding:
                 peer.shown = None
                 peer.choke()
                 peer.send_bytes(haves)
-                peer.extensions.became_upload_only()
+                peer.extensions.tell_upload_only(True)
                 peer.flush()
         self._owner.peers.rechoke(self._owner.host.clock.seconds())
 
