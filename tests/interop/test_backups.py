@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import stat
-import subprocess
-import sys
 
 import pytest
-from peers.p2pd_node import daemon_environment
+from peers.p2pctl import p2pctl
 from peers.payload import MIB, libtorrent_content, make_file, make_folder
 from peers.processes import wait_until
-
-
-def p2pctl(node, *arguments, fails=False):
-    program = "from p2pd.clients.cli.main import main; main()"
-    result = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env={
-            **os.environ,
-            **daemon_environment(),
-            "P2PCTL_URL": f"http://127.0.0.1:{node.control_port}",
-            "P2PCTL_TOKEN": (node.state_folder / "control-token").read_text().strip(),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert bool(result.returncode) == fails, result.stdout + result.stderr
-    assert "Traceback" not in result.stdout + result.stderr
-    return result.stderr if fails else result.stdout
 
 
 def torrents(node):
@@ -85,9 +63,9 @@ def test_a_file_that_is_no_backup_is_refused_in_words(backed_up, work):
     (work / "cut.tar").write_bytes(file.read_bytes()[:-20_000])
     (work / "text").write_text("this is no backup" * 1000)
     for name in ("cut.tar", "text"):
-        assert "cannot be read" in p2pctl(node, "restore", str(work / name), fails=True)
-    assert "No such file" in p2pctl(node, "restore", str(work / "absent"), fails=True)
-    assert "is there already" in p2pctl(node, "backup", str(file), fails=True)
+        assert "cannot be read" in p2pctl(node, "restore", str(work / name), status=1)
+    assert "No such file" in p2pctl(node, "restore", str(work / "absent"), status=1)
+    assert "is there already" in p2pctl(node, "backup", str(file), status=1)
     assert list((node.state_folder / "backups").iterdir()) == []
     assert torrents(node) == before
     node.check_healthy()

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
-from peers.p2pd_node import daemon_environment
+from peers.p2pctl import p2pctl
 from peers.payload import MIB, libtorrent_content, make_folder
 from peers.processes import wait_until
 
 from p2pd.formats.metainfo import parse_torrent
-
-
-def p2pctl(node, *arguments):
-    program = "from p2pd.clients.cli.main import main; main()"
-    result = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env={
-            **os.environ,
-            **daemon_environment(),
-            "P2PCTL_URL": f"http://127.0.0.1:{node.control_port}",
-            "P2PCTL_TOKEN": (node.state_folder / "control-token").read_text().strip(),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return result.stdout
 
 
 @pytest.fixture

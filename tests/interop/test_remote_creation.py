@@ -4,50 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 from peers.http_calls import RpcError
-from peers.p2pd_node import daemon_environment
+from peers.p2pctl import p2pctl
 from peers.payload import MIB, make_file, make_folder
 from peers.processes import wait_until
 
 from p2pd.formats.metainfo import parse_torrent
 
 
-def p2pctl(node, *arguments, fails=False, cwd=None):
-    program = "from p2pd.clients.cli.main import main; main()"
-    result = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env={
-            **os.environ,
-            **daemon_environment(),
-            "P2PCTL_URL": f"http://127.0.0.1:{node.control_port}",
-            "P2PCTL_TOKEN": (node.state_folder / "control-token").read_text().strip(),
-        },
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert bool(result.returncode) == fails, result.stdout + result.stderr
-    assert "Traceback" not in result.stdout + result.stderr
-    return result.stderr if fails else result.stdout
-
-
 @pytest.mark.parametrize("version", ["v1", "v2", "hybrid"])
 def test_a_folder_is_made_seeded_without_a_check_and_downloaded(work, new_p2pd, version):
     seed, leech = new_p2pd("seed"), new_p2pd("leech")
     folder = make_folder(seed.downloads, name="show", extra=8 * MIB)
-    made = work / "made"
-    made.mkdir()
     told = p2pctl(
         seed, "create", str(folder), "--remote", "--add", "--label", "own", "--type", version,
-        "--private", "--comment", "words", cwd=made,
+        "--private", "--comment", "words",
     )  # fmt: skip
     assert "show.torrent" in told
-    metainfo = parse_torrent((made / "show.torrent").read_bytes())
+    metainfo = parse_torrent((seed.folder / "show.torrent").read_bytes())
     assert (metainfo.private, metainfo.comment) == (True, "words")
     assert seed.call("task_get")["tasks"] == []
     seed.hash_string = metainfo.info_hashes.hash_string
@@ -56,7 +32,7 @@ def test_a_folder_is_made_seeded_without_a_check_and_downloaded(work, new_p2pd, 
     assert (row["labels"], row["left_until_done"], row["percent_done"]) == (["own"], 0, 1)
     assert row["download_dir"] == str(seed.downloads)
     wait_until(seed.is_seed, 20, "seeding", details=seed.state)
-    leech.add(made / "show.torrent")
+    leech.add(seed.folder / "show.torrent")
     leech.dial(seed)
     wait_until(leech.is_seed, 30, "the download", details=leech.state)
     for node in (seed, leech):
@@ -68,7 +44,7 @@ def test_what_is_elsewhere_is_refused_and_a_task_can_be_cancelled(work, new_p2pd
     node = new_p2pd(settings={"storage.content_folders": json.dumps([str(more)])})
     secret = make_file(work / "secret", MIB)
     assert "not in storage.download_dir" in p2pctl(
-        node, "create", str(secret), "--remote", cwd=work, fails=True
+        node, "create", str(secret), "--remote", status=1
     )
     with pytest.raises(RpcError, match=r"not in storage\.download_dir"):
         node.call("torrent_create", path=str(node.state_folder / "control-token"))
