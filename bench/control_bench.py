@@ -27,7 +27,8 @@ from twisted.internet.testing import StringTransport
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.schedule import Schedule
-from p2pd.control.site import make_control_site
+from p2pd.control.access.accounts import Accounts
+from p2pd.control.site_making import SiteParts, make_control_site
 from p2pd.discovery.tracker_client.announcer import Announcer
 from p2pd.formats import bencode
 from p2pd.formats.file_layout import FileLayout
@@ -161,10 +162,9 @@ class ManyTorrents:
         for torrent in self.session.torrents:
             assert torrent.content is not None
             torrent.content.set_have(PieceSet.full(torrent.content.layout.piece_count))
-        self.site = make_control_site(
-            self.control, token=None, reactor=self.turns, wall_clock=self.turns.wall,
-            torrent_source=cast(Any, object()),
-        )  # fmt: skip
+        accounts = Accounts(None, in_thread=cast(Any, None), wall=self.turns.wall)
+        parts = SiteParts(wall_clock=self.turns.wall, torrent_source=cast(Any, object()))
+        self.site = make_control_site(self.control, accounts, self.turns, parts)
 
     def pass_seconds(self, seconds: float) -> None:
         """Let so much time pass."""

@@ -16,7 +16,8 @@ from p2pd.control.access.accounts import Accounts
 from p2pd.control.access.proxies import Proxies
 from p2pd.control.access.quota_keeper import QuotaKeeper
 from p2pd.control.events.events_load import EventsLoad
-from p2pd.control.site import ControlSite, in_threads_of, make_control_site
+from p2pd.control.site import ControlSite
+from p2pd.control.site_making import SiteParts, in_threads_of, make_control_site
 from p2pd.service.automation_part import AutomationPart
 from p2pd.service.config import Config, ControlSection, TrackerSection
 from p2pd.service.control_part import ControlPart, socket_users
@@ -96,22 +97,19 @@ def _control_part(
             watching.measures,
             *([] if tracker is None else [tracker.measures]),
         ]
-        return make_control_site(
-            session.api,
-            token=place.token,
-            reactor=reactor,
+        parts = SiteParts(
             allowed_hosts=control.allowed_hosts,
             measured=[*measured, lambda: server_measures("rpc", "the control API", connections())],
             open_metrics=control.open_metrics,
             socket_users=known,
             trusted_proxies=control.trusted_proxies,
-            accounts=accounts,
             audit_memory=session.audit,
             qbittorrent=control.qbittorrent,
             rss=automation.rss,
             events=EventsLoad(clients=control.events_clients),
             hooks=automation.hooks,
         )
+        return make_control_site(session.api, accounts, reactor, parts)
 
     login = "no login" if place.token is None else f"token in {place.token_file}"
     port = _http_port("control", control, handed)

@@ -13,7 +13,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from p2pd.control.access.accounts import Accounts
-from p2pd.control.site import make_control_site
+from p2pd.control.site_making import SiteParts, make_control_site
 from tests.automation.hook_world import HookWorld
 from tests.automation.rss_world import World
 from tests.control.fake_session import NOW, FakeSession, FakeTorrent
@@ -73,17 +73,15 @@ class Caller:
         self.host = "127.0.0.1"
         self.token = token
         self.accounts = Accounts(token, in_thread=at_once, wall=lambda: NOW)
-        self.site = make_control_site(
-            session,
-            token=token,
-            accounts=self.accounts,
-            reactor=self.clock,
+        given = {"rss": World().rss, "hooks": HookWorld().hooks, **options}
+        parts = SiteParts(
             version="1.2.3",
             allowed_hosts=["seedbox.test", "*.lan"],
             wall_clock=lambda: NOW,
             torrent_source=self.source,
-            **{"rss": World().rss, "hooks": HookWorld().hooks, **options},
+            **given,
         )
+        self.site = make_control_site(session, self.accounts, self.clock, parts)
 
     def connect(self, kind: type[StringTransport] = StringTransport) -> tuple[Any, Any]:
         family = IPv6Address if ":" in self.host else IPv4Address
