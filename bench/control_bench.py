@@ -35,8 +35,9 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.tracker.announce import AnnounceAnswer
 from p2pd.session.api import SessionStatistics
-from p2pd.session.session import Session, SessionLimits, SessionParts
+from p2pd.session.session import Session
 from p2pd.session.session_control import SessionControl
+from p2pd.session.session_parts import SessionLimits, SessionParts
 from p2pd.session.session_settings import SessionSettings
 from p2pd.state.resume import TorrentRecord
 from p2pd.storage.memory_storage import MemoryStorage

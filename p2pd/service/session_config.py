@@ -11,7 +11,7 @@ from p2pd.service.automation_sections import AutomationSection, SeedingSection, 
 from p2pd.service.config import BandwidthSection, Config, QueueSection
 from p2pd.service.descriptors import DescriptorShares, share
 from p2pd.session.peers.peer_upload import REQUEST_QUEUE
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.watch_settings import checked_watch_folders
 

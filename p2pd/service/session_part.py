@@ -38,9 +38,10 @@ from p2pd.service.spare_memory import SpareMemory
 from p2pd.session.api import SessionApi, SessionStatistics
 from p2pd.session.blocklist.blocklist_source import BlocklistSource
 from p2pd.session.resource_reports import DescriptorReport
-from p2pd.session.session import Session, SessionParts
+from p2pd.session.session import Session
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_history import SessionHistory
+from p2pd.session.session_parts import SessionParts
 from p2pd.session.session_settings import SCRIPT_FILENAMES
 from p2pd.session.settings_rules import checked_settings, kept_settings
 from p2pd.session.state_backups import TakeAccounts

@@ -5,39 +5,35 @@ It is the only place with a clock that ticks: once a second, over the torrents t
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
-from typing import Any, Callable, Coroutine, Sequence, TypeVar, cast
+from typing import Any, Coroutine, Sequence, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from p2pd.base.clock import Clock, DelayedCall
+from p2pd.base.clock import DelayedCall
 from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes, new_peer_id
 from p2pd.base.rates import RollingRate
 from p2pd.base.schedule import Schedule
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
-from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo, to_torrent
-from p2pd.session.blocklist.session_blocklist import BlocklistMemory, ListSource, SessionBlocklist
+from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.connections import Connections
 from p2pd.session.disks.check_queue import CheckQueue
-from p2pd.session.disks.devices import Device, Devices, LookAt, in_time
+from p2pd.session.disks.devices import Device, Devices, in_time
 from p2pd.session.disks.download_folders import DownloadFolders
 from p2pd.session.disks.memory_budget import MemoryBudget
-from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.moving.moves import Moves, settled
-from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.peers.send_queues import SendQueues
 from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.rate_limits import RateLimits
-from p2pd.session.session_bans import BanMemory, SessionBans
+from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_closing import SessionClosing
 from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_events import EventKind, SessionEvents
-from p2pd.session.session_removals import RemovalJournal, SessionRemovals
+from p2pd.session.session_parts import SessionLimits, SessionParts
+from p2pd.session.session_removals import SessionRemovals
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrent_rules import TorrentRules
 from p2pd.session.torrents.active_torrents import ActiveTorrents
@@ -47,14 +43,10 @@ from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_registry import TorrentRegistry
 from p2pd.session.torrents.upload_slots import UploadSlots
 from p2pd.state.moves import MoveRow
-from p2pd.state.resume import TorrentRecord, TorrentStore
-from p2pd.storage.disks import Disks
-from p2pd.storage.interfaces import Storage
-from p2pd.storage.volumes import volume_state
+from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.kept_away import KeptAway
-from p2pd.swarm.preference import CountryOf, Preferences, no_country
+from p2pd.swarm.preference import Preferences
 from p2pd.swarm.request_pipeline import RequestWindow
-from p2pd.transports.interfaces import StreamTransport
 
 CHECKPOINT_SECONDS = 10.0
 """How much verified data a power cut may cost us the memory of; a crash alone costs nothing."""
@@ -66,56 +58,6 @@ CLOSE_SECONDS = 4.0
 
 REST_SECONDS = 2.0
 """What work in the background has to end when the session does."""
-
-MakeStorage = Callable[[FileLayout, str], Storage]
-MakeAnnouncer = Callable[
-    [AnnounceTorrent, Sequence[Sequence[str]], PeersFound, bytes, Callable[[], int]], Announcer
-]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionParts:
-    """What a session is made of; the service puts it together, a test hands in its own."""
-
-    clock: Clock
-    wall: Callable[[], float]
-    rng: random.Random
-    transport: StreamTransport
-    disks: Disks
-    store: TorrentStore
-    removals: RemovalJournal
-    make_storage: MakeStorage
-    make_announcer: MakeAnnouncer
-    peer_memory: PeerMemory | None = None
-    """None: good peers are forgotten when the session ends."""
-    country_of: CountryOf = no_country
-    journal: MoveJournal | None = None
-    """Of torrents that are moved. None: none can be."""
-    ban_memory: BanMemory | None = None
-    """None: bans are forgotten when the session ends."""
-    blocklist_memory: BlocklistMemory | None = None
-    """None: the blocklist is forgotten when the session ends."""
-    blocklist_source: ListSource | None = None
-    """None: no blocklist can be got."""
-    look_at_folder: LookAt = volume_state
-
-
-@dataclass(frozen=True, slots=True)
-class SessionLimits:
-    """Bounds that the configuration sets; sizes in bytes, times in seconds."""
-
-    connections: int = 65_535
-    """The most that the settings may allow."""
-    half_open: int = 50
-    memory_in_flight: int = 64 * 1024 * 1024
-    request_timeout: float = 30.0
-    check_workers: int = 2
-    checks_per_device: int = 1
-    folder_watch_seconds: float = 30.0
-    keep_free: int = 0
-    ban_seconds: float = 7 * 86_400.0
-    blocklist_refresh_seconds: float = 86_400.0
-    """0: a blocklist is not looked for again by itself."""
 
 
 class Session:

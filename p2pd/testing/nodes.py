@@ -14,9 +14,10 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
 from p2pd.session.blocklist.session_blocklist import ListSource
-from p2pd.session.session import MakeStorage, Session, SessionLimits, SessionParts
+from p2pd.session.session import Session
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_events import Listener
+from p2pd.session.session_parts import MakeStorage, SessionLimits, SessionParts
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent

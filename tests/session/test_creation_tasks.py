@@ -18,7 +18,7 @@ from p2pd.session.creating import creation_tasks
 from p2pd.session.creating.creation_api import CreateTorrent, TaskState, TaskView
 from p2pd.session.creating.creation_tasks import CreationTasks, place_of
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.storage import torrent_creator
 from p2pd.testing import MemoryNetwork, SimNode
 

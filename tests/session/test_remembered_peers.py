@@ -12,7 +12,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import StateError
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.peers.remembered_peers import SAVE_SECONDS
-from p2pd.session.session import SessionParts
+from p2pd.session.session_parts import SessionParts
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.swarm.good_peers import GoodPeer
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent

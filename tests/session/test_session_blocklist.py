@@ -21,7 +21,7 @@ from p2pd.session.blocklist.blocklist_source import (
     ListVersion,
 )
 from p2pd.session.blocklist.session_blocklist import START_SPREAD
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 

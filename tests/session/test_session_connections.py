@@ -11,7 +11,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.session.connecting.dialer import Dialer
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, MemoryTransport, ScriptedPeer, SimNode, make_torrent
 from p2pd.transports.interfaces import Connected, Failed

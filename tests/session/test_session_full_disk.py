@@ -7,7 +7,7 @@ import pytest
 from p2pd.base.errors import DiskFullError, StorageError
 from p2pd.session.api import TorrentStatus, TorrentTrouble
 from p2pd.session.disks.devices import RETRY_SECONDS
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.session.torrents.torrent_trouble import FULL_DISK

@@ -10,7 +10,7 @@ from p2pd.base.errors import DiskFaultError, MissingError, ReadOnlyError, Storag
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import TorrentStatus, TorrentTrouble
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.storage.interfaces import FileState, Presence

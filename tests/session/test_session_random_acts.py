@@ -14,7 +14,7 @@ from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.session.api import AddTorrent, TorrentChanges, TorrentView
 from p2pd.session.queueing.queue_order import QueueMove
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 from tests.session.queue_books import check_queues
 

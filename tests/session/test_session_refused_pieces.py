@@ -11,7 +11,7 @@ from p2pd.base.requests import Request
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
 from p2pd.session.disks.devices import FAULT_SECONDS
 from p2pd.session.pieces.kept_pieces import REFUSED_SECONDS
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.session.torrents.torrent_trouble import READ_ONLY

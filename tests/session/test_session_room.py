@@ -6,7 +6,7 @@ import pytest
 
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
 from p2pd.session.disks.disk_room import LOOK_SECONDS, SHORT_SECONDS
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.session.torrents.torrent_trouble import FULL_DISK

@@ -8,7 +8,7 @@ from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.extensions.registry import HANDSHAKE_ID, ExtensionHandshake
 from p2pd.session.api import TorrentStatus
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import PieceIndexError, TorrentChanges
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent

@@ -17,7 +17,7 @@ from p2pd.protocols.peerwire.connection import Event
 from p2pd.session.peers import peer_session
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.peers.peer_upload import LEAST_AHEAD, REQUEST_QUEUE, RUN_BYTES, SEND_AHEAD
-from p2pd.session.session import SessionLimits
+from p2pd.session.session_parts import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, MemoryStream, OneDisk, ScriptedPeer, SimNode, make_torrent
 

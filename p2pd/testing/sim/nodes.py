@@ -12,8 +12,9 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.discovery.tracker_client.announcer import Announcer
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
-from p2pd.session.session import Session, SessionLimits, SessionParts
+from p2pd.session.session import Session
 from p2pd.session.session_control import SessionControl
+from p2pd.session.session_parts import SessionLimits, SessionParts
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent

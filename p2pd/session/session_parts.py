@@ -1,0 +1,73 @@
+"""What a session is made of, and the bounds that it keeps to."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Callable, Sequence
+
+from p2pd.base.clock import Clock
+from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
+from p2pd.formats.file_layout import FileLayout
+from p2pd.session.blocklist.session_blocklist import BlocklistMemory, ListSource
+from p2pd.session.disks.devices import LookAt
+from p2pd.session.moving.move_journal import MoveJournal
+from p2pd.session.peers.peer_memory import PeerMemory
+from p2pd.session.session_bans import BanMemory
+from p2pd.session.session_removals import RemovalJournal
+from p2pd.state.resume import TorrentStore
+from p2pd.storage.disks import Disks
+from p2pd.storage.interfaces import Storage
+from p2pd.storage.volumes import volume_state
+from p2pd.swarm.preference import CountryOf, no_country
+from p2pd.transports.interfaces import StreamTransport
+
+MakeStorage = Callable[[FileLayout, str], Storage]
+MakeAnnouncer = Callable[
+    [AnnounceTorrent, Sequence[Sequence[str]], PeersFound, bytes, Callable[[], int]], Announcer
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What a session is made of; the service puts it together, a test hands in its own."""
+
+    clock: Clock
+    wall: Callable[[], float]
+    rng: random.Random
+    transport: StreamTransport
+    disks: Disks
+    store: TorrentStore
+    removals: RemovalJournal
+    make_storage: MakeStorage
+    make_announcer: MakeAnnouncer
+    peer_memory: PeerMemory | None = None
+    """None: good peers are forgotten when the session ends."""
+    country_of: CountryOf = no_country
+    journal: MoveJournal | None = None
+    """Of torrents that are moved. None: none can be."""
+    ban_memory: BanMemory | None = None
+    """None: bans are forgotten when the session ends."""
+    blocklist_memory: BlocklistMemory | None = None
+    """None: the blocklist is forgotten when the session ends."""
+    blocklist_source: ListSource | None = None
+    """None: no blocklist can be got."""
+    look_at_folder: LookAt = volume_state
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """Bounds that the configuration sets; sizes in bytes, times in seconds."""
+
+    connections: int = 65_535
+    """The most that the settings may allow."""
+    half_open: int = 50
+    memory_in_flight: int = 64 * 1024 * 1024
+    request_timeout: float = 30.0
+    check_workers: int = 2
+    checks_per_device: int = 1
+    folder_watch_seconds: float = 30.0
+    keep_free: int = 0
+    ban_seconds: float = 7 * 86_400.0
+    blocklist_refresh_seconds: float = 86_400.0
+    """0: a blocklist is not looked for again by itself."""
