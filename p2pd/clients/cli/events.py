@@ -9,14 +9,10 @@ from typing import Any
 import click
 
 from p2pd.clients.api_client import CannotConnectError, JsonObject
+from p2pd.clients.cli.event_kinds import KINDS
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.event_stream import EventStream
 from p2pd.clients.text import moment, plain
-
-KINDS = (
-    "added", "back", "checked", "done", "error", "idle_reached", "labels", "metadata", "missing",
-    "moved", "ratio_reached", "removed", "started", "stopped",
-)  # fmt: skip
 
 RESYNC = "events_resync"
 

@@ -8,18 +8,15 @@ import click
 
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import JsonObject
+from p2pd.clients.cli.event_kinds import KINDS
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.cli.rss import given, secret_option, with_options
 from p2pd.clients.columns import Columns
 from p2pd.clients.text import counted, moment, plain
 
-EVENTS = (
-    "added", "removed", "metadata", "started", "stopped", "done", "checked", "error", "missing",
-    "back", "moved", "labels", "ratio_reached", "idle_reached", "time_reached",
-)  # fmt: skip
 HOOK = click.argument("hook_name", metavar="HOOK")
 FILTERS = (
-    click.option("--event", "events", type=click.Choice(EVENTS), multiple=True, help="[all]"),
+    click.option("--event", "events", type=click.Choice(KINDS), multiple=True, help="[all]"),
     click.option("--label", "labels", multiple=True, help="Only torrents with one of these."),
     click.option("--tracker", "trackers", multiple=True, help="Only those of such a host."),
 )
