@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 
-from p2pd.automation.hooks import hook_rules
-from p2pd.clients.cli import hooks
-
 HOOK = {
     "id": 3, "name": "chat\x1b[31m", "kind": "webhook", "enabled": True, "events": ["done"],
     "url": "http://x/", "command": [], "runs": 7, "last_date": 1_700_000_000, "problem": "",
@@ -66,10 +63,6 @@ def test_a_hook_is_tried_out(p2pctl: Any, daemon: Any) -> None:
     daemon.answers["hook_test"] = {"status": None, "problem": "no answer", "output": ""}
     result = p2pctl("hook", "test", "3")
     assert (result.exit_code, "no answer" in result.output) == (1, True)
-
-
-def test_every_event_can_be_named() -> None:
-    assert hooks.EVENTS == hook_rules.EVENTS
 
 
 def test_letters(p2pctl: Any, daemon: Any) -> None:
