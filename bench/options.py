@@ -12,7 +12,7 @@ from bench.sizes import GIB, KIB, MIB, parse_size
 TRANSFERS = ("leech", "seed", "many-seeds", "many-leechers")
 WORKS = (
     *TRANSFERS, "recheck", "memory", "idle", "scale", "latency", "stall", "limited-swarm", "flood",
-    "follow",
+    "follow", "listing",
 )  # fmt: skip
 ENGINES = ("p2pd", "libtorrent", "transmission", "aria2")
 

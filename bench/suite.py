@@ -12,7 +12,18 @@ from bench.errors import BenchError, CannotMeasureError
 from bench.report import outcome_lines
 from bench.sizes import MIB
 from bench.workbench import Workbench
-from bench.works import flood, follow, idle, latency, limited_swarm, recheck, scale, stall, transfer
+from bench.works import (
+    flood,
+    follow,
+    idle,
+    latency,
+    limited_swarm,
+    listing,
+    recheck,
+    scale,
+    stall,
+    transfer,
+)
 
 FAILURES = (BenchError, OSError, ValueError, LookupError)
 """What a run may end with: it then has no figure, and the suite goes on."""
@@ -30,6 +41,7 @@ def all_cases(bench: Workbench) -> list[Case]:
         limited_swarm.WORK: limited_swarm.cases,
         flood.WORK: flood.cases,
         follow.WORK: follow.cases,
+        listing.WORK: listing.cases,
     }
     found: list[Case] = []
     for work in bench.options.works:
@@ -45,7 +57,7 @@ def room_needed(bench_size: int, works: tuple[str, ...]) -> int:
     copies = 2 if {"memory", "many-leechers", "stall"} & set(works) else 1
     copies = flood.TIMES_SIZE if flood.WORK in works else copies
     swarm = limited_swarm.ROOM if limited_swarm.WORK in works else 0
-    library = scale.ROOM * len({scale.WORK, follow.WORK} & set(works))
+    library = scale.ROOM * len({scale.WORK, follow.WORK, listing.WORK} & set(works))
     return int((sources + sources / 4 + copies) * bench_size) + swarm + library + 256 * MIB
 
 

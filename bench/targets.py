@@ -55,6 +55,8 @@ TARGETS = (
     ),
     Target("scale", "rss_later", "RSS", False, 1.0),
     Target("scale", "idle_cpu", "idle CPU", False, 2.0, None, " %"),
+    Target("listing", "all", "20 fields of all torrents", False, 1.0, "transmission"),
+    Target("listing", "recent", "those active lately", False, 20.0, None, " ms"),
     Target("latency", "answer_p99", "p99 from arrival to answer", False, 1.0, None, " ms"),
 )
 STALL_LIMIT = 100.0

@@ -193,9 +193,10 @@ class P2pd(Engine):
             for told in answer["torrents"]
         )
 
-    def rows(self, fields: list[str]) -> list[dict[str, Any]]:
-        """These fields of all torrents."""
-        rows: list[dict[str, Any]] = self._call("torrent_get", fields=fields)["torrents"]
+    def rows(self, fields: list[str], *, recent: bool = False) -> list[dict[str, Any]]:
+        """These fields of all torrents, or of those that were active lately."""
+        which = {"ids": "recently_active"} if recent else {}
+        rows: list[dict[str, Any]] = self._call("torrent_get", fields=fields, **which)["torrents"]
         return rows
 
     def set_labels(self, torrent: int, labels: list[str]) -> None:

@@ -114,6 +114,13 @@ class Transmission(Engine):
             state = _complete(torrent, folder)
             (self.folder / "resume" / f"{torrent.info_hash}.resume").write_bytes(state)
 
+    def rows(self, fields: list[str], *, recent: bool = False) -> list[dict[str, Any]]:
+        """These fields, by p2pd's names for them, of all torrents or those active lately."""
+        which = {"ids": "recently-active"} if recent else {}
+        named = [_camel_case(field) for field in fields]
+        rows: list[dict[str, Any]] = self._call("torrent-get", fields=named, **which)["torrents"]
+        return rows
+
     def seeding(self) -> int:
         """Count in the answer to one torrent-get."""
         answer = self._call("torrent-get", fields=["hashString", "status", "leftUntilDone"])
@@ -128,6 +135,11 @@ class Transmission(Engine):
         if self._child is not None:
             self._child.end(60.0)
             self._child = None
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
 
 
 def _complete(torrent: Torrent | LibraryTorrent, folder: Path) -> bytes:

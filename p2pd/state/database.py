@@ -26,7 +26,7 @@ from p2pd.base.errors import StateError
 from p2pd.base.measures import SECONDS, Histogram
 from p2pd.state.damage import DATABASE_ERRORS, is_damage
 from p2pd.state.database_file import DatabaseFile
-from p2pd.state.kept_due import catch_up
+from p2pd.state.kept_due import catch_up, rescue
 
 T = TypeVar("T")
 
@@ -147,10 +147,16 @@ class Database:
             except (*DATABASE_ERRORS, StateError) as problem:
                 if not is_damage(problem):
                     raise
+                self._rescue()
                 self._disconnect()
                 if replace:
                     self._file.replace(problem)
         return act()
+
+    def _rescue(self) -> None:
+        self._roll_back()
+        if self._connection is not None:
+            rescue(self._connection, self.kept)
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -7,9 +7,10 @@ copy that a kill or a full disk kept from being written is written later.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Mapping
 
+from p2pd.state.damage import DATABASE_ERRORS, DamagedError
 from p2pd.state.kept_torrents import KeptTorrents
 from p2pd.state.records import (
     CHOICES,
@@ -106,6 +107,24 @@ def catch_up(connection: sqlite3.Connection, kept: KeptTorrents) -> bool:
         cursor.executemany("DELETE FROM kept_due WHERE name = ?", [[name] for name, *_ in due])
         cursor.execute("COMMIT")
     return len(due) == AT_ONCE
+
+
+def rescue(connection: sqlite3.Connection, kept: KeptTorrents) -> None:
+    """Write copies that are due of a database that is damaged, as far as it can be read.
+
+    The connection that met the damage still has pages in memory that are not on the disk any more,
+    with what was answered just before. A row is as it was written, or is not believed. Nothing is
+    removed, and nothing raised.
+    """
+    with suppress(*DATABASE_ERRORS, OSError), closing(connection.cursor()) as cursor:
+        cursor.execute("SELECT name, torrent, metainfo FROM kept_due")
+        for name, id_, metainfo in cursor.fetchall():
+            for with_metainfo in {bool(metainfo), False}:
+                with suppress(*DATABASE_ERRORS, DamagedError):
+                    record = _record(cursor, id_, with_metainfo)
+                    if record is not None and name_of(record.hash_v1, record.hash_v2) == name:
+                        kept.write(record, metainfo=with_metainfo)
+        kept.sync()
 
 
 def _record(cursor: sqlite3.Cursor, id_: int, metainfo: bool) -> TorrentRecord | None:

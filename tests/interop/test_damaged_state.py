@@ -27,7 +27,18 @@ def seeding(work, new_p2pd):
     paused = libtorrent_content(make_folder(work / "paused"), "hybrid")
     node.share(paused)
     node.call("torrent_stop", ids=[node.hash_string])
+    wait_for_copy(node, '"paused": 1')
     return node
+
+
+def wait_for_copy(node, words):
+    """What is left of a database of which nothing can be read is its copies, a moment behind."""
+    copies = node.state_folder / "torrents"
+
+    def is_there():
+        return any(words in copy.read_text() for copy in copies.glob("*.json"))
+
+    wait_until(is_there, 10, f"a copy with {words}", details=node.log_text)
 
 
 def torrents(node):
@@ -68,6 +79,7 @@ def test_it_goes_on_when_the_database_breaks_under_it(seeding, work):
     seeding.call("torrent_set", ids=[min(before)], labels=["kept"])
     after = torrents(seeding)
     assert before.items() <= after.items()
+    wait_for_copy(seeding, '"kept"')
     seeding.kill()
     seeding.start()
     wait_as_before(seeding, after)

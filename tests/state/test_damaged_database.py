@@ -17,6 +17,8 @@ from p2pd.base.errors import StateError
 from p2pd.state import database as database_module
 from p2pd.state import database_file, rebuilding
 from p2pd.state.bans import BanStore
+from p2pd.state.damage import DamagedError
+from p2pd.state.database import Database
 from p2pd.state.good_peers import GoodPeerStore
 from p2pd.state.records import name_of
 from p2pd.state.resume import TorrentStore
@@ -271,6 +273,33 @@ def test_a_change_that_its_copy_did_not_follow_yet_is_taken_from_the_row(
     assert [chosen(record) for record in again] == [chosen(record) for record in records]
 
 
+def test_what_no_copy_has_yet_is_taken_from_the_connection_that_met_the_damage(
+    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pages are in memory, when those on the disk have nothing that makes sense any more."""
+    database = opened(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "_keep", lambda self: None)  # its disk is slow
+        store = TorrentStore(database)
+        (first, *_) = result(store.load_all())
+        first.labels = ("answered",)
+        result(store.save(first))
+    path = tmp_path / "state.db"
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(os.urandom(path.stat().st_size - 100))
+    (tmp_path / "state.db-wal").write_bytes(b"")
+
+    def damaged(cursor: sqlite3.Cursor) -> int:
+        if not database.notice:
+            raise DamagedError("a page makes no sense")
+        return 1
+
+    assert result(database.run(damaged)) == 1
+    assert result(TorrentStore(database).load_all())[0].labels == ("answered",)
+    database.close()
+
+
 def test_damage_that_the_copying_meets_is_damage_too(tmp_path: Path, records: Records) -> None:
     database = opened(tmp_path)
     result(TorrentStore(database).load_all())
@@ -310,8 +339,9 @@ def test_what_else_can_be_read_is_taken_over(tmp_path: Path, records: Records) -
 
 
 def test_rows_without_a_copy_come_back_but_wait_for_their_user(
-    tmp_path: Path, records: Records
+    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(database_module, "rescue", lambda connection, kept: None)
     for file in (tmp_path / "torrents").iterdir():
         file.unlink()
     path = tmp_path / "state.db"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import ssl
 import sys
 import zlib
 from typing import Any
+
+from cryptography.hazmat.backends.openssl import backend as openssl
 
 import twisted
 from p2pd.control.qbittorrent.call import Action, Answer, Call
@@ -58,7 +59,7 @@ class App:
             "bitness": 64 if sys.maxsize > 2**32 else 32,
             "boost": "",
             "libtorrent": "",
-            "openssl": ssl.OPENSSL_VERSION.split()[1],
+            "openssl": openssl.openssl_version_text().split()[1],
             "p2pd": self._version,
             "python": sys.version.split()[0],
             "qt": "",
