@@ -34,6 +34,7 @@ from p2pd.control.site import METRICS, ControlRoot, ControlSite
 from p2pd.control.torrent_source import NetworkTorrentSource, TorrentSource
 from p2pd.control.transmission_rpc import TransmissionResource, new_session_id
 from p2pd.session.api import SessionApi
+from p2pd.transports.way_out import WayOut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,8 @@ class SiteParts:
     """What else is asked for metrics, besides the session and the site itself."""
     torrent_source: TorrentSource | None = None
     """None: torrents are fetched over the network."""
+    way: str | WayOut = ""
+    """By which they are then, unless from one's own network: an address, or an interface."""
     audit_memory: AuditMemory | None = None
     """None: who changed what is forgotten when the daemon ends."""
     load: RpcLoad = field(default_factory=RpcLoad)
@@ -109,7 +112,8 @@ def _shared(api: SessionApi, accounts: Accounts, reactor: Any, parts: SiteParts)
     audit = AuditLog(parts.audit_memory, parts.wall_clock)
     source = parts.torrent_source
     if source is None:
-        source = NetworkTorrentSource(reactor, f"p2pd/{parts.version}", load=parts.load)
+        name = f"p2pd/{parts.version}"
+        source = NetworkTorrentSource(reactor, name, load=parts.load, way=parts.way)
     groups = make_method_groups(
         api,
         clock=reactor,

@@ -14,17 +14,21 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, ResponseDone
+from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from p2pd.control.errors import RpcCode, RpcError
+from p2pd.control.outward_agent import OutwardAgent
 from p2pd.control.rpc_load import RpcLoad
+from p2pd.transports.way_out import WayOut
 
 MAX_TORRENT = 32 * 1024 * 1024
 MAX_REDIRECTS = 5
 FETCH_SECONDS = 30.0
-CONNECT_SECONDS = 10.0
+GRACE_SECONDS = 10.0
+HEADERS = 1024 * 1024
+"""Bytes for headers, chunks and TLS beside a torrent."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -42,9 +46,17 @@ class NetworkTorrentSource:
     """The real one, over Twisted's Agent and the reactor's threads."""
 
     def __init__(
-        self, reactor: Any, user_agent: str, agent: Any = None, load: RpcLoad | None = None
+        self,
+        reactor: Any,
+        user_agent: str,
+        agent: Any = None,
+        load: RpcLoad | None = None,
+        way: str | WayOut = "",
     ) -> None:
-        """What is fetched counts as a request's body in `load` until it is here."""
+        """What is fetched counts as a request's body in `load` until it is here; `way` is by which
+        servers outside are asked.
+        """
+        self._way = way
         self._load = load or RpcLoad()
         self._reactor = reactor
         self._user_agent = user_agent
@@ -86,7 +98,9 @@ class NetworkTorrentSource:
     async def _get(self, url: str, cookies: str | None) -> IResponse:
         if self._agent is None:
             # Made at the first use: it reads the system's certificates.
-            self._agent = Agent(self._reactor, connectTimeout=CONNECT_SECONDS)
+            self._agent = OutwardAgent(
+                self._reactor, self._way, FETCH_SECONDS + GRACE_SECONDS, MAX_TORRENT + HEADERS
+            )
         headers = {"User-Agent": [self._user_agent], "Accept": ["application/x-bittorrent, */*"]}
         if cookies is not None:
             headers["Cookie"] = [cookies]

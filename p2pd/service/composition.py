@@ -108,6 +108,7 @@ def _control_part(
             rss=automation.rss,
             events=EventsLoad(clients=control.events_clients),
             hooks=automation.hooks,
+            way=session.way,
         )
         return make_control_site(session.api, accounts, reactor, parts)
 
