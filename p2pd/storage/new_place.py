@@ -215,7 +215,7 @@ class NewPlace:
         finally:
             if staging is not None:
                 os.close(staging)
-        remove_folder(self.root, self._of)
+        self._remove_staging()
 
     def _place(self, staging: int | None, index: int) -> None:
         path, name = self._layout.files[index].path, str(index)
@@ -301,7 +301,16 @@ class NewPlace:
             if problem.errno not in ABSENT:
                 raise storage_error(self.root, problem) from None
         self.files.remove_folders()
+        self._remove_staging()
+
+    def _remove_staging(self) -> None:
+        """The folder where files came first, so that no power cut brings it back."""
         remove_folder(self.root, self._of)
+        try:
+            sync_names(self.root, [()])
+        except OSError as problem:
+            if problem.errno not in ABSENT:
+                raise storage_error(self.root, problem) from None
 
     def _open_folder(self) -> int:
         try:
