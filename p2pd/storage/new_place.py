@@ -215,7 +215,7 @@ class NewPlace:
         finally:
             if staging is not None:
                 os.close(staging)
-        self._remove_staging()
+        remove_folder(self.root, self._of)
 
     def _place(self, staging: int | None, index: int) -> None:
         path, name = self._layout.files[index].path, str(index)
@@ -301,16 +301,7 @@ class NewPlace:
             if problem.errno not in ABSENT:
                 raise storage_error(self.root, problem) from None
         self.files.remove_folders()
-        self._remove_staging()
-
-    def _remove_staging(self) -> None:
-        """The folder where files came first, so that no power cut brings it back."""
         remove_folder(self.root, self._of)
-        try:
-            sync_names(self.root, [()])
-        except OSError as problem:
-            if problem.errno not in ABSENT:
-                raise storage_error(self.root, problem) from None
 
     def _open_folder(self) -> int:
         try:
@@ -382,10 +373,14 @@ def staged_paths(layout: FileLayout, name: str) -> tuple[tuple[str, ...], ...]:
 
 
 def remove_folder(root: str, name: str) -> None:
-    """Remove the folder where a torrent's files came first, if it is empty. Raises StorageError."""
+    """Remove the folder where a torrent's files came first, if it is empty. Raises StorageError.
+
+    After a return no power cut brings it back, nor what was in it.
+    """
     path = os.path.join(root, FOLDER + name)
-    try:
-        os.rmdir(path)
-    except OSError as problem:
-        if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, *ABSENT):
-            raise storage_error(path, problem) from None
+    for step in (lambda: os.rmdir(path), lambda: sync_names(root, [()])):
+        try:
+            step()
+        except OSError as problem:
+            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, *ABSENT):
+                raise storage_error(path, problem) from None
