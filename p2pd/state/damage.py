@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 
 from p2pd.base.errors import StateError
@@ -45,6 +46,13 @@ def is_damage_at_opening(problem: BaseException) -> bool:
     if _primary(problem) == _IO_ERROR:
         return code in _READ_ERRORS
     return _primary(problem) not in _NOT_ITS_FAULT
+
+
+def is_disk_fault(problem: BaseException) -> bool:
+    """Whether the disk itself fails just now."""
+    if isinstance(problem, OSError):
+        return problem.errno == errno.EIO
+    return isinstance(problem, sqlite3.Error) and _primary(problem) == _IO_ERROR
 
 
 def _primary(problem: sqlite3.Error) -> int:

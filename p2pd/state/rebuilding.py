@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from p2pd.base.errors import FormatError, StateError
 from p2pd.formats.metainfo import parse_torrent
-from p2pd.state.damage import DATABASE_ERRORS
+from p2pd.state.damage import DATABASE_ERRORS, is_disk_fault
 from p2pd.state.files import sync_file, sync_folder, write_whole
 from p2pd.state.kept_due import copy_due
 from p2pd.state.kept_torrents import KeptTorrents
@@ -68,6 +68,8 @@ def rebuild(path: str, kept: KeptTorrents, default_folder: str, reason: str, dat
         with contextlib.suppress(OSError):
             forget(building)
         words = getattr(problem, "strerror", None) or str(problem)
+        if is_disk_fault(problem):  # nor is it believed what else it gives
+            raise StateError(f"{path} cannot be read or written: {words}") from None
         raise StateError(
             f"{path} is damaged ({reason}), and cannot be set aside and made anew: {words}"
         ) from None

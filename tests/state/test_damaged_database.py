@@ -386,17 +386,25 @@ def test_copies_that_make_no_sense_are_passed_over(
     assert len(found) >= len(records) - 4
 
 
-def test_a_disk_that_is_full_is_one_sentence_and_leaves_all_as_it_was(
-    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (errno.ENOSPC, "cannot be set aside and made anew: No space left"),
+        # Then what the disk gave before may be no damage either.
+        (errno.EIO, "state.db cannot be read or written: Input/output error"),
+    ],
+)
+def test_a_disk_that_refuses_is_one_sentence_and_leaves_all_as_it_was(
+    tmp_path: Path, records: Records, monkeypatch: pytest.MonkeyPatch, error: int, words: str
 ) -> None:
     no_database(tmp_path / "state.db")
 
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def refuse(*_: object) -> None:
+        raise OSError(error, os.strerror(error))
 
     with monkeypatch.context() as patch:
-        patch.setattr(rebuilding, "sync_file", full)
-        with pytest.raises(StateError, match="cannot be set aside and made anew: No space left"):
+        patch.setattr(rebuilding, "sync_file", refuse)
+        with pytest.raises(StateError, match=words):
             opened(tmp_path)
     assert (tmp_path / "state.db").read_bytes().startswith(b"this is not a database")
     assert not (tmp_path / "state.db.building").exists()
