@@ -12,7 +12,6 @@ from bench.errors import BenchError
 from bench.figures import Sample
 from bench.library import Library
 from bench.line_child import LineChild
-from bench.processes import wait_until
 from bench.sizes import MIB
 from bench.workbench import Workbench
 from bench.works import scale
@@ -59,16 +58,12 @@ def measure_follow(bench: Workbench, name: str, library: Library) -> Sample:
         engine = bench.new(name, folder / "engine")
         assert isinstance(engine, P2pd)
         try:
-            engine.furnish(library)
-            engine.start()
-            count, options = len(library.torrents), bench.options
-            seconds, there = options.idle_seconds, "answer of p2pd that tells of all torrents"
-            wait_until(lambda: engine.seeding() == count, options.timeout, there, engine.child)
-            time.sleep(options.rest_seconds)
+            seconds = bench.options.idle_seconds
+            scale.bring_up(bench, engine, library, bench.options.rest_seconds)
             sample = {"nobody": _load(engine, seconds, time.sleep)}
             before = resident(engine.pid)
             engine.figures()
-            stream, sample["first"] = _follow(engine, count)
+            stream, sample["first"] = _follow(engine, len(library.torrents))
             sample["stall"] = float(engine.figures()["worst_stall"])
             sample["kept"] = (resident(engine.pid) - before) / MIB
             sample["followed"] = _load(engine, seconds, time.sleep)

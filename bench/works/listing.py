@@ -15,7 +15,6 @@ from bench.errors import BenchError
 from bench.figures import Sample
 from bench.library import Library
 from bench.line_child import LineChild
-from bench.processes import wait_until
 from bench.workbench import Workbench
 from bench.works import scale
 from bench.works.follow import FIELDS
@@ -54,14 +53,9 @@ def measure_listing(bench: Workbench, name: str, library: Library) -> Sample:
         engine = bench.new(name, folder / "engine")
         assert isinstance(engine, Lister)
         try:
-            engine.furnish(library)
-            engine.start()
-            count = len(library.torrents)
-            there = f"answer of {name} that tells of all torrents"
-            timeout = bench.options.timeout
-            wait_until(lambda: engine.seeding() == count, timeout, there, engine.child)
-            time.sleep(max(SETTLE_SECONDS, bench.options.rest_seconds))
-            return _asked(engine, count)
+            rest = max(SETTLE_SECONDS, bench.options.rest_seconds)
+            scale.bring_up(bench, engine, library, rest)
+            return _asked(engine, len(library.torrents))
         finally:
             engine.stop()
 

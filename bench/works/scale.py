@@ -69,6 +69,15 @@ def made(bench: Workbench, folder: str) -> tuple[Library, LineChild]:
     return Library(bench.folder / folder, bench.options.library, trackers), tracker
 
 
+def bring_up(bench: Workbench, engine: Engine, library: Library, rest: float) -> None:
+    """Have it seed all of the library, and then rest for so many seconds."""
+    engine.furnish(library)
+    engine.start()
+    count, answer = len(library.torrents), f"answer of {engine.name} that tells of all torrents"
+    wait_until(lambda: engine.seeding() == count, bench.options.timeout, answer, engine.child)
+    time.sleep(rest)
+
+
 def _measure(bench: Workbench, name: str, library: Library, tracker: LineChild) -> Sample:
     with bench.run_folder() as folder:
         engine = bench.new(name, folder / "engine")

@@ -129,11 +129,7 @@ async def encode_rows(rows: Iterable[object], pacer: Pacer) -> EncodedList:
             chunks += [dumps(batch)[1:-1], b","]
             batch.clear()
         await pacer.pause()
-    if batch:
-        chunks.append(dumps(batch)[1:-1])
-    elif len(chunks) > 1:
-        chunks.pop()
-    return EncodedList([*chunks, b"]"])
+    return _ended(chunks, batch, b"]")
 
 
 async def encode_members(members: Iterable[tuple[str, object]], pacer: Pacer) -> EncodedList:
@@ -145,11 +141,16 @@ async def encode_members(members: Iterable[tuple[str, object]], pacer: Pacer) ->
             chunks += [dumps(batch)[1:-1], b","]
             batch.clear()
         await pacer.pause()
+    return _ended(chunks, batch, b"}")
+
+
+def _ended(chunks: list[bytes], batch: list[object] | dict[str, object], end: bytes) -> EncodedList:
+    """The last elements, which have no comma behind them, and the end."""
     if batch:
         chunks.append(dumps(batch)[1:-1])
     elif len(chunks) > 1:
         chunks.pop()
-    return EncodedList([*chunks, b"}"])
+    return EncodedList([*chunks, end])
 
 
 async def _value(value: object, pacer: Pacer) -> list[bytes]:

@@ -84,7 +84,9 @@ class SessionRemovals:
 
         Raises P2pdError: it cannot be told yet which these are, or not all could be removed.
         """
-        record, layout = torrent.record, await self._layout(torrent)
+        record, layout = torrent.record, None
+        if delete_data or self._host.moves.of(torrent) is not None:
+            layout = await self._layout(torrent)
         if delete_data:
             await files_of_others(self._host, (record.name,), record.download_dir, torrent)
         rows = await self._journal.begin(record.id, self._doomed(torrent, layout, delete_data))
@@ -101,11 +103,13 @@ class SessionRemovals:
                     record.id, [_all_of(content.storage.layout, record.download_dir)]
                 )
             closed = self._closed(content)
-            if not rows:
-                await self._while_answering(content.device, closed)
+            # Not what another disk waits for: this one may not answer.
+            await self._while_answering(content.device, closed)
         for row in rows:
-            here = row.doomed.folder == record.download_dir
-            await self._attempt(row, 0, content.device if content and here else None, closed)
+            if content is not None and row.doomed.folder == record.download_dir:
+                await self._attempt(row, 0, content.device, closed)
+            else:
+                await self._attempt(row, 0)
 
     async def left(self, doomed: DoomedFiles) -> None:
         """A move could not remove what it had there. Raises StateError."""

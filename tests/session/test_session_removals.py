@@ -68,7 +68,18 @@ def test_the_files_go_with_it(
     assert node.store.rows == node.removals.rows == {}
 
 
-def test_they_stay_if_so_wished(node: SimNode, torrent: Torrent, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rested", [False, True])
+def test_they_stay_if_so_wished(
+    network: MemoryNetwork,
+    node: SimNode,
+    torrent: Torrent,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rested: bool,
+) -> None:
+    """Then what its files are is not even read."""
+    network.run(70 if rested else 0)
+    monkeypatch.setattr(node.session.resting, "details", None)
     remove(node, torrent, delete_data=False)
     assert tree(tmp_path / "one") == WHOLE
     assert node.store.rows == node.removals.rows == {}
@@ -165,42 +176,53 @@ def test_two_who_remove_it_at_the_same_time(
     assert node.removals.rows == node.store.rows == {}
 
 
-def test_what_a_move_left_goes_too(
-    network: MemoryNetwork, node: SimNode, torrent: Torrent, tmp_path: Path
-) -> None:
-    """As of one that was to be cleaned up, and could not be."""
-    staged = tmp_path / "two" / f"{FOLDER}{torrent.info_hashes.hash_string}"
-    view = node.control.find(torrent.record.id)
-    assert view is not None
-    network.result(node.control.set_location(view, str(tmp_path / "two"), move=True))
-    move = node.session.moves.of(torrent)
-    assert move is not None
-    move.clean = refuse  # type: ignore[method-assign]
-    network.run_until(staged.exists)
-    remove(node, torrent)
-    assert tree(tmp_path) == {}
-    assert not staged.exists()
-    network.run(RETRY_SECONDS[0])
-    assert node.removals.rows == {}
+class TestWhatAMoveLeft:
+    """Of one that was to be cleaned up, and could not be."""
+
+    @pytest.fixture
+    def staged(
+        self, network: MemoryNetwork, node: SimNode, torrent: Torrent, tmp_path: Path
+    ) -> Path:
+        """The folder where its files came first."""
+        folder = tmp_path / "two" / f"{FOLDER}{torrent.info_hashes.hash_string}"
+        move_to(node, torrent, tmp_path / "two")
+        move = node.session.moves.of(torrent)
+        assert move is not None
+        move.clean = refuse  # type: ignore[method-assign]
+        network.run_until(folder.exists)
+        return folder
+
+    def test_it_goes_with_the_torrent(
+        self, network: MemoryNetwork, node: SimNode, torrent: Torrent, tmp_path: Path, staged: Path
+    ) -> None:
+        remove(node, torrent)
+        assert tree(tmp_path) == {}
+        assert not staged.exists()
+        network.run(RETRY_SECONDS[0])
+        assert node.removals.rows == {}
+
+    def test_it_goes_too_when_the_data_stays(
+        self, node: SimNode, torrent: Torrent, tmp_path: Path, staged: Path
+    ) -> None:
+        remove(node, torrent, delete_data=False)
+        assert not staged.exists()
+        assert tree(tmp_path / "one") == WHOLE
+
+    def test_it_goes_later_when_the_move_is_ended(
+        self, network: MemoryNetwork, node: SimNode, torrent: Torrent, tmp_path: Path, staged: Path
+    ) -> None:
+        move_to(node, torrent, tmp_path / "one")
+        assert staged.exists()
+        network.run(RETRY_SECONDS[0] + 1)
+        assert not staged.exists()
+        assert node.removals.rows == {}
+        assert tree(tmp_path / "one") == WHOLE
 
 
-def test_what_a_move_that_is_ended_could_not_remove_goes_later(
-    network: MemoryNetwork, node: SimNode, torrent: Torrent, tmp_path: Path
-) -> None:
-    staged = tmp_path / "two" / f"{FOLDER}{torrent.info_hashes.hash_string}"
+def move_to(node: SimNode, torrent: Torrent, folder: Path) -> None:
     view = node.control.find(torrent.record.id)
     assert view is not None
-    network.result(node.control.set_location(view, str(tmp_path / "two"), move=True))
-    move = node.session.moves.of(torrent)
-    assert move is not None
-    move.clean = refuse  # type: ignore[method-assign]
-    network.run_until(staged.exists)
-    network.result(node.control.set_location(view, str(tmp_path / "one"), move=True))
-    assert staged.exists()
-    network.run(RETRY_SECONDS[0] + 1)
-    assert not staged.exists()
-    assert node.removals.rows == {}
-    assert tree(tmp_path / "one") == WHOLE
+    node.network.result(node.control.set_location(view, str(folder), move=True))
 
 
 async def refuse() -> None:

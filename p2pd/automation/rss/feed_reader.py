@@ -19,7 +19,7 @@ from p2pd.automation.web import absolute
 from p2pd.base.errors import FormatError
 
 try:
-    import feedparser  # type: ignore[import-untyped]
+    import feedparser
 except ImportError:
     feedparser = None
 
