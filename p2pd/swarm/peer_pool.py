@@ -86,6 +86,7 @@ class PeerPool:
         "_rng",
         "_seeding",
         "_selves",
+        "_told",
     )
 
     def __init__(
@@ -103,6 +104,7 @@ class PeerPool:
         self._by_address: dict[PeerAddress, _Candidate] = {}
         self._bits: dict[str, int] = {}
         self._hosts: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
         self._failing: dict[PeerAddress, None] = {}
         self._idle: dict[str, dict[PeerAddress, None]] = {}
         self._bans: KeepsAway = Bans() if bans is None else bans
@@ -246,12 +248,7 @@ class PeerPool:
 
     def source_counts(self) -> dict[str, int]:
         """How many of the known addresses each source told of; one may count for several."""
-        masks = Counter(candidate.sources for candidate in self._by_address.values())
-        counts = {
-            name: sum(count for mask, count in masks.items() if mask & bit)
-            for name, bit in self._bits.items()
-        }
-        return {name: count for name, count in counts.items() if count}
+        return {name: count for name, count in self._told.items() if count}
 
     def next_due(self, now: float) -> float | None:
         """When the next candidate may be dialled, not before `now`; None when there is none."""
@@ -314,7 +311,9 @@ class PeerPool:
 
     def _note_source(self, candidate: _Candidate, source: str) -> bool:
         """Whether the candidate is to be dialled sooner for it."""
-        candidate.sources |= self._bits.setdefault(source, 1 << len(self._bits))
+        bit = self._bits.setdefault(source, 1 << len(self._bits))
+        self._told[source] += not candidate.sources & bit
+        candidate.sources |= bit
         rank = _SOURCE_RANK.get(source, _OTHER_RANK)
         better = rank < candidate.source_rank
         candidate.source_rank = min(rank, candidate.source_rank)
@@ -322,6 +321,8 @@ class PeerPool:
 
     def _remove(self, address: PeerAddress) -> None:
         candidate = self._by_address.pop(address)
+        for name, bit in self._bits.items():
+            self._told[name] -= bool(candidate.sources & bit)
         self._queue.remove(address)
         self._failing.pop(address, None)
         self._idle.get(candidate.source, {}).pop(address, None)

@@ -8,6 +8,7 @@ from typing import Any, Collection, Coroutine, Iterable, Protocol, Sequence, Typ
 from twisted.internet.defer import Deferred
 
 from p2pd.base.clock import Clock
+from p2pd.discovery.source_report import DiscoverySource
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
@@ -95,6 +96,7 @@ class TorrentHost(Protocol):
     resting: Resting
     first_looks: FirstLooks
     queues: TorrentQueues[Any]
+    discovery: list[DiscoverySource]
 
     @property
     def torrents(self) -> Iterable[Any]:

@@ -11,6 +11,7 @@ from typing import Any, Collection, Container, Coroutine, Sequence
 from twisted.internet.defer import Deferred
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.discovery.source_report import SourceReport
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
@@ -90,6 +91,18 @@ class TorrentParts:
         """A source has addresses (announcer.PeersFound)."""
         if addresses:
             self.add_peers(addresses, source)
+
+    def found_by(self, source: str) -> int:
+        """How many of the addresses that it knows a source told of."""
+        return 0 if self._swarm is None else self._swarm.peers.pool.source_counts().get(source, 0)
+
+    def sources(self) -> list[SourceReport]:
+        """What each source of peers says of itself for this torrent."""
+        return [source.report(self) for source in self.host.discovery]
+
+    def discovery_changed(self) -> None:
+        """A source says something else than before."""
+        self.host.activity.noted(self)
 
     def next_dial(self, now: float) -> float | None:
         """When the first of its addresses may be dialled, if it waits for that alone."""
