@@ -32,6 +32,7 @@ _SNAKE = frozenset({"total_size"})
 
 _ROWS_WITHIN = frozenset(
     {
+        "discovery",
         "file_stats",
         "files",
         "peers",

@@ -65,6 +65,9 @@ class DiscoveredTorrent(Protocol):
     def found_by(self, source: str) -> int:
         """How many of the addresses that it knows the source told of."""
 
+    def told_at(self, source: str) -> float | None:
+        """When the source told of addresses last, in Unix seconds; None if it did not."""
+
 
 class DiscoverySource(Protocol):
     """A way to find peers, for all torrents of a session."""

@@ -16,6 +16,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.ids import InfoHashes
 from p2pd.base.measures import Measure
 from p2pd.base.piece_set import PieceSet
+from p2pd.discovery.source_report import SourceReport
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.backups_api import StateBackupsApi
@@ -200,6 +201,8 @@ class TorrentView(Protocol):
     def tracker_tiers(self) -> tuple[tuple[str, ...], ...]: ...
     @property
     def tracker_states(self) -> Sequence[TrackerState]: ...
+    @property
+    def sources(self) -> Sequence[SourceReport]: ...
 
     def files(self) -> list[FileView]: ...
     def availability(self) -> list[int]: ...

@@ -21,7 +21,7 @@ from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, 
 from p2pd.formats.metainfo import Metainfo, to_torrent
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.connections import Connections
-from p2pd.session.discovering.tracker_source import TrackerSource
+from p2pd.session.discovering.own_sources import own_sources
 from p2pd.session.disks.check_queue import CheckQueue
 from p2pd.session.disks.devices import Device, Devices, in_time
 from p2pd.session.disks.download_folders import DownloadFolders
@@ -83,7 +83,7 @@ class Session:
         self.peer_memory = parts.peer_memory
         self._keep_away(parts, limits)
         self.counts = SessionCounts()
-        self.discovery: list[DiscoverySource] = [TrackerSource()]
+        self.discovery: list[DiscoverySource] = own_sources()
         self.events = SessionEvents(parts.clock, parts.wall)
         self.send_queues = SendQueues()
         self.torrents = TorrentRegistry()

@@ -21,6 +21,16 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
     return {
         "activity_date": 1_700_000_000, "added_date": 1_700_000_000, "comment": "words",
         "corrupt_ever": 0, "creator": "someone", "date_created": 0, "disk_state": "ok",
+        "discovery": [
+            {"name": "tracker", "enabled": True, "disabled_reason": "", "peers_known": 12,
+             "peers_connected": 3, "last_time": 1_700_000_000, "next_time": 1_700_000_600,
+             "error_string": "t.test: not registered"},
+            {"name": "pex", "enabled": False, "disabled_reason": "the torrent is private",
+             "peers_known": 0, "peers_connected": 0, "last_time": 0, "next_time": 0,
+             "error_string": ""},
+            {"name": "manual", "enabled": True, "disabled_reason": "", "peers_known": 0,
+             "peers_connected": 0, "last_time": 0, "next_time": 0, "error_string": ""},
+        ],
         "done_date": 0,
         "download_limit": 100, "download_limit_in_force": -1, "download_limited": False,
         "current_dir": "/downloads", "download_dir": "/downloads", "downloaded_ever": 5_000_000,

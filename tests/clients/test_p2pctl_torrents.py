@@ -327,3 +327,18 @@ def test_the_console_script_never_shows_a_traceback(
         main_module.main()
     assert caught.value.code == 1
     assert capsys.readouterr().err == "Error: unexpected RuntimeError: odd [31m\n"
+
+
+def test_where_peers_come_from(p2pctl: Any, daemon: Any) -> None:
+    lines = p2pctl("peers", "1", "--sources").stdout.splitlines()
+    assert len(lines) == 4
+    assert [word in lines[1] for word in ("trackers", "12", "t.test: not registered")] == [True] * 3
+    assert "off: the torrent is private" in lines[2]
+    told = [line for line in p2pctl("info", "1").stdout.splitlines() if "Peers from" in line]
+    assert len(told) == 2
+    assert "12 peers" in told[0]
+
+
+def test_where_peers_come_from_as_json(p2pctl: Any, daemon: Any) -> None:
+    rows = json.loads(p2pctl("peers", "1", "--sources", "--json").stdout)
+    assert [row["name"] for row in rows] == ["tracker", "pex", "manual"]

@@ -11,6 +11,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.measures import Measure, gauges
 from p2pd.base.piece_set import PieceSet
+from p2pd.discovery.source_report import SourceReport
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.api import (
@@ -178,6 +179,11 @@ class FakeTorrent:
     peers: tuple[FakePeer, ...] = (FakePeer(),)
     tracker_tiers: tuple[tuple[str, ...], ...] = (("http://tracker.test/announce",),)
     tracker_states: tuple[TrackerState, ...] = (TRACKER,)
+    sources: tuple[SourceReport, ...] = (
+        SourceReport("tracker", found=12, last_at=NOW - 4.5, next_at=NOW + 60, error="t: no"),
+        SourceReport("lsd", found=2),
+        SourceReport("pex", enabled=False, why_not="the torrent is private"),
+    )
     file_views: tuple[FileView, ...] = (
         FileView(0, "some torrent/film.mkv", 60000, 30000, True, 0, 0, 4),
         FileView(1, "some torrent/read.me", 5536, 0, False, -1, 3, 4),

@@ -76,6 +76,19 @@ class TestGet:
         assert row["peers_from"]["from_lpd"] == 1
         assert row["peers_from"]["from_tracker"] == 0
 
+    def test_the_sources_of_peers_are_told(self, caller: Any) -> None:
+        answer = caller.call("torrent_get", fields=["discovery"], ids=1)
+        tracker, local, exchange = answer.result["torrents"][0]["discovery"]
+        assert tracker == {
+            "name": "tracker", "enabled": True, "disabled_reason": "", "peers_known": 12,
+            "peers_connected": 0, "last_time": int(NOW - 4.5), "next_time": int(NOW + 60),
+            "error_string": "t: no",
+        }  # fmt: skip
+        assert (local["name"], local["peers_known"], local["peers_connected"]) == ("lpd", 2, 1)
+        assert (local["last_time"], local["next_time"]) == (0, 0)
+        assert exchange["enabled"] is False
+        assert exchange["disabled_reason"] == "the torrent is private"
+
     def test_a_tracker_is_told(self, caller: Any) -> None:
         answer = caller.call("torrent_get", fields=["trackers", "tracker_stats"], ids=1)
         row = answer.result["torrents"][0]

@@ -6,16 +6,17 @@ import click
 
 from p2pd.clients.cli.choosing import ONE_TORRENT, the_one, torrent_of
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
-from p2pd.clients.cli.tables import peer_table
+from p2pd.clients.cli.tables import peer_table, source_table
 from p2pd.clients.text import counted
 
 
 @click.command()
 @ONE_TORRENT
+@click.option("--sources", is_flag=True, help="List where its peers come from instead.")
 @api_options
 @pass_invocation
-def peers(invocation: Invocation, word: str) -> None:
-    """List the connected peers of a torrent.
+def peers(invocation: Invocation, word: str, sources: bool) -> None:
+    """List the connected peers of a torrent, or where they come from.
 
     \b
     Flags:  D  it sends to us          d  we want something, it chokes us
@@ -27,6 +28,10 @@ def peers(invocation: Invocation, word: str) -> None:
             E  encrypted               I  it came to us
     """
     with in_words():
+        if sources:
+            found = torrent_of(invocation, word, ["discovery"])["discovery"]
+            invocation.show_rows(found, source_table, "it has no sources of peers")
+            return
         rows = torrent_of(invocation, word, ["peers"])["peers"]
     invocation.show_rows(rows, peer_table, "no peers are connected")
 

@@ -14,7 +14,7 @@ from p2pd.clients.text import counted, percent, size
 
 INFO_FIELDS = [
     "activity_date", "added_date", "bandwidth_priority", "comment", "corrupt_ever", "creator",
-    "current_dir", "date_created", "disk_state", "done_date", "download_dir",
+    "current_dir", "date_created", "discovery", "disk_state", "done_date", "download_dir",
     "download_limit_in_force",
     "downloaded_ever",
     "error", "error_string", "eta", "file_count", "hash_string", "have_valid", "id", "info_hash_v1",

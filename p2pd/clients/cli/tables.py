@@ -110,6 +110,54 @@ def peer_table(peers: Iterable[JsonObject]) -> Columns:
     return table
 
 
+SOURCE_WORDS = {
+    "cache": "known from before",
+    "catcher": "met elsewhere",
+    "dht": "DHT",
+    "incoming": "came to us",
+    "lpd": "local network",
+    "magnet": "magnet link",
+    "manual": "given by hand",
+    "pex": "other peers",
+    "tracker": "trackers",
+}
+"""Where peers come from."""
+
+
+def source_table(sources: Iterable[JsonObject]) -> Columns:
+    """One line a source of peers."""
+    table = Columns(
+        "Source", "Known>", "Connected>", "Last", "Next", "Remark",
+        spare=("Next", "Last"),
+    )  # fmt: skip
+    for source in sources:
+        table.add_row(
+            SOURCE_WORDS.get(source["name"], plain(source["name"])),
+            str(source["peers_known"]),
+            str(source["peers_connected"]),
+            moment(source["last_time"]) if source["last_time"] else "",
+            moment(source["next_time"]) if source["next_time"] else "",
+            _remark(source),
+            style="" if source["enabled"] else "dim",
+        )
+    return table
+
+
+def _remark(source: JsonObject) -> str:
+    """Why a source is not asked, or what went wrong with it last."""
+    off = "" if source["enabled"] else f"off: {source['disabled_reason']}"
+    return plain(off or source["error_string"], 300)
+
+
+def _source(source: JsonObject) -> str:
+    """A source of peers in a line; nothing if there is nothing to say of it."""
+    known = counted(source["peers_known"], "peer") if source["peers_known"] else ""
+    last = f"last {moment(source['last_time'])}" if source["last_time"] else ""
+    following = f"next {moment(source['next_time'])}" if source["next_time"] else ""
+    facts = ", ".join(filter(None, (known, last, following, _remark(source))))
+    return f"{SOURCE_WORDS.get(source['name'], plain(source['name']))}: {facts}" if facts else ""
+
+
 def ban_table(bans: Iterable[JsonObject]) -> Columns:
     """One line a ban."""
     table = Columns("Address", "Since", "Until", "Reason")
@@ -136,6 +184,8 @@ def info_table(torrent: JsonObject) -> Columns:
             table.add_row(name, plain(value, 4000))
     for tracker in torrent["tracker_stats"]:
         table.add_row("Tracker", _tracker(tracker))
+    for found in filter(None, map(_source, torrent["discovery"])):
+        table.add_row("Peers from", found)
     return table
 
 

@@ -12,15 +12,18 @@ from typing import Any
 
 from p2pd.session.peers.peer_view import PeerView
 
-SOURCES: Mapping[str, str] = {"lsd": "from_lpd", "resume": "from_cache"}
-"""Sources that have another name on the API; the rest is `from_` and the source."""
+SOURCES: Mapping[str, str] = {"lsd": "lpd", "resume": "cache"}
+"""Sources that have another name on the API."""
+
+
+def source_name(source: str) -> str:
+    """What a source is called on the API."""
+    return SOURCES.get(source, source)
 
 
 def peer_source(peer: PeerView) -> str:
     """The key in `peers_from` that a peer counts under."""
-    if peer.incoming:
-        return "from_incoming"
-    return SOURCES.get(peer.source, f"from_{peer.source}")
+    return "from_incoming" if peer.incoming else f"from_{source_name(peer.source)}"
 
 
 def peer_row(peer: PeerView) -> dict[str, Any]:

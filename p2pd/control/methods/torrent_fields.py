@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from p2pd.control.methods.discovery_fields import discovery_rows
 from p2pd.control.methods.peer_fields import peer_row, peer_source
 from p2pd.control.methods.tracker_fields import tracker_row, tracker_statistics_row
 from p2pd.session.api import TorrentView
@@ -158,6 +159,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "current_dir": lambda torrent, now: torrent.current_dir,
     "date_created": _of_summary("created_at", 0),
     "desired_available": lambda torrent, now: torrent.desired_available,
+    "discovery": lambda torrent, now: discovery_rows(torrent),
     "disk_state": lambda torrent, now: torrent.disk_state.value,
     "done_date": lambda torrent, now: int(torrent.completed_at),
     "download_dir": lambda torrent, now: torrent.download_dir,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.discovery.source_report import RESUME
 from p2pd.session.peers.remembered_peers import BY_THE_TRACKER
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_peers import TorrentPeers
@@ -55,6 +56,7 @@ class TorrentDialling:
 
     async def _recall(self) -> None:
         if await self._peers.recall():
+            self._peers.told_at[RESUME] = self._host.wall()
             self.wake()
 
     def stopped(self) -> None:
@@ -74,6 +76,8 @@ class TorrentDialling:
         if self.owner.private and source not in TELL_OF_PRIVATE:
             return 0
         now = self.owner.seconds()
+        if addresses:
+            self._peers.told_at[source] = self._host.wall()
         new = sum(self._peers.pool.add(address, source, now) for address in addresses)
         self.wake()
         return new

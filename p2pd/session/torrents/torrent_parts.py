@@ -96,6 +96,10 @@ class TorrentParts:
         """How many of the addresses that it knows a source told of."""
         return 0 if self._swarm is None else self._swarm.peers.pool.source_counts().get(source, 0)
 
+    def told_at(self, source: str) -> float | None:
+        """When a source told of addresses last, in Unix seconds."""
+        return None if self._swarm is None else self._swarm.peers.told_at.get(source)
+
     def sources(self) -> list[SourceReport]:
         """What each source of peers says of itself for this torrent."""
         return [source.report(self) for source in self.host.discovery]

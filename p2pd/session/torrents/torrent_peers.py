@@ -10,6 +10,7 @@ from typing import Container, Iterator, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import DelayedCall
+from p2pd.discovery.source_report import INCOMING
 from p2pd.protocols.peerwire.messages import Have, encode
 from p2pd.session.peers.peer_places import FIRST_CHANCE, PeerPlaces, is_redundant
 from p2pd.session.peers.peer_session import PeerSession
@@ -57,6 +58,8 @@ class TorrentPeers:
         self.pool = pool
         self.connected: dict[PeerSession, None] = {}
         self.dialling: set[PeerAddress] = set()
+        self.told_at: dict[str, float] = {}
+        """When each source told of addresses last, in Unix seconds."""
         self._owner = owner
         self._choking = TorrentChoking(owner, choker)
         self._next_round = 0.0
@@ -125,7 +128,9 @@ class TorrentPeers:
     def joined(self, peer: PeerSession) -> None:
         """A peer was let in."""
         self.connected[peer] = None
-        if not peer.incoming:
+        if peer.incoming:
+            self.told_at[INCOMING] = self._owner.host.wall()
+        else:
             self.pool.connected(peer.address)
         self._owner.host.activity.changed(self._owner)
 

@@ -6,6 +6,7 @@ from typing import Sequence
 
 from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
+from p2pd.discovery.source_report import SourceReport
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.magnet import Magnet
 from p2pd.session.api import DiskState, FileView, TorrentStatus, TorrentTrouble
@@ -308,6 +309,11 @@ class TorrentReport(RecordReport):
     def tracker_states(self) -> Sequence[TrackerState]:
         """How each tracker is doing."""
         return self.torrent.trackers.announcer.states()
+
+    @property
+    def sources(self) -> Sequence[SourceReport]:
+        """How each source of its peers is doing."""
+        return self.torrent.sources()
 
     def _tracker_error(self) -> str:
         if not self.torrent.running:

@@ -1,4 +1,4 @@
-"""What the trackers of a torrent say of themselves as a source of its peers."""
+"""What trackers, and sources that nobody asks, say of themselves as sources of peers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.discovery.source_report import SourceReport
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.torrents.torrent import Torrent
-from p2pd.testing import MemoryNetwork, SimNode
+from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
 LINK = f"magnet:?xt=urn:btih:{'ab' * 20}"
 URL = "http://t.example/announce"
@@ -72,3 +72,24 @@ def test_addresses_count_for_each_source_that_told_of_them(torrent: Torrent) -> 
     assert told(torrent, state()).found == 2
     assert torrent.found_by("pex") == 1
     assert torrent.found_by("dht") == 0
+
+
+def test_sources_that_nobody_asks_say_when_they_told_of_somebody(network: MemoryNetwork) -> None:
+    node = SimNode(network, "10.0.0.1")
+    torrent = node.add(LINK)
+    torrent.add_peers([PeerAddress("10.0.0.9", 1)], "manual")
+    torrent.add_peers([], "magnet")
+    told = {report.name: report for report in torrent.sources()}
+    assert told["manual"].last_at == node.session.wall()
+    assert (told["manual"].found, told["magnet"].found) == (1, 0)
+    assert told["magnet"].last_at is None
+    assert all(report.enabled for name, report in told.items() if name != "tracker")
+
+
+def test_a_private_torrent_takes_nobody_from_a_link(network: MemoryNetwork) -> None:
+    node = SimNode(network, "10.0.0.1")
+    torrent = node.add(make_torrent({"a": b"x"}, private=True))
+    told = {report.name: report for report in torrent.sources()}
+    assert (told["magnet"].enabled, told["magnet"].why_not) == (False, "the torrent is private")
+    assert told["manual"].enabled
+    assert told["incoming"].enabled
