@@ -1,0 +1,1 @@
+"""What home gateways are asked for open ports: PCP, NAT-PMP and UPnP."""

@@ -1,0 +1,1 @@
+"""How peers outside reach this machine: ports that gateways forward, and our address out there."""
