@@ -1,1 +1,1 @@
-"""Where peers are found: trackers."""
+"""Where peers are found: trackers, the DHT."""
