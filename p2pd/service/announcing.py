@@ -10,19 +10,21 @@ from p2pd.base.schedule import Schedule
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.discovery.tracker_client.transports import TrackerTransports
 from p2pd.service.config import Config
+from p2pd.transports.udp_port import UdpPort
 from p2pd.transports.way_out import WayOut
 
 
 class Announcing:
     """Makes the announcers of all torrents over one set of transports."""
 
-    def __init__(self, config: Config, reactor: Any, way: str | WayOut) -> None:
+    def __init__(self, config: Config, reactor: Any, way: str | WayOut, udp: UdpPort) -> None:
         self._timers = Schedule(reactor)
         self._rng = random.SystemRandom()
         self._numwant = config.announce.numwant
         self.transports = TrackerTransports(
             reactor,
             self._rng,
+            udp,
             interface=way,
             timeout=config.announce.timeout,
         )
@@ -50,5 +52,5 @@ class Announcing:
         )
 
     async def stop(self) -> None:
-        """Give the sockets back."""
+        """Ask no more."""
         await self.transports.close()

@@ -43,7 +43,7 @@ class AutomationPart:
         self._session = session
         self._reactor = reactor
         private = PrivateAddresses(config.automation.private_addresses)
-        self._web = Web(reactor, session.way, private)
+        self._web = Web(reactor, session.network.way, private)
         self._started = False
 
     def prepare(self) -> None:

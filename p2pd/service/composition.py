@@ -5,7 +5,6 @@ The parts take their own keys of the configuration; no room below this one knows
 
 from __future__ import annotations
 
-import socket
 import time
 from collections import Counter
 from typing import Any, Callable
@@ -25,6 +24,7 @@ from p2pd.service.daemon_measures import server_measures
 from p2pd.service.folders import Place
 from p2pd.service.handed_sockets import HandedSockets
 from p2pd.service.http_port import HttpPort
+from p2pd.service.network import PeerSockets
 from p2pd.service.node import NodePart
 from p2pd.service.session_part import SessionPart
 from p2pd.service.site_part import SitePart
@@ -38,7 +38,7 @@ from p2pd.transports.bounded_connections import BoundedConnections
 def compose(config: Config, place: Place, reactor: Any) -> list[NodePart]:
     """The parts of the daemon, in the order in which they start."""
     handed = HandedSockets.from_systemd()
-    session = SessionPart(config, place, reactor, _peer_socket(config, handed))
+    session = SessionPart(config, place, reactor, _peer_sockets(config, handed))
     automation = AutomationPart(config, session, reactor)
     watching = WatchingPart(config, session, reactor)
     parts: list[NodePart] = [session, automation, watching]
@@ -52,16 +52,18 @@ def compose(config: Config, place: Place, reactor: Any) -> list[NodePart]:
     return parts
 
 
-def _peer_socket(config: Config, handed: HandedSockets) -> socket.socket | None:
-    found = handed.take("peers", config.peers.port)
-    wanted = config.peers.interface
-    if found is not None and wanted and found.getsockname()[0] != wanted:
-        # Whoever binds peers to one way out does not want them at another.
-        raise ConfigError(
-            f"peers.interface is {wanted}, and systemd hands a socket of "
-            f"{found.getsockname()[0]}: let ListenStream= name the address, or leave it out"
-        )
-    return found
+def _peer_sockets(config: Config, handed: HandedSockets) -> PeerSockets:
+    port, wanted = config.peers.port, config.peers.interface
+    tcp, udp = handed.take("peers", port), handed.take_datagrams("peers", port)
+    for each in (*udp, *([] if tcp is None else [tcp])):
+        host = each.getsockname()[0]
+        if wanted and host != wanted:
+            # Whoever binds peers to one way out does not want them at another.
+            raise ConfigError(
+                f"peers.interface is {wanted}, and systemd hands a socket of {host}: "
+                "let ListenStream= and ListenDatagram= name the address, or leave it out"
+            )
+    return PeerSockets(tcp, udp)
 
 
 def _http_port(
@@ -108,7 +110,7 @@ def _control_part(
             rss=automation.rss,
             events=EventsLoad(clients=control.events_clients),
             hooks=automation.hooks,
-            way=session.way,
+            way=session.network.way,
         )
         return make_control_site(session.api, accounts, reactor, parts)
 

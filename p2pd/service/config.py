@@ -41,7 +41,7 @@ _QUEUE = whole(0, 1_000_000)
 class PeersSection:
     """Connections with peers."""
 
-    port: int = key(6881, PORT, "TCP port that peers dial; 0 takes any free one.")
+    port: int = key(6881, PORT, "Port that peers dial, by TCP and UDP; 0 takes any free one.")
     interface: str = key(
         "",
         way_out,

@@ -25,6 +25,8 @@ from p2pd.state.database import Database
 from p2pd.storage.block_cache import BlockCache
 from p2pd.transports.bounded_connections import BoundedConnections
 from p2pd.transports.tcp_counts import TcpCounts
+from p2pd.transports.udp_port import KRPC, OTHER, UTP
+from p2pd.transports.udp_socket import UdpCounts
 
 PAGE = resource.getpagesize()
 
@@ -121,6 +123,32 @@ def tcp_measures(counts: TcpCounts) -> list[Measure]:
             "accept_pauses_total",
             "How often such a port was left alone for a moment: connections came too fast.",
             counts.pauses,
+        ),
+    ]
+
+
+def udp_measures(counts: UdpCounts) -> list[Measure]:
+    """What went over the UDP sockets of the port that peers dial."""
+    kinds: dict[Labels, float] = {(kind,): counts.received[kind] for kind in (KRPC, UTP, OTHER)}
+    return [
+        counters(
+            "udp_received_total",
+            "Datagrams that came, by what they looked like.",
+            ("kind",),
+            kinds,
+        ),
+        counter("udp_received_bytes_total", "Bytes of datagrams that came.", counts.received_bytes),
+        counter("udp_sent_total", "Datagrams that were sent.", counts.sent),
+        counter("udp_sent_bytes_total", "Bytes of datagrams that were sent.", counts.sent_bytes),
+        counter(
+            "udp_dropped_total",
+            "Datagrams that were not sent, since too many waited for room in the system's buffer.",
+            counts.dropped,
+        ),
+        counter(
+            "udp_refused_total",
+            "Datagrams that the system would not send: there is no route, or a firewall forbids.",
+            counts.refused,
         ),
     ]
 

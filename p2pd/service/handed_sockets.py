@@ -1,7 +1,8 @@
-"""Listening sockets that systemd opened for the daemon and hands to it (sd_listen_fds).
+"""Sockets that systemd opened for the daemon and hands to it (sd_listen_fds).
 
 Each is known by its name (``FileDescriptorName=``), or else by the port that the configuration has
-for its purpose, since all sockets of one unit have one name. UDP sockets are left alone.
+for its purpose, since all sockets of one unit have one name. They listen on TCP, or are UDP ones
+(``ListenDatagram=``), which only peers are for.
 """
 
 from __future__ import annotations
@@ -28,23 +29,32 @@ class HandedSockets:
     def from_systemd(
         cls, descriptors: ListenFDs | None = None, environment: Mapping[str, str] = os.environ
     ) -> HandedSockets:
-        """Those of this process. Raises ConfigError for what is no listening socket of TCP."""
+        """Those of this process. Raises ConfigError for what is none of TCP or UDP."""
         # Twisted's "systemd:" endpoints take LISTEN_FDS out of the environment when they are
         # imported, which twistd does before us: what they found is all there is.
         given = _SystemdParser._sddaemon if descriptors is None else descriptors
         names = environment.get("LISTEN_FDNAMES", "").split(":")
         found: dict[str, list[socket.socket]] = {}
         for name, number in zip(names, given.inheritedDescriptors(), strict=False):
-            opened = _opened(name, number)
-            if opened is not None:
-                found.setdefault(name, []).append(opened)
+            found.setdefault(name, []).append(_opened(name, number))
         return cls(found)
 
     def take(self, name: str, port: int) -> socket.socket | None:
         """The socket for this purpose: the one of that name, or else at that port, if there is."""
+        return self._take(name, port, socket.SOCK_STREAM)
+
+    def take_datagrams(self, name: str, port: int) -> list[socket.socket]:
+        """The UDP sockets for this purpose: one for each family, or one for both, or none."""
+        found = []
+        while (each := self._take(name, port, socket.SOCK_DGRAM)) is not None:
+            found.append(each)
+        return found
+
+    def _take(self, name: str, port: int, kind: int) -> socket.socket | None:
         for known, those in self._sockets.items():
             for each in those:
-                if known == name or (port and each.getsockname()[1] == port):
+                fits = known == name or (port and each.getsockname()[1] == port)
+                if fits and each.type == kind:
                     those.remove(each)
                     return each
         return None
@@ -60,17 +70,18 @@ class HandedSockets:
             )
 
 
-def _opened(name: str, number: int) -> socket.socket | None:
+def _opened(name: str, number: int) -> socket.socket:
     try:
         found = socket.socket(fileno=number)
-        listening = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        serves = found.type == socket.SOCK_DGRAM or found.getsockopt(
+            socket.SOL_SOCKET, socket.SO_ACCEPTCONN
+        )
     except OSError as problem:
         raise ConfigError(f"systemd hands no socket ({name}): {problem.strerror}") from None
-    if found.type == socket.SOCK_DGRAM:
-        found.detach()
-        return None
-    if found.family not in FAMILIES or not listening:
-        raise ConfigError(f"systemd hands a socket ({name}) that does not listen on TCP")
+    if found.family not in FAMILIES or not serves:
+        raise ConfigError(
+            f"systemd hands a socket ({name}) that does not listen on TCP and is no UDP socket"
+        )
     found.set_inheritable(False)
     found.setblocking(False)
     return found

@@ -34,7 +34,7 @@ class Options(usage.Options):
         ["config", "c", None, "Configuration file (TOML). [default: none, the built-in defaults]"],
         ["state-dir", None, None, "Folder for the database and the control token."],
         ["download-dir", None, None, "Folder that downloads go to."],
-        ["peer-port", None, None, "TCP port that peers dial. [default: 6881]"],
+        ["peer-port", None, None, "Port that peers dial, by TCP and UDP. [default: 6881]"],
         ["control-port", None, None, "TCP port of the control API. [default: 9091]"],
     ]
     longdesc = "A BitTorrent seedbox daemon, driven over JSON-RPC."

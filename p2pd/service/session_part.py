@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import random
 import secrets
-import socket
 import time
 from typing import Any, Collection
 
-from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from p2pd.base.addresses import canonical_host
 from p2pd.base.clock import DelayedCall
-from p2pd.base.errors import FormatError, P2pdError, StateError
+from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.measures import Measure
 from p2pd.formats.file_layout import FileLayout
-from p2pd.service.announcing import Announcing
 from p2pd.service.config import Config
 from p2pd.service.countries import Countries
 from p2pd.service.daemon_measures import (
@@ -24,15 +20,12 @@ from p2pd.service.daemon_measures import (
     file_measures,
     lag_measure,
     process_measures,
-    tcp_measures,
-    tracker_client_measures,
 )
 from p2pd.service.descriptors import DescriptorShares, raise_limit
 from p2pd.service.folders import Place, download_folder, trouble_with
 from p2pd.service.garbage import Garbage
-from p2pd.service.http_port import cannot_listen
-from p2pd.service.interface_watch import InterfaceWatch
 from p2pd.service.loop_lag import LoopLag
+from p2pd.service.network import Network, PeerSockets
 from p2pd.service.session_config import SETTINGS, limits_of, settings_of, shares_of
 from p2pd.service.spare_memory import SpareMemory
 from p2pd.session.api import SessionApi, SessionStatistics
@@ -63,8 +56,6 @@ from p2pd.storage.disks import Disks
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.open_files import OpenFiles
-from p2pd.transports.tcp_transport import TcpTransport
-from p2pd.transports.way_out import InterfaceWay
 
 AT_ONCE = HALF_OPEN, BAN_HOURS, REFRESH_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE, CONTENT = (
     ("peers", "max_half_open"),
@@ -89,9 +80,9 @@ class SessionPart:
     api: SessionApi
 
     def __init__(
-        self, config: Config, place: Place, reactor: Any, handed: socket.socket | None = None
+        self, config: Config, place: Place, reactor: Any, handed: PeerSockets | None = None
     ) -> None:
-        """`handed` is a socket where peers are listened for already."""
+        """`handed` are sockets where peers are listened for already."""
         self._config = config
         self._place = place
         self._reactor = reactor
@@ -108,17 +99,14 @@ class SessionPart:
         self.audit = AuditStore(self._database)
         self.take_accounts: TakeAccounts | None = None
         """What a restore does with users of the control API."""
-        self._way = _way_out(config.peers.interface)
-        self._announcing = Announcing(config, reactor, self._way)
+        self.network = Network(config, reactor, handed or PeerSockets())
         self._countries = Countries(config.peers.geoip_database)
         self._control: SessionControl | None = None
-        self._watch: InterfaceWatch | None = None
         self._set_by_clients: set[str] = set()
         self._saving: DelayedCall | None = None
         self._garbage = Garbage(
             reactor, lambda since: len(self._session.torrents.removed_since(since))
         )
-        self._transport = TcpTransport(reactor, self._way, handed)
         self._lag = LoopLag(reactor)
         self._spare_memory = SpareMemory(reactor, self.disks.aside)
         self._session = Session(
@@ -136,22 +124,11 @@ class SessionPart:
         """Where everything is kept."""
         return self._database
 
-    @property
-    def way(self) -> str | InterfaceWay:
-        """By which connections leave."""
-        return self._way
-
     def prepare(self) -> None:
         """Open the databases and listen for peers. Raises StateError or ConfigError."""
         self._database.open()
         self._countries.open()
-        peers = self._config.peers
-        try:
-            self._session.connections.listen(peers.port)
-        except CannotListenError as problem:
-            raise cannot_listen(
-                "peers.port", peers.interface, peers.port, problem.socketError
-            ) from None
+        self.network.listen(self._session)
 
     def describe(self) -> str:
         """Where peers find it."""
@@ -182,7 +159,7 @@ class SessionPart:
         self._garbage.start()
         self._lag.start()
         self._spare_memory.start()
-        self._watch_interface()
+        self.network.start(self._session)
         self._try_downloads()
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
 
@@ -204,6 +181,7 @@ class SessionPart:
         try:
             if self._control is None:
                 await self._session.connections.close()
+                await self.network.stop()
             else:
                 await self._stop_session(self._control)
         finally:
@@ -215,10 +193,9 @@ class SessionPart:
         return [
             *process_measures(self._reactor.seconds() - self._session.started_at),
             *file_measures(self._descriptors(), self._block_cache),
-            *tcp_measures(self._transport.counts),
+            *self.network.measures(),
             *database_measures(self._database),
             *(self._history.measures() if self._history is not None else ()),
-            *tracker_client_measures(self._announcing.transports),
             lag_measure(self._lag.seen),
         ]
 
@@ -226,8 +203,7 @@ class SessionPart:
         self._lag.stop()
         if self._saving is not None and self._saving.active():
             self._saving.cancel()
-        if self._watch is not None:
-            self._watch.stop()
+        self.network.stay()
         self._database.leave_copies()
         if self._history is not None:
             await self._history.stop()
@@ -236,7 +212,7 @@ class SessionPart:
             await self._statistics.save(_totals(control))
         except StateError as problem:
             self.log.error("the totals of the last minute are lost: {problem}", problem=problem)
-        await self._announcing.stop()
+        await self.network.stop()
         self.disks.stop()
 
     def _save_statistics(self) -> None:
@@ -293,40 +269,6 @@ class SessionPart:
         resized = self.disks.aside.run("write", self._open_files.resize, shares.files)
         self._session.background(resized, "open files")
 
-    def _watch_interface(self) -> None:
-        if isinstance(self._way, InterfaceWay):
-            self._watch = InterfaceWatch(self._way, self._reactor, self._interface_changed)
-            self._follow(self._way.addresses)
-            if not self._way.addresses:
-                self.log.warn(
-                    "peers.interface: {name} has no address, or is not there: until it has one "
-                    "nobody is dialled or let in",
-                    name=self._config.peers.interface,
-                )
-            self._watch.start()
-
-    def _interface_changed(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
-        ended = self._transport.follow()
-        self.log.warn(
-            "{name}: from {before} to {after}; {ended} connections ended",
-            name=self._config.peers.interface,
-            before=", ".join(before) or "no address",
-            after=", ".join(after) or "no address: nobody is dialled or let in",
-            ended=ended,
-        )
-        self._follow(after)
-        if after:
-            # They know us by the old address, or could not be asked.
-            for torrent in self._session.torrents:
-                torrent.trackers.announcer.reannounce()
-
-    def _follow(self, addresses: tuple[str, ...]) -> None:
-        """Have the session dial, or not, and clients see what there is."""
-        settings, connections = self._session.settings, self._session.connections
-        settings.fixed = {**settings.fixed, "peer_interface_addresses": list(addresses)}
-        connections.has_way = bool(addresses)
-        connections.dialer.resume()
-
     def _say_what_is_lowered(self) -> None:
         if self._shares.remark:
             self.log.warn("{remark}", remark=self._shares.remark)
@@ -361,17 +303,17 @@ class SessionPart:
             wall=time.time,
             # Choices among pieces and peers, thousands a second: a system call each would show.
             rng=random.Random(secrets.randbits(128)),
-            transport=self._transport,
+            transport=self.network.transport,
             disks=self.disks,
             store=TorrentStore(self._database),
             removals=RemovalStore(self._database),
             make_storage=self._new_storage,
-            make_announcer=self._announcing.announcer,
+            make_announcer=self.network.announcing.announcer,
             peer_memory=self._good_peers,
             country_of=self._countries,
             ban_memory=BanStore(self._database),
             blocklist_memory=BlocklistFile(self._place.state_dir),
-            blocklist_source=BlocklistSource(self._reactor, self.disks, self._way),
+            blocklist_source=BlocklistSource(self._reactor, self.disks, self.network.way),
             journal=MoveStore(self._database),
         )
 
@@ -385,14 +327,6 @@ class SessionPart:
             cache=self._block_cache,
             keep_free=lambda: self._session.devices.keep_free,
         )
-
-
-def _way_out(interface: str) -> str | InterfaceWay:
-    """An address is bound to as it is; what is none is the name of an interface."""
-    try:
-        return canonical_host(interface) if interface else interface
-    except FormatError:
-        return InterfaceWay(interface)
 
 
 def _totals(control: SessionControl) -> dict[str, int]:

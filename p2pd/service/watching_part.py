@@ -25,7 +25,7 @@ class WatchingPart:
         self._session = session
         self._reactor = reactor
         private = PrivateAddresses(config.automation.private_addresses)
-        self._web = Web(reactor, session.way, private)
+        self._web = Web(reactor, session.network.way, private)
         self._watching: WatchFolders | None = None
 
     def prepare(self) -> None:

@@ -1,8 +1,7 @@
-"""A reactor with a clock, datagrams and names but no sockets; an agent with scripted answers."""
+"""A reactor with a clock and names but no sockets; an agent with scripted answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -21,8 +20,6 @@ class FakeReactor(Clock):
         self.names: dict[str, list[str] | None] = {}
         self.lookups: list[str] = []
         self.resolving: list[tuple[Any, str]] = []
-        self.sockets: list[FakeSocket] = []
-        self.cannot_listen: Exception | None = None
 
     @property
     def nameResolver(self) -> FakeReactor:
@@ -39,42 +36,6 @@ class FakeReactor(Clock):
             kind = IPv6Address if ":" in host else IPv4Address
             receiver.addressResolved(kind("TCP", host, 0))
         receiver.resolutionComplete()
-
-    def listenUDP(
-        self,
-        port: int,
-        protocol: Any,
-        interface: str = "",
-        maxPacketSize: int = 8192,  # noqa: N803 - Twisted's name
-    ) -> FakeSocket:
-        if self.cannot_listen is not None:
-            raise self.cannot_listen
-        socket = FakeSocket(protocol, interface)
-        self.sockets.append(socket)
-        protocol.makeConnection(socket)
-        return socket
-
-
-class FakeSocket:
-    """A UDP port; `respond` (packet, address) is called for every packet that is sent."""
-
-    def __init__(self, protocol: Any, interface: str) -> None:
-        self.protocol = protocol
-        self.interface = interface
-        self.sent: list[tuple[bytes, tuple[str, int]]] = []
-        self.open = True
-        self.respond: Callable[[bytes, tuple[str, int]], object] = lambda packet, address: None
-
-    def write(self, packet: bytes, address: tuple[str, int]) -> None:
-        self.sent.append((packet, address))
-        self.respond(packet, address)
-
-    def receive(self, packet: bytes, address: tuple[str, int]) -> None:
-        self.protocol.datagramReceived(packet, address)
-
-    def stopListening(self) -> Deferred[None]:
-        self.open = False
-        return succeed(None)
 
 
 class FakeTransport:

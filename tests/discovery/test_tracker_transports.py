@@ -16,6 +16,7 @@ from p2pd.discovery.tracker_client.names import Names
 from p2pd.discovery.tracker_client.transports import TrackerTransports
 from p2pd.protocols.tracker.announce import AnnounceRequest, TrackerError
 from tests.discovery.fake_network import FakeAgent, FakeReactor, FakeResponse
+from tests.transports.fake_udp import FakeUdp, udp_port
 
 REQUEST = AnnounceRequest(b"h" * 20, b"p" * 20, 6881, 1, 2, 3)
 GOOD = b"d8:intervali900ee"
@@ -24,7 +25,7 @@ SECRET = "http://192.0.2.1/passkey/announce"
 
 def transports(reactor: FakeReactor, *answers: Any) -> TrackerTransports:
     agent = FakeAgent(*(answers or (FakeResponse(GOOD),)))
-    return TrackerTransports(reactor, random.Random(1), agent=agent)
+    return TrackerTransports(reactor, random.Random(1), udp_port(FakeUdp()), agent=agent)
 
 
 def outcome(work: Any) -> Any:

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from p2pd.discovery.tracker_client.transports import PER_TRACKER, TrackerTransports
 from p2pd.protocols.tracker.announce import AnnounceRequest
 from tests.discovery.fake_network import FakeReactor
+from tests.transports.fake_udp import FakeUdp, udp_port
 
 REQUEST = AnnounceRequest(b"h" * 20, b"p" * 20, 6881, 1, 2, 3)
 URL = "udp://192.0.2.9:80/announce"
@@ -20,7 +21,8 @@ ADDRESS = ("192.0.2.9", 80)
 class World:
     def __init__(self) -> None:
         self.reactor = FakeReactor()
-        self.transports = TrackerTransports(self.reactor, random.Random(1))
+        self.udp = FakeUdp()
+        self.transports = TrackerTransports(self.reactor, random.Random(1), udp_port(self.udp))
         self.outcomes: list[object] = []
 
     def announce(self) -> None:
@@ -36,14 +38,13 @@ class World:
 
     def assert_quiet(self) -> None:
         self.reactor.advance(60)
-        assert [socket.open for socket in self.reactor.sockets] == [False]
         assert self.reactor.getDelayedCalls() == []
 
 
 def test_an_announce_over_an_older_connection_id_does_not_connect_again() -> None:
     world = World()
     world.announce()
-    socket = world.reactor.sockets[0]
+    socket = world.udp.sockets[0]
     transaction = struct.unpack_from(">I", socket.sent[0][0], 12)[0]
     socket.receive(struct.pack(">IIQ", 0, transaction, 99), ADDRESS)
     transaction = struct.unpack_from(">I", socket.sent[1][0], 12)[0]
@@ -61,7 +62,7 @@ def test_those_that_wait_for_their_turn_are_refused_too() -> None:
     world = World()
     for _ in range(PER_TRACKER["udp"] + 5):
         world.announce()
-    assert len(world.reactor.sockets[0].sent) == PER_TRACKER["udp"]
+    assert len(world.udp.sockets[0].sent) == PER_TRACKER["udp"]
     world.close()
     assert len(world.outcomes) == PER_TRACKER["udp"] + 5
     assert world.words() == {"shutting down"}
@@ -73,4 +74,4 @@ def test_who_asks_after_the_end_is_refused() -> None:
     world.close()
     world.announce()
     assert world.words() == {"shutting down"}
-    assert world.reactor.sockets == []
+    assert [each.sent for each in world.udp.sockets] == [[], []]

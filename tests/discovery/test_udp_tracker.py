@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import struct
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
 from twisted.python.failure import Failure
 
 from p2pd.discovery.tracker_client.names import Names
@@ -20,7 +20,9 @@ from p2pd.protocols.tracker.announce import (
     ScrapeCounts,
     TrackerTimeoutError,
 )
-from tests.discovery.fake_network import FakeReactor, FakeSocket
+from p2pd.transports.way_out import InterfaceWay
+from tests.discovery.fake_network import FakeReactor
+from tests.transports.fake_udp import FakeUdp, FakeUdpSocket, udp_port
 
 REQUEST = AnnounceRequest(b"h" * 20, b"p" * 20, 6881, 1, 2, 3, event="started", numwant=50)
 URL = "udp://192.0.2.9:80/announce"
@@ -61,22 +63,25 @@ class UdpServer:
 
 
 class World:
-    def __init__(self, interface: str = "") -> None:
+    def __init__(self, interface: Any = "") -> None:
         self.reactor = FakeReactor()
         self.server: UdpServer | None = UdpServer()
-        self.tracker = UdpTracker(
-            self.reactor, random.Random(3), Names(self.reactor), interface=interface
-        )
-        listen = self.reactor.listenUDP
+        self.udp = FakeUdp()
+        self.port = udp_port(self.udp, interface)
+        self.tracker = self.new_tracker()
+        for each in self.udp.sockets:
+            each.respond = self._respond(each)
 
-        def listen_and_answer(*args: Any, **kwargs: Any) -> FakeSocket:
-            socket = listen(*args, **kwargs)
-            socket.respond = self._respond(socket)
-            return socket
+    @property
+    def socket(self) -> FakeUdpSocket:
+        """The one for IPv4."""
+        return self.udp.sockets[0]
 
-        self.reactor.listenUDP = listen_and_answer  # type: ignore[method-assign]
+    def new_tracker(self, **options: Any) -> UdpTracker:
+        names = Names(self.reactor)
+        return UdpTracker(self.reactor, random.Random(3), names, self.port, **options)
 
-    def _respond(self, socket: FakeSocket) -> Callable[[bytes, tuple[str, int]], None]:
+    def _respond(self, socket: FakeUdpSocket) -> Callable[[bytes, tuple[str, int]], None]:
         def respond(packet: bytes, address: tuple[str, int]) -> None:
             answer = self.server.answer(packet) if self.server is not None else None
             if answer is not None:
@@ -158,11 +163,11 @@ def test_a_lost_packet_is_sent_again_after_fifteen_seconds(lost: int) -> None:
 def test_waits_double_and_end_with_the_time_that_is_given() -> None:
     world = World()
     world.server = None
-    world.tracker = UdpTracker(world.reactor, random.Random(3), Names(world.reactor), timeout=300)
+    world.tracker = world.new_tracker(timeout=300)
     found = world.announce()
     sent = []
     for second in range(300):
-        sent += [second] * (len(world.reactor.sockets[0].sent) - len(sent))
+        sent += [second] * (len(world.socket.sent) - len(sent))
         world.reactor.advance(1)
     assert sent == [0, 15, 45, 105, 225]
     assert isinstance(found[0].value, TrackerTimeoutError)
@@ -195,7 +200,7 @@ def test_an_answer_from_another_address_is_no_answer(sender: tuple[str, int]) ->
     world = World()
     world.server = None
     found = world.announce()
-    socket = world.reactor.sockets[0]
+    socket = world.socket
     forged = UdpServer().answer(socket.sent[0][0])
     assert forged is not None
     socket.receive(forged, sender)
@@ -210,14 +215,14 @@ def test_packets_that_answer_nothing_are_ignored(packet: bytes) -> None:
     world = World()
     world.server = None
     found = world.announce()
-    world.reactor.sockets[0].receive(packet, ADDRESS)
+    world.socket.receive(packet, ADDRESS)
     assert not found
 
 
 def test_an_answer_counts_once() -> None:
     world = World()
     world.announce()
-    socket = world.reactor.sockets[0]
+    socket = world.socket
     transaction = socket.sent[1][0][12:16]
     again = struct.pack(">I", 1) + transaction + bytes(12)
     socket.receive(again, ADDRESS)
@@ -236,7 +241,7 @@ def test_a_wrong_answer_is_said_in_words(tail: bytes, expected: str) -> None:
     world = World()
     world.server = None
     found = world.announce()
-    socket = world.reactor.sockets[0]
+    socket = world.socket
     socket.receive(tail + socket.sent[0][0][12:16], ADDRESS)
     assert words(found) == expected
 
@@ -248,7 +253,7 @@ def test_names_are_resolved_and_ipv4_is_preferred() -> None:
     world = World()
     world.reactor.names["t.test"] = ["2001:db8::9", "192.0.2.9"]
     world.announce("udp://t.test:80")
-    assert world.reactor.sockets[0].sent[0][1] == ADDRESS
+    assert world.socket.sent[0][1] == ADDRESS
 
 
 def test_peers_over_ipv6_are_ipv6() -> None:
@@ -256,30 +261,37 @@ def test_peers_over_ipv6_are_ipv6() -> None:
     world.server = UdpServer(PEERS_V6)
     (answer,) = world.announce("udp://[2001:DB8::9]:80")
     assert [str(peer) for peer in answer.peers] == ["[2001:db8::1]:6881"]
-    assert world.reactor.sockets[0].interface == "::"
+    assert world.socket.sent == []
 
 
-def test_each_family_has_one_socket_on_the_interface() -> None:
+def test_each_family_has_one_socket() -> None:
     world = World()
     for url in (URL, "udp://192.0.2.10:80", "udp://[2001:db8::9]:80", "udp://[2001:db8::8]:80"):
         world.announce(url)
-    assert [socket.interface for socket in world.reactor.sockets] == ["", "::"]
+    hosts = [{address[0] for _, address in each.sent} for each in world.udp.sockets]
+    assert hosts == [{"192.0.2.9", "192.0.2.10"}, {"2001:db8::9", "2001:db8::8"}]
 
 
 def test_the_interface_decides_which_address_is_used() -> None:
     world = World("2001:db8::77")
     world.reactor.names["t.test"] = ["192.0.2.9", "2001:db8::9"]
     world.announce("udp://t.test:80")
-    assert [socket.interface for socket in world.reactor.sockets] == ["2001:db8::77"]
-    assert world.reactor.sockets[0].sent[0][1] == ("2001:db8::9", 80)
+    assert world.udp.open_ones() == [("2001:db8::77", 6881)]
+    assert world.socket.sent[0][1] == ("2001:db8::9", 80)
     expected = "it cannot be reached from 2001:db8::77, the interface in use"
     assert words(world.announce(URL)) == expected
 
 
-def test_a_socket_that_cannot_be_had_is_said_in_words() -> None:
+def test_an_interface_without_an_address_is_no_way() -> None:
+    world = World(InterfaceWay("vpn0", lambda _: []))
+    expected = "it cannot be reached from vpn0, the interface in use"
+    assert words(world.announce()) == expected
+
+
+def test_what_the_system_refuses_is_said_in_words() -> None:
     world = World()
-    world.reactor.cannot_listen = CannotListenError("192.0.2.1", 0, OSError("no such address"))
-    assert words(world.announce()).startswith("cannot be asked: Couldn't listen on")
+    world.socket.refusing.append(OSError(errno.ENETUNREACH, "Network is unreachable"))
+    assert words(world.announce()) == "cannot be asked: Network is unreachable"
     assert world.reactor.getDelayedCalls() == []
 
 
@@ -312,11 +324,11 @@ def test_a_scrape_counts_seeders_downloads_and_leechers() -> None:
     assert found == [{b"h" * 20: ScrapeCounts(seeders=5, downloads=6, leechers=7)}]
 
 
-def test_closing_ends_what_is_under_way_and_gives_the_sockets_back() -> None:
+def test_closing_ends_what_is_under_way() -> None:
     world = World()
     world.server = None
     found = world.announce()
     Deferred.fromCoroutine(world.tracker.close())
     assert words(found) == "shutting down"
-    assert [socket.open for socket in world.reactor.sockets] == [False]
+    assert words(world.announce()) == "shutting down"
     assert world.reactor.getDelayedCalls() == []

@@ -33,6 +33,8 @@ from p2pd.tracker.http import make_tracker_site
 from p2pd.tracker.stores.memory import MemorySwarmStore
 from p2pd.tracker.tracker_measures import tracker_measures
 from p2pd.transports.tcp_counts import TcpCounts
+from p2pd.transports.udp_port import UdpPort
+from p2pd.transports.udp_socket import UdpCounts
 from tests.automation.hook_world import HookWorld
 from tests.automation.rss_world import World
 
@@ -63,6 +65,7 @@ def measures(tmp_path: Path) -> list[Measure]:
         *daemon_measures.process_measures(1.0),
         *daemon_measures.file_measures(DescriptorReport(9, 1, 2, 3, 4), BlockCache(10)),
         *daemon_measures.tcp_measures(TcpCounts()),
+        *daemon_measures.udp_measures(UdpCounts()),
         *daemon_measures.database_measures(Database(None, str(tmp_path))),  # type: ignore[arg-type]
         *daemon_measures.tracker_client_measures(_trackers()),
         daemon_measures.lag_measure(Histogram((1.0,))),
@@ -96,7 +99,7 @@ def _qbittorrent(node: SimNode) -> QBittorrentDialect:
 
 
 def _trackers() -> TrackerTransports:
-    return TrackerTransports(Clock(), random.Random(1), agent=object())
+    return TrackerTransports(Clock(), random.Random(1), UdpPort(None), agent=object())
 
 
 def row(measure: Measure) -> list[str]:

@@ -24,6 +24,7 @@ from p2pd.discovery.tracker_client.transports import TrackerTransports
 from p2pd.protocols.tracker.announce import AnnounceRequest, TrackerError
 from p2pd.tracker.http import make_tracker_site
 from p2pd.tracker.stores.memory import MemorySwarmStore
+from p2pd.transports.udp_port import UdpPort
 
 HASH = bytes(range(0, 200, 10))
 PATIENCE = 10
@@ -35,11 +36,15 @@ class Loop:
 
     def __init__(self) -> None:
         self.reactor: Any = EPollReactor()
+        self._udp: list[UdpPort] = []
         self.transports = self.new_transports()
         self._ports: list[Any] = []
 
     def new_transports(self, **options: Any) -> TrackerTransports:
-        return TrackerTransports(self.reactor, random.Random(1), **options)
+        udp = UdpPort(self.reactor, options.get("interface", ""))
+        udp.open(0)
+        self._udp.append(udp)
+        return TrackerTransports(self.reactor, random.Random(1), udp, **options)
 
     def listen(self, factory: Any, interface: str = "127.0.0.1") -> int:
         return self._listening(self.reactor.listenTCP(0, factory, interface=interface))
@@ -76,6 +81,8 @@ class Loop:
             return await work()
         finally:
             await self.transports.close()
+            for udp in self._udp:
+                udp.close()
             for port in self._ports:
                 await port.stopListening()
 

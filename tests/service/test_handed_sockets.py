@@ -55,6 +55,19 @@ def listening() -> Iterator[Any]:
         yield make
 
 
+@pytest.fixture
+def bound() -> Iterator[Any]:
+    """Makes UDP sockets at a port of loopback."""
+    with ExitStack() as stack:
+
+        def make(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+            made = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            made.bind((host, port))
+            return made
+
+        yield make
+
+
 def port_of(opened: socket.socket) -> int:
     return int(opened.getsockname()[1])
 
@@ -69,6 +82,17 @@ def test_the_name_decides_and_else_the_port(listening: Any) -> None:
         handed.refuse_rest()
     assert handed.take("tracker", port_of(first)) is first
     handed.refuse_rest()
+
+
+def test_udp_sockets_are_for_the_peers(listening: Any, bound: Any) -> None:
+    tcp, other = listening(), bound()
+    port = port_of(tcp)
+    udp = [bound("127.0.0.1", port), bound("127.0.0.2", port)]
+    handed = HandedSockets({"p2pd.socket": [udp[0], tcp, udp[1], other]})
+    assert handed.take_datagrams("peers", port) == udp
+    assert handed.take("peers", port) is tcp
+    with pytest.raises(ConfigError, match=f"at port {port_of(other)}, which is not peers.port"):
+        handed.refuse_rest()
 
 
 def test_nothing_handed_is_the_usual_case() -> None:
@@ -118,10 +142,13 @@ def run(tmp_path: Path, handed: list[socket.socket], *settings: str) -> subproce
     )  # fmt: skip
 
 
-def test_a_daemon_serves_the_sockets_it_is_handed(listening: Any, tmp_path: Path) -> None:
+def test_a_daemon_serves_the_sockets_it_is_handed(
+    listening: Any, bound: Any, tmp_path: Path
+) -> None:
     peers, control = listening("127.0.0.1"), listening("127.0.0.1")
+    udp = bound("127.0.0.1", port_of(peers))
     daemon = run(
-        tmp_path, [peers, control],
+        tmp_path, [peers, udp, control],
         f"--peer-port={port_of(peers)}", f"--control-port={port_of(control)}",
         "--set=control.auth=false",
     )  # fmt: skip
@@ -146,6 +173,7 @@ def test_a_daemon_serves_the_sockets_it_is_handed(listening: Any, tmp_path: Path
         daemon.kill()
     assert daemon.returncode == 0, shown
     assert "Traceback" not in shown
+    assert "not to be had" not in shown, "the UDP socket was taken, too"
     # systemd listens on: whoever comes now waits for the next start
     with socket.create_connection(("127.0.0.1", port_of(peers)), timeout=5):
         peers.settimeout(5)

@@ -25,6 +25,7 @@ from p2pd.protocols.tracker.announce import (
     TrackerError,
     TrackerTimeoutError,
 )
+from p2pd.transports.udp_port import UdpPort
 from p2pd.transports.way_out import WayOut
 
 T = TypeVar("T")
@@ -44,7 +45,10 @@ class TrackerTransport(Protocol):
 
 
 class TrackerTransports:
-    """Every way there is, behind one. `timeout` is in seconds, for one question and its answer."""
+    """Every way there is, behind one. `timeout` is in seconds, for one question and its answer.
+
+    `interface` is the way to HTTP trackers, `udp` the port by which UDP trackers are asked.
+    """
 
     log = Logger()
 
@@ -52,6 +56,7 @@ class TrackerTransports:
         self,
         reactor: Any,
         rng: random.Random,
+        udp: UdpPort,
         *,
         interface: str | WayOut = "",
         timeout: float = 30.0,
@@ -62,7 +67,7 @@ class TrackerTransports:
         if agent is None:
             agent, self._kept = make_agent(reactor, names, interface, timeout)
         web = HttpTracker(agent, reactor, names, timeout)
-        self._udp = UdpTracker(reactor, rng, names, interface=interface, timeout=timeout)
+        self._udp = UdpTracker(reactor, rng, names, udp, timeout)
         self._by_scheme: dict[str, TrackerTransport] = {
             "http": web,
             "https": web,
@@ -88,7 +93,7 @@ class TrackerTransports:
         return sum(gate.under_way for gate in gates), sum(gate.waiting for gate in gates)
 
     async def close(self) -> None:
-        """Give sockets back."""
+        """Ask no more."""
         await self._udp.close()
         if self._kept is not None:
             # Not waited for: over TLS it is the tracker who ends it.

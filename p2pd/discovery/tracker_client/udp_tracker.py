@@ -1,23 +1,22 @@
 """UDP trackers (BEP 15): what is asked, asked again, and given up.
 
-An answer counts only with the transaction id that was sent and from the address it was sent to.
+An answer counts only with the transaction id that was sent and from the address it was sent to. The
+socket is the one of the port that peers dial, which is not ours to open or close.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from p2pd.base.addresses import PeerAddress, canonical_host
+from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import DelayedCall
-from p2pd.base.errors import FormatError
 from p2pd.discovery.tracker_client.names import Names
 from p2pd.discovery.tracker_client.request_target import split_url
-from p2pd.discovery.tracker_client.udp_sockets import UdpSockets
 from p2pd.protocols.tracker import udp
 from p2pd.protocols.tracker.announce import (
     AnnounceAnswer,
@@ -26,7 +25,8 @@ from p2pd.protocols.tracker.announce import (
     TrackerError,
     TrackerTimeoutError,
 )
-from p2pd.transports.way_out import WayOut
+from p2pd.transports.udp_port import OTHER, UdpPort
+from p2pd.transports.udp_socket import Datagram, UdpSocket
 
 T = TypeVar("T")
 MAX_CONNECTIONS = 1000
@@ -48,15 +48,16 @@ class UdpTracker:
         reactor: Any,
         rng: random.Random,
         names: Names,
-        *,
-        interface: str | WayOut = "",
+        udp: UdpPort,
         timeout: float = 30.0,
     ) -> None:
         self._reactor = reactor
         self._rng = rng
         self._names = names
         self._timeout = timeout
-        self._sockets = UdpSockets(reactor, interface, self._received)
+        self._udp = udp
+        self._closed = False
+        udp.claim(OTHER, self._received)
         self._waiting: dict[int, _Waiting] = {}
         self._connections: dict[PeerAddress, tuple[int, float]] = {}
 
@@ -82,12 +83,10 @@ class UdpTracker:
         return dict(zip(asked, counts, strict=True))
 
     async def close(self) -> None:
-        """Give the sockets back; questions under way fail."""
-        # The sockets first: what fails here may want to ask once more.
-        closing = Deferred.fromCoroutine(self._sockets.close())
+        """Ask no more; questions under way fail."""
+        self._closed = True  # at once: what fails here may want to ask once more
         for transaction in list(self._waiting):
             self._fail(transaction, TrackerError("shutting down"))
-        await closing
 
     # -- one question -------------------------------------------------------------------------
 
@@ -147,7 +146,17 @@ class UdpTracker:
         if parts.port is None:
             raise TrackerError("its URL has no port, which UDP trackers need")
         hosts = await self._names.addresses(parts.hostname or "")
-        return PeerAddress(self._sockets.usable(hosts), parts.port)
+        return PeerAddress(self._usable(hosts), parts.port)
+
+    def _usable(self, hosts: Sequence[str]) -> str:
+        """The host to talk to: the first that there is a way to, IPv4 before IPv6."""
+        for ipv6 in (False, True):
+            if self._udp.socket_for(ipv6) is not None:
+                for host in hosts:
+                    if (":" in host) is ipv6:
+                        return host
+        shown = f"{self._udp.shown}, the interface in use" if self._udp.shown else "this machine"
+        raise TrackerError(f"it cannot be reached from {shown}")
 
     # -- packets ------------------------------------------------------------------------------
 
@@ -159,19 +168,28 @@ class UdpTracker:
         give_up = self._reactor.callLater(wait, self._fail, transaction, no_answer)
         self._waiting[transaction] = _Waiting(address, done, give_up)
         try:
-            self._sockets.send(packet, address)
+            self._send(packet, address)
         except TrackerError as problem:
             self._fail(transaction, problem)
         return done
 
-    def _received(self, datagram: bytes, host: str, port: int) -> None:
-        # What nobody waits for goes first, and at the least cost: anybody can send a flood of it.
-        transaction = udp.transaction_of(datagram)
-        waiting = None if transaction is None else self._waiting.get(transaction)
-        if waiting is None or transaction is None or waiting.address != _sender(host, port):
-            return
-        self._forget(transaction)
-        waiting.done.callback(datagram)
+    def _send(self, packet: bytes, address: PeerAddress) -> None:
+        if self._closed:
+            raise TrackerError("shutting down")
+        try:
+            self._udp.send(packet, address)
+        except OSError as problem:
+            raise TrackerError(f"cannot be asked: {problem.strerror or problem}"[:200]) from None
+
+    def _received(self, _: UdpSocket, datagrams: Sequence[Datagram]) -> None:
+        for datagram, sender in datagrams:
+            # What nobody waits for goes first, and at the least cost: anybody can send a flood.
+            transaction = udp.transaction_of(datagram)
+            waiting = None if transaction is None else self._waiting.get(transaction)
+            if waiting is None or transaction is None or waiting.address != sender:
+                continue
+            self._forget(transaction)
+            waiting.done.callback(datagram)
 
     def _forget(self, transaction: int) -> None:
         waiting = self._waiting.pop(transaction, None)
@@ -191,13 +209,6 @@ class UdpTracker:
 
     def _timed_out(self, _result: object, seconds: float) -> Any:
         raise TrackerTimeoutError(f"no answer within {seconds:.0f} seconds")
-
-
-def _sender(host: str, port: int) -> PeerAddress | None:
-    try:
-        return PeerAddress(canonical_host(host), port)
-    except FormatError:
-        return None
 
 
 def _url_data(url: str) -> bytes:

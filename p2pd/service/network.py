@@ -1,0 +1,130 @@
+"""The ways to others: the port that peers dial, by TCP and UDP, on one way out, and the trackers.
+
+Where the way out is an interface its addresses are followed: what went by one that is gone ends,
+and while there is none nobody is reached.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+
+from p2pd.base.addresses import canonical_host
+from p2pd.base.errors import FormatError
+from p2pd.base.measures import Measure
+from p2pd.service.announcing import Announcing
+from p2pd.service.config import Config
+from p2pd.service.daemon_measures import tcp_measures, tracker_client_measures, udp_measures
+from p2pd.service.http_port import cannot_listen
+from p2pd.service.interface_watch import InterfaceWatch
+from p2pd.session.session import Session
+from p2pd.transports.tcp_transport import TcpTransport
+from p2pd.transports.udp_port import UdpPort
+from p2pd.transports.way_out import InterfaceWay
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSockets:
+    """What was handed to us of the port that peers dial: bound already, and on TCP listening."""
+
+    tcp: socket.socket | None = None
+    udp: Sequence[socket.socket] = ()
+
+
+class Network:
+    """Made before the session, which dials and listens by it; nothing is open before `listen`."""
+
+    log = Logger()
+
+    def __init__(self, config: Config, reactor: Any, handed: PeerSockets) -> None:
+        self._peers = config.peers
+        self._reactor = reactor
+        self.way = _way_out(config.peers.interface)
+        """By which connections leave."""
+        self.transport = TcpTransport(reactor, self.way, handed.tcp)
+        self.udp = UdpPort(reactor, self.way, handed.udp)
+        self.announcing = Announcing(config, reactor, self.way, self.udp)
+        self._watch: InterfaceWatch | None = None
+
+    def listen(self, session: Session) -> None:
+        """Open the port that peers dial. Raises ConfigError."""
+        peers = self._peers
+        try:
+            session.connections.listen(peers.port)
+        except CannotListenError as problem:
+            raise cannot_listen(
+                "peers.port", peers.interface, peers.port, problem.socketError
+            ) from None
+        self.udp.open(session.connections.port or peers.port)
+
+    def start(self, session: Session) -> None:
+        """The session runs: follow the interface, if there is one to follow."""
+        way = self.way
+        if not isinstance(way, InterfaceWay):
+            return
+        self._watch = InterfaceWatch(
+            way, self._reactor, lambda before, after: self._changed(session, before, after)
+        )
+        _follow(session, way.addresses)
+        if not way.addresses:
+            self.log.warn(
+                "peers.interface: {name} has no address, or is not there: until it has one "
+                "nobody is dialled or let in",
+                name=way.device,
+            )
+        self._watch.start()
+
+    def stay(self) -> None:
+        """Follow no more: the session is about to stop."""
+        if self._watch is not None:
+            self._watch.stop()
+
+    async def stop(self) -> None:
+        """The session has stopped, and said so to the trackers: give the sockets back."""
+        self.stay()
+        await self.announcing.stop()
+        self.udp.close()
+
+    def measures(self) -> list[Measure]:
+        """What goes by all of this, in numbers."""
+        return [
+            *tcp_measures(self.transport.counts),
+            *udp_measures(self.udp.counts),
+            *tracker_client_measures(self.announcing.transports),
+        ]
+
+    def _changed(self, session: Session, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        ended = self.transport.follow()
+        self.udp.follow()
+        self.log.warn(
+            "{name}: from {before} to {after}; {ended} connections ended",
+            name=self._peers.interface,
+            before=", ".join(before) or "no address",
+            after=", ".join(after) or "no address: nobody is dialled or let in",
+            ended=ended,
+        )
+        _follow(session, after)
+        if after:
+            # They know us by the old address, or could not be asked.
+            for torrent in session.torrents:
+                torrent.trackers.announcer.reannounce()
+
+
+def _follow(session: Session, addresses: tuple[str, ...]) -> None:
+    """Have the session dial, or not, and clients see what there is."""
+    settings, connections = session.settings, session.connections
+    settings.fixed = {**settings.fixed, "peer_interface_addresses": list(addresses)}
+    connections.has_way = bool(addresses)
+    connections.dialer.resume()
+
+
+def _way_out(interface: str) -> str | InterfaceWay:
+    """An address is bound to as it is; what is none is the name of an interface."""
+    try:
+        return canonical_host(interface) if interface else interface
+    except FormatError:
+        return InterfaceWay(interface)
