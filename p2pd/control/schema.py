@@ -214,6 +214,8 @@ SPEED = integer(0, 2**31 - 1)
 
 PIECE = integer(0, 2**31 - 1)
 
+QUEUE_POSITION = integer(0, 2**31 - 1)
+
 FILE_INDICES = list_of(integer(0, 2**31 - 1))
 
 

@@ -190,13 +190,22 @@ class SessionControl:
         torrent, duplicate = await self._adding.add(request)
         if not duplicate:
             self._totals.files_added += 1
+            await self._arrange(torrent.record.id, request)
         return AddedTorrent(self._report(torrent), duplicate, self._adding.found_for(torrent))
 
     async def import_torrent(self, request: ImportTorrent) -> ImportedTorrent:
         """Add a torrent that another program had. Raises P2pdError, IndexError."""
         imported = await TorrentImporting(self._session, self._adding).take(request)
-        self._totals.files_added += bool(imported.id and not imported.duplicate)
+        if imported.id and not imported.duplicate:
+            self._totals.files_added += 1
+            await self._arrange(imported.id, request.add)
         return imported
+
+    async def _arrange(self, id_: int, request: AddTorrent) -> None:
+        """What others see of a new torrent: its group, and its place in the queue."""
+        await self._need_group(request.bandwidth_group)
+        if request.queue_position is not None:
+            await self._queueing.move_to(id_, request.queue_position)
 
     async def remove(self, torrent: TorrentView, *, delete_data: bool) -> None:
         """Forget it, and its files if so wished."""
@@ -274,12 +283,16 @@ class SessionControl:
         if needs_content(changes):
             await self._session.resting.wake(subject)
         apply_changes(subject, changes)
-        if (group := changes.bandwidth_group) and group not in self.settings.bandwidth_groups:
-            groups = {**self.settings.bandwidth_groups, group: {}}
-            await self.change_settings({"bandwidth_groups": groups})
+        await self._need_group(changes.bandwidth_group)
         if changes.queue_position is not None:
             await self._queueing.move_to(torrent.id, changes.queue_position)
         await self._session.store.save(subject.record)
+
+    async def _need_group(self, name: str | None) -> None:
+        """Make it, if it is not there."""
+        if name and name not in self.settings.bandwidth_groups:
+            groups = {**self.settings.bandwidth_groups, name: {}}
+            await self.change_settings({"bandwidth_groups": groups})
 
     async def remove_groups(self, names: Collection[str]) -> None:
         """Forget bandwidth groups."""

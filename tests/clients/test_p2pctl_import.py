@@ -19,6 +19,9 @@ from p2pd.clients.importing import qbittorrent_folder, state_files
 from p2pd.clients.importing.handing_over import Wishes, params_of
 from p2pd.clients.importing.programs import PROGRAMS, State, find_state
 from p2pd.clients.importing.still_running import Running, running_on
+from p2pd.formats import bencode
+from p2pd.formats.foreign import deluge
+from p2pd.formats.magnet import parse_magnet
 from p2pd.formats.metainfo import parse_torrent
 from tests.formats.recorded_state import RECORDED, by_name
 
@@ -88,11 +91,94 @@ def test_the_database_of_qbittorrent_is_read_and_nothing_is_written(
     assert {call.get("partial_suffix") for call in calls} == {"", ".!qB", None}
 
 
+def test_priorities_groups_and_what_is_given_come_along(
+    p2pctl: Any, willing: Any, folders: Path
+) -> None:
+    place = folders / "transmission"
+    groups = {"night": {"uploadLimit": 50, "uploadLimited": True}, "here": {}}
+    (place / "bandwidth-groups.json").write_text(json.dumps(groups))
+    willing.answers["group_get"] = {"group": [{"name": "here"}]}
+    assert p2pctl("import", "transmission", str(place), "--dry-run").exit_code == 0
+    assert willing.asked("group_set") == []
+    willing.calls.clear()
+    assert p2pctl("import", "transmission", str(place)).exit_code == 0
+    assert willing.asked("group_set") == [
+        {"name": "night", "honors_session_limits": True, "speed_limit_up": 50,
+         "speed_limit_up_enabled": True}
+    ]  # fmt: skip
+    whole = next(call for call in willing.asked("torrent_import") if call["labels"])
+    assert (whole["seed_ratio_mode"], whole["seed_ratio_limit"]) == (1, 2.5)
+    willing.calls.clear()
+    p2pctl("import", "rtorrent", str(folders / "rtorrent"))
+    levels = [call["bandwidth_priority"] for call in willing.asked("torrent_import")]
+    assert sorted(levels) == [0, 0, 1]
+
+
+def test_torrents_come_as_they_stood_in_the_queue(p2pctl: Any, willing: Any, folders: Path) -> None:
+    hashes = sorted(path.stem for path in (RECORDED / "transmission" / "resume").iterdir())
+    queue = [hashes[2], hashes[0]]
+    transmission = folders / "transmission"
+    (transmission / "queue.json").write_text(json.dumps([f"{name}.torrent" for name in queue]))
+    backup = folders / "qbittorrent_folder" / "BT_backup"
+    (backup / "queue").write_text("\n".join(queue))
+    for program, place in (("transmission", transmission), ("qbittorrent", backup.parent)):
+        willing.calls.clear()
+        p2pctl("import", program, str(place))
+        names = [_hash_of(call) for call in willing.asked("torrent_import")]
+        assert names[:2] == queue, program
+        assert sorted(names) == hashes
+
+
+def _hash_of(call: dict[str, Any]) -> str:
+    if "filename" in call:
+        return parse_magnet(call["filename"]).info_hashes.hash_string
+    return parse_torrent(base64.b64decode(call["metainfo"])).info_hashes.hash_string
+
+
+def test_the_database_of_qbittorrent_is_in_the_order_of_its_queue(folders: Path) -> None:
+    place = folders / "qbittorrent_database"
+
+    def names_by(position: str) -> list[str]:
+        with contextlib.closing(sqlite3.connect(place / "torrents.db")) as database, database:
+            database.execute(f"UPDATE torrents SET queue_position = {position}")
+        return [one.name for one in qbittorrent_folder.read_all(place)[1]]
+
+    first, second, third, fourth = names_by("id")
+    assert names_by("CASE WHEN id % 2 THEN -1 ELSE 9 - id END") == [fourth, second, first, third]
+
+
+def test_deluge_is_in_the_order_of_its_queue() -> None:
+    data = (RECORDED / "deluge" / "state" / "torrents.state").read_bytes()
+    places = [one.number("queue") for one in deluge.read_state(data)]
+    assert places == [0, 1, -1, -1]
+
+
+def test_who_may_not_have_groups_is_told_and_gets_the_torrent(
+    p2pctl: Any, willing: Any, folders: Path
+) -> None:
+    place = folders / "rtorrent"
+    kept = next(place.glob("*.rtorrent"))
+    state = bencode.decode(kept.read_bytes())
+    kept.write_bytes(bencode.encode(state | {b"throttle_name": b"slow"}))
+    reply = willing._reply
+
+    def refusing(call: dict[str, Any]) -> dict[str, Any]:
+        if call["params"].get("group"):
+            return {"error": {"code": 403, "message": "x", "data": {"error_string": "no"}}}
+        answer: dict[str, Any] = reply(call)
+        return answer
+
+    willing._reply = refusing
+    result = p2pctl("import", "rtorrent", str(place))
+    assert result.exit_code == 0, result.output
+    assert "Not kept of 1 torrent: its bandwidth group (slow)" in result.output
+    assert "3 torrents taken over" in result.output
+
+
 def test_a_dry_run_is_a_table(p2pctl: Any, willing: Any, folders: Path) -> None:
     result = p2pctl("import", "transmission", str(folders / "transmission"), "--dry-run")
     assert result.exit_code == 0
     assert "4 torrents would be taken over" in result.output
-    assert "Not kept of 1 torrent: its own ratio limit" in result.output
     row = next(line for line in result.output.splitlines() if line.endswith("half.bin"))
     assert row.split()[:3] == ["34.7%", "2.9", "MiB"]
     assert all(call["dry_run"] for call in willing.asked("torrent_import"))

@@ -34,11 +34,11 @@ def test_all_that_a_program_kept_is_handed_on(caller: Any, session: Any) -> None
     assert (request.uploaded, request.downloaded, request.corrupt) == (10, 20, 1)
     assert (request.added_at, request.completed_at, request.active_at) == (3, 4, 5)
     assert (request.seconds_downloading, request.seconds_seeding) == (6, 7)
-    assert (request.download_limit, request.upload_limit) == (8, None)
+    assert (request.add.download_limit, request.add.upload_limit) == (8, None)
     assert request.peers == (PeerAddress("192.0.2.1", 6881),)
     assert request.exact_times
     assert request.trial
-    assert not request.honors_session_limits
+    assert not request.add.honors_session_limits
 
 
 def test_a_link_needs_nothing_else(caller: Any, session: Any) -> None:

@@ -12,6 +12,7 @@ from p2pd.control.answers import SPELL
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.torrents.torrent_requests import AddTorrent
+from p2pd.swarm.share_limits import ShareLimits
 from tests.control.fake_session import FakeMove
 
 NOW = 1_700_000_000.0
@@ -201,13 +202,16 @@ class TestAdd:
             labels=[" a ", "b", "a"], sequential_download=True, peer_limit=7, files_wanted=[0],
             files_unwanted=[1, 2], priority_high=[3], priority_normal=[4], priority_low=[5],
             bandwidth_priority=1, sequential_download_from_piece=8,
-            seed_choking="fastest_upload", super_seeding="on",
+            seed_choking="fastest_upload", super_seeding="on", group="slow", queue_position=3,
+            download_limit=0, upload_limit=9, honors_session_limits=False, seed_ratio_limit=1.5,
         )  # fmt: skip
         assert session.asked[0][1] == AddTorrent(
             torrent=b"x", download_dir="/d", paused=True, labels=("a", "b"), sequential=True,
             peer_limit=7, files_wanted=(0,), files_unwanted=(1, 2), priority_high=(3,),
             priority_normal=(4,), priority_low=(5,), seed_choking="fastest_upload",
-            super_seeding="on", sequential_from=8, bandwidth_priority=1,
+            super_seeding="on", sequential_from=8, bandwidth_priority=1, bandwidth_group="slow",
+            queue_position=3, download_limit=0, upload_limit=9, honors_session_limits=False,
+            share_limits=ShareLimits(seed_ratio_limit=1.5),
         )  # fmt: skip
 
     def test_what_is_left_out_is_for_the_settings_to_say(self, caller: Any, session: Any) -> None:

@@ -71,7 +71,12 @@ def test_a_link_without_metadata_stays_a_link(program: str) -> None:
 def test_limits_are_kept_and_what_is_not_is_said() -> None:
     found = by_name("transmission")["Linux set"]
     assert (found.upload_limit, found.honors_session_limits) == (50, False)
-    assert found.left_out == ["its own ratio limit"]
+    assert found.share_limits == {"seed_ratio_mode": 1, "seed_ratio_limit": 2.5}
+    assert found.left_out == []
+    assert by_name("transmission")["one.iso"].share_limits == {}
+    assert by_name("qbittorrent")["one.iso"].share_limits == {}
+    assert by_name("rtorrent")["Linux set"].bandwidth_priority == 1
+    assert by_name("rtorrent")["half.bin"].bandwidth_priority == 0
     assert by_name("deluge")["Linux set"].upload_limit == 51
     assert by_name("qbittorrent")["one.iso"].left_out == ["the name that it was given (one)"]
 

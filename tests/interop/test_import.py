@@ -41,6 +41,7 @@ def torrents_in(node):
     fields = [
         "name", "status", "have_valid", "uploaded_ever", "downloaded_ever", "labels", "added_date",
         "wanted", "left_until_done", "hash_string", "upload_limit", "upload_limited",
+        "seed_ratio_limit", "seed_ratio_mode", "seed_idle_mode", "bandwidth_priority",
     ]  # fmt: skip
     return {row["name"]: row for row in node.call("torrent_get", fields=fields)["torrents"]}
 
@@ -55,7 +56,8 @@ def test_all_of_transmission_comes_over_as_it_is(work, new_p2pd, new_libtorrent,
     picked = add(old, chosen, old.downloads, **{"files-unwanted": [6]})
     add(old, half, old.downloads)
     old.call("torrent-set", ids=[picked], labels=["linux", "isos"], uploadLimit=50,
-             uploadLimited=True)  # fmt: skip
+             uploadLimited=True, seedRatioLimit=7.5, seedRatioMode=1, seedIdleMode=2,
+             bandwidthPriority=-1)  # fmt: skip
     from_old, to_old, slow = new_libtorrent("a"), new_libtorrent("b"), new_libtorrent("c")
     wait_until(lambda: torrents_of(old)[whole.name]["percentDone"] == 1, 30, "check of it")
     from_old.add(whole.torrent)
@@ -100,6 +102,9 @@ def test_all_of_transmission_comes_over_as_it_is(work, new_p2pd, new_libtorrent,
     assert after[whole.name]["have_valid"] == whole.size
     assert after[whole.name]["uploaded_ever"] >= whole.size
     assert (after["chosen"]["upload_limit"], after["chosen"]["upload_limited"]) == (50, True)
+    assert (after["chosen"]["seed_ratio_limit"], after["chosen"]["seed_ratio_mode"]) == (7.5, 1)
+    assert (after["chosen"]["seed_idle_mode"], after["chosen"]["bandwidth_priority"]) == (2, -1)
+    assert (after["half.bin"]["seed_ratio_mode"], after["half.bin"]["bandwidth_priority"]) == (0, 0)
     assert after["chosen"]["left_until_done"] == 0
     assert after["half.bin"]["have_valid"] >= before["half.bin"]["haveValid"] - PIECE
     flip_unseen(whole.path / "last.bin")

@@ -10,7 +10,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.session.bandwidth_groups import NEW_GROUP
 from p2pd.session.speed_settings import TorrentLimits
 from p2pd.session.torrents.torrent import Torrent
-from p2pd.session.torrents.torrent_requests import TorrentChanges
+from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.testing import SimNode, make_torrent
 from tests.session.three_files import TORRENT
 
@@ -75,6 +75,21 @@ def test_a_group_that_is_not_there_is_made_and_one_that_is_removed_is_left(
     node.network.result(node.control.remove_groups(["new"]))
     assert node.control.settings.bandwidth_groups == {}
     assert node.store.rows[torrent.record.id].bandwidth_group == ""
+
+
+def test_one_is_added_to_a_group_to_a_place_in_the_queue_and_with_limits(node: SimNode) -> None:
+    first = node.add(TORRENT)
+    request = AddTorrent(
+        magnet="magnet:?xt=urn:btih:" + "ab" * 20, bandwidth_group="new", queue_position=0,
+        download_limit=0, honors_session_limits=False,
+    )  # fmt: skip
+    added = node.network.result(node.control.add(request))
+    row = node.store.rows[added.torrent.id]
+    assert (row.bandwidth_group, row.honors_session_limits) == ("new", False)
+    assert (row.download_limit, row.download_limited, row.upload_limited) == (0, True, False)
+    assert node.saved_settings["bandwidth_groups"] == {"new": NEW_GROUP}
+    view = node.control.find(first.record.id)
+    assert (added.torrent.queue_position, view.queue_position) == (0, 1)
 
 
 @pytest.mark.parametrize(

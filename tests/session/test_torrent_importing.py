@@ -84,8 +84,9 @@ def test_what_was_verified_is_had_and_nothing_is_checked(
     importer: Importer, hashed: list[int]
 ) -> None:
     taken = importer.take(
+        add=replace(importer.request.add, upload_limit=50),
         uploaded=5000, downloaded=4000, added_at=1e9, completed_at=1.1e9, seconds_seeding=77,
-        upload_limit=50, peers=(PeerAddress("192.0.2.1", 6881),),
+        peers=(PeerAddress("192.0.2.1", 6881),),
     )  # fmt: skip
     assert (taken.pieces, taken.problem, taken.duplicate) == (Believed(30, 30, 0), "", False)
     torrent = importer.opened()

@@ -20,12 +20,14 @@ from p2pd.clients.cli.invocation import (
 )
 from p2pd.clients.columns import Columns
 from p2pd.clients.importing.found import Found
-from p2pd.clients.importing.handing_over import Wishes, params_of
+from p2pd.clients.importing.handing_over import Wishes, group_params, params_of
 from p2pd.clients.importing.programs import PROGRAMS, State, find_state
 from p2pd.clients.importing.still_running import running_on
 from p2pd.clients.text import counted, percent, plain, size
+from p2pd.formats.foreign.model import ForeignTorrent
 
 METHOD_NOT_FOUND = -32601
+NOT_PERMITTED = 403
 CHANGED = "files of it changed since and are checked"
 
 
@@ -75,7 +77,8 @@ def import_torrents(
 ) -> None:
     """Take over the torrents of another program, where their files are, without a check.
 
-    Totals, labels, dates, limits, and the choice of files come along. FOLDER is where the program
+    Totals, labels, dates, limits, priorities, the order of the queue and the choice of files come
+    along. FOLDER is where the program
     keeps its state [where it usually is]; it is only read. Stop the program first. Torrents that
     are in the daemon already stay as they are, so this may be run again.
     """
@@ -84,6 +87,8 @@ def import_torrents(
         state = find_state(program, folder, invocation.environ)
         _look_for_process(invocation, state, bearable=force or dry_run)
         count, found = state.program.read(state.folder)
+        if not dry_run:
+            _make_groups(invocation, state)
         outcomes = []
         for number, one in enumerate(found, 1):
             outcomes.append(_hand_over(invocation, one, wishes))
@@ -95,6 +100,20 @@ def import_torrents(
         _summary(invocation, state, outcomes, dry_run)
     if any(outcome.what == "refused" for outcome in outcomes):
         raise FailedError("some torrents could not be taken over, for the reasons above")
+
+
+def _make_groups(invocation: Invocation, state: State) -> None:
+    """The program's bandwidth groups, but for those that are here by these names."""
+    groups = state.program.groups(state.folder, invocation.environ)
+    if not groups:
+        return
+    here = {group["name"] for group in invocation.client.call("group_get")["group"]}
+    for group in groups:
+        if group.name not in here:
+            try:
+                invocation.client.call("group_set", **group_params(group))
+            except ApiError as problem:
+                invocation.warn(f"the group {plain(group.name, 255)} is not made: {problem}")
 
 
 def _pairs(moved: Sequence[str]) -> list[tuple[str, str]]:
@@ -131,7 +150,7 @@ def _hand_over(invocation: Invocation, found: Found, wishes: Wishes) -> Outcome:
     try:
         params = params_of(torrent, wishes)
         outcome.folder, outcome.label = params["download_dir"], ", ".join(params["labels"])
-        answer = invocation.client.call("torrent_import", **params)
+        answer = _imported(invocation, torrent, params)
     except CannotConnectError:
         raise
     except P2pdError as problem:
@@ -148,6 +167,19 @@ def _hand_over(invocation: Invocation, found: Found, wishes: Wishes) -> Outcome:
     outcome.problem = torrent.obstacle or answer["problem"]
     outcome.left_out = torrent.left_out
     return outcome
+
+
+def _imported(
+    invocation: Invocation, torrent: ForeignTorrent, params: dict[str, Any]
+) -> JsonObject:
+    try:
+        return invocation.client.call("torrent_import", **params)
+    except ApiError as problem:
+        if problem.code != NOT_PERMITTED or not params["group"]:
+            raise
+    # Groups are for who sees all torrents.
+    torrent.left_out.append(f"its bandwidth group ({params['group'][:100]})")
+    return invocation.client.call("torrent_import", **params | {"group": ""})
 
 
 def _line(outcome: Outcome) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,12 @@ def found(name: str, read: Callable[[], ForeignTorrent]) -> Found:
     if not torrent.folder.startswith("/"):
         return Found(torrent.name, None, f"its folder is not known ({torrent.folder[:200]!r})")
     return Found(torrent.name, torrent)
+
+
+def in_queue(names: Sequence[str], queue: Sequence[str]) -> list[str]:
+    """The names as a queue has them; those that do not stand in it come last, as they are."""
+    places = {name: place for place, name in enumerate(queue)}
+    return sorted(names, key=lambda name: places.get(name, len(places)))
 
 
 def home(environ: Mapping[str, str]) -> Path:

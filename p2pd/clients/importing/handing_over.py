@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from p2pd.base.errors import P2pdError
-from p2pd.formats.foreign.model import ForeignTorrent, as_labels
+from p2pd.formats.foreign.model import ForeignGroup, ForeignTorrent, as_labels
 
 MAX_TORRENT = 23 * 1024 * 1024
 """What fits into the daemon's bound on a call, in base64."""
@@ -37,8 +37,9 @@ class Wishes:
 
 def params_of(torrent: ForeignTorrent, wishes: Wishes) -> dict[str, Any]:
     """The params of the call. Raises P2pdError if it cannot be asked."""
-    final = wishes.folder(torrent.folder)
-    folder = _folder(torrent, wishes, final)
+    home = wishes.folder(torrent.folder)
+    folder = _folder(torrent, wishes, home)
+    final = wishes.folder(torrent.final_folder) if torrent.final_folder else home
     params: dict[str, Any] = {
         "download_dir": folder,
         "final_dir": "" if folder == final else final,
@@ -54,6 +55,9 @@ def params_of(torrent: ForeignTorrent, wishes: Wishes) -> dict[str, Any]:
         "seconds_downloading": torrent.seconds_downloading,
         "seconds_seeding": torrent.seconds_seeding,
         "honors_session_limits": torrent.honors_session_limits,
+        "bandwidth_priority": torrent.bandwidth_priority,
+        "group": torrent.group,
+        **torrent.share_limits,
         "peers": [str(address) for address in torrent.peers],
         "dry_run": wishes.dry_run,
     }
@@ -63,6 +67,18 @@ def params_of(torrent: ForeignTorrent, wishes: Wishes) -> dict[str, Any]:
     if torrent.super_seeding:
         params["super_seeding"] = "on"
     return params | _content(torrent) | _files(torrent)
+
+
+def group_params(group: ForeignGroup) -> dict[str, Any]:
+    """The params of group_set."""
+    params: dict[str, Any] = {
+        "name": group.name,
+        "honors_session_limits": group.honors_session_limits,
+    }
+    for way, limit in (("down", group.download_limit), ("up", group.upload_limit)):
+        if limit is not None:
+            params |= {f"speed_limit_{way}": limit, f"speed_limit_{way}_enabled": True}
+    return params
 
 
 def _folder(torrent: ForeignTorrent, wishes: Wishes, folder: str) -> str:

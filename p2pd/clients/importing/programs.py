@@ -14,6 +14,11 @@ from p2pd.base.errors import P2pdError
 from p2pd.clients.importing import deluge_folder, qbittorrent_folder, rtorrent_folder
 from p2pd.clients.importing import transmission_folder as transmission
 from p2pd.clients.importing.found import Found
+from p2pd.formats.foreign.model import ForeignGroup
+
+
+def _no_groups(folder: Path, environ: Mapping[str, str]) -> Sequence[ForeignGroup]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +32,11 @@ class Program:
     belongs: Callable[[Path], Path | None]
     """The folder with its state that is meant by one, if there is any."""
     read: Callable[[Path], tuple[int, Iterator[Found]]]
-    """How many torrents there are, and all of them."""
+    """How many torrents there are, and all of them, as they stand in its queue."""
     lock: str = ""
     """The file with the number of the process that uses the folder."""
+    groups: Callable[[Path, Mapping[str, str]], Sequence[ForeignGroup]] = _no_groups
+    """Its bandwidth groups, by its folder and the environment, as far as they can be read."""
 
 
 class State(NamedTuple):
@@ -48,6 +55,7 @@ PROGRAMS = {
             transmission.candidates,
             transmission.belongs,
             transmission.read_all,
+            groups=transmission.groups,
         ),
         Program(
             "qbittorrent",
@@ -72,6 +80,7 @@ PROGRAMS = {
             rtorrent_folder.belongs,
             rtorrent_folder.read_all,
             lock="rtorrent.lock",
+            groups=rtorrent_folder.groups,
         ),
     )
 }

@@ -18,7 +18,7 @@ from typing import Any
 
 from p2pd.base.errors import P2pdError
 from p2pd.clients.importing import state_files
-from p2pd.clients.importing.found import Found, config_home, data_home, found, home
+from p2pd.clients.importing.found import Found, config_home, data_home, found, home, in_queue
 from p2pd.formats.foreign import qbittorrent
 from p2pd.formats.foreign.model import ForeignTorrent
 
@@ -61,7 +61,7 @@ def read_all(folder: Path) -> tuple[int, Iterator[Found]]:
         each = (functools.partial(qbittorrent.read_row, row, saved_at) for row in rows)
         names = [str(row.get("torrent_id"))[:64] for row in rows]
         return len(rows), (found(name, read) for name, read in zip(names, each, strict=True))
-    names = state_files.names(folder / BACKUP, ".fastresume")
+    names = in_queue(state_files.names(folder / BACKUP, ".fastresume"), _queue(folder))
     return len(names), (found(name, functools.partial(_read, folder, name)) for name in names)
 
 
@@ -71,6 +71,14 @@ def _read(folder: Path, name: str) -> ForeignTorrent:
     return qbittorrent.read_files(
         resume.data, None if torrent is None else torrent.data, resume.saved_at
     )
+
+
+def _queue(folder: Path) -> list[str]:
+    try:
+        file = state_files.read_if_there(folder / BACKUP / "queue")
+        return [] if file is None else qbittorrent.read_queue(file.data)
+    except P2pdError:
+        return []
 
 
 def _rows(place: Path) -> tuple[list[dict[str, Any]], float]:
@@ -96,4 +104,11 @@ def _read_rows(place: Path) -> list[dict[str, Any]]:
         database.execute("PRAGMA trusted_schema = OFF")
         database.set_progress_handler(lambda: next(steps, None) is None, 1000)
         database.row_factory = sqlite3.Row
-        return [dict(row) for row in database.execute("SELECT * FROM torrents")]
+        rows = [dict(row) for row in database.execute("SELECT * FROM torrents")]
+        return sorted(rows, key=_place_in_queue)
+
+
+def _place_in_queue(row: Mapping[str, Any]) -> float:
+    """Those that are complete have none, and come last."""
+    place = row.get("queue_position")
+    return place if isinstance(place, int) and place >= 0 else float("inf")

@@ -12,7 +12,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.clients.importing import state_files
 from p2pd.clients.importing.found import Found, config_home, data_home, found, home
 from p2pd.formats.foreign import rtorrent
-from p2pd.formats.foreign.model import ForeignTorrent
+from p2pd.formats.foreign.model import ForeignGroup, ForeignTorrent
 
 _SESSION = re.compile(r"^\s*session(?:\.path\.set)?\s*=\s*\"?([^\s\",]+)", re.MULTILINE)
 MAX_CONFIGURATION = 1024 * 1024
@@ -22,12 +22,12 @@ def candidates(environ: Mapping[str, str]) -> list[Path]:
     """Where its configuration says, then where it usually is."""
     user = home(environ)
     places = [
-        place
-        for rc in (user / ".rtorrent.rc", config_home(environ) / "rtorrent" / "rtorrent.rc")
-        for place in _configured(rc, user)
+        user / match[1].removeprefix("~/")
+        for text in _configurations(environ)
+        for match in _SESSION.finditer(text)
     ]
     return [
-        *places,
+        *(place for place in places if "(" not in str(place)),
         user / ".session",
         user / ".rtorrent" / "session",
         user / "rtorrent" / ".session",
@@ -66,14 +66,20 @@ def _read(place: Path, booted_at: float) -> ForeignTorrent:
     )
 
 
-def _configured(rc: Path, user: Path) -> list[Path]:
-    try:
-        file = state_files.read_if_there(rc, MAX_CONFIGURATION)
-    except P2pdError:
-        return []
-    text = "" if file is None else file.data.decode("utf-8", "replace")
-    named = (user / match[1].removeprefix("~/") for match in _SESSION.finditer(text))
-    return [place for place in named if "(" not in str(place)]
+def groups(folder: Path, environ: Mapping[str, str]) -> list[ForeignGroup]:
+    """The throttles of the configuration: a session has only their names."""
+    return rtorrent.read_throttles("\n".join(_configurations(environ)))
+
+
+def _configurations(environ: Mapping[str, str]) -> list[str]:
+    texts = []
+    for rc in (home(environ) / ".rtorrent.rc", config_home(environ) / "rtorrent" / "rtorrent.rc"):
+        try:
+            file = state_files.read_if_there(rc, MAX_CONFIGURATION)
+        except P2pdError:
+            continue
+        texts.append("" if file is None else file.data.decode("utf-8", "replace"))
+    return texts
 
 
 def _booted_at() -> float:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from p2pd.base.errors import P2pdError
 from p2pd.clients.importing import state_files
-from p2pd.clients.importing.found import Found, config_home, found, home
+from p2pd.clients.importing.found import Found, config_home, found, home, in_queue
 from p2pd.formats.foreign import transmission
-from p2pd.formats.foreign.model import ForeignTorrent
+from p2pd.formats.foreign.model import ForeignGroup, ForeignTorrent
 
 
 def candidates(environ: Mapping[str, str]) -> list[Path]:
@@ -37,7 +37,7 @@ def belongs(folder: Path) -> Path | None:
 
 def read_all(folder: Path) -> tuple[int, Iterator[Found]]:
     """All torrents. Raises P2pdError."""
-    names = state_files.names(folder / "resume", ".resume")
+    names = in_queue(state_files.names(folder / "resume", ".resume"), _queue(folder))
     read = functools.partial(_read, folder, usual_peers=_usual_peers(folder))
     return len(names), (found(name, functools.partial(read, name)) for name in names)
 
@@ -48,6 +48,23 @@ def _read(folder: Path, name: str, usual_peers: int) -> ForeignTorrent:
     torrent = state_files.read_if_there(torrents / f"{name}.torrent")
     torrent = torrent or state_files.read(torrents / f"{name}.magnet")
     return transmission.read(resume.data, torrent.data, resume.saved_at, usual_peers=usual_peers)
+
+
+def groups(folder: Path, environ: Mapping[str, str]) -> list[ForeignGroup]:
+    """Its bandwidth groups; none if they cannot be read."""
+    try:
+        file = state_files.read_if_there(folder / "bandwidth-groups.json")
+        return [] if file is None else transmission.read_groups(file.data)
+    except P2pdError:
+        return []
+
+
+def _queue(folder: Path) -> list[str]:
+    try:
+        file = state_files.read_if_there(folder / "queue.json")
+        return [] if file is None else transmission.read_queue(file.data)
+    except P2pdError:
+        return []
 
 
 def _usual_peers(folder: Path) -> int:

@@ -162,9 +162,7 @@ class CallersSession:
     async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
         """Change it; the labels that the caller's torrents have stay."""
         identity = current_caller().identity
-        shared = changes.queue_position is not None or changes.bandwidth_group is not None
-        if shared and not identity.sees_all:
-            raise NotPermittedError("the queue and groups are for who sees all torrents")
+        _check_shared(changes.queue_position, changes.bandwidth_group)
         if changes.labels is not None and identity.given_labels:
             stay = [label for label in torrent.labels if label in identity.given_labels]
             changes = replace(changes, labels=_united(changes.labels, stay))
@@ -179,6 +177,7 @@ class CallersSession:
 
     def _as_callers(self, request: AddTorrent, judge: Callable[[Candidate], None]) -> AddTorrent:
         identity = current_caller().identity
+        _check_shared(request.queue_position, request.bandwidth_group or None)
         if request.download_dir is not None:
             self._check_folder(request.download_dir)
 
@@ -228,6 +227,13 @@ class CallersCreating:
     def cancel(self, number: int) -> bool:
         """End one, whoever began it."""
         return self._creating.cancel(number)
+
+
+def _check_shared(queue_position: int | None, group: str | None) -> None:
+    """What one torrent is given of these, others go without. Raises NotPermittedError."""
+    asked = queue_position is not None or group is not None
+    if asked and not current_caller().identity.sees_all:
+        raise NotPermittedError("the queue and groups are for who sees all torrents")
 
 
 def _sees(torrent: TorrentView) -> bool:

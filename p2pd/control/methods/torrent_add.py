@@ -10,10 +10,13 @@ from typing import Any
 
 from p2pd.control.access.caller import NotPermittedError, current_caller
 from p2pd.control.errors import RpcCode, RpcError
+from p2pd.control.methods.group_methods import group_name
 from p2pd.control.methods.share_params import SHARE_PARAMS, share_changes
 from p2pd.control.schema import (
     FILE_INDICES,
     PIECE,
+    QUEUE_POSITION,
+    SPEED,
     JsonObject,
     Param,
     absolute_path,
@@ -45,7 +48,12 @@ ADD_PARAMS = (
     Param("super_seeding", one_of(*MODES), None),
     Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), AS_SESSION),
     Param("bandwidth_priority", integer(-1, 1), 0),
+    Param("group", group_name, ""),
     Param("peer_limit", integer(0, 65535), None),
+    Param("queue_position", QUEUE_POSITION, None),
+    Param("download_limit", SPEED, None),
+    Param("upload_limit", SPEED, None),
+    Param("honors_session_limits", boolean, True),
     *SHARE_PARAMS,
     Param("files_wanted", FILE_INDICES, None),
     Param("files_unwanted", FILE_INDICES, None),
@@ -55,8 +63,9 @@ ADD_PARAMS = (
 )
 
 _SAME_NAME = (
-    "bandwidth_priority", "download_dir", "find_data", "paused", "labels", "peer_limit",
-    "seed_choking", "super_seeding",
+    "bandwidth_priority", "download_dir", "download_limit", "find_data", "honors_session_limits",
+    "paused", "labels", "peer_limit", "queue_position", "seed_choking", "super_seeding",
+    "upload_limit",
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
 _V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")
@@ -114,6 +123,7 @@ def add_request(wanted: Mapping[str, Any], content: bytes | str) -> AddTorrent:
         magnet=content if isinstance(content, str) else None,
         sequential=wanted["sequential_download"],
         sequential_from=wanted["sequential_download_from_piece"],
+        bandwidth_group=wanted["group"],
         share_limits=ShareLimits(**share) if (share := share_changes(wanted)) else None,
         **{name: wanted[name] for name in _SAME_NAME},
     )

@@ -14,7 +14,6 @@ from p2pd.base.errors import FormatError
 from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.methods.torrent_add import ADD_PARAMS, add_request, as_magnet, decode_metainfo
 from p2pd.control.schema import (
-    SPEED,
     Check,
     JsonObject,
     Param,
@@ -83,15 +82,11 @@ IMPORT_PARAMS = (
     Param("activity_date", DATE, 0),
     Param("seconds_downloading", SECONDS, 0),
     Param("seconds_seeding", SECONDS, 0),
-    Param("download_limit", SPEED, None),
-    Param("upload_limit", SPEED, None),
-    Param("honors_session_limits", boolean, True),
 )
 
 _SAME_NAME = (
     "pieces", "final_dir", "file_times", "exact_times", "changed_before", "file_names",
-    "partial_suffix", "peers", "seconds_downloading", "seconds_seeding", "download_limit",
-    "upload_limit", "honors_session_limits",
+    "partial_suffix", "peers", "seconds_downloading", "seconds_seeding",
 )  # fmt: skip
 
 

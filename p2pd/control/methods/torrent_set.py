@@ -17,6 +17,7 @@ from p2pd.control.methods.share_params import SHARE_PARAMS, share_changes
 from p2pd.control.schema import (
     FILE_INDICES,
     PIECE,
+    QUEUE_POSITION,
     SPEED,
     Param,
     absolute_path,
@@ -147,7 +148,7 @@ SET_PARAMS = (
     Param("labels", labels, None),
     Param("location", absolute_path, None),
     Param("peer_limit", integer(0, 65535), None),
-    Param("queue_position", integer(0, 2**31 - 1), None),
+    Param("queue_position", QUEUE_POSITION, None),
     Param("sequential_download", boolean, None),
     Param("sequential_download_from_piece", PIECE, None),
     Param("super_seeding", one_of(*MODES), None),

@@ -19,6 +19,7 @@ from p2pd.formats.foreign.model import (
     ForeignTorrent,
     as_labels,
     limit_of,
+    own_limit,
     read_metainfo,
     saved_by,
     shown_name,
@@ -52,7 +53,7 @@ class Choices:
 
 
 def read_state(data: bytes) -> list[Choices]:
-    """All torrents of torrents.state. Raises FormatError."""
+    """All torrents of torrents.state, as they stand in its queue. Raises FormatError."""
     if len(data) > MAX_STATE:
         raise ForeignStateError(f"torrents.state has {len(data)} bytes, too many")
     state = read_pickle(data)
@@ -65,7 +66,13 @@ def read_state(data: bytes) -> list[Choices]:
         info_hash = values.get("torrent_id")
         if isinstance(info_hash, str) and _HASH.match(info_hash):
             found[info_hash] = Choices(info_hash, values)
-    return list(found.values())
+    return sorted(found.values(), key=_place_in_queue)
+
+
+def _place_in_queue(choices: Choices) -> float:
+    """Those that are complete have none, and come last."""
+    place = choices.number("queue")
+    return place if place >= 0 else float("inf")
 
 
 def read_fastresume(data: bytes) -> dict[str, bytes]:
@@ -104,7 +111,7 @@ def read(
     found.download_limit = limit_of(choices.number("max_download_speed") * KIB)
     found.sequential = bool(choices.values.get("sequential_download"))
     found.super_seeding = bool(choices.values.get("super_seeding"))
-    _note(found, choices)
+    _finish(found, choices)
     return found
 
 
@@ -127,11 +134,13 @@ def _without_resume(choices: Choices, torrent: bytes | None, saved_at: float) ->
     return found
 
 
-def _note(found: ForeignTorrent, choices: Choices) -> None:
+def _finish(found: ForeignTorrent, choices: Choices) -> None:
     if (given := choices.text("name")) and given != found.name:
         found.left_out.append(f"the name that it was given ({given[:100]})")
-    if choices.values.get("stop_at_ratio"):
-        found.left_out.append("its own ratio limit")
+    if choices.values.get("stop_at_ratio"):  # else its ratio is no matter, as of most of them
+        found.share_limits = own_limit("ratio", choices.number("stop_ratio"))
+        removed = bool(choices.values.get("remove_at_ratio"))
+        found.share_limits["seed_limit_action"] = "remove" if removed else "stop"
     target = choices.text("move_completed_path")
     if choices.values.get("move_completed") and target and not found.completed_at:
-        found.left_out.append(f"that it is to be moved to {target} when it is complete")
+        found.final_folder = target

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import FormatError
@@ -29,10 +29,29 @@ NEVER = -1
 """A time of change that no file has: nobody vouches for this one."""
 
 KB = 1000
+MOST_SPEED = 2**31 - 1
+"""In kB/s."""
+
+
+MOST_RATIO = 1_000_000.0
+MOST_MINUTES = 2**31 - 1
+
+AS_OTHERS, OWN, UNLIMITED = 0, 1, 2
+"""Modes of limits of what torrents give, by the control API's numbers."""
 
 
 class ForeignStateError(FormatError):
     """A torrent of another program that cannot be read; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignGroup:
+    """Torrents that share speed limits, in kB/s; None is no limit."""
+
+    name: str
+    download_limit: int | None = None
+    upload_limit: int | None = None
+    honors_session_limits: bool = True
 
 
 @dataclass(slots=True)
@@ -69,6 +88,12 @@ class ForeignTorrent:
     """kB/s (1000 bytes), as `upload_limit`."""
     upload_limit: int | None = None
     honors_session_limits: bool = True
+    bandwidth_priority: int = 0
+    """-1 low, 1 high."""
+    group: str = ""
+    """The name of its bandwidth group, or nothing."""
+    share_limits: dict[str, Any] = field(default_factory=dict)
+    """Of what it is to give, what it says itself: by the control API's names (``seed_``...)."""
     peer_limit: int | None = None
     sequential: bool = False
     sequential_from: int = 0
@@ -80,6 +105,8 @@ class ForeignTorrent:
     """What files that are not complete have at the end of their names."""
     other_folder: str = ""
     """Where else its files may lie as long as it is not complete."""
+    final_folder: str = ""
+    """Where its files are to be moved when it is complete, if not to `folder`."""
     obstacle: str = ""
     """Why its files are not where p2pd would look for them."""
     left_out: list[str] = field(default_factory=list)
@@ -132,7 +159,25 @@ def limit_of(bytes_per_second: float) -> int | None:
     """A limit in kB/s; None for none."""
     if not 0 < bytes_per_second < 2**40:
         return None
-    return min(max(1, round(bytes_per_second / KB)), 2**31 - 1)
+    return min(max(1, round(bytes_per_second / KB)), MOST_SPEED)
+
+
+def own_limit(kind: str, limit: float | None, mode: int = OWN) -> dict[str, Any]:
+    """A limit of what a torrent gives: `kind` is ratio, idle or time, times are minutes.
+
+    Nothing if it leaves it to others, or says what makes no sense.
+    """
+    if mode == UNLIMITED:
+        return {f"seed_{kind}_mode": UNLIMITED}
+    if mode != OWN or limit is None or not 0 <= limit <= MOST_MINUTES:
+        return {}
+    number = min(limit, MOST_RATIO) if kind == "ratio" else int(limit)
+    return {f"seed_{kind}_mode": OWN, f"seed_{kind}_limit": number}
+
+
+def group_name(name: str) -> str:
+    """The name of a group as p2pd takes it."""
+    return name.replace("\0", "").strip()[:MAX_LABEL]
 
 
 def seen_by_users(values: Sequence[T], layout: FileLayout, default: T) -> list[T] | None:

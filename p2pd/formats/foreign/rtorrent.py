@@ -7,6 +7,7 @@ kept, or why there is none (below zero). ruTorrent keeps its label in `custom1`,
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,9 +20,12 @@ from p2pd.formats.foreign.entries import LATEST, Entries
 from p2pd.formats.foreign.model import (
     MAX_PEERS,
     NEVER,
+    ForeignGroup,
     ForeignStateError,
     ForeignTorrent,
     as_labels,
+    group_name,
+    limit_of,
     read_metainfo,
     saved_by,
     seen_by_users,
@@ -34,6 +38,16 @@ from p2pd.formats.urls import tracker_tiers
 
 MAX_SESSION = 96 * 1024 * 1024
 HIGH = 2
+USUAL, HIGHEST = 2, 3
+"""Priorities of torrents; below are off and low."""
+NO_THROTTLE = "NULL"
+"""The throttle of who is under none, that of all neither."""
+_UNITS = {"": 1024, "k": 1024**2, "m": 1024**3, "g": 1024**4}
+"""What a number counts, in bytes per second: it is in KiB."""
+_THROTTLE = re.compile(
+    r"^\s*throttle[._](up|down)\s*=\s*\"?([^\s\",]{1,255})\"?\s*,\s*\"?(\d{1,9})([kKmMgG]?)",
+    re.MULTILINE,
+)
 
 
 def read(
@@ -60,8 +74,13 @@ def read(
         completed_at=kept.date(b"timestamp.finished"),
         peers=tuple(_peers(progress)),
     )
-    if kept.text(b"throttle_name"):
-        found.left_out.append(f"its throttle ({kept.text(b'throttle_name')[:100]})")
+    level = kept.number(b"priority", USUAL, most=HIGHEST)
+    found.bandwidth_priority = max(-1, level - USUAL)
+    throttle = group_name(kept.text(b"throttle_name"))
+    if throttle == NO_THROTTLE:
+        found.honors_session_limits = False
+    else:
+        found.group = throttle
     if b"rtorrent_meta_download" in outer.inner(b"info"):
         found.magnet = _magnet(outer)
         return found
@@ -69,6 +88,17 @@ def read(
     found.name = found.metainfo.name
     _read_files(found, progress, booted_at)
     return found
+
+
+def read_throttles(configuration: str) -> list[ForeignGroup]:
+    """The throttles that a configuration file makes, with the last limits that it gives them."""
+    limits: dict[str, dict[str, int | None]] = {}
+    for way, name, number, unit in _THROTTLE.findall(configuration):
+        speed = limit_of(int(number) * _UNITS[unit.lower()])  # 0 is none
+        limits.setdefault(group_name(name), {})[way] = speed
+    return [
+        ForeignGroup(name, found.get("down"), found.get("up")) for name, found in limits.items()
+    ]
 
 
 def _part(outer: Entries, data: bytes | None, name: bytes) -> Entries:

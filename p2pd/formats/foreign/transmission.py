@@ -8,6 +8,9 @@ files (`mtimes`); names have hyphens up to 4.0 and underscores since. What it ha
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from p2pd.base.addresses import PeerAddress, unpack_compact
@@ -20,12 +23,16 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.foreign.entries import LATEST, Entries, in_words
 from p2pd.formats.foreign.model import (
     MAX_PEERS,
+    MOST_SPEED,
     NEVER,
     SLACK_SECONDS,
+    ForeignGroup,
     ForeignStateError,
     ForeignTorrent,
     as_labels,
+    group_name,
     limit_of,
+    own_limit,
     read_metainfo,
     saved_by,
     seen_by_users,
@@ -39,8 +46,11 @@ PEER_SIZE = 24
 """Of a peer in `peers2`, up to 4.0. Since then they are dictionaries."""
 PART = ".part"
 USUAL_PEERS = 50
-OWN_LIMIT = 1
-"""`ratio-mode` and `idle-mode`: 0 as the session, 1 its own, 2 none."""
+MAX_GROUPS = 1000
+
+
+_DECIMAL = re.compile(r"\d{1,9}(\.\d{1,20})?\Z")
+_NOT_A_LETTER = re.compile(r"[-_]")
 
 
 def read(
@@ -68,6 +78,8 @@ def read(
         seconds_seeding=entries.date(b"seeding-time-seconds"),
         sequential=entries.flag(b"sequentialdownload"),
         sequential_from=entries.number(b"sequential-download-from-piece", most=2**31 - 1),
+        bandwidth_priority=entries.number(b"bandwidth-priority", least=-1, most=1),
+        group=group_name(entries.text(b"group")),
         partial_suffix=PART,
     )
     found.sequential = found.sequential or entries.flag(b"sequential-download")
@@ -182,15 +194,58 @@ def _read_limits(found: ForeignTorrent, entries: Entries) -> None:
             setattr(found, field, limit_of(rate) if rate else 0)
         if not limit.flag(b"use-global-speed-limit", True):
             found.honors_session_limits = False
-    for name, mode, words in (
-        (b"ratio-limit", b"ratio-mode", "its own ratio limit"),
-        (b"seed-ratio-limit", b"ratio-mode", "its own ratio limit"),
-        (b"idle-limit", b"idle-mode", "its own limit of idle seeding"),
-    ):
-        if _with_hyphens(entries.inner(name)).number(mode) == OWN_LIMIT:
-            found.left_out.append(words)
-    if entries.text(b"group"):
-        found.left_out.append(f"its bandwidth group ({entries.text(b'group')[:100]})")
+    for name, kind in ((b"ratio-limit", "ratio"), (b"seed-ratio-limit", "ratio"),
+                       (b"idle-limit", "idle")):  # fmt: skip
+        limit = _with_hyphens(entries.inner(name))
+        mode = limit.number(kind.encode() + b"-mode")  # numbers that are p2pd's, too
+        found.share_limits |= own_limit(kind, _decimal(limit.get(name)), mode)
+
+
+def _decimal(value: Any) -> float | None:
+    """A number; bencode has no fractions, they are written out."""
+    if isinstance(value, int):
+        return float(value) if value >= 0 else None
+    match = _DECIMAL.match(in_words(value))
+    return float(match[0]) if match else None
+
+
+def read_groups(data: bytes) -> list[ForeignGroup]:
+    """The groups in bandwidth-groups.json (4.0 and later). Raises ForeignStateError."""
+    try:
+        groups = json.loads(data)
+    except (ValueError, RecursionError):
+        groups = None
+    if not isinstance(groups, dict):
+        raise ForeignStateError("bandwidth-groups.json cannot be read")
+    found = []
+    for name, group in list(groups.items())[:MAX_GROUPS]:
+        if isinstance(group, dict) and group_name(name):
+            values = {_NOT_A_LETTER.sub("", key).lower(): value for key, value in group.items()}
+            found.append(_group(group_name(name), values))
+    return found
+
+
+def _group(name: str, values: Mapping[str, Any]) -> ForeignGroup:
+    """Names were in camelCase, with hyphens, and have underscores now."""
+
+    def limit(way: str) -> int | None:
+        speed = values.get(f"{way}limit")
+        if values.get(f"{way}limited") is not True or not isinstance(speed, int):
+            return None
+        return min(max(0, speed), MOST_SPEED)
+
+    honors = values.get("honorssessionlimits") is not False
+    return ForeignGroup(name, limit("download"), limit("upload"), honors)
+
+
+def read_queue(data: bytes) -> list[str]:
+    """The names of torrents in queue.json (4.1 and later), the first one first."""
+    try:
+        names = json.loads(data)
+    except (ValueError, RecursionError):
+        return []
+    texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return [name.rpartition(".")[0] for name in texts]
 
 
 def _read_peers(found: ForeignTorrent, entries: Entries) -> None:

@@ -41,10 +41,6 @@ class ImportTorrent:
     active_at: float = 0.0
     seconds_downloading: int = 0
     seconds_seeding: int = 0
-    download_limit: int | None = None
-    """kB/s, as `upload_limit`."""
-    upload_limit: int | None = None
-    honors_session_limits: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ LOOK_SECONDS = 60.0
 
 KEPT = (
     "uploaded", "downloaded", "corrupt", "completed_at", "active_at", "seconds_downloading",
-    "seconds_seeding", "honors_session_limits",
+    "seconds_seeding",
 )  # fmt: skip
 """What the record has under the same names."""
 
@@ -106,11 +106,6 @@ def _fill(record: TorrentRecord, request: ImportTorrent, judgement: Judgement | 
         setattr(record, name, getattr(request, name))
     record.final_dir = os.path.normpath(request.final_dir) if request.final_dir else ""
     record.added_at = request.added_at or record.added_at
-    for name in ("download_limit", "upload_limit"):
-        limit = getattr(request, name)
-        if limit is not None:
-            setattr(record, name, limit)
-            setattr(record, f"{name}ed", True)
     if judgement is None or not judgement.counts.claimed:
         return  # then it is looked at as any torrent that is added
     record.pieces, record.file_states = judgement.pieces, judgement.file_states

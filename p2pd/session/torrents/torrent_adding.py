@@ -179,7 +179,7 @@ class TorrentAdding:
         rules = self._session.rules
         labels = tuple(dict.fromkeys((*request.labels, *rules.labels_for(trackers))))
         folder = request.download_dir or rules.folder_for(labels, trackers)
-        return TorrentRecord(
+        record = TorrentRecord(
             hash_v1=hashes.v1,
             hash_v2=hashes.v2,
             name=name,
@@ -194,9 +194,16 @@ class TorrentAdding:
             super_seeding=request.super_seeding or settings.super_seeding,
             seed_choking=request.seed_choking,
             peer_limit=request.peer_limit,
+            bandwidth_group=request.bandwidth_group,
             bandwidth_priority=request.bandwidth_priority,
+            honors_session_limits=request.honors_session_limits,
             share_limits=request.share_limits,
         )
+        if request.download_limit is not None:
+            record.download_limit, record.download_limited = request.download_limit, True
+        if request.upload_limit is not None:
+            record.upload_limit, record.upload_limited = request.upload_limit, True
+        return record
 
 
 def chosen_files(request: AddTorrent, metainfo: Metainfo) -> tuple[bytes | None, int]:

@@ -78,8 +78,16 @@ class AddTorrent:
     seed_choking: str = AS_SESSION
     """One of session_settings.TORRENT_SEEDING_MODES."""
     peer_limit: int | None = None
+    queue_position: int | None = None
+    """How many stand before it in the queue; None: it comes last."""
+    bandwidth_group: str = ""
+    """The name of one, which is made if it is not there; empty: none."""
     bandwidth_priority: int = 0
     """-1 low, 1 high."""
+    download_limit: int | None = None
+    """In kB/s, as `upload_limit`; None: it has none."""
+    upload_limit: int | None = None
+    honors_session_limits: bool = True
     share_limits: ShareLimits | None = None
     files_wanted: tuple[int, ...] | None = None
     files_unwanted: tuple[int, ...] | None = None

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from p2pd.control.access.caller import NOBODY, Caller, Identity, called_by, current_caller
+from p2pd.control.access.caller import (
+    NOBODY,
+    Caller,
+    Identity,
+    NotPermittedError,
+    called_by,
+    current_caller,
+)
 from p2pd.control.access.callers_session import CallersSession
 from p2pd.control.access.roles import Role
 from p2pd.formats.creator import CreationOptions
 from p2pd.session.api import SessionApi
 from p2pd.session.creating.creation_api import CreateTorrent
 from p2pd.session.follow_api import SeenChanges
+from p2pd.session.importing.import_requests import ImportTorrent
 from p2pd.session.session_events import EventKind, SessionEvents, TorrentEvent
-from p2pd.session.torrents.torrent_requests import TorrentChanges
+from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from tests.control.fake_session import FakeTorrent
 
 PASSED = {
@@ -135,6 +144,20 @@ def test_what_somebody_makes_is_theirs_when_it_is_added(session: Any) -> None:
     assert (asked.owner, asked.labels) == ("ann", ("x", "ann's"))
     assert creating().tasks() == ["task"]
     assert creating().cancel(5)
+
+
+@pytest.mark.parametrize("wish", [{"queue_position": 0}, {"bandwidth_group": "fast"}])
+def test_nobody_else_adds_to_these_either(session: Any, wish: dict[str, Any]) -> None:
+    callers: Any = CallersSession(session)
+    request = AddTorrent(magnet="magnet:?xt=urn:btih:" + "ab" * 20, **wish)
+    for call in (callers.add, lambda add: callers.import_torrent(ImportTorrent(add))):
+        done: list[Any] = []
+        called_by(
+            Caller(Identity("bob", Role.ADD_ONLY, own_only=True)),
+            lambda call=call: Deferred.fromCoroutine(call(request)),
+        ).addErrback(done.append)
+        assert [failure.type for failure in done] == [NotPermittedError]
+        assert session.asked == []
 
 
 def test_the_queue_and_groups_are_for_who_sees_all(session: Any) -> None:

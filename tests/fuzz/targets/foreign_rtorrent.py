@@ -13,12 +13,13 @@ _TORRENT, _RESUME, _CHOICES = (
 SEEDS: list[bytes] = [
     *(path.read_bytes() for path in sorted((RECORDED / "rtorrent").iterdir())),
     b"d8:announce3:abc4:infod6:lengthi1e4:name45:" + b"AB" * 20
-    + b".meta22:rtorrent_meta_downloadi1eee",
+    + b".meta22:rtorrent_meta_downloadi1eee", b"throttle.up = slow, 100k",
 ]  # fmt: skip
 
 
 def fuzz(data: bytes) -> None:
     """Only FormatError may refuse."""
+    rtorrent.read_throttles(data.decode("utf-8", "replace"))
     triples = ((data, _CHOICES, _RESUME), (_TORRENT, data, _RESUME), (_TORRENT, _CHOICES, data))
     for torrent, choices, resume in triples:
         try:
