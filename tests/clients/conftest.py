@@ -45,6 +45,9 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
         "percent_complete": 0.5,
         "percent_done": 0.9999, "piece_count": 10, "piece_size": 1048576,
         "bandwidth_priority": 0, "group": "", "is_stalled": False, "queue_position": number - 1,
+        "owner": "bob", "seed_limits_in_force": {
+            "ratio_limit": 2.0, "idle_limit": None, "time_limit": 10080, "action": "super_seed",
+        },
         "rate_download": 1_500_000, "rate_upload": 0, "recheck_progress": 0.0,
         "seconds_downloading": 3700, "seconds_seeding": 0, "sequential_download": False,
         "sequential_download_from_piece": 0,

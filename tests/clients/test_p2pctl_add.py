@@ -61,6 +61,22 @@ def test_wishes(p2pctl: Any, adding: Any) -> None:
     ]
 
 
+def test_limits_group_and_place_in_the_queue(p2pctl: Any, adding: Any) -> None:
+    limits = ["--ratio", "2", "--time", "7d", "--then", "super-seed", "--up", "500"]
+    place = ["--group", "slow", "--queue-position", "0", "--priority", "low"]
+    assert p2pctl("add", "magnet:?x", *limits, *place, "--ignore-session").exit_code == 0
+    assert p2pctl("add", "magnet:?x", "--down", "none").exit_code == 0
+    assert adding.asked("torrent_add") == [
+        {
+            "filename": "magnet:?x", "seed_ratio_mode": 1, "seed_ratio_limit": 2.0,
+            "seed_time_mode": 1, "seed_time_limit": 10080, "seed_limit_action": "super_seed",
+            "upload_limit": 500, "group": "slow", "queue_position": 0, "bandwidth_priority": -1,
+            "honors_session_limits": False,
+        },
+        {"filename": "magnet:?x"},
+    ]  # fmt: skip
+
+
 def test_a_duplicate_and_json(p2pctl: Any, adding: Any) -> None:
     adding.answers["torrent_add"] = {"torrent_duplicate": ADDED["torrent_added"]}
     assert "is there already" in p2pctl("add", "magnet:?x").output

@@ -76,6 +76,18 @@ def test_trackers_that_cannot_be_changed_so(p2pctl: Any, tmp_path: Path) -> None
     (tmp_path / "bytes").write_bytes(b"\xff")
     assert "is no text" in p2pctl("trackers", "1", "--replace", str(tmp_path / "bytes")).output
     assert p2pctl("trackers", "1", "--replace", "-", "--add", "x").exit_code == 2
+    assert p2pctl("trackers", "1", "--replace", "-", "--change", "x", "y").exit_code == 2
+
+
+def test_an_address_takes_the_place_of_another(p2pctl: Any, daemon: Any) -> None:
+    daemon.torrents[0]["trackers"] = [{"id": 4, "announce": "http://t.test/announce"}]
+    change = ["--change", "http://t.test/announce", "http://new.test/announce"]
+    assert p2pctl("trackers", "1", *change).exit_code == 0
+    assert daemon.asked("torrent_set") == [
+        {"ids": [1], "tracker_replace": [4, "http://new.test/announce"]}
+    ]
+    result = p2pctl("trackers", "1", "--change", "http://no.test/", "http://new.test/announce")
+    assert (result.exit_code, "none of its trackers" in result.output) == (1, True)
 
 
 def test_peers_are_added(p2pctl: Any, daemon: Any) -> None:

@@ -128,6 +128,8 @@ def test_set_has_groups_and_priorities(p2pctl: Any, daemon: Any) -> None:
 def test_info_and_list_know_them(p2pctl: Any) -> None:
     said = p2pctl("info", "first").stdout
     assert "Place in the queue" in said
+    assert "ratio 2, time 7 d, then super seed" in said
+    assert "Owner               bob" in said
     assert "high" in said
     rows = json.loads(p2pctl("list", "--sort", "queue", "--json").stdout)
     assert [row["id"] for row in rows] == [2, 1]

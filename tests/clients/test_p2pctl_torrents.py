@@ -97,6 +97,20 @@ def test_actions(p2pctl: Any, daemon: Any, command: str, method: str) -> None:
     assert "3 Music" in result.output
 
 
+def test_how_much_torrents_give_and_how_fast_is_set(p2pctl: Any, daemon: Any) -> None:
+    limits = ["--ratio", "1.5", "--idle", "2h", "--time", "none", "--then", "remove-with-data"]
+    assert p2pctl("set", "1", *limits, "--up", "2MB", "--down", "none").exit_code == 0
+    assert p2pctl("set", "1", "--ratio", "default", "--ignore-session").exit_code == 0
+    assert daemon.asked("torrent_set") == [
+        {
+            "ids": [1], "seed_ratio_mode": 1, "seed_ratio_limit": 1.5, "seed_idle_mode": 1,
+            "seed_idle_limit": 120, "seed_time_mode": 2, "seed_limit_action": "remove_with_data",
+            "download_limited": False, "upload_limit": 2000, "upload_limited": True,
+        },
+        {"ids": [1], "seed_ratio_mode": 0, "honors_session_limits": False},
+    ]  # fmt: skip
+
+
 def test_how_torrents_seed_and_get_their_pieces_is_set(p2pctl: Any, daemon: Any) -> None:
     result = p2pctl("set", "Music", "1", "--seed-choking", "anti_leech", "--super-seeding", "off")
     assert result.output == "3 Music: set\n1 Big Film ]0;ownedgpj.exe: set\n"

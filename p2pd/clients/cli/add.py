@@ -14,7 +14,7 @@ import click
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import JsonObject
 from p2pd.clients.cli.actions import TIMEOUT
-from p2pd.clients.cli.change import torrent_options
+from p2pd.clients.cli.change import read_wishes, torrent_options
 from p2pd.clients.cli.choosing import complete_labels
 from p2pd.clients.cli.files import file_options
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
@@ -51,6 +51,10 @@ _HASH = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
     help="The same, and link what is right to the folder that it goes to.",
 )  # fmt: skip
 @torrent_options
+@click.option(
+    "--queue-position", type=click.IntRange(0, 2**31 - 1), metavar="POSITION",
+    help="Where it stands in the queue; 0 is the first.",
+)  # fmt: skip
 @file_options
 @click.option("--cookies", help="For URLs: name1=content1; name2=content2.")
 @api_options
@@ -68,14 +72,16 @@ def add(
 ) -> None:
     """Add torrents: .torrent files (- is stdin), URLs of some, magnet links, info-hashes.
 
-    FILES are indices of files in the torrent: 3, 0-4, or 1,3,8-10.
+    FILES are indices of files in the torrent: 3, 0-4, or 1,3,8-10. SPEED is in kB/s, or like 2MB;
+    TIME is in minutes, or like 12h or 7d.
 
     \b
     Examples:
       p2pctl add debian.torrent --label linux --wait
       p2pctl add 'magnet:?xt=urn:btih:...' --download-dir /srv/films --sequential
+      p2pctl add film.torrent --ratio 1.5 --idle 30d --then remove --priority low
     """
-    if () in others.values():
+    if any(value == () for value in others.values()):
         # In torrent_add an empty list is none: it may come before the files are known.
         raise click.UsageError("all is for p2pctl files: when adding, say which by their indices")
     if wait and paused:
@@ -85,11 +91,11 @@ def add(
         wishes["download_dir"] = os.path.abspath(download_dir)
     if labels:
         wishes["labels"] = list(labels)
+    more, speeds = read_wishes(others)
     wishes |= {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in others.items()
-        if value is not None
+        name: list(value) if isinstance(value, tuple) else value for name, value in more.items()
     }
+    wishes |= speeds.to_add()
     with in_words():
         added = [_add(invocation, source, wishes) for source in sources]
         if wait:

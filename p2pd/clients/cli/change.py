@@ -9,6 +9,7 @@ import click
 
 from p2pd.clients.api_client import JsonObject
 from p2pd.clients.cli.choosing import chooses_torrents, complete_labels, tell_chosen
+from p2pd.clients.cli.giving import Giving, giving_options
 from p2pd.clients.cli.invocation import (
     Command,
     Invocation,
@@ -16,6 +17,7 @@ from p2pd.clients.cli.invocation import (
     in_words,
     pass_invocation,
 )
+from p2pd.clients.cli.limits import DOWN, UP, Speeds
 from p2pd.clients.selection import Wanted
 
 SEEDING_MODES = ("session", "round_robin", "fastest_upload", "anti_leech")
@@ -26,6 +28,11 @@ TORRENT_OPTIONS = (
     click.option(
         "--from-piece", "sequential_download_from_piece", type=click.IntRange(0), metavar="PIECE",
         help="Where the order begins; the pieces before come last.",
+    ),
+    click.option("--group", metavar="NAME", help="Have it in a bandwidth group."),
+    click.option(
+        "--honor-session/--ignore-session", "honors_session_limits", default=None,
+        help="Whether the session's speed limits and those of single peers hold for it.",
     ),
     click.option(
         "--peer-limit", type=click.IntRange(0, 65535), metavar="N", help="Most peers of it."
@@ -51,10 +58,19 @@ TORRENT_OPTIONS = (
 
 
 def torrent_options(command: Command) -> Command:
-    """Decorate a command with these."""
+    """Decorate a command with these, with speed limits, and with how much it is to give."""
+    command = DOWN(UP(giving_options(command)))
     for decorate in reversed(TORRENT_OPTIONS):
         command = decorate(command)
     return command
+
+
+def read_wishes(wishes: dict[str, Any]) -> tuple[JsonObject, Speeds]:
+    """What these options said: params of torrent_add and torrent_set; and speed limits."""
+    giving = Giving(*(wishes.pop(name) for name in Giving._fields))
+    speeds = Speeds(wishes.pop("down"), wishes.pop("up"))
+    said = {name: value for name, value in wishes.items() if value is not None}
+    return {**said, **giving.for_torrents()}, speeds
 
 
 def _label_option(option: str, name: str, words: str) -> Callable[[Command], Command]:
@@ -72,7 +88,6 @@ def _label_option(option: str, name: str, words: str) -> Callable[[Command], Com
 @torrent_options
 @_label_option("--add-label", "added", "Label them; may be repeated.")
 @_label_option("--remove-label", "removed", "Take a label off them; may be repeated.")
-@click.option("--group", metavar="NAME", help="Put them in a bandwidth group.")
 @click.option("--no-group", is_flag=True, help="Take them out of their bandwidth group.")
 @click.option("--no-labels", is_flag=True, help="Take all labels off them, before any is added.")
 @api_options
@@ -81,17 +96,22 @@ def set_torrents(
     invocation: Invocation, /, wanted: Wanted, added: tuple[str, ...], removed: tuple[str, ...],
     no_labels: bool, no_group: bool, **wishes: Any,
 ) -> None:  # fmt: skip
-    """Set how torrents get their pieces and whom they serve, and label them.
+    """Set how torrents get their pieces, whom they serve and how much, and label them.
+
+    SPEED is in kB/s, or like 2MB or 512KiB; TIME is in minutes, or like 12h or 7d; none is no
+    limit. With default the labels, the trackers and the session say how much is given.
 
     \b
     Examples:
       p2pctl set film --sequential
       p2pctl set 3-7 --add-label linux
+      p2pctl set film --ratio 2 --idle 7d --then remove --up 500
       p2pctl set --label seen --remove-label seen --add-label archive
     """
     if no_group and wishes["group"] is not None:
         raise click.UsageError("--group and --no-group exclude each other")
-    changes = {name: value for name, value in wishes.items() if value is not None}
+    changes, speeds = read_wishes(wishes)
+    changes |= speeds.to_set()
     if no_group:
         changes["group"] = ""
     labelled = bool(added or removed or no_labels)

@@ -192,6 +192,17 @@ def force_cells(limits: JsonObject) -> tuple[str, str, str, str]:
     )
 
 
+def limits_words(limits: JsonObject) -> str:
+    """The same in a sentence: ``ratio 2, idle 7 d, then stop``; nothing if there is no limit."""
+    ratio, idle, time, action = force_cells(limits)
+    said = [
+        f"{kind} {limit}"
+        for kind, limit in (("ratio", ratio), ("idle", idle), ("time", time))
+        if limit != "none"
+    ]
+    return ", ".join([*said, f"then {action}"]) if said else ""
+
+
 def _cell(mode: int | None, words: str) -> str:
     return {OWN: words, UNLIMITED: "none"}.get(mode or AS_OTHERS, "")
 

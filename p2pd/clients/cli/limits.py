@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -36,6 +36,23 @@ TORRENT_FIELDS = [
 
 DOWN = click.option("--down", callback=reading(read_speed), metavar="SPEED", help="Of downloads.")
 UP = click.option("--up", callback=reading(read_speed), metavar="SPEED", help="Of uploads.")
+
+
+class Speeds(NamedTuple):
+    """What --down and --up said of torrents; None for what was not said."""
+
+    down: int | None
+    up: int | None
+
+    def to_add(self) -> dict[str, int]:
+        """Params of torrent_add."""
+        limits = {"download_limit": self.down, "upload_limit": self.up}
+        return {name: speed for name, speed in limits.items() if speed not in (None, NO_LIMIT)}
+
+    def to_set(self) -> dict[str, Any]:
+        """Params of torrent_set."""
+        down = switched("download_limit", "download_limited", self.down)
+        return down | switched("upload_limit", "upload_limited", self.up)
 
 
 @click.command()
@@ -126,8 +143,7 @@ def _limit_torrents(
     invocation: Invocation, words: tuple[str, ...], down: int | None, up: int | None,
     honor: bool | None,
 ) -> None:  # fmt: skip
-    changes: dict[str, Any] = switched("download_limit", "download_limited", down)
-    changes |= switched("upload_limit", "upload_limited", up)
+    changes = Speeds(down, up).to_set()
     if honor is not None:
         changes["honors_session_limits"] = honor
     client = invocation.client

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from p2pd.clients.api_client import JsonObject
+from p2pd.clients.cli.giving import limits_words
 from p2pd.clients.cli.speeds import KB, NO_LIMIT, limit_in_both_units
 from p2pd.clients.columns import Columns
 from p2pd.clients.text import (
@@ -207,6 +208,7 @@ def _identity(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Until complete in", _elsewhere(torrent)),
         ("Moving", _move(torrent["move"])),
         ("Labels", ", ".join(torrent["labels"])),
+        ("Owner", torrent["owner"]),
         ("Group", torrent["group"]),
         ("Priority", {-1: "low", 1: "high"}.get(torrent["bandwidth_priority"], "")),
         ("Place in the queue", str(torrent["queue_position"])),
@@ -239,6 +241,7 @@ def _state(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Order", _order(torrent)),
         ("Super-seeding", torrent["super_seeding"]),
         ("Seeding mode", "" if mode == "session" else mode.replace("_", " ")),
+        ("Gives", limits_words(torrent["seed_limits_in_force"])),
         ("Peers", peers),
     ]
 

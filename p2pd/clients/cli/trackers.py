@@ -20,6 +20,10 @@ MAX_LIST = 2 * 1024 * 1024
 @click.option("--add", "added", metavar="URL", multiple=True, help="Add one, a tier of its own.")
 @click.option("--remove", "removed", metavar="URL", multiple=True, help="Take one away.")
 @click.option(
+    "--change", "changed", metavar="OLD NEW", multiple=True, nargs=2,
+    help="Have another address in the place of one.",
+)  # fmt: skip
+@click.option(
     "--replace", "listed", type=click.Path(), metavar="FILE",
     help="Have those of a file (- is stdin): a URL a line, a blank line between tiers.",
 )  # fmt: skip
@@ -27,7 +31,7 @@ MAX_LIST = 2 * 1024 * 1024
 @pass_invocation
 def trackers(
     invocation: Invocation, word: str, added: tuple[str, ...], removed: tuple[str, ...],
-    listed: str | None,
+    changed: tuple[tuple[str, str], ...], listed: str | None,
 ) -> None:  # fmt: skip
     """List the trackers of a torrent and what they answered last, or change them.
 
@@ -36,12 +40,14 @@ def trackers(
       p2pctl trackers debian --add http://tracker.example/announce
       p2pctl trackers debian --remove http://old.example/announce
     """
-    if listed is not None and (added or removed):
-        raise click.UsageError("--replace excludes --add and --remove")
+    if listed is not None and (added or removed or changed):
+        raise click.UsageError("--replace excludes --add, --remove and --change")
     with in_words():
         number = the_one(invocation, word)
         if listed is not None:
             _set(invocation, number, _read(listed))
+        if changed:
+            _change(invocation, number, changed)
         if removed:
             _remove(invocation, number, removed)
         if added:
@@ -60,6 +66,17 @@ def _remove(invocation: Invocation, number: int, removed: tuple[str, ...]) -> No
         if url not in lines:
             raise P2pdError(f"{plain(url, 200)} is none of its trackers")
     _set(invocation, number, "\n".join(line for line in lines if line not in removed))
+
+
+def _change(invocation: Invocation, number: int, changed: tuple[tuple[str, str], ...]) -> None:
+    here = torrent_with(invocation, number, ["trackers"])["trackers"]
+    ids = {tracker["announce"]: tracker["id"] for tracker in here}
+    replaced: list[int | str] = []
+    for old, new in changed:
+        if old not in ids:
+            raise P2pdError(f"{plain(old, 200)} is none of its trackers")
+        replaced += [ids[old], new]
+    invocation.client.call("torrent_set", ids=[number], tracker_replace=replaced)
 
 
 def _read(path: str) -> str:
