@@ -26,6 +26,8 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "rss_rules": (int, str, str, (int, type(None))),
     "rss_items": (int, str, str),
     "rss_episodes": (int, str, _NUMBER),
+    "dht_nodes": (str, int, bytes),
+    "dht_own_ids": (str, bytes),
 }
 
 _JSON: dict[str, tuple[int, ...]] = {
