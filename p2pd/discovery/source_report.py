@@ -1,4 +1,4 @@
-"""What a source of peers tells of itself for one torrent, and what it needs to know of it for that.
+"""What a source of peers tells of itself for one torrent, and what sources know of torrents.
 
 Every source is registered at the session (`discovery`); readers see what each of them says. Nothing
 is found here.

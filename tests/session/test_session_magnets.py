@@ -141,6 +141,67 @@ def test_a_peer_that_keeps_silent_is_replaced(
     network.run_until(lambda: torrent.content is not None, limit=40)
 
 
+def test_who_lied_about_the_metadata_is_not_let_in_again(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent
+) -> None:
+    liar = informed(network, "10.0.0.2", node)
+    for i in asked(liar):
+        size = min(ut_metadata.PIECE_SIZE, len(INFO) - i * ut_metadata.PIECE_SIZE)
+        liar.send(wire.Extended(2, MetadataData(i, len(INFO), bytes(size)).encode()))
+    network.run(0.1)
+    (ban,) = node.session.bans.in_force
+    assert "wrong metadata" in ban.reason
+    again = informed(network, "10.0.0.2", node)
+    assert again.closed is not None
+
+
+def test_the_last_piece_is_asked_of_a_second_peer_when_it_is_late(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent
+) -> None:
+    slow = informed(network, "10.0.0.2", node)
+    second = informed(network, "10.0.0.3", node)
+    slow.send(*map(data, range(COUNT - 1)))
+    network.run(1)
+    assert asked(second) == []
+    network.run(3)
+    assert asked(second) == [COUNT - 1]
+    second.send(data(COUNT - 1))
+    network.run(0.1)
+    assert torrent.content is not None
+
+
+def test_who_refuses_is_not_asked_every_second(
+    network: MemoryNetwork, node: SimNode, torrent: Torrent
+) -> None:
+    peer = informed(network, "10.0.0.2", node)
+
+    def refuse(event: Event) -> None:
+        if isinstance(event, wire.Extended) and event.id == 7:
+            message = ut_metadata.parse(event.payload)
+            assert isinstance(message, MetadataRequest)
+            peer.send(wire.Extended(2, MetadataReject(message.piece).encode()))
+
+    peer.answer = refuse
+    network.run(60)
+    assert len(asked(peer)) <= 4 * COUNT
+    give_all(peer)
+    network.run_until(lambda: torrent.content is not None, limit=40)
+
+
+def test_a_link_that_names_two_torrents_is_no_fault_of_its_peers(
+    network: MemoryNetwork, node: SimNode
+) -> None:
+    torrent = node.add(f"magnet:?xt=urn:btih:{HASH.hex()}&xt=urn:btmh:1220{'ab' * 32}")
+    give_all(peer := ScriptedPeer(network, "10.0.0.2", HASH))
+    peer.dial(node.address)
+    hello = ExtensionHandshake(messages={"ut_metadata": 7}, metadata_size=len(INFO))
+    peer.send(wire.Extended(0, hello.encode()))
+    network.run(1)
+    assert "two different torrents" in torrent.error
+    assert not torrent.running
+    assert not list(node.session.bans.in_force)
+
+
 def test_metadata_is_rejected_while_there_is_none(
     network: MemoryNetwork, node: SimNode, torrent: Torrent
 ) -> None:

@@ -8,17 +8,18 @@ from p2pd.base.errors import FormatError
 from p2pd.protocols.peerwire.extensions import ut_metadata
 from p2pd.protocols.peerwire.extensions.ut_metadata import (
     MetadataAssembly,
+    MetadataContradictionError,
     MetadataData,
+    MetadataMismatchError,
     MetadataReject,
     MetadataRequest,
 )
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.peers.send_queues import ANSWERS_AHEAD
+from p2pd.session.torrents.torrent_trust import TorrentTrust
+from p2pd.swarm.metadata_requests import MetadataRequests
 
 NAME = "ut_metadata"
-REQUESTS_PER_PEER = 4
-ANSWER_SECONDS = 15.0
-"""Seconds after which an unanswered request goes to another peer."""
 
 SERVED_PER_PEER = 4096
 """Metadata pieces one connection may take from us: many times any honest need."""
@@ -27,7 +28,12 @@ SERVED_PER_PEER = 4096
 class MetadataOwner(Protocol):
     """The torrent whose metadata it is."""
 
+    @property
+    def trust(self) -> TorrentTrust:
+        """Who hears of liars."""
+
     def seconds(self) -> float: ...
+    def fail(self, sentence: str) -> None: ...
     def metadata_complete(self, info_bytes: bytes) -> None:
         """The info dictionary came and its hash is right."""
 
@@ -41,8 +47,7 @@ class MetadataExchange:
         self._owner = owner
         self._assembly = assembly
         self._info = info
-        self._asked: dict[int, tuple[PeerSession, float]] = {}
-        self._refused: dict[PeerSession, int] = {}
+        self._requests = MetadataRequests(assembly)
         self._served: dict[PeerSession, int] = {}
 
     @property
@@ -52,11 +57,11 @@ class MetadataExchange:
 
     def peer_ready(self, peer: PeerSession) -> None:
         """A peer told its extensions: ask it, if it has the metadata."""
-        if self._info is None and peer.extensions.speaks(NAME) and peer.extensions.metadata_size:
+        if self._info is None and _has_metadata(peer):
             try:
                 self._assembly.set_size(peer.extensions.metadata_size, peer)
             except FormatError:
-                self._refused[peer] = 1
+                self._requests.refuse(peer, self._owner.seconds())
                 return
             self._ask(peer)
 
@@ -68,56 +73,43 @@ class MetadataExchange:
         elif isinstance(message, MetadataData):
             self._take(peer, message)
         elif isinstance(message, MetadataReject):
-            self._refused[peer] = self._refused.get(peer, 0) + 1
-            if self._is_asked(peer, message.piece):
-                del self._asked[message.piece]
+            self._requests.rejected(peer, message.piece, self._owner.seconds())
 
     def tick(self, now: float, peers: list[PeerSession]) -> None:
-        """Once a second while metadata is missing: overdue requests go to somebody else."""
+        """Once a second while metadata is missing: what is late is asked of somebody else."""
         if self._info is not None:
             return
-        for piece, (peer, since) in list(self._asked.items()):
-            if peer.closed or now - since > ANSWER_SECONDS:
-                del self._asked[piece]
-                self._refused[peer] = self._refused.get(peer, 0) + 1
-        for peer in sorted(peers, key=lambda p: self._refused.get(p, 0)):
-            if peer.extensions.speaks(NAME) and peer.extensions.metadata_size:
-                self._ask(peer)
+        self._requests.give_up(now)
+        for peer in self._requests.in_turn(peers):
+            if _has_metadata(peer) and self._ask(peer):
                 peer.flush()
 
     def peer_gone(self, peer: PeerSession) -> None:
         """Its requests are free again."""
-        self._refused.pop(peer, None)
         self._served.pop(peer, None)
         self._assembly.forget(peer)
-        for piece in [p for p, (asked, _) in self._asked.items() if asked is peer]:
-            del self._asked[piece]
+        self._requests.left(peer)
 
-    def _ask(self, peer: PeerSession) -> None:
-        room = REQUESTS_PER_PEER - sum(asked is peer for asked, _ in self._asked.values())
-        for piece in self._assembly.missing(peer):
-            if room <= 0:
-                return
-            if piece not in self._asked:
-                self._asked[piece] = (peer, self._owner.seconds())
-                peer.extensions.send(NAME, MetadataRequest(piece).encode())
-                room -= 1
-
-    def _is_asked(self, peer: PeerSession, piece: int) -> bool:
-        """Whether it is this peer's turn: nobody may end what was asked of another."""
-        asked = self._asked.get(piece)
-        return asked is not None and asked[0] is peer
+    def _ask(self, peer: PeerSession) -> bool:
+        pieces = self._requests.next_for(peer, self._owner.seconds())
+        for piece in pieces:
+            peer.extensions.send(NAME, MetadataRequest(piece).encode())
+        return bool(pieces)
 
     def _take(self, peer: PeerSession, message: MetadataData) -> None:
-        if self._info is not None:
+        if self._info is not None or not self._requests.answered(peer, message.piece):
             return
-        if not self._is_asked(peer, message.piece):
+        try:
+            info = self._assembly.add(peer, message)
+        except MetadataMismatchError:
+            self._owner.trust.lied_of_metadata(peer)
+            raise
+        except MetadataContradictionError as problem:
+            self._owner.fail(str(problem))
             return
-        del self._asked[message.piece]
-        info = self._assembly.add(peer, message)
         if info is not None:
             self._info = info
-            self._asked.clear()
+            self._requests.clear()
             self._owner.metadata_complete(info)
         else:
             self._ask(peer)
@@ -132,3 +124,7 @@ class MetadataExchange:
         data = self._info[start : start + ut_metadata.PIECE_SIZE]
         peer.extensions.send(NAME, MetadataData(piece, len(self._info), data).encode())
         peer.flush()  # so that the next question of the same packet sees whether it is read
+
+
+def _has_metadata(peer: PeerSession) -> bool:
+    return bool(peer.extensions.speaks(NAME) and peer.extensions.metadata_size)

@@ -77,6 +77,10 @@ class TorrentTrust:
         """It did not send what it was asked for."""
         self.of(name_of(peer)).timed_out(self._owner.seconds())
 
+    def lied_of_metadata(self, peer: PeerSession) -> None:
+        """All of what it sent as the metadata is wrong: it is not asked a second time."""
+        self._ban({name_of(peer)}, "it sent wrong metadata")
+
     def abused(self, peer: PeerSession) -> None:
         """It was dropped for what it did."""
         self.of(name_of(peer)).abused(self._owner.seconds())

@@ -17,6 +17,7 @@ from p2pd.protocols.peerwire.extensions.ut_metadata import (
     MAX_ATTEMPTS,
     PIECE_SIZE,
     MetadataAssembly,
+    MetadataContradictionError,
     MetadataData,
     MetadataMismatchError,
     MetadataReject,
@@ -108,10 +109,18 @@ def test_one_peer_is_enough(expected: InfoHashes) -> None:
     assert give(assembly, "a", INFO, 2) == INFO
 
 
-def test_both_hashes_of_a_hybrid_must_fit() -> None:
+def test_metadata_with_one_hash_of_two_is_nobodys_lie() -> None:
     assembly = MetadataAssembly(InfoHashes(v1=sha1(INFO).digest(), v2=sha256(LIE).digest()))
-    with pytest.raises(MetadataMismatchError):
+    with pytest.raises(MetadataContradictionError):
         give(assembly, "a")
+
+
+def test_metadata_with_neither_hash_of_a_hybrid_is_a_lie() -> None:
+    hashes = InfoHashes(v1=sha1(INFO).digest(), v2=sha256(INFO).digest())
+    assembly = MetadataAssembly(hashes)
+    with pytest.raises(MetadataMismatchError):
+        give(assembly, "a", LIE)
+    assert give(assembly, "b") == INFO
 
 
 @given(st.permutations(range(3)), st.lists(st.sampled_from("abc"), min_size=3, max_size=3))

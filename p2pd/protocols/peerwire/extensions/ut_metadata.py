@@ -66,6 +66,13 @@ class MetadataMismatchError(FormatError):
         self.sources = sources
 
 
+class MetadataContradictionError(FormatError):
+    """Metadata that has one of the two hashes of a link, and not the other."""
+
+    def __init__(self) -> None:
+        super().__init__("the link names two different torrents by its btih and its btmh")
+
+
 def parse(payload: bytes) -> MetadataMessage | None:
     """Read a message; None for a type that BEP 9 does not know. Raises FormatError."""
     header, end = bencode.decode_prefix(payload[:MAX_HEADER])
@@ -165,7 +172,8 @@ class MetadataAssembly:
         """Take a piece; the whole metadata when this was the last and the hash is right.
 
         Raises MetadataMismatchError when all of a wrong result is this peer's work. If others had
-        a part in it the answer is None, and `suspects` names them all.
+        a part in it the answer is None, and `suspects` names them all. Raises
+        MetadataContradictionError when no metadata can be right.
         """
         if peer in self._liars:
             raise MetadataMismatchError({peer})
@@ -179,6 +187,10 @@ class MetadataAssembly:
         attempt.sources[message.piece] = peer
         self._held += len(message.data)
         return self._finish(attempt) if len(attempt.pieces) == attempt.count else None
+
+    def group(self, peer: Hashable) -> Hashable:
+        """The same for peers whose pieces are put together."""
+        return self._key(self._claims.get(peer, 0), peer)
 
     def forget(self, peer: Hashable) -> None:
         """The peer is gone; what it gave to the others stays."""
@@ -205,9 +217,14 @@ class MetadataAssembly:
 
     def _fits(self, info: bytes) -> bool:
         v1, v2 = self._expected.v1, self._expected.v2
-        return (v1 is None or sha1(info, usedforsecurity=False).digest() == v1) and (
-            v2 is None or sha256(info).digest() == v2
-        )
+        fits = []
+        if v1 is not None:
+            fits.append(sha1(info, usedforsecurity=False).digest() == v1)
+        if v2 is not None:
+            fits.append(sha256(info).digest() == v2)
+        if any(fits) and not all(fits):
+            raise MetadataContradictionError
+        return all(fits)
 
     def _work_apart(self) -> None:
         """Start again, with an attempt for each peer; what one sent alone need not come again."""
