@@ -111,7 +111,7 @@ class Network:
         if after:
             # They know us by the old address, or could not be asked.
             for torrent in session.torrents:
-                torrent.trackers.announcer.reannounce()
+                torrent.trackers.reannounce()
 
 
 def _follow(session: Session, addresses: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ It is the only place with a clock that ticks: once a second, over the torrents t
 
 from __future__ import annotations
 
-from typing import Any, Coroutine, Sequence, TypeVar, cast
+from typing import Any, Coroutine, Mapping, Sequence, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.logger import Logger
@@ -21,6 +21,7 @@ from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, 
 from p2pd.formats.metainfo import Metainfo, to_torrent
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.connections import Connections
+from p2pd.session.discovering.dht_source import DhtSource
 from p2pd.session.discovering.own_sources import own_sources
 from p2pd.session.disks.check_queue import CheckQueue
 from p2pd.session.disks.devices import Device, Devices, in_time
@@ -83,11 +84,12 @@ class Session:
         self.peer_memory = parts.peer_memory
         self._keep_away(parts, limits)
         self.counts = SessionCounts()
-        self.discovery: list[DiscoverySource] = own_sources()
         self.events = SessionEvents(parts.clock, parts.wall)
         self.send_queues = SendQueues()
         self.torrents = TorrentRegistry()
         timers = Schedule(parts.clock)
+        self.dht = DhtSource(self, parts.dht, timers)
+        self.discovery: list[DiscoverySource] = [*own_sources(), self.dht]
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
         self.resting = Resting(self, timers)
         self.first_looks = FirstLooks(self)
@@ -137,6 +139,7 @@ class Session:
         self.rules.settings_changed()
         self.rates.settings_changed()
         self.queues.settings_changed()
+        self.dht.settings_changed()
         await self.bans.recall()
         self.background(self.blocklist.recall(), "blocklist")
         cut_off = await self.moves.cut_off()
@@ -161,6 +164,7 @@ class Session:
         self.checks.stop_all()
         self.first_looks.close()
         self.queues.close()
+        self.dht.close()
         await self.connections.close()
         await SessionClosing(self, self._run).close(list(self.torrents))
         self.activity.close()
@@ -250,6 +254,11 @@ class Session:
         return self.connections.port
 
     @property
+    def reached_at(self) -> Mapping[str, float]:
+        """When somebody outside connected to us last, by `ipv4` and `ipv6`."""
+        return self.connections.reached_at
+
+    @property
     def connection_limit(self) -> int:
         """Connections in all."""
         return min(self.settings.peer_limit_global, self.connection_bound)
@@ -283,7 +292,7 @@ class Session:
             if torrent.has_parts:
                 torrent.rechoke_soon()
                 self.activity.wake(torrent)
-        for part in (self.rules, self.moves, self.rates, self.queues, self.blocklist):
+        for part in (self.rules, self.moves, self.rates, self.queues, self.blocklist, self.dht):
             part.settings_changed()
         self.activity.noted_all()
 

@@ -133,7 +133,7 @@ class SessionClosing:
         for torrent in torrents:
             if not await turn():
                 break
-            farewell = torrent.trackers.announcer.stop()
+            farewell = torrent.trackers.stop()
             saying[farewell] = None
             farewell.addBoth(said, farewell)
         while saying and await turn():

@@ -253,7 +253,7 @@ class SessionControl:
 
     def reannounce(self, torrent: TorrentView) -> None:
         """Ask its trackers for peers now."""
-        self._torrent(torrent).trackers.announcer.reannounce()
+        self._torrent(torrent).trackers.reannounce()
 
     def mark_reached(self, torrent: TorrentView, kinds: tuple[str, ...]) -> None:
         """These share limits were acted on."""

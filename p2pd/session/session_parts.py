@@ -10,6 +10,7 @@ from p2pd.base.clock import Clock
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.blocklist.session_blocklist import BlocklistMemory, ListSource
+from p2pd.session.discovering.dht_network import DhtNetwork
 from p2pd.session.disks.devices import LookAt
 from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.peers.peer_memory import PeerMemory
@@ -53,6 +54,8 @@ class SessionParts:
     blocklist_source: ListSource | None = None
     """None: no blocklist can be got."""
     look_at_folder: LookAt = volume_state
+    dht: DhtNetwork | None = None
+    """None: there is none, whatever the settings say."""
 
 
 @dataclass(frozen=True, slots=True)

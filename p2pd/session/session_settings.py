@@ -68,6 +68,8 @@ class SessionSettings(SharingSettings):
     queue_stalled_enabled: bool = True
     """Whether those do not count of which nothing moved for `queue_stalled_minutes`."""
     queue_stalled_minutes: int = 30
+    dht_enabled: bool = True
+    """Whether torrents that are not private are looked up and announced in the DHT (BEP 5)."""
     find_data: str = OFF
     """One of FIND_DATA, for added torrents that were not told otherwise."""
     watch_folders: list[dict[str, Any]] = field(default_factory=list)

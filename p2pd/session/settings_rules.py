@@ -150,6 +150,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "script_torrent_done_seeding_filename": _program,
     "blocklist_enabled": flag,
     "blocklist_url": _list_source,
+    "dht_enabled": flag,
     "find_data": one_of(*FIND_DATA),
     "watch_folders": checked_watch_folders,
 }

@@ -11,6 +11,7 @@ simulated on it: whole swarms of sessions, and a lighter model for thousands of 
 from __future__ import annotations
 
 from p2pd.testing.inline_disk import InlineDisk, OneDisk
+from p2pd.testing.memory_dht import MemoryDht, MemoryDhtNode
 from p2pd.testing.memory_network import MemoryNetwork, MemoryStream, MemoryTransport
 from p2pd.testing.memory_store import MemoryRemovals, MemoryStore
 from p2pd.testing.nodes import DISK_SECONDS, FakeAnnouncer, SimNode
@@ -24,6 +25,8 @@ __all__ = [
     "InlineDisk",
     "OneDisk",
     "Link",
+    "MemoryDht",
+    "MemoryDhtNode",
     "MemoryNetwork",
     "MemoryRemovals",
     "MemoryStore",

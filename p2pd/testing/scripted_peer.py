@@ -29,6 +29,7 @@ class ScriptedPeer:
         peer_id: bytes | None = None,
         fast: bool = True,
         mute: bool = False,
+        dht: bool = False,
     ) -> None:
         self.network = network
         self.address = PeerAddress(host, 6881)
@@ -39,7 +40,7 @@ class ScriptedPeer:
         self.connections = 0
         self.mute = mute
         self._info_hash = info_hash
-        reserved = our_reserved()
+        reserved = our_reserved(dht=dht)
         self._reserved = reserved if fast else reserved[:7] + bytes([reserved[7] & ~4])
         self._stream: PeerStream | None = None
         self._wire = PeerWire(initiator=True, now=0.0)

@@ -138,7 +138,7 @@ REFUSED = [
     ("torrents/add", {}, 400),
     ("torrents/add", {"urls": "/etc/passwd"}, 400),
     ("app/setPreferences", {"json": "[]"}, 400),
-    ("app/setPreferences", {"json": '{"dht": true}'}, 409),
+    ("app/setPreferences", {"json": '{"anonymous_mode": true}'}, 409),
     ("app/setPreferences", {"json": '{"max_connec": "5"}'}, 400),
     ("transfer/setSpeedLimitsMode", {"mode": "x"}, 400),
     ("nothing/here", {}, 404),
@@ -327,7 +327,7 @@ def test_preferences_are_settings(client):
     session = client.session
     found = client.json("app/preferences")
     assert found == found | {
-        "save_path": "/downloads", "dht": False, "queueing_enabled": False, "listen_port": 6881,
+        "save_path": "/downloads", "dht": True, "queueing_enabled": False, "listen_port": 6881,
         "max_connec": 200, "dl_limit": 0, "start_paused_enabled": False, "schedule_from_hour": 9,
         "scheduler_days": 0, "alt_dl_limit": 50_000,
     }  # fmt: skip
@@ -340,6 +340,7 @@ def test_preferences_are_settings(client):
     assert asked == [("change_settings", {
         "speed_limit_down": 2000, "speed_limit_down_enabled": True, "start_added_torrents": False,
         "download_dir": "/new", "alt_speed_time_begin": 1350, "alt_speed_time_day": 62,
+        "dht_enabled": False,
     })]  # fmt: skip
     assert client.asked("app/setPreferences", json=json.dumps(found)) == []
     assert set(found) == set(PREFERENCES)

@@ -116,7 +116,8 @@ def other_values(downloads: str) -> dict[str, Any]:
         "automation.script_torrent_done": "/bin/true",
         "automation.script_torrent_done_seeding": "/bin/true", "seeding.then": "remove",
     }  # fmt: skip
-    for name in re.findall(r"``(\w+\.\w+)``", listed):
+    fixed_here = {option.removeprefix("--set=").partition("=")[0] for option in options(ROOT)}
+    for name in set(re.findall(r"``(\w+\.\w+)``", listed)) - fixed_here:
         section, _, key = name.partition(".")
         default = getattr(getattr(Config(), section), key)
         if name not in found:

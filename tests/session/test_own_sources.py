@@ -10,6 +10,9 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
+NEED_MORE = ("tracker", "dht")
+"""Sources that this session does not have."""
+
 LINK = f"magnet:?xt=urn:btih:{'ab' * 20}"
 URL = "http://t.example/announce"
 
@@ -83,7 +86,7 @@ def test_sources_that_nobody_asks_say_when_they_told_of_somebody(network: Memory
     assert told["manual"].last_at == node.session.wall()
     assert (told["manual"].found, told["magnet"].found) == (1, 0)
     assert told["magnet"].last_at is None
-    assert all(report.enabled for name, report in told.items() if name != "tracker")
+    assert all(report.enabled for name, report in told.items() if name not in NEED_MORE)
 
 
 def test_a_private_torrent_takes_nobody_from_a_link(network: MemoryNetwork) -> None:

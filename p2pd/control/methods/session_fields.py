@@ -84,6 +84,7 @@ SETTABLE = (
     Param("alt_speed_up", SPEED, None),
     Param("blocklist_enabled", boolean, None),
     Param("blocklist_url", text(4096), None),
+    Param("dht_enabled", boolean, None),
     Param("download_dir", absolute_path, None),
     Param("download_queue_enabled", boolean, None),
     Param("download_queue_size", _QUEUE, None),

@@ -175,7 +175,7 @@ PREFERENCES: Mapping[str, Preference] = {
     "bittorrent_protocol": _always(1),
     "category_changed_tmm_enabled": _always(False),
     "current_network_interface": _fact("peer_interface", ""),
-    "dht": _fact("dht_enabled", False),
+    "dht": _plain("dht_enabled", bool),
     "dont_count_slow_torrents": _plain("queue_stalled_enabled", bool),
     "dl_limit": _limit("speed_limit_down"),
     "encryption": Preference(lambda s: ENCRYPTION.get(s.fixed.get("encryption", "off"), 2)),

@@ -21,6 +21,9 @@ class HandshakeTorrent(Protocol):
 
     @property
     def info_hashes(self) -> InfoHashes: ...
+    @property
+    def uses_dht(self) -> bool:
+        """Whether its peers may know that we have a DHT node (BEP 5)."""
 
 
 class HandshakeHost(Protocol):
@@ -137,7 +140,8 @@ class Handshaking:
         return remote.info_hash
 
     def _greet(self, info_hash: bytes, torrent: HandshakeTorrent) -> None:
-        reserved = our_reserved(v2=torrent.info_hashes.v2 is not None)
+        v2 = torrent.info_hashes.v2 is not None
+        reserved = our_reserved(v2=v2, dht=torrent.uses_dht)
         self.wire.send_handshake(Handshake(info_hash, self.host.peer_id, reserved))
         self.stream.write([self.wire.data_to_send()])
 

@@ -1,4 +1,4 @@
-"""What each message of a peer changes (BEP 3, BEP 6, BEP 10, BEP 52), given in runs of one kind.
+"""What each message of a peer changes (BEP 3, 5, 6, 10, 52), given in runs of one kind.
 
 Raises FormatError for what does not fit the torrent; the connection ends with its words.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
+from p2pd.base.addresses import PeerAddress
 from p2pd.base.requests import Request
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import PeerTimedOut
@@ -108,6 +109,12 @@ def _extended(peer: PeerSession, message: wire.Extended) -> None:
     peer.extensions.received(message.id, message.payload)
 
 
+def _port(peer: PeerSession, message: wire.Port) -> None:
+    if message.port and not peer.told_of_node:
+        peer.told_of_node = True  # there is one behind an address; more would have others pinged
+        peer.torrent.dht_node(PeerAddress(peer.address.host, message.port))
+
+
 def _hashes(peer: PeerSession, message: wire.HashRequest | wire.Hashes | wire.HashReject) -> None:
     peer.torrent.hash_message(peer, message)
 
@@ -130,6 +137,7 @@ _HANDLERS: dict[type, Callable[[PeerSession, Any], None]] = {
     wire.AllowedFast: _allowed_fast,
     wire.Suggest: _suggest,
     wire.Extended: _extended,
+    wire.Port: _port,
     wire.HashRequest: _hashes,
     wire.Hashes: _hashes,
     wire.HashReject: _hashes,

@@ -67,7 +67,7 @@ class PeerSession:
         self.upload_only = False
         self.shown: set[int] | None = None
         """The only pieces that it may know we have (BEP 16, super-seeding); None: all of them."""
-        self.closed = False
+        self.told_of_node = self.closed = False
         self.told = PeerPieces()
         self.fast = PeerFast(self)
         self.extensions = PeerExtensions(self, offered=remote.supports_extensions)
@@ -84,10 +84,16 @@ class PeerSession:
         self._limits.apply()
         announce_pieces(self, self.torrent.greet(self))
         self.extensions.greet()
+        self._tell_of_node()
         if self.torrent.content is not None:
             self._attach(self.torrent.content)
         self.handle(events, self.seconds())
         self.flush()
+
+    def _tell_of_node(self) -> None:
+        assert self.wire.remote is not None
+        if self.wire.remote.supports_dht and (port := self.torrent.dht_port()):
+            self.send(wire.Port(port))
 
     def limits_changed(self) -> None:
         """Other speed limits hold, perhaps for this peer too."""

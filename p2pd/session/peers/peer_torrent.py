@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 
+from p2pd.base.addresses import PeerAddress
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import Request
 from p2pd.session.pieces.piece_buffers import PieceBuffers
@@ -61,6 +62,12 @@ class PeerTorrent(Protocol):
 
     def extended(self, peer: PeerSession, name: str, payload: bytes) -> None:
         """A message of an extension that the torrent handles."""
+
+    def dht_port(self) -> int:
+        """Of our DHT node, for peers to know; 0: it is none of their business."""
+
+    def dht_node(self, address: PeerAddress) -> None:
+        """A peer says where its DHT node is (BEP 5)."""
 
     def hash_message(self, peer: PeerSession, message: Any) -> None:
         """A hash request, hashes or reject (BEP 52)."""

@@ -256,7 +256,7 @@ class Resting:
         torrent.content_built(content)
         self._host.activity.wake(torrent)
         if torrent.running:
-            torrent.trackers.announcer.start()
+            torrent.trackers.start()
             torrent.dialling.started()
 
     @staticmethod

@@ -95,7 +95,7 @@ class Torrent(TorrentParts):
         if self.opening.busy or self.host.closing or not self.host.queues.admits(self):
             return
         self._begin()
-        self.trackers.announcer.start()
+        self.trackers.start()
         self.dialling.started()
 
     def _begin(self) -> None:
@@ -152,7 +152,7 @@ class Torrent(TorrentParts):
         if not self.running:
             return
         self._hang_up()
-        stopped = self.trackers.announcer.stop()
+        stopped = self.trackers.stop()
         if self.content is None:
             await self.checkpoint()
         else:
@@ -182,7 +182,7 @@ class Torrent(TorrentParts):
             if self.content is not None:
                 self.record.clean = self.content.as_recorded
             self._hang_up()
-            self._background(self.trackers.announcer.stop())
+            self._background(self.trackers.stop())
             self._background(self.checkpoint())
         self._let_go_of_files()
 
@@ -306,7 +306,7 @@ class Torrent(TorrentParts):
             if not self.record.paused and self.host.queues.admits(self):
                 self._begin()
         if self.running:
-            self.trackers.announcer.start()
+            self.trackers.start()
 
     @property
     def is_settled(self) -> bool:

@@ -84,6 +84,7 @@ class TorrentDialling:
 
     def became_private(self) -> None:
         """The metadata says so: whom others told of before is not dialled."""
+        self._host.dht.stopped(self.owner)
         self._peers.pool.drop_untold(TELL_OF_PRIVATE)
 
     def next_dial(self, now: float) -> float | None:

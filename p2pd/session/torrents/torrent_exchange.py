@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from p2pd import __version__
+from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.rates import RollingRate
@@ -211,6 +212,16 @@ class TorrentExchange:
         """A message of an extension that concerns the whole torrent."""
         if name == UT_METADATA:
             self._owner.metadata.received(peer, payload)
+
+    def dht_port(self) -> int:
+        """Of our DHT node, for peers to know; 0: it is none of their business."""
+        dht = self._owner.host.dht
+        return dht.port if dht.is_for(self._owner) else 0
+
+    def dht_node(self, address: PeerAddress) -> None:
+        """A peer says where its DHT node is."""
+        if self._owner.host.dht.is_for(self._owner):
+            self._owner.host.dht.add_node(address)
 
     def hash_message(self, peer: PeerSession, message: Any) -> None:
         """A message about Merkle hashes (BEP 52)."""

@@ -13,6 +13,7 @@ from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, 
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.connecting.dialer import Dialer
+from p2pd.session.discovering.dht_source import DhtSource
 from p2pd.session.disks.check_queue import CheckQueue
 from p2pd.session.disks.devices import Devices
 from p2pd.session.disks.download_folders import DownloadFolders
@@ -97,6 +98,7 @@ class TorrentHost(Protocol):
     first_looks: FirstLooks
     queues: TorrentQueues[Any]
     discovery: list[DiscoverySource]
+    dht: DhtSource
 
     @property
     def torrents(self) -> Iterable[Any]:

@@ -110,7 +110,7 @@ class TorrentOutcomes:
             owner.host.activity.changed(owner)
             self.log.info("{name}: complete", name=owner.record.name)
             if content.have.is_full:
-                owner.trackers.announcer.complete()
+                owner.trackers.complete()
         for peer in owner.peers:
             peer.download_finished()
         owner.host.background(owner.checkpoint(), owner.record.name)

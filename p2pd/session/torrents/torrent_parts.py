@@ -48,6 +48,17 @@ class TorrentParts:
         return self.record.summary is not None and self.record.summary.private
 
     @property
+    def may_be_private(self) -> bool:
+        """The same, also of one whose torrent file was not read yet."""
+        known = self.content is not None or self.record.is_whole
+        return self.private if known else self.record.magnet is None
+
+    @property
+    def uses_dht(self) -> bool:
+        """Whether its peers may know that we have a DHT node (BEP 5)."""
+        return self.host.dht.is_for(self)
+
+    @property
     def peer_limit(self) -> int:
         """Connections it may have."""
         return self.record.peer_limit or self.host.settings.peer_limit_per_torrent

@@ -153,6 +153,7 @@ class TorrentPeers:
         if not self.connected:
             self._choking.nobody_left()
             self._remembered.nobody_left(now)
+            self._owner.host.dht.needs_changed(self._owner)
 
     def _judge(
         self, peer: PeerSession, address: PeerAddress, now: float, *, misbehaved: bool

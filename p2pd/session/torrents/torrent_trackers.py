@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 from typing import Protocol, Sequence
 
+from twisted.internet.defer import Deferred
+
 from p2pd.base.ids import InfoHashes
 from p2pd.discovery.tracker_client.announcer import PeersFound, Totals
 from p2pd.formats.urls import tiers_of_text
@@ -31,7 +33,9 @@ class AnnouncedTorrent(Protocol):
     @property
     def content(self) -> TorrentContent | None: ...
     @property
-    def private(self) -> bool: ...
+    def may_be_private(self) -> bool:
+        """Whether BEP 27 may forbid to tell others of it."""
+
     @property
     def resting(self) -> bool:
         """Whether it has everything, and no content."""
@@ -61,10 +65,8 @@ class TorrentTrackers:
 
     def _with_defaults(self) -> Tiers:
         owner, own = self._owner, self.tiers
-        known = owner.content is not None or owner.record.is_whole
-        may_be_private = owner.private if known else owner.record.magnet is None
         text = owner.host.settings.default_trackers
-        if not text or may_be_private:
+        if not text or owner.may_be_private:
             return own
         urls = {url for tier in own for url in tier}
         more = (tuple(url for url in tier if url not in urls) for tier in _tiers_of(text))
@@ -84,6 +86,28 @@ class TorrentTrackers:
             record.trackers = wanted
             self.refresh()
             host.background(host.store.save(record), record.name)
+
+    # -- where the torrent is announced: trackers, and the DHT ---------------------------------
+
+    def start(self) -> None:
+        """It runs, and its files were looked at."""
+        self.announcer.start()
+        self._owner.host.dht.started(self._owner)
+
+    def stop(self) -> Deferred[None]:
+        """It runs no more. Fires when the trackers heard of it, within 5 seconds."""
+        self._owner.host.dht.stopped(self._owner)
+        return self.announcer.stop()
+
+    def complete(self) -> None:
+        """The last piece came."""
+        self.announcer.complete()
+        self._owner.host.dht.needs_changed(self._owner)
+
+    def reannounce(self) -> None:
+        """Somebody wants peers now."""
+        self.announcer.reannounce()
+        self._owner.host.dht.reannounce(self._owner)
 
     # -- what the announcer asks ---------------------------------------------------------------
 
