@@ -27,6 +27,7 @@ from p2pd.service.checks import (
     whole,
 )
 from p2pd.service.config_key import key
+from p2pd.service.discovery_sections import DiscoverySection, ReachabilitySection
 from p2pd.service.log_lines import FORMATS
 from p2pd.session.session_settings import FIND_DATA, OFF
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
@@ -146,24 +147,6 @@ class QueueSection:
     seeds: int = key(0, _QUEUE, "Torrents that seed at a time; 0 is as many as want to.")
     stalled_minutes: int = key(
         30, _QUEUE, "One of which nothing moved for so long does not count; 0: it does."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class DiscoverySection:
-    """Where peers are found, besides trackers."""
-
-    dht: bool = key(True, flag, "The distributed hash table (BEP 5). Not built yet: no effect.")
-    lsd: bool = key(True, flag, "Local service discovery (BEP 14). Not built yet: no effect.")
-    pex: bool = key(True, flag, "Peer exchange (BEP 11). Not built yet: no effect.")
-
-
-@dataclass(frozen=True, slots=True)
-class ReachabilitySection:
-    """How peers outside reach this machine."""
-
-    port_mapping: bool = key(
-        True, flag, "Ask the router to forward the port. Not built yet: no effect."
     )
 
 
@@ -354,8 +337,8 @@ class Config:
     bandwidth: BandwidthSection = BandwidthSection()
     queue: QueueSection = QueueSection()
     seeding: SeedingSection = field(default=SeedingSection())
-    discovery: DiscoverySection = DiscoverySection()
-    reachability: ReachabilitySection = ReachabilitySection()
+    discovery: DiscoverySection = field(default=DiscoverySection())
+    reachability: ReachabilitySection = field(default=ReachabilitySection())
     announce: AnnounceSection = AnnounceSection()
     control: ControlSection = ControlSection()
     automation: AutomationSection = field(default=AutomationSection())

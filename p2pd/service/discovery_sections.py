@@ -1,0 +1,26 @@
+"""How peers are found, and how they reach us, in the configuration: a part of config.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p2pd.service.checks import flag
+from p2pd.service.config_key import key
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverySection:
+    """Where peers are found, besides trackers."""
+
+    dht: bool = key(True, flag, "The distributed hash table (BEP 5). Not built yet: no effect.")
+    lsd: bool = key(True, flag, "Local service discovery (BEP 14). Not built yet: no effect.")
+    pex: bool = key(True, flag, "Peer exchange (BEP 11). Not built yet: no effect.")
+
+
+@dataclass(frozen=True, slots=True)
+class ReachabilitySection:
+    """How peers outside reach this machine."""
+
+    port_mapping: bool = key(
+        True, flag, "Ask the router to forward the port. Not built yet: no effect."
+    )
