@@ -130,7 +130,7 @@ def _older_column(name: str, column: Column) -> Column:
         get = _as_numbers(get)
     elif name in _ROWS_WITHIN:
         get = _with_older_names(get)
-    return Column(shown, get, column.of_files)
+    return column._replace(name=shown, get=get)
 
 
 def _as_numbers(get: Getter) -> Getter:

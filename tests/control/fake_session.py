@@ -138,6 +138,7 @@ class FakeTorrent:
     status: TorrentStatus = TorrentStatus.DOWNLOADING
     queue_position: int = 7
     is_stalled: bool = False
+    rests: bool = False
     trouble: TorrentTrouble = TorrentTrouble.NONE
     disk_state: DiskState = DiskState.OK
     error_string: str = ""

@@ -75,7 +75,10 @@ def test_gzip_is_unpacked() -> None:
     [
         (b"junk", "its answer is broken gzip"),
         (gzip.compress(GOOD, mtime=0)[:-12], "its answer is broken gzip"),
-        (gzip.compress(bytes(MAX_ANSWER + 1), mtime=0), "its answer unpacks to more than 2097152 bytes"),
+        (
+            gzip.compress(bytes(MAX_ANSWER + 1), mtime=0),
+            "its answer unpacks to more than 2097152 bytes",
+        ),
     ],
 )
 def test_bad_gzip_is_refused(body: bytes, words: str) -> None:

@@ -60,7 +60,7 @@ def test_it_adds_lists_changes_and_removes(stig, work):
     assert sorted(node.torrent("labels")["labels"]) == ["kept", "seen"]
     run("tracker", "add", "all", "http://127.0.0.1:1/a")
     assert node.torrent("tracker_list") == {"tracker_list": "http://127.0.0.1:1/a"}
-    assert content.name in run("trackerlist", "all")
+    assert content.name in run("trackerlist", "all", "--columns", "torrent,domain")
     run("priority", "high", "all")
     assert node.torrent("priorities") == {"priorities": [1]}
 

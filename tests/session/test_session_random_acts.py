@@ -16,6 +16,7 @@ from p2pd.session.api import AddTorrent, TorrentChanges, TorrentView
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.session_parts import SessionLimits
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
+from tests.session.kept_rows_book import KeptRowsBook
 from tests.session.queue_books import check_queues
 
 PIECE = 32 * 1024
@@ -46,6 +47,7 @@ class Users:
         limits = SessionLimits(check_workers=1, memory_in_flight=memory)
         self.nodes = [SimNode(network, host, limits=limits) for host in HOSTS]
         self.asked: list[Deferred[Any]] = []
+        self.books = [KeptRowsBook(node) for node in self.nodes]
         for torrent, link in zip(TORRENTS, LINKS, strict=True):
             self.nodes[0].put(torrent, FILES)
             for node in self.nodes[1:]:
@@ -70,6 +72,8 @@ class Users:
         self.rng.choice(acts)(node, *self.rng.sample(torrents, min(1, len(torrents))))
         self.network.run(self.rng.choice([0.001, 0.01, 0.05, 0.3, 2.0, 11.0, 90.0]))
         check_queues(node)
+        for book in self.books:
+            book.check()
 
     def _start(self, node: SimNode, torrent: TorrentView) -> None:
         self.ask(node.control.start(torrent))

@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectBindError
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
@@ -98,6 +99,9 @@ def test_listening_follows_the_interface() -> None:
             assert open_here == (f"127.0.0.{number}" in addresses)
     assert len(set(ports)) == 1
     assert ports[0] > 0
+    closed = Deferred.fromCoroutine(listening.close())
+    reactor.runUntilCurrent()  # type: ignore[attr-defined]
+    assert closed.called, "whoever runs the reactor next would accept who dialled here"
 
 
 def test_changes_are_told_once() -> None:

@@ -20,6 +20,7 @@ from p2pd.control.methods.events_methods import EventsMethods
 from p2pd.control.methods.group_methods import GroupMethods
 from p2pd.control.methods.history_methods import HistoryMethods
 from p2pd.control.methods.hook_methods import HookMethods
+from p2pd.control.methods.kept_rows import KeptRows
 from p2pd.control.methods.peer_methods import PeerMethods
 from p2pd.control.methods.port_methods import PortMethods
 from p2pd.control.methods.queue_methods import QueueMethods
@@ -51,10 +52,13 @@ def make_method_groups(
     hooks: Hooks | None = None,
 ) -> dict[str, BaseSubhandler]:
     """The groups by the first word of their methods' names."""
+    kept = KeptRows(api.follow, clock)  # of all torrents, whoever may see them
     api = cast(SessionApi, CallersSession(api))
     selection = Selection(api, wall_clock)
     groups: dict[str, BaseSubhandler] = {
-        "torrent": TorrentMethods(api, selection, TorrentAdder(api, source), clock, wall_clock),
+        "torrent": TorrentMethods(
+            api, selection, TorrentAdder(api, source), kept, clock, wall_clock
+        ),
         "session": SessionMethods(api, SessionFacts(version, session_id)),
         "free": DiskMethods(api),
         "blocklist": BlocklistMethods(api),

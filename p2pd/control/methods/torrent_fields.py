@@ -27,6 +27,10 @@ class Column(NamedTuple):
     get: Getter
     of_files: bool = False
     """Whether it takes the files of a torrent, which one at rest does not have in memory."""
+    lasts: bool = False
+    """Whether of a torrent at rest (TorrentView.rests) it is the same until that is noted to have
+    changed: neither time nor what happens to other torrents makes it another.
+    """
 
 
 _MIME_TYPES = mimetypes.MimeTypes()
@@ -260,7 +264,21 @@ OF_FILES = frozenset(
 )
 """Those that take the files of a torrent."""
 
+PASSING = frozenset(
+    (
+        # What time changes.
+        "eta", "eta_idle", "is_finished", "is_stalled", "piece_deadlines", "seconds_downloading",
+        "seconds_seeding",
+        # What others change: torrents, peers, trackers at work, disks.
+        "availability", "disk_state", "download_limit_in_force", "manual_announce_time", "move",
+        "peers", "peers_from", "queue_position", "recheck_progress", "seed_limits_in_force",
+        "tracker_stats", "trackers", "upload_limit_in_force",
+    )
+)  # fmt: skip
+"""Those that do not last, even of a torrent at rest."""
+
 TORRENT_COLUMNS: Mapping[str, Column] = {
-    name: Column(name, get, name in OF_FILES) for name, get in TORRENT_FIELDS.items()
+    name: Column(name, get, name in OF_FILES, name not in OF_FILES | PASSING)
+    for name, get in TORRENT_FIELDS.items()
 }
 """By the name that a client asks for."""

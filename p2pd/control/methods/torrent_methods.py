@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
-from p2pd.control.answers import Pacer, encode_rows
+from p2pd.control.answers import EncodedList, Pacer, dumps, encode_rows, join_rows
+from p2pd.control.methods.kept_rows import KeptRows
 from p2pd.control.methods.selection import RECENTLY_ACTIVE, Ids, Selection, ids
 from p2pd.control.methods.torrent_add import ADD_PARAMS, TorrentAdder
 from p2pd.control.methods.torrent_create import CREATE_PARAMS, create_torrent
@@ -46,6 +48,7 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
         api: SessionApi,
         selection: Selection,
         adder: TorrentAdder,
+        kept: KeptRows,
         reactor: Any,
         wall_clock: Callable[[], float],
     ) -> None:
@@ -53,6 +56,7 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
         self._api = api
         self._selection = selection
         self._adder = adder
+        self._kept = kept
         self._reactor = reactor
         self._wall_clock = wall_clock
         self._columns = TORRENT_COLUMNS
@@ -76,31 +80,34 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
             raise refuse("fields is empty: it names what to tell of each torrent")
         asked = dict.fromkeys(fields)
         columns = [self._columns[name] for name in asked if name in self._columns]
-        pacer = Pacer(self._reactor)
-        rows = self._rows(self._selection.torrents(ids), columns, table=format == "table")
-        answer: JsonObject = {"torrents": await encode_rows(rows, pacer)}
+        torrents = self._selection.torrents(ids)
+        answer: JsonObject = {"torrents": await self._listed(torrents, columns, format == "table")}
         if ids == (RECENTLY_ACTIVE,):
             answer["removed"] = self._selection.removed()
         return answer
 
-    def _rows(
-        self, torrents: list[TorrentView], columns: list[Column], *, table: bool
-    ) -> Iterator[Row | Coroutine[Any, Any, Row]]:
-        names = [column.name for column in columns]
-        getters = [column.get for column in columns]
-        now = self._wall_clock()
+    async def _listed(
+        self, torrents: list[TorrentView], columns: list[Column], table: bool
+    ) -> EncodedList:
+        pacer, now = Pacer(self._reactor), self._wall_clock()
+        if any(column.of_files for column in columns):
+            return await encode_rows(self._detailed(torrents, columns, now, table), pacer)
+        names = [dumps([column.name for column in columns])] if table else []
+        rows = self._kept.rows(torrents, columns, now, table=table)
+        return await join_rows(chain(names, rows), pacer)
 
-        def row(torrent: TorrentView) -> Row:
-            values = [get(torrent, now) for get in getters]
-            return values if table else dict(zip(names, values, strict=True))
-
-        async def detailed_row(torrent: TorrentView) -> Row:
-            return row(await self._api.detailed(torrent))
+    def _detailed(
+        self, torrents: list[TorrentView], columns: list[Column], now: float, table: bool
+    ) -> Iterator[list[str] | Coroutine[Any, Any, Row]]:
+        async def row(torrent: TorrentView) -> Row:
+            detailed = await self._api.detailed(torrent)
+            if table:
+                return [column.get(detailed, now) for column in columns]
+            return {column.name: column.get(detailed, now) for column in columns}
 
         if table:
-            yield names
-        of_files = any(column.of_files for column in columns)
-        yield from map(detailed_row if of_files else row, torrents)
+            yield [column.name for column in columns]
+        yield from map(row, torrents)
 
     @declares(*ADD_PARAMS)
     async def jsonrpc_add(self, params: Mapping[str, object]) -> JsonObject:

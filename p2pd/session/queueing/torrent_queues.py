@@ -162,6 +162,8 @@ class TorrentQueues(Generic[T]):
             self._unopened.discard(torrent)
             self._disarm(torrent)
             self._since.pop(torrent, None)
+            if line.waits(torrent):
+                self._host.activity.note_change(torrent)  # to others it is stopped, from now on
             line.leave(torrent)
             self._fill(line)
 

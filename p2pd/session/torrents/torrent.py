@@ -117,6 +117,7 @@ class Torrent(TorrentParts):
         """Make the files that need no data; whether the disk lets us."""
         await self.host.moves.switched(self)
         self.preparing += 1
+        self.host.activity.note_change(self)  # lists show it as running already
         try:
             if self.content is not None:
                 await prepare(self.content, self.record.pieces, self.host.folders.look_at)
@@ -128,6 +129,7 @@ class Torrent(TorrentParts):
             return False
         finally:
             self.preparing -= 1
+            self.host.activity.note_change(self)
         return True
 
     async def stop(self) -> None:

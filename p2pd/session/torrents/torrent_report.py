@@ -105,6 +105,11 @@ class TorrentReport(RecordReport):
         return TorrentStatus.SEEDING if torrent.is_complete() else TorrentStatus.DOWNLOADING
 
     @property
+    def rests(self) -> bool:
+        """Whether it has everything, and nobody uses it."""
+        return self.torrent.resting and not self.torrent.has_parts
+
+    @property
     def queue_position(self) -> int:
         """How many torrents stand before it in the queue."""
         return self.torrent.host.queues.position(self.torrent)
