@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from p2pd.base.errors import P2pdError, StateError
+from p2pd.session.session_events import EventKind, TorrentEvent
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, SimNode
 from tests.session.three_files import FILES, TORRENT, have
@@ -78,6 +79,65 @@ def test_it_goes_where_it_is_to_be_when_it_is_complete(
     assert node.store.rows[torrent.record.id].final_dir == ""
 
 
+class Finding:
+    """Hears that something is done, and looks at once what is where it is said to be."""
+
+    def __init__(self, node: SimNode) -> None:
+        self.kinds: list[str] = []
+        self.found: list[dict[str, bytes]] = []
+        self._node = node
+        node.control.events.listen(self._heard)
+
+    def _heard(self, event: TorrentEvent) -> None:
+        self.kinds.append(str(event.kind))
+        if event.kind is EventKind.DONE:
+            view = self._node.control.find(event.hash_string)
+            assert view is not None
+            assert event.detail == {"downloaded": True}
+            self.found.append(tree(Path(view.download_dir)))
+
+
+@pytest.mark.parametrize("named_apart", [False, True])
+def test_it_is_done_when_it_is_where_it_is_to_be(
+    network: MemoryNetwork, node: SimNode, seed: SimNode, tmp_path: Path, named_apart: bool
+) -> None:
+    node.session.settings.rename_partial_files = named_apart
+    hearing = Finding(node)
+    begun(network, node, seed)
+    network.run_until(lambda: bool(hearing.found), limit=60)
+    assert hearing.kinds == ["added", "started", "moved", "done"]
+    assert hearing.found == [WHOLE]
+    network.run(30.0)
+    assert hearing.kinds[4:] == []
+
+
+def test_it_is_done_when_its_files_have_their_names(
+    network: MemoryNetwork, node: SimNode, seed: SimNode, tmp_path: Path
+) -> None:
+    settings = node.session.settings
+    settings.incomplete_dir_enabled, settings.rename_partial_files = False, True
+    hearing = Finding(node)
+    begun(network, node, seed)
+    network.run_until(lambda: bool(hearing.found), limit=60)
+    assert hearing.kinds == ["added", "started", "done"]
+    assert hearing.found == [WHOLE]
+
+
+def test_one_that_is_told_to_stay_where_it_is_is_done_there(
+    network: MemoryNetwork, node: SimNode, seed: SimNode, tmp_path: Path
+) -> None:
+    hearing = Finding(node)
+    (tmp_path / "two/folder").mkdir(parents=True)
+    (tmp_path / "two/folder/c.bin").mkdir()  # in its way
+    torrent = begun(network, node, seed)
+    network.run_until(lambda: have(torrent).is_full)
+    network.run(30.0)
+    assert hearing.found == []
+    locate(node, torrent, tmp_path / "one")
+    network.run_until(lambda: bool(hearing.found))
+    assert hearing.kinds == ["added", "started", "done"]
+
+
 @pytest.mark.parametrize("stopped", [False, True])
 def test_what_is_off_later_strands_nothing_also_over_a_restart(
     network: MemoryNetwork, node: SimNode, seed: SimNode, tmp_path: Path, stopped: bool
@@ -103,10 +163,18 @@ def test_a_kill_between_the_last_piece_and_the_move(
     row = node.store.rows[torrent.record.id]
     assert row.is_whole
     row.download_dir, row.final_dir = row.download_dir, str(tmp_path / "three")
-    again, back = restarted_node(network, node, tmp_path)
+    row.completed_at = 5.0
+    network.listeners.pop(node.address, None)
+    again = disk_node(
+        network, tmp_path, node.address.host, store=node.store, journal=node.journal, seed=2
+    )
+    hearing = Finding(again)
     network.run_until(lambda: tree(tmp_path / "three") == WHOLE, limit=60)
+    (back,) = again.session.torrents
     network.run_until(lambda: again.session.moves.of(back) is None, limit=60)
     assert back.record.final_dir == ""
+    assert hearing.found == [WHOLE]
+    assert hearing.kinds == ["moved", "done"]
 
 
 def test_data_that_is_there_already_is_used_where_it_is(

@@ -77,6 +77,15 @@ class Moves:
         move = self._moves.get(torrent)
         return move is not None and move.at_work
 
+    def keep_busy(self, torrent: Torrent) -> bool:
+        """Whether its files are about to have another folder, or other names."""
+        move = self._moves.get(torrent)
+        if move is None:
+            return torrent in self._asking
+        content = torrent.content
+        unnamed = content is not None and bool(content.storage.partial)
+        return torrent in self._asking or unnamed or not move.is_switched
+
     # -- what clients ask for ------------------------------------------------------------------
 
     async def set_location(self, torrent: Torrent, folder: str, *, move: bool) -> None:
@@ -147,6 +156,7 @@ class Moves:
             lock.release()
             if not lock.locked:
                 self._asking.pop(torrent, None)
+                torrent.telling.arrived()
 
     async def _set_location(self, torrent: Torrent, target: str, move: bool) -> None:
         record, under_way = torrent.record, self._moves.get(torrent)
@@ -291,8 +301,7 @@ class Moves:
                 await self._leave(move)
         finally:
             self._moves.pop(torrent, None)
-            self._host.activity.changed(torrent)
-            self.name_files(torrent)
+            self._over(torrent)
         await self._journal.end(torrent.record.id)
 
     async def _leave(self, move: TorrentMove) -> None:
@@ -322,8 +331,12 @@ class Moves:
     async def _run(self, move: TorrentMove) -> None:
         if await move.run() and self._moves.get(move.torrent) is move:
             del self._moves[move.torrent]
-            self._host.activity.changed(move.torrent)
-            self.name_files(move.torrent)
+            self._over(move.torrent)
+
+    def _over(self, torrent: Torrent) -> None:
+        self._host.activity.changed(torrent)
+        self.name_files(torrent)
+        torrent.telling.arrived()
 
 
 async def _nothing() -> None:

@@ -298,6 +298,7 @@ class TorrentMove:
         """It is elsewhere, and goes on as it did."""
         torrent = self.torrent
         torrent.telling.moved(self.row.source, self.target)
+        torrent.telling.arrived()
         if torrent.running or torrent.missing.why:
             self._host.folders.watch(torrent, torrent.record.download_dir)
         if torrent.running:

@@ -50,6 +50,9 @@ class SwitchedMoves(Protocol):
     def need(self, torrent: Any) -> bool:
         """Whether a torrent may not rest now, for it is moved."""
 
+    def keep_busy(self, torrent: Any) -> bool:
+        """Whether its files are about to have another folder, or other names."""
+
     async def switched(self, torrent: Any) -> None:
         """Wait, if just now the torrent gets its new folder."""
 

@@ -33,7 +33,7 @@ class TellingOwner(Protocol):
 class TorrentTelling:
     """The events of one torrent; it is what they name."""
 
-    __slots__ = ("_complete", "_gone", "_owner", "_started")
+    __slots__ = ("_complete", "_due", "_gone", "_owner", "_started")
 
     def __init__(self, owner: TellingOwner) -> None:
         self._owner = owner
@@ -41,6 +41,10 @@ class TorrentTelling:
         # A record with an id comes from the database.
         self._started = bool(owner.record.id) and not owner.record.paused
         self._complete: bool | None = True if owner.record.is_whole else None
+        self._due: bool | None = None
+        """That it is done is to be told when it is where it is to be: whether it was downloaded."""
+        if self._complete:
+            self._not_home_yet()
 
     # -- what an event names -------------------------------------------------------------------
 
@@ -106,6 +110,8 @@ class TorrentTelling:
         if self._complete is None:
             recorded = recorded_pieces(self._owner.record.pieces, content.layout.piece_count)
             self._complete = content.would_be_complete(recorded)
+            if self._complete:
+                self._not_home_yet()
 
     def settle(self, *, downloaded: bool = False) -> None:
         """What is had or wanted may have changed."""
@@ -113,8 +119,24 @@ class TorrentTelling:
         if content is None or opening.busy or opening.check is not None:
             return  # until that is over nobody knows what is here
         before, self._complete = self._complete, content.is_complete()
-        if self._complete and not before and content.wants_any:
-            self.tell(EventKind.DONE, downloaded=downloaded)
+        if not self._complete:
+            self._due = None
+        elif not before and content.wants_any:
+            self._due = downloaded
+            self.arrived()
+
+    def _not_home_yet(self) -> None:
+        """It was complete when the daemon ended: nobody was told while it was on its way home."""
+        if self._owner.record.final_dir:
+            self._due = bool(self._owner.record.completed_at)
+
+    def arrived(self) -> None:
+        """It may be where it is to be, under its names: whoever hears of it can use its files."""
+        owner, due = self._owner, self._due
+        if due is None or owner.record.final_dir or owner.host.moves.keep_busy(owner):
+            return
+        self._due = None
+        self.tell(EventKind.DONE, downloaded=due)
 
     def moved(self, source: str, target: str) -> None:
         """It is in another folder."""
