@@ -14,7 +14,9 @@ class DiscoverySection:
 
     dht: bool = key(True, flag, "The distributed hash table (BEP 5). Not built yet: no effect.")
     lsd: bool = key(True, flag, "Local service discovery (BEP 14). Not built yet: no effect.")
-    pex: bool = key(True, flag, "Peer exchange (BEP 11). Not built yet: no effect.")
+    pex: bool = key(
+        True, flag, "Peer exchange (BEP 11): peers of torrents that are not private tell of others."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("peers", "upload_slots_global"): ("upload_slots_global",),
     ("peers", "seed_choking"): ("seed_choking",),
     ("peers", "super_seeding"): ("super_seeding",),
+    ("discovery", "pex"): ("pex_enabled",),
     ("blocklist", "enabled"): ("blocklist_enabled",),
     ("blocklist", "url"): ("blocklist_url",),
     ("discovery", "dht"): ("dht_enabled",),
@@ -74,6 +75,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
         upload_slots=config.peers.upload_slots,
         upload_slots_global=config.peers.upload_slots_global,
         seed_choking=config.peers.seed_choking,
+        pex_enabled=config.discovery.pex,
         super_seeding=config.peers.super_seeding,
         blocklist_enabled=config.blocklist.enabled,
         blocklist_url=config.blocklist.url,
@@ -101,7 +103,6 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
             "peer_interface_addresses": [],
             "encryption": config.peers.encryption if "encryption" in BUILT else "off",
             "lpd_enabled": config.discovery.lsd and "lsd" in BUILT,
-            "pex_enabled": config.discovery.pex and "pex" in BUILT,
             "port_forwarding_enabled": config.reachability.port_mapping and "nat" in BUILT,
         },
     )

@@ -23,6 +23,7 @@ from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.connections import Connections
 from p2pd.session.discovering.dht_source import DhtSource
 from p2pd.session.discovering.own_sources import own_sources
+from p2pd.session.discovering.pex_source import PexSource
 from p2pd.session.disks.check_queue import CheckQueue
 from p2pd.session.disks.devices import Device, Devices, in_time
 from p2pd.session.disks.download_folders import DownloadFolders
@@ -89,7 +90,8 @@ class Session:
         self.torrents = TorrentRegistry()
         timers = Schedule(parts.clock)
         self.dht = DhtSource(self, parts.dht, timers)
-        self.discovery: list[DiscoverySource] = [*own_sources(), self.dht]
+        pex = PexSource(lambda: settings.pex_enabled)
+        self.discovery: list[DiscoverySource] = [*own_sources(), self.dht, pex]
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
         self.resting = Resting(self, timers)
         self.first_looks = FirstLooks(self)

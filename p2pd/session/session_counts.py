@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from p2pd.discovery.pex.heard import PexCounts
 
 
 @dataclass(slots=True)
@@ -13,3 +15,4 @@ class SessionCounts:
     pieces_failed: int = 0
     slow_readers: int = 0
     """Peers that were dropped since they did not read what they asked for."""
+    pex: PexCounts = field(default_factory=PexCounts)

@@ -19,6 +19,7 @@ from p2pd.base.measures import (
     gauges,
     histograms,
 )
+from p2pd.discovery.pex.heard import PexCounts
 from p2pd.session.add_line import AddLine
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
 from p2pd.session.connecting.arrivals import HANDSHAKES, HandshakeEnd
@@ -80,6 +81,7 @@ async def session_measures(session: Session, line: AddLine, pause: Pause) -> lis
         *_torrents(session, tally),
         *_peers(tally),
         *_connections(session),
+        *_pex(session.counts.pex),
         *_traffic(session),
         *_memory(session),
         *_disks(session),
@@ -190,6 +192,24 @@ def _connections(session: Session) -> list[Measure]:
             "peers_slow_total",
             "Peers that were dropped since they did not read what they asked for.",
             session.counts.slow_readers,
+        ),
+    ]
+
+
+def _pex(counts: PexCounts) -> list[Measure]:
+    return [
+        counter("pex_sent_total", "Messages that told peers of others (BEP 11).", counts.sent),
+        counter("pex_received_total", "Messages in which peers told of others.", counts.received),
+        counter(
+            "pex_unread_total",
+            "Of these those that were not read, since their peer sent too many.",
+            counts.too_often,
+        ),
+        counter("pex_addresses_total", "Addresses in them that may be peers.", counts.addresses),
+        counter(
+            "pex_addresses_refused_total",
+            "Addresses in them that cannot be, or were too many.",
+            counts.refused,
         ),
     ]
 

@@ -45,6 +45,8 @@ class SessionSettings(SharingSettings):
     """Whether files have `.part` behind their names until they are complete."""
     start_added_torrents: bool = True
     sequential_download: bool = False
+    pex_enabled: bool = False
+    """Whether peers of torrents that are not private tell of each other (BEP 11)."""
     default_trackers: str = ""
     """Announced to for every torrent that is not private, besides its own: a URL a line."""
     super_seeding: str = AUTO

@@ -107,6 +107,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "peer_limit_per_host": count(0, 65_535),
     "start_added_torrents": flag,
     "sequential_download": flag,
+    "pex_enabled": flag,
     "default_trackers": _trackers,
     "super_seeding": one_of(*MODES),
     "upload_slots": count(0, 1_000),

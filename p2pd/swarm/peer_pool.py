@@ -113,7 +113,7 @@ class PeerPool:
 
     # -- addresses come and go ----------------------------------------------------------------
 
-    def add(self, address: PeerAddress, source: str, now: float) -> bool:
+    def add(self, address: PeerAddress, source: str, now: float, *, seed: bool = False) -> bool:
         """An address from a source ("tracker", "dht", "pex"); whether it is a new candidate.
 
         One that a person names ("manual") is due at once, whatever became of it before.
@@ -126,7 +126,7 @@ class PeerPool:
             return False
         if len(self._by_address) >= self._limit and not self._make_room(source):
             return False
-        self._insert(address, source, now)
+        self._insert(address, source, now, seed=seed)
         return True
 
     def remember(self, address: PeerAddress, rate: float, now: float) -> bool:
@@ -294,8 +294,9 @@ class PeerPool:
         self._remove(next(plain, next(iter(idle))))
         return True
 
-    def _insert(self, address: PeerAddress, source: str, now: float) -> None:
+    def _insert(self, address: PeerAddress, source: str, now: float, *, seed: bool = False) -> None:
         candidate = self._by_address[address] = _Candidate(source, now)
+        candidate.seed = seed
         self._hosts[address.host] += 1
         self._note_source(candidate, source)
         self._set_state(address, IDLE, now)

@@ -10,7 +10,7 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
-NEED_MORE = ("tracker", "dht")
+NEED_MORE = ("tracker", "dht", "pex", "lsd")
 """Sources that this session does not have."""
 
 LINK = f"magnet:?xt=urn:btih:{'ab' * 20}"

@@ -201,7 +201,7 @@ PREFERENCES: Mapping[str, Preference] = {
     "max_seeding_time_enabled": _plain("seed_time_limited", bool),
     "max_uploads": _slots("upload_slots_global"),
     "max_uploads_per_torrent": _slots("upload_slots"),
-    "pex": _fact("pex_enabled", False),
+    "pex": _plain("pex_enabled", bool),
     "queueing_enabled": Preference(is_queueing, _set_queueing),
     "random_port": Preference(lambda settings: not settings.fixed.get("peer_port", 0)),
     "rss_auto_downloading_enabled": _always(False),

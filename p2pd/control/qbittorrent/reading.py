@@ -146,9 +146,11 @@ class Reading:
     async def trackers(self, call: Call) -> Answer:
         """Its trackers, and the other ways to peers."""
         torrent = one_torrent(self._api, call)
-        settings = self._api.settings
-        enabled = {**settings.fixed, "dht_enabled": settings.dht_enabled}
-        found = [_way(torrent, words, bool(enabled.get(key))) for words, key in WAYS.items()]
+        on = self._api.settings
+        found = [
+            _way(torrent, words, getattr(on, key, on.fixed.get(key, False)))
+            for words, key in WAYS.items()
+        ]
         return [*found, *(tracker_row(state) for state in torrent.tracker_states)]
 
     async def web_seeds(self, call: Call) -> Answer:

@@ -14,6 +14,7 @@ from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.arrivals import Arrivals, HandshakeEnd
 from p2pd.session.connecting.dialer import Dialer, DialTorrent
 from p2pd.session.connecting.handshaking import HandshakeTorrent, Handshaking
+from p2pd.session.peers.partings import PREFERRED
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrents.resting import Resting
@@ -167,10 +168,11 @@ class Connections:
         torrent.peers.dialling.discard(done.address)
         peer = PeerSession(torrent.exchange, done)
         torrent.peers.joined(peer)
+        torrent.pex.joined(peer)
         if gives_way is not None:
             # Not before the newcomer has its place, or the dialler would fill it at once.
             self.gave_way += 1
-            gives_way.disconnect("another peer is preferred to it")
+            gives_way.disconnect(PREFERRED)
         peer.begin(events)
 
     async def _wake(self, torrent: Torrent, done: Handshaking, events: Sequence[Event]) -> None:

@@ -16,8 +16,8 @@ from p2pd.protocols.peerwire.extensions.registry import (
 from p2pd.protocols.peerwire.extensions.upload_only import encode_upload_only, parse_upload_only
 from p2pd.session.peers.peer_download import PeerDownload
 
-LOCAL_IDS = {"ut_metadata": 2, "lt_donthave": 3, "upload_only": 4}
-"""The ids under which peers send each extension to us."""
+LOCAL_IDS = {"ut_pex": 1, "ut_metadata": 2, "lt_donthave": 3, "upload_only": 4}
+"""The ids under which peers send each extension to us; a torrent may leave out some of them."""
 
 _NAMES = names_by_id(LOCAL_IDS)
 
@@ -39,7 +39,8 @@ class PeerExtensions:
     """What the peer speaks, by name."""
 
     __slots__ = (
-        "_peer", "_registry", "_told_upload_only", "metadata_size", "offered", "version"
+        "_peer", "_registry", "_told_upload_only", "metadata_size", "offered", "offered_pex",
+        "prefers_encryption", "version",
     )  # fmt: skip
 
     def __init__(self, peer: ExtensionPeer, *, offered: bool) -> None:
@@ -47,8 +48,11 @@ class PeerExtensions:
         self.offered = offered
         self._registry = ExtensionRegistry(_NAMES)
         self._told_upload_only = False
+        self.offered_pex = False
+        """Whether a handshake of ours did: if another does not it has to say so (BEP 10)."""
         self.version = ""
         self.metadata_size = 0
+        self.prefers_encryption = False
 
     def greet(self) -> None:
         """Send our extension handshake if the peer knows BEP 10."""
@@ -98,6 +102,8 @@ class PeerExtensions:
         self.metadata_size = theirs.metadata_size or self.metadata_size
         if theirs.reqq:
             self._peer.download.window.set_limit(theirs.reqq)
+        if theirs.prefers_encryption is not None:
+            self.prefers_encryption = theirs.prefers_encryption
         if theirs.upload_only is not None:
             self._peer.upload_only = theirs.upload_only
         if theirs.port and self._peer.listen_address is None:

@@ -21,6 +21,7 @@ from p2pd.base.requests import Request
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event, PeerWire
 from p2pd.session.connecting.handshaking import Handshaking
+from p2pd.session.peers.partings import BOTH_DONE
 from p2pd.session.peers.peer_download import PeerDownload
 from p2pd.session.peers.peer_extensions import PeerExtensions
 from p2pd.session.peers.peer_fast import PeerFast
@@ -349,7 +350,7 @@ class PeerSession:
         """Two that have everything have nothing more to say."""
         have = self.torrent.have()
         if self.told.is_full and have is not None and have.is_full:
-            self.disconnect("both have everything")
+            self.disconnect(BOTH_DONE)
 
     def _gone(self, reason: str, *, misbehaved: bool) -> None:
         if self.closed:

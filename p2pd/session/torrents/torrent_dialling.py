@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Sequence
+from typing import Any, Collection, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.discovery.source_report import RESUME
@@ -68,9 +68,12 @@ class TorrentDialling:
         if self.owner.running:
             self._host.dialer.wake(self)
 
-    def add_peers(self, addresses: Sequence[PeerAddress], source: str) -> int:
+    def add_peers(
+        self, addresses: Sequence[PeerAddress], source: str, seeds: Collection[PeerAddress] = ()
+    ) -> int:
         """New addresses; they are dialled at once, as far as the limits allow.
 
+        Those in `seeds` are said to want nothing: a torrent that does not either leaves them alone.
         None for a private torrent, but from its tracker or from its user (BEP 27).
         """
         if self.owner.private and source not in TELL_OF_PRIVATE:
@@ -78,14 +81,20 @@ class TorrentDialling:
         now = self.owner.seconds()
         if addresses:
             self._peers.told_at[source] = self._host.wall()
-        new = sum(self._peers.pool.add(address, source, now) for address in addresses)
+        new = sum(
+            self._peers.pool.add(address, source, now, seed=address in seeds)
+            for address in addresses
+        )
         self.wake()
         return new
 
     def became_private(self) -> None:
-        """The metadata says so: whom others told of before is not dialled."""
+        """The metadata says so: whom others told of before is not dialled, nor talked to."""
         self._host.dht.stopped(self.owner)
         self._peers.pool.drop_untold(TELL_OF_PRIVATE)
+        for peer in self._peers:
+            if not (peer.incoming or self._peers.pool.sources_of(peer.address) & TELL_OF_PRIVATE):
+                peer.disconnect("the torrent is private, and its tracker did not tell of it")
 
     def next_dial(self, now: float) -> float | None:
         """When the first address may be dialled; None while the dialler has it in mind."""

@@ -30,6 +30,8 @@ from p2pd.session.torrents.torrent_layers import PieceLayerExchange
 from p2pd.session.torrents.torrent_metadata import NAME as UT_METADATA
 from p2pd.session.torrents.torrent_metadata import MetadataExchange
 from p2pd.session.torrents.torrent_peers import TorrentPeers
+from p2pd.session.torrents.torrent_pex import NAME as UT_PEX
+from p2pd.session.torrents.torrent_pex import TorrentPex
 from p2pd.session.torrents.torrent_super_seeding import TorrentSuperSeeding
 from p2pd.session.torrents.torrent_trust import TorrentTrust
 from p2pd.state.resume import TorrentRecord
@@ -49,6 +51,7 @@ class ExchangeOwner(Protocol):
     trust: TorrentTrust
     metadata: MetadataExchange
     layers: PieceLayerExchange | None
+    pex: TorrentPex
     dialling: TorrentDialling
 
     @property
@@ -151,7 +154,7 @@ class TorrentExchange:
         """What we tell this peer of ourselves (BEP 10)."""
         content = self.content
         return ExtensionHandshake(
-            messages=dict(local_ids),
+            messages=self._offered(peer, local_ids),
             version=f"p2pd {__version__}",
             port=self._owner.host.listen_port,
             reqq=REQUEST_QUEUE,
@@ -159,6 +162,17 @@ class TorrentExchange:
             metadata_size=len(content.metainfo.info_bytes) if content else None,
             upload_only=self.is_complete() and peer.shown is None,
         )
+
+    def _offered(self, peer: PeerSession, local_ids: Mapping[str, int]) -> dict[str, int]:
+        """The extensions that this torrent has; 0 is what a peer was offered once."""
+        offered = dict(local_ids)
+        if self._owner.pex.allowed:
+            peer.extensions.offered_pex = True
+        elif peer.extensions.offered_pex:
+            offered[UT_PEX] = 0
+        else:
+            del offered[UT_PEX]
+        return offered
 
     # -- what is reported ----------------------------------------------------------------------
 
@@ -204,6 +218,7 @@ class TorrentExchange:
         self._owner.peers.introduced(peer, our_host)
         if peer.closed:
             return
+        self._owner.pex.introduced(peer, self.seconds())
         self._owner.metadata.peer_ready(peer)
         if self._owner.layers is not None:
             self._owner.layers.peer_ready(peer)
@@ -212,6 +227,8 @@ class TorrentExchange:
         """A message of an extension that concerns the whole torrent."""
         if name == UT_METADATA:
             self._owner.metadata.received(peer, payload)
+        elif name == UT_PEX:
+            self._owner.pex.received(peer, payload, self.seconds())
 
     def dht_port(self) -> int:
         """Of our DHT node, for peers to know; 0: it is none of their business."""
@@ -238,6 +255,7 @@ class TorrentExchange:
         if misbehaved:
             self._owner.trust.abused(peer)
         self.super_seeding.left(peer)
+        self._owner.pex.left(peer, reason, self.seconds())
         self._owner.peers.left(peer, self.seconds(), misbehaved=misbehaved)
         self._owner.host.activity.changed(self._owner)
         self._owner.metadata.peer_gone(peer)

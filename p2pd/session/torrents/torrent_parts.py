@@ -21,6 +21,7 @@ from p2pd.session.torrents.torrent_layers import PieceLayerExchange
 from p2pd.session.torrents.torrent_metadata import MetadataExchange
 from p2pd.session.torrents.torrent_outcomes import TorrentOutcomes
 from p2pd.session.torrents.torrent_peers import TorrentPeers
+from p2pd.session.torrents.torrent_pex import TorrentPex
 from p2pd.session.torrents.torrent_swarm import TorrentSwarm
 from p2pd.session.torrents.torrent_trust import TorrentTrust
 from p2pd.state.resume import TorrentRecord
@@ -181,6 +182,11 @@ class TorrentParts:
     def dialling(self) -> TorrentDialling:
         """Whom it dials, and when."""
         return self.swarm.dialling
+
+    @property
+    def pex(self) -> TorrentPex:
+        """What its peers are told of each other, and tell us of others (BEP 11)."""
+        return self.swarm.pex
 
     @property
     def metadata(self) -> MetadataExchange:

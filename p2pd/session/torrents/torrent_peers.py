@@ -12,6 +12,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import DelayedCall
 from p2pd.discovery.source_report import INCOMING
 from p2pd.protocols.peerwire.messages import Have, encode
+from p2pd.session.peers.partings import NOTHING_WANTED
 from p2pd.session.peers.peer_places import FIRST_CHANCE, PeerPlaces, is_redundant
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.peers.remembered_peers import RememberedPeers
@@ -213,7 +214,7 @@ class TorrentPeers:
         if seeding:
             for peer in list(self.connected):
                 if is_redundant(peer) and now - peer.connected_at > FIRST_CHANCE:
-                    peer.disconnect("neither side wants anything")
+                    peer.disconnect(NOTHING_WANTED)
 
     def rechoke(self, now: float) -> None:
         """One round: whom to serve until the next."""

@@ -15,6 +15,7 @@ from p2pd.session.torrents.torrent_layers import PieceLayerExchange
 from p2pd.session.torrents.torrent_metadata import MetadataExchange
 from p2pd.session.torrents.torrent_outcomes import TorrentOutcomes
 from p2pd.session.torrents.torrent_peers import TorrentPeers
+from p2pd.session.torrents.torrent_pex import TorrentPex
 from p2pd.session.torrents.torrent_trust import TorrentTrust
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
@@ -24,7 +25,7 @@ class TorrentSwarm:
     """The parts that know peers. `owner` is the torrent, by which they find each other."""
 
     __slots__ = (
-        "_owner", "dialling", "exchange", "layers", "metadata", "outcomes", "peers", "trust",
+        "_owner", "dialling", "exchange", "layers", "metadata", "outcomes", "peers", "pex", "trust",
     )  # fmt: skip
 
     def __init__(self, owner: Any) -> None:
@@ -36,6 +37,7 @@ class TorrentSwarm:
         pool = PeerPool(rng=host.rng, preferences=host.preferences, bans=host.kept_away)
         self.peers = TorrentPeers(owner, pool, Choker(rng=host.rng))
         self.dialling = TorrentDialling(owner)
+        self.pex = TorrentPex(owner)
         self.metadata = MetadataExchange(owner, MetadataAssembly(owner.info_hashes), None)
         self.layers: PieceLayerExchange | None = None
         if owner.content is not None:
@@ -56,6 +58,7 @@ class TorrentSwarm:
             return
         self.peers.tick(now)
         self.exchange.super_seeding.tick(now)
+        self.pex.tick(now)
         self.metadata.tick(now, list(self.peers))
         if self.layers is not None:
             self.layers.tick(now, list(self.peers))

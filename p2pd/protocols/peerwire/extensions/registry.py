@@ -28,7 +28,8 @@ MAX_METADATA = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ExtensionHandshake:
-    """What one side tells of itself (BEP 10; metadata_size BEP 9, upload_only BEP 21).
+    """What one side tells of itself (BEP 10; metadata_size BEP 9, upload_only BEP 21;
+    prefers_encryption is `e`, which BEP 11 has a flag for).
 
     `messages` maps an extension's name to the id under which its sender wants to get it; id 0
     switches it off. `your_ip` is the receiver's address as the sender sees it, `ipv4` and `ipv6`
@@ -44,10 +45,12 @@ class ExtensionHandshake:
     ipv6: str | None = None
     metadata_size: int | None = None
     upload_only: bool | None = None
+    prefers_encryption: bool | None = None
 
     def encode(self) -> bytes:
         """The payload of the extended message with id 0."""
         told = {
+            b"e": None if self.prefers_encryption is None else int(self.prefers_encryption),
             b"m": {name.encode(): id_ for name, id_ in self.messages.items()},
             b"ipv4": _packed(self.ipv4),
             b"ipv6": _packed(self.ipv6),
@@ -68,7 +71,6 @@ class ExtensionHandshake:
         told = bencode.decode(payload, strict_order=False)
         if not isinstance(told, dict):
             raise FormatError("the extension handshake is not a dictionary")
-        upload_only = told.get(b"upload_only")
         return cls(
             messages=_ids(told.get(b"m")),
             version=_printable(told.get(b"v")),
@@ -78,7 +80,8 @@ class ExtensionHandshake:
             ipv4=_address(told.get(b"ipv4"), (4,)),
             ipv6=_address(told.get(b"ipv6"), (16,)),
             metadata_size=_number(told.get(b"metadata_size"), MAX_METADATA),
-            upload_only=upload_only != 0 if isinstance(upload_only, int) else None,
+            upload_only=_flag(told.get(b"upload_only")),
+            prefers_encryption=_flag(told.get(b"e")),
         )
 
 
@@ -139,6 +142,10 @@ def _name(raw: bytes) -> str:
 
 def _number(value: Any, largest: int) -> int | None:
     return value if isinstance(value, int) and 0 < value <= largest else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value != 0 if isinstance(value, int) else None
 
 
 def _printable(value: Any) -> str | None:
