@@ -1,0 +1,45 @@
+"""A node in the routing table, and which subnet its address belongs to."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from p2pd.base.addresses import PeerAddress, is_local
+from p2pd.discovery.dht.node_ids import as_number, fits_address
+from p2pd.protocols.krpc.compact import pack_address
+
+
+class TableEntry:
+    """A node that answered us once, at least; times are those of the clock handed in."""
+
+    __slots__ = (
+        "address",
+        "compact",
+        "failures",
+        "fits",
+        "heard_at",
+        "node_id",
+        "number",
+        "round_trip",
+        "subnet",
+    )
+
+    def __init__(self, node_id: bytes, address: PeerAddress, round_trip: float, now: float) -> None:
+        self.node_id = node_id
+        self.number = as_number(node_id)
+        self.address = address
+        self.compact = node_id + pack_address(address)
+        self.fits = fits_address(node_id, address.host)
+        self.subnet = subnet_of(address.host)
+        self.round_trip = round_trip
+        self.failures = 0
+        self.heard_at = now
+        """When it last answered us. What it asks proves nothing: anybody can write any sender."""
+
+
+def subnet_of(host: str) -> bytes | None:
+    """The /24 or /64 that an address is in; None on local networks, where any number may be."""
+    if is_local(host):
+        return None
+    packed = ipaddress.ip_address(host).packed
+    return packed[:3] if len(packed) == 4 else packed[:8]

@@ -1,0 +1,229 @@
+"""Looking after the routing table: joining the network, refreshing, and asking who is still there.
+
+Nodes that were heard of are pinged, a few at a time, if the table lacks nodes like them. Those in
+it are asked for others when they were not heard of for long, longest first and one at a time: an
+answer shows that they are there and fills the bucket they are in (BEP 5).
+"""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import FormatError
+from p2pd.discovery.dht.lookup import AskingNode, Search
+from p2pd.discovery.dht.node_search import NodeSearch
+from p2pd.discovery.dht.outcomes import LookupOutcome
+from p2pd.discovery.dht.routing_table import RoutingTable
+from p2pd.discovery.dht.table_entry import TableEntry
+from p2pd.discovery.dht.transactions import Asked
+from p2pd.protocols.krpc.arguments import taken_nodes
+from p2pd.protocols.krpc.messages import FIND_NODE, PING, KrpcError, Response
+
+MOST_ROUTERS = 32
+LONGEST_RETRY = 300.0
+PINGS = 3
+"""Pings that a node is worth while there are few others: datagrams are lost, too."""
+
+FEW = 4
+"""With fewer nodes in the table routers are asked as well, and the network is joined again."""
+
+
+class Heard(NamedTuple):
+    """A node that may be there: its id, if that was told, and the how manieth ping is to come."""
+
+    node_id: bytes | None
+    pings: int = 1
+
+
+class KeptNode(AskingNode, Protocol):
+    """What the upkeep needs of its node."""
+
+    table: RoutingTable
+    rng: random.Random
+
+    @property
+    def has_sibling(self) -> bool:
+        """Whether nodes of the other address family are of use."""
+
+    def look_up(self, search: Search, now: float) -> None:
+        """Run a lookup at once."""
+
+
+class Upkeep:
+    """Pings and lookups that keep the table of `node` true."""
+
+    def __init__(self, node: KeptNode, now: float) -> None:
+        self._node = node
+        self._table = node.table
+        self._options = node.options
+        self.routers: dict[PeerAddress, None] = {}
+        self._heard_of: OrderedDict[PeerAddress, Heard] = OrderedDict()
+        self._told_of: OrderedDict[PeerAddress, bytes | None] = OrderedDict()
+        self._pinging = 0
+        self._look_at = now + self._options.least_ping_interval
+        self._join_at: float | None = None
+        self._retry_after = self._options.bootstrap_retry
+        self.joining = False
+
+    # --- what is heard --------------------------------------------------------------------------
+
+    def add_router(self, address: PeerAddress, now: float) -> None:
+        """A node to begin with, which is not kept."""
+        if len(self.routers) < MOST_ROUTERS:
+            self.routers[address] = None
+            self._join_soon(now)
+
+    def add_node(self, node_id: bytes | None, address: PeerAddress, now: float) -> None:
+        """We are told of a node on purpose: while we know few it is asked again later."""
+        if len(self._table) < FEW:
+            self._told_of[address] = node_id
+            if len(self._told_of) > MOST_ROUTERS:
+                self._told_of.popitem(last=False)
+            self._join_later(now)
+        self.hear_of(node_id, address, now)
+
+    def hear_of(self, node_id: bytes | None, address: PeerAddress, now: float) -> None:
+        """There may be a node at this address; nothing happens if it is of no use."""
+        if len(self._heard_of) >= self._options.waiting_pings or address in self._heard_of:
+            return
+        table = self._table
+        if address in self.routers or table.find(address) is not None:
+            return
+        if node_id is not None and not table.lacks(node_id, address):
+            return
+        self._heard_of[address] = Heard(node_id)
+        self.resume(now)
+
+    def entered(self, now: float) -> None:
+        """A node got into the table: the first few are a way into the network."""
+        if self._join_at is None or len(self._table) == 1:
+            self._join_soon(now)
+
+    def begin_anew(self, now: float) -> None:
+        """Our id changed, and with it who our neighbours are."""
+        self._join_at = now
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float:
+        """When there is something to do."""
+        return self._look_at if self._join_at is None else min(self._look_at, self._join_at)
+
+    def handle_due(self, now: float) -> None:
+        """Do it."""
+        if self._join_at is not None and self._join_at <= now:
+            self._join(now)
+        if self._look_at <= now:
+            self._look_after(now)
+
+    # --- joining --------------------------------------------------------------------------------
+
+    def _join_soon(self, now: float) -> None:
+        if not self.joining and (self._join_at is None or self._join_at > now):
+            self._join_at = now
+
+    def _join(self, now: float) -> None:
+        """Look for ourselves: those who answer are our neighbours, and know us from then on."""
+        self._join_at = None
+        if self.joining:
+            return
+        if len(self._table) < FEW:
+            for address, node_id in self._told_of.items():
+                self.hear_of(node_id, address, now)
+        if not self.routers and not len(self._table):
+            self._join_later(now)
+            return
+        self.joining = True
+        search = NodeSearch(self._node.node_id, self._joined, both=self._node.has_sibling)
+        self._node.look_up(search, now)
+
+    def _joined(self, outcome: LookupOutcome, now: float) -> None:
+        self.joining = False
+        if len(self._table) >= FEW:
+            self._retry_after = self._options.bootstrap_retry
+            self._told_of.clear()
+            self._join_at = now + self._options.refresh_after
+        else:
+            self._join_later(now)
+
+    def _join_later(self, now: float) -> None:
+        if self._join_at is None and not self.joining:
+            self._join_at = now + self._retry_after
+            self._retry_after = min(2 * self._retry_after, LONGEST_RETRY)
+
+    # --- looking after nodes --------------------------------------------------------------------
+
+    def _look_after(self, now: float) -> None:
+        table, options = self._table, self._options
+        self._look_at = now + options.least_ping_interval
+        index = table.stale_bucket(now)
+        if index is not None and len(table):
+            table.buckets[index].changed_at = now
+            target = table.random_id(index, self._node.rng)
+            self._node.look_up(NodeSearch(target, lambda outcome, then: None), now)
+            return
+        entry = table.stalest()
+        if entry is None:
+            self._look_at = now + options.refresh_after
+            self._join_later(now)
+        elif entry.failures or now - entry.heard_at >= options.questionable_after:
+            self._ask_whether_there(entry, now)
+        else:
+            due = min(entry.heard_at + options.questionable_after, self._next_refresh())
+            self._look_at = max(self._look_at, due)
+
+    def _next_refresh(self) -> float:
+        oldest = min(bucket.changed_at for bucket in self._table.buckets)
+        return oldest + self._options.refresh_after
+
+    def _ask_whether_there(self, entry: TableEntry, now: float) -> None:
+        table = self._table
+        target = table.random_id(table.index_of(entry.number), self._node.rng)
+        entry.heard_at = now  # so that the next look is at another
+        args = {b"target": target}
+        if self._node.ask(entry.address, FIND_NODE, args, self, now, entry.node_id):
+            self._pinging += 1
+
+    # --- questions under way --------------------------------------------------------------------
+
+    def resume(self, now: float) -> None:
+        """Ping those that were heard of, a few at a time."""
+        while self._heard_of and self._pinging < self._options.pings:
+            address, heard = next(iter(self._heard_of.items()))
+            if heard.node_id is None or self._table.lacks(heard.node_id, address):
+                asked = self._node.ask(address, PING, {}, self, now, heard.node_id)
+                if asked is None:
+                    return
+                asked.context = heard
+                self._pinging += 1
+            del self._heard_of[address]
+
+    def answered(self, asked: Asked, response: Response, now: float) -> None:
+        """It is there, which the node noted; who else is, it may have told."""
+        self._pinging -= 1
+        with suppress(FormatError):
+            contacts = taken_nodes(response.values, ipv6=self._node.ipv6)
+            self._node.told_of(contacts, asked.address, now)
+        self.resume(now)
+
+    def refused(self, asked: Asked, error: KrpcError, now: float) -> None:
+        """Whoever refuses a ping is no node for us."""
+        self._over(now)
+
+    def slow(self, asked: Asked, now: float) -> None:
+        """There is no hurry."""
+
+    def lost(self, asked: Asked, now: float) -> None:
+        """It is not there, which the node noted; while we know few it is worth another ping."""
+        heard: Heard | None = asked.context
+        if heard is not None and heard.pings < PINGS and len(self._table) < FEW:
+            self._heard_of[asked.address] = Heard(heard.node_id, heard.pings + 1)
+        self._over(now)
+
+    def _over(self, now: float) -> None:
+        self._pinging -= 1
+        self.resume(now)
