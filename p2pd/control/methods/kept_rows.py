@@ -99,18 +99,29 @@ class _Listing:
         self.rows: dict[int, Stretches] = {}
         self.size = 0
 
-    def keep(self, id_: int, stretches: Stretches) -> None:
+    def keep(self, id_: int, stretches: Stretches) -> int:
+        """The bytes that it takes."""
         self.rows[id_] = stretches
-        self.size += ROW_BYTES + sum(map(len, stretches))
+        taken = _size_of(stretches)
+        self.size += taken
+        return taken
 
-    def drop(self, id_: int) -> None:
+    def drop(self, id_: int) -> int:
+        """The bytes that are free."""
         stretches = self.rows.pop(id_, None)
-        if stretches is not None:
-            self.size -= ROW_BYTES + sum(map(len, stretches))
+        freed = 0 if stretches is None else _size_of(stretches)
+        self.size -= freed
+        return freed
 
-    def clear(self) -> None:
+    def clear(self) -> int:
+        """The bytes that are free."""
+        freed, self.size = self.size, 0
         self.rows.clear()
-        self.size = 0
+        return freed
+
+
+def _size_of(stretches: Stretches) -> int:
+    return ROW_BYTES + sum(map(len, stretches))
 
 
 class KeptRows:
@@ -125,11 +136,8 @@ class KeptRows:
         self._stale = False
         self._listings: OrderedDict[tuple[tuple[Column, ...], bool], _Listing] = OrderedDict()
         self._asked_at = 0.0
-
-    @property
-    def size(self) -> int:
+        self.size = 0
         """Bytes that all of it takes, about."""
-        return sum(listing.size for listing in self._listings.values())
 
     def rows(
         self, torrents: Sequence[TorrentView], columns: Sequence[Column], now: float, *, table: bool
@@ -152,7 +160,7 @@ class KeptRows:
                 yield form.filled(stretches, torrent, now)
             elif torrent.rests and self._has_room():
                 stretches = form.stretches(torrent, now)
-                listing.keep(torrent.id, stretches)
+                self.size += listing.keep(torrent.id, stretches)
                 yield form.filled(stretches, torrent, now)
             else:
                 yield form.whole(torrent, now)
@@ -165,13 +173,17 @@ class KeptRows:
         listing = self._listings.setdefault(key, _Listing(form))
         self._listings.move_to_end(key)
         if len(self._listings) > MOST_FORMS:
-            self._listings.popitem(last=False)
+            self._drop_oldest()
         return listing
+
+    def _drop_oldest(self) -> None:
+        _, listing = self._listings.popitem(last=False)
+        self.size -= listing.clear()
 
     def _has_room(self) -> bool:
         """Whether one more row may be kept; a form that nobody asked for lately makes room."""
         while self.size >= self._most and len(self._listings) > 1:
-            self._listings.popitem(last=False)
+            self._drop_oldest()
         return self.size < self._most
 
     # -- what changes --------------------------------------------------------------------------
@@ -188,9 +200,9 @@ class KeptRows:
         changed = [*(torrent.id for torrent in seen.torrents), *seen.removed]
         for listing in self._listings.values():
             if seen.everything:
-                listing.clear()
+                self.size -= listing.clear()
             for id_ in changed:
-                listing.drop(id_)
+                self.size -= listing.drop(id_)
 
     def _forget_unasked(self) -> None:
         """Nobody asks any more: an idle daemon keeps nothing."""
@@ -200,4 +212,5 @@ class KeptRows:
         elif self._following is not None:
             self._following.close()
             self._following = None
-            self._listings.clear()
+            while self._listings:
+                self._drop_oldest()

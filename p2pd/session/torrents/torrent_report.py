@@ -24,6 +24,10 @@ from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.share_limits import ETA_UNKNOWN
 
 
+UNKNOWN = (0, 1, 0)
+"""The sizes of a magnet without metadata: what is left of it is more than nothing."""
+
+
 class TorrentReport(RecordReport):
     """Reads one torrent. Sizes that take a walk over the files are kept until pieces change.
 
@@ -176,7 +180,7 @@ class TorrentReport(RecordReport):
     @property
     def left_until_done(self) -> int:
         """Bytes of the wanted files that are not verified; a magnet's is unknown and at least 1."""
-        return self._measured()[1] if self._is_known else 1
+        return self._measured()[1]
 
     @property
     def have_valid(self) -> int:
@@ -205,10 +209,10 @@ class TorrentReport(RecordReport):
     @property
     def percent_done(self) -> float:
         """0 to 1, of the wanted bytes."""
-        if not self._is_known:
-            return 0.0
-        wanted = self.size_when_done
-        return 1.0 if not wanted else 1.0 - self.left_until_done / wanted
+        wanted, left, _ = self._measured()
+        if not wanted:
+            return 0.0 if left else 1.0
+        return 1.0 - left / wanted
 
     @property
     def percent_complete(self) -> float:
@@ -334,10 +338,11 @@ class TorrentReport(RecordReport):
         return self.torrent.content is not None or self.torrent.resting
 
     def _measured(self) -> tuple[int, int, int]:
+        """Bytes that are wanted, that are left of them, and that are verified."""
         content = self.torrent.content
         if content is None:
             summary = self.summary
-            return (summary.wanted, 0, summary.total) if summary else (0, 0, 0)
+            return (summary.wanted, 0, summary.total) if summary else UNKNOWN
         have, levels, known = content.have, content.selection.levels, self._sizes_of
         # Compared without making anything: lists of all torrents come by here three times a row.
         if known is None or known[1] != have.count or known[2] != levels or known[0] is not content:
