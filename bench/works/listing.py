@@ -49,7 +49,7 @@ def cases(bench: Workbench) -> list[Case]:
 
 
 def measure_listing(bench: Workbench, name: str, library: Library) -> Sample:
-    """One run: 20 fields of all of them, again and again, then of those active in the last minute."""
+    """One run: 20 fields of all, again and again, then of those active in the last minute."""
     with bench.run_folder() as folder:
         engine = bench.new(name, folder / "engine")
         assert isinstance(engine, Lister)

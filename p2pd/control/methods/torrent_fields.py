@@ -264,21 +264,28 @@ OF_FILES = frozenset(
 )
 """Those that take the files of a torrent."""
 
-PASSING = frozenset(
+LASTING = frozenset(
     (
-        # What time changes.
-        "eta", "eta_idle", "is_finished", "is_stalled", "piece_deadlines", "seconds_downloading",
-        "seconds_seeding",
-        # What others change: torrents, peers, trackers at work, disks.
-        "availability", "disk_state", "download_limit_in_force", "manual_announce_time", "move",
-        "peers", "peers_from", "queue_position", "recheck_progress", "seed_limits_in_force",
-        "tracker_stats", "trackers", "upload_limit_in_force",
+        "activity_date", "added_date", "bandwidth_priority", "comment", "corrupt_ever", "creator",
+        "current_dir", "date_created", "desired_available", "done_date", "download_dir",
+        "download_limit", "download_limited", "downloaded_ever", "edit_date", "error",
+        "error_string", "file_count", "group", "hash_string", "have_unchecked", "have_valid",
+        "honors_session_limits", "id", "info_hash_v1", "info_hash_v2", "is_private", "labels",
+        "left_until_done", "magnet_link", "max_connected_peers", "metadata_percent_complete",
+        "name", "owner", "peer_limit", "peers_connected", "peers_getting_from_us",
+        "peers_sending_to_us", "percent_complete", "percent_done", "piece_count", "piece_size",
+        "pieces", "rate_download", "rate_upload", "seed_choking", "seed_idle_limit",
+        "seed_idle_mode", "seed_limit_action", "seed_limits_reached", "seed_ratio_limit",
+        "seed_ratio_mode", "seed_time_limit", "seed_time_mode", "sequential_download",
+        "sequential_download_from_piece", "size_when_done", "start_date", "status", "super_seeding",
+        "torrent_file", "total_size", "tracker_list", "upload_limit", "upload_limited",
+        "upload_ratio", "uploaded_ever", "webseeds",
     )
 )  # fmt: skip
-"""Those that do not last, even of a torrent at rest."""
+"""Those that last of a torrent at rest: neither time nor others change them (Column.lasts)."""
 
 TORRENT_COLUMNS: Mapping[str, Column] = {
-    name: Column(name, get, name in OF_FILES, name not in OF_FILES | PASSING)
+    name: Column(name, get, name in OF_FILES, name in LASTING)
     for name, get in TORRENT_FIELDS.items()
 }
 """By the name that a client asks for."""

@@ -23,7 +23,6 @@ from p2pd.session.torrents.torrent_trouble import disk_state, local_error
 from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.share_limits import ETA_UNKNOWN
 
-
 UNKNOWN = (0, 1, 0)
 """The sizes of a magnet without metadata: what is left of it is more than nothing."""
 
