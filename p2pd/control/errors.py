@@ -1,7 +1,7 @@
 """The errors of the control API: a code, a short message, and a sentence that says what to do.
 
-The codes are those of JSON-RPC 2.0 (section 5.1) and of Transmission's RPC (1 to 10), and one of
-p2pd's own, which is called as in HTTP.
+The codes are those of JSON-RPC 2.0 (section 5.1) and of Transmission's RPC (1 to 10), and two of
+p2pd's own, which are called as in HTTP.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class RpcCode(enum.IntEnum):
     CORRUPT_TORRENT = 9
     INVALID_BLOCKLIST_DATA = 10
     FORBIDDEN = 403
+    BUSY = 503
 
 
 MESSAGES: Mapping[RpcCode, str] = {
@@ -59,6 +60,7 @@ MESSAGES: Mapping[RpcCode, str] = {
     RpcCode.CORRUPT_TORRENT: "invalid or corrupt torrent file",
     RpcCode.INVALID_BLOCKLIST_DATA: "invalid blocklist data",
     RpcCode.FORBIDDEN: "not permitted",
+    RpcCode.BUSY: "busy",
 }
 
 ADD_CODES: Mapping[AddProblem, RpcCode] = {

@@ -133,7 +133,7 @@ def _root(shared: _Shared, gate: Gate, hub: EventsHub) -> ControlRoot:
     """The tree with the two paths of calls, and that of events."""
     groups, reactor, load, audit = shared.groups, shared.reactor, shared.parts.load, shared.audit
     rpc = RpcResource(groups, reactor, load, audit)
-    rpc.putChild(b"events", EventsResource(hub, rpc.perform, gate, reactor))
+    rpc.putChild(b"events", EventsResource(hub, rpc.perform, gate, reactor, load))
     transmission = ControlRoot()
     older = TransmissionResource(groups, reactor, shared.session_id, load, audit)
     transmission.putChild(b"rpc", older)

@@ -16,11 +16,13 @@ from twisted.logger import Logger
 from p2pd.control import answers
 from p2pd.control.access.caller import Caller, called_by
 from p2pd.control.answers import Pacer
-from p2pd.control.errors import RpcError
+from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.events.feed import BEHIND, Feed
 from p2pd.control.events.hub import EventsHub
 from p2pd.control.events.subscription import UNSUBSCRIBE_PARAMS, parse_wish
 from p2pd.control.message import BadCall, Call, calls_of, parse_json
+from p2pd.control.request import BUSY
+from p2pd.control.rpc_load import RpcLoad
 from p2pd.control.schema import JsonObject, bind, refuse
 
 SUBSCRIBE, UNSUBSCRIBE = "events_subscribe", "events_unsubscribe"
@@ -94,8 +96,10 @@ class EventsClient:
         reactor: Any,
         caller: Caller,
         holds: Callable[[], bool],
+        load: RpcLoad,
     ) -> None:
         """`holds` tells whether the caller is still who it was, with the same rights."""
+        self._load = load
         self._caller = caller
         self._holds = holds
         self._channel = channel
@@ -192,20 +196,46 @@ class EventsClient:
                 self._channel.read_on(True)
 
     async def _answer(self, message: bytes) -> None:
-        pacer = Pacer(self._reactor)
+        """What it costs counts with the requests to /rpc, and is refused where these are."""
+        busy = self._load.refusal()
+        if not busy and not self._load.takes_body(len(message)):
+            busy = BUSY
+        if busy:
+            answer = await self._encoded(message, RpcError(RpcCode.BUSY, busy))
+        else:
+            self._load.requests += 1
+            try:
+                answer = await self._encoded(message)
+            finally:
+                self._load.requests -= 1
+                self._load.body_gone(len(message))
+        if answer:
+            await self._hand_over(answer)
+        self.news_of_all()
+
+    async def _encoded(self, message: bytes, refusal: RpcError | None = None) -> bytes:
+        """The answer; empty when nothing wants one."""
         try:
             body = calls_of(parse_json(message))
         except RpcError as error:
             answer: object = answers.failure(None, error)
         else:
-            replies = [await self._reply(entry) for entry in body.entries]
+            replies = [await self._reply(entry, refusal) for entry in body.entries]
             wanted = [reply for reply in replies if reply is not None]
             answer = wanted if body.batch else next(iter(wanted), None)
-        if answer:
-            chunks = await answers.encode(answer, pacer)
+        if not answer:
+            return b""
+        return b"".join(await answers.encode(answer, Pacer(self._reactor)))
+
+    async def _hand_over(self, answer: bytes) -> None:
+        """It counts as an answer that waits until the client takes more."""
+        self._load.answers += len(answer)
+        try:
             await self._room()
-            self._send(b"".join(chunks))
-        self.news_of_all()
+            self._send(answer)
+            await self._room()
+        finally:
+            self._load.answers -= len(answer)
 
     def news_of_all(self) -> None:
         """After an answer: what was subscribed to may be there to be told already."""
@@ -213,10 +243,12 @@ class EventsClient:
             if one.is_behind:
                 self.news(one.feed)
 
-    async def _reply(self, entry: Call | BadCall) -> JsonObject | None:
+    async def _reply(self, entry: Call | BadCall, refusal: RpcError | None) -> JsonObject | None:
         if isinstance(entry, BadCall):
             return answers.failure(entry, entry.error)
         try:
+            if refusal is not None:
+                raise refusal
             answer = answers.success(entry, await self._do(entry))
         except RpcError as error:
             answer = answers.failure(entry, error)

@@ -16,6 +16,7 @@ from p2pd.control.events.hub import EventsHub
 from p2pd.control.events.web_socket import WebSocket
 from p2pd.control.gate import Gate, is_same_origin, nothing_here, say
 from p2pd.control.request import ControlRequest
+from p2pd.control.rpc_load import RpcLoad
 
 HOW = "follow events with a WebSocket (RFC 6455)"
 
@@ -25,8 +26,12 @@ class EventsResource(Resource):
 
     isLeaf = True
 
-    def __init__(self, hub: EventsHub, perform: Perform, gate: Gate, reactor: Any) -> None:
+    def __init__(
+        self, hub: EventsHub, perform: Perform, gate: Gate, reactor: Any, load: RpcLoad
+    ) -> None:
+        """`load` bounds what calls cost, those over HTTP with these."""
         super().__init__()
+        self._load = load
         self._gate = gate
         self._hub = hub
         self._perform = perform
@@ -70,5 +75,5 @@ class EventsResource(Resource):
         transport.write(accepted)
         holds = self._gate.lasting(request)
         socket.receiver = EventsClient(
-            socket, self._hub, self._perform, self._reactor, request.caller, holds
+            socket, self._hub, self._perform, self._reactor, request.caller, holds, self._load
         )
