@@ -86,6 +86,7 @@ class AutomationPart:
         self._label_moves = LabelMoves(api)
         self._label_moves.start()
         await self.rss.start()
+        api.events.release()
 
     def reconfigure(
         self, config: Config, changed: Collection[tuple[str, str]]

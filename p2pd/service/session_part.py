@@ -153,6 +153,7 @@ class SessionPart:
             history=self._history,
         )
         self._garbage.hold()
+        self._session.events.hold()  # until what the daemon does by itself has started
         await self._session.start()
         if self._history is not None:
             self._history.start()

@@ -1,7 +1,8 @@
 """What happened to torrents, told to those who listen: clients that follow, hooks, share limits.
 
 An event is told in a turn of its own, after what caused it: a listener may stop or remove the very
-torrent. Nothing is kept for who comes later, and while nobody listens nothing is made.
+torrent. Nothing is kept for who comes later, and while nobody listens nothing is made; but while
+the daemon starts, what happens waits until all who are to hear of it listen.
 """
 
 from __future__ import annotations
@@ -73,6 +74,9 @@ class Teller(Protocol):
         """Something happened to it."""
 
 
+MOST_HELD = 20_000
+"""Events of a start; later ones are lost."""
+
 Listener = Callable[[TorrentEvent], object]
 
 
@@ -87,6 +91,17 @@ class SessionEvents:
         self._listeners: dict[object, Listener] = {}
         self._waiting: list[TorrentEvent] = []
         self._call: DelayedCall | None = None
+        self._held = False
+
+    def hold(self) -> None:
+        """Who is to hear of it does not listen yet: what happens waits."""
+        self._held = True
+
+    def release(self) -> None:
+        """They listen."""
+        self._held = False
+        if self._waiting and self._call is None:
+            self._call = self._clock.callLater(0, self._tell)
 
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Have it called with every event from now on; what is returned ends that."""
@@ -102,17 +117,21 @@ class SessionEvents:
         self, kind: EventKind, torrent: EventSubject, detail: Mapping[str, Any] | None = None
     ) -> None:
         """Something happened to a torrent: listeners hear of it in a turn of their own."""
-        if not self._listeners:
+        if self._held:
+            if len(self._waiting) >= MOST_HELD:
+                return
+        elif not self._listeners:
             return
         event = TorrentEvent(
             kind, torrent.id, torrent.hash_string, torrent.name, self._wall(), detail or {}
         )
         self._waiting.append(event)
-        if self._call is None:
+        if self._call is None and not self._held:
             self._call = self._clock.callLater(0, self._tell)
 
     def close(self) -> None:
         """The session ends: what waits is told at once, and nothing after it."""
+        self.release()
         if self._call is not None:
             self._call.cancel()
             self._tell()

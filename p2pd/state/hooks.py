@@ -28,11 +28,25 @@ class LetterRow(NamedTuple):
     dead: int
 
 
+class CommandRow(NamedTuple):
+    """A command that has not ended; `hook` is 0 for that of a hook that no client set."""
+
+    id: int
+    hook: int
+    name: str
+    """The hook's."""
+    environment: str
+    """What it is told, as JSON."""
+    tries: int
+    """How often it was begun, or was to be."""
+
+
 class HookRows(NamedTuple):
-    """All there is: hooks by their ids, and letters of these, the oldest first."""
+    """All there is: hooks by their ids, letters of these, and commands, the oldest first."""
 
     hooks: dict[int, Values]
     letters: list[LetterRow]
+    commands: list[CommandRow]
 
 
 class HookStore:
@@ -65,6 +79,14 @@ class HookStore:
         """They are sent, or of no use."""
         return self._database.run(_forget_letters, list(ids))
 
+    def save_commands(self, rows: Iterable[CommandRow]) -> Deferred[None]:
+        """Commands that are new or were begun once more."""
+        return self._database.run(_save_commands, list(rows))
+
+    def forget_commands(self, ids: Iterable[int]) -> Deferred[None]:
+        """They have ended."""
+        return self._database.run(_forget_commands, list(ids))
+
 
 def _load(cursor: sqlite3.Cursor) -> HookRows:
     cursor.execute("SELECT id, hook, row_sum FROM hooks ORDER BY id")
@@ -72,7 +94,9 @@ def _load(cursor: sqlite3.Cursor) -> HookRows:
     hooks = {id_: json.loads(hook) for id_, hook, _ in rows}
     cursor.execute("SELECT * FROM hook_letters WHERE hook IN (SELECT id FROM hooks) ORDER BY id")
     letters = [LetterRow(*checked("hook_letters", row)) for row in cursor.fetchall()]
-    return HookRows(hooks, letters)
+    cursor.execute("SELECT * FROM hook_commands ORDER BY id")
+    commands = [CommandRow(*checked("hook_commands", row)[:-1]) for row in cursor.fetchall()]
+    return HookRows(hooks, letters, commands)
 
 
 def _add(cursor: sqlite3.Cursor, hook: str) -> int:
@@ -100,3 +124,14 @@ def _save_letters(cursor: sqlite3.Cursor, rows: Sequence[LetterRow]) -> None:
 
 def _forget_letters(cursor: sqlite3.Cursor, ids: Sequence[int]) -> None:
     cursor.executemany("DELETE FROM hook_letters WHERE id = ?", [(id_,) for id_ in ids])
+
+
+def _save_commands(cursor: sqlite3.Cursor, rows: Sequence[CommandRow]) -> None:
+    cursor.executemany(
+        "INSERT OR REPLACE INTO hook_commands VALUES (?, ?, ?, ?, ?, ?)",
+        [(*row, sum_of(row[1:])) for row in rows],
+    )
+
+
+def _forget_commands(cursor: sqlite3.Cursor, ids: Sequence[int]) -> None:
+    cursor.executemany("DELETE FROM hook_commands WHERE id = ?", [(id_,) for id_ in ids])

@@ -22,6 +22,7 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "api_keys": (int, str, str, str, str, bytes, _NUMBER, _NUMBER, _LIMIT),
     "hooks": (int, str, _LIMIT),
     "hook_letters": (int, int, str, str, _NUMBER, int, _NUMBER, str, int),
+    "hook_commands": (int, int, str, str, int, _LIMIT),
     "rss_feeds": (int, str, str, (int, type(None))),
     "rss_rules": (int, str, str, (int, type(None))),
     "rss_items": (int, str, str),
@@ -34,13 +35,17 @@ _JSON: dict[str, tuple[int, ...]] = {
     "settings": (1,),
     "hooks": (1,),
     "hook_letters": (3,),
+    "hook_commands": (3,),
     "rss_feeds": (1, 2),
     "rss_rules": (1, 2),
     "rss_items": (2,),
 }
 """Columns that are JSON, by their places."""
 
-_SUMMED = {"removals": 1, "users": 0, "api_keys": 1, "rss_feeds": 1, "rss_rules": 1, "hooks": 1}
+_SUMMED = {
+    "removals": 1, "users": 0, "api_keys": 1, "rss_feeds": 1, "rss_rules": 1, "hooks": 1,
+    "hook_commands": 1,
+}  # fmt: skip
 """Where the values begin that the checksum at the end of a row is of."""
 _LABELS = {"users": 4, "api_keys": 4}
 

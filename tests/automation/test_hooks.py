@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from p2pd.automation.hooks import command_runner, webhook_queue
+from p2pd.automation.hooks import command_queue, command_runner, webhook_queue
+from p2pd.automation.hooks.command_queue import MOST_STARTS
 from p2pd.automation.hooks.command_runner import AT_ONCE
 from p2pd.automation.hooks.happening import LONGEST_VALUE
 from p2pd.automation.hooks.hook_rules import COMMAND, WEBHOOK, Hook
@@ -170,6 +171,77 @@ def test_the_end_of_the_daemon_ends_commands(world: HookWorld) -> None:
     assert [process.signals for process in world.spawner.processes] == [["TERM"]] * AT_ONCE
     world.happens(EventKind.DONE)
     assert len(world.spawner.processes) == AT_ONCE
+
+
+def kept(world: HookWorld) -> list[tuple[str, int]]:
+    rows = world.database.connection.execute("SELECT name, tries FROM hook_commands ORDER BY id")
+    return [tuple(row) for row in rows]
+
+
+def test_commands_that_the_end_cut_off_are_run_after_the_start(world: HookWorld) -> None:
+    known = command(world)
+    for number in range(AT_ONCE + 2):
+        world.happens(EventKind.MOVED, number=number)
+    world.spawner.processes[0].exits()
+    world.spawner.processes[1].exits(status=1)
+    assert len(kept(world)) == AT_ONCE
+    world.restart()
+    again = world.spawner.processes[AT_ONCE + 2 :]
+    told = [json.loads(process.environment["P2PD_DETAIL"])["number"] for process in again]
+    assert told == [2, 3, 4, 5]
+    assert again[0].environment["PATH"] == "/bin"
+    assert kept(world) == [("c", 2)] * 4
+    for process in again:
+        process.exits()
+    assert kept(world) == []
+    assert (known.runs, world.hooks.hook(known.id).runs) == (2, 4)
+    world.happens(EventKind.DONE)
+    assert len(kept(world)) == 1
+
+
+def test_what_ended_the_daemon_again_and_again_is_given_up(world: HookWorld) -> None:
+    command(world)
+    world.happens(EventKind.DONE)
+    for _ in range(MOST_STARTS):
+        world.hooks = world.started()  # it was killed: nothing was written at the end
+    assert kept(world) == []
+    assert len(world.spawner.processes) == MOST_STARTS
+
+
+def test_commands_of_hooks_that_are_gone_or_off_are_not_run(world: HookWorld) -> None:
+    known, off = command(world), command(world, name="off")
+    for _ in range(AT_ONCE):
+        world.happens(EventKind.DONE)
+    assert len(kept(world)) == 2 * AT_ONCE
+    result(world.hooks.remove(known.id))
+    result(world.hooks.set(off.id, {"enabled": False}))
+    world.restart()
+    assert kept(world) == []
+    assert len(world.spawner.processes) == AT_ONCE
+
+
+def test_the_commands_of_the_configuration_come_back_too() -> None:
+    world = HookWorld(Hook("own", COMMAND, command=("/bin/own",)), commands=False)
+    world.happens(EventKind.DONE)
+    world.own = (Hook("own", COMMAND, command=("/bin/other",)),)
+    world.restart()
+    assert [process.program for process in world.spawner.processes] == ["/bin/own", "/bin/other"]
+
+
+def test_what_commands_are_told_is_bounded(
+    world: HookWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command(world)
+    monkeypatch.setattr(command_queue, "MOST_BYTES", 2000)
+    for _ in range(5):
+        world.happens(EventKind.DONE)
+    held = len(world.spawner.processes)
+    assert 0 < held < 4
+    assert world.hooks.commands.size <= 2000
+    assert world.hooks.runner.ends["dropped",] == 5 - held
+    world.spawner.processes[0].exits()
+    world.happens(EventKind.DONE)
+    assert len(world.spawner.processes) == held + 1
 
 
 def test_commands_of_clients_need_leave(world: HookWorld) -> None:

@@ -140,6 +140,26 @@ def test_programs_of_the_configuration_run_and_those_of_clients_do_not(
     wait_until(lambda: "said: heard" in node.log_text(), 5, "its words", details=node.log_tail)
 
 
+def test_what_the_end_of_the_daemon_cut_off_is_run_again_and_the_start_is_heard(
+    new_p2pd: Callable[..., P2pdNode], work: Path
+) -> None:
+    out, go = work / "out", work / "go"
+    path = program(work, f'echo "$P2PD_EVENT" >> {out}; [ -e {go} ] || exec sleep 600')
+    node = new_p2pd(settings={"automation.command": f'["{path}"]'})
+    add(node, work)
+    wait_until(lambda: out.exists() and "done" in out.read_text(), 10, "it", details=node.log_tail)
+    assert node.terminate() == 0
+    go.touch()
+    (node.downloads / "data").rename(work / "elsewhere")
+    out.unlink()
+    node.start()
+    expected = {"added", "checked", "done", "missing"}
+    wait_until(
+        lambda: out.exists() and expected <= set(out.read_text().split()), 10, str(expected),
+        details=node.log_tail,
+    )  # fmt: skip
+
+
 def test_a_command_that_clients_may_set_is_ended_with_the_daemon(
     new_p2pd: Callable[..., P2pdNode], work: Path
 ) -> None:

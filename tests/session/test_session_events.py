@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
 from p2pd.formats.metainfo import parse_torrent
+from p2pd.session import session_events
 from p2pd.session.session_events import EventKind, SessionEvents, TorrentEvent
 from p2pd.session.torrents.resting import REST_SECONDS
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
@@ -94,6 +95,22 @@ class TestTheListeners:
     ) -> None:
         events.emit(EventKind.ADDED, Named())
         assert clock.getDelayedCalls() == []
+
+    def test_what_happens_before_all_listen_waits_for_them(
+        self, clock: Clock, events: SessionEvents, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(session_events, "MOST_HELD", 2)
+        events.hold()
+        for kind in (EventKind.MISSING, EventKind.MOVED, EventKind.DONE):
+            events.emit(kind, Named())
+        heard: list[TorrentEvent] = []
+        events.listen(heard.append)
+        assert clock.getDelayedCalls() == []
+        events.release()
+        events.emit(EventKind.STOPPED, Named())
+        clock.advance(0)
+        kinds = [event.kind for event in heard]
+        assert kinds == [EventKind.MISSING, EventKind.MOVED, EventKind.STOPPED]
 
     def test_one_that_fails_keeps_no_other_from_hearing(
         self, clock: Clock, events: SessionEvents

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from p2pd.state.database import Database
-from p2pd.state.hooks import HookStore, LetterRow
+from p2pd.state.hooks import CommandRow, HookStore, LetterRow
 from tests.state.damaged import opened, result
 
 
@@ -32,6 +32,16 @@ def test_they_come_back_as_they_were(tmp_path: Path, database: Database) -> None
     assert rows.letters == [letter(1, hook), letter(2, hook, tries=3)]
 
 
+def test_commands_come_back_until_they_have_ended(tmp_path: Path, database: Database) -> None:
+    store = HookStore(database)
+    rows = [CommandRow(id_, 0, "own", '{"A": "ä"}', 1) for id_ in (1, 2)]
+    result(store.save_commands(rows))
+    result(store.save_commands([rows[1]._replace(tries=2)]))
+    result(store.forget_commands([1]))
+    database.close()
+    assert result(HookStore(opened(tmp_path)).load()).commands == [rows[1]._replace(tries=2)]
+
+
 def test_what_is_removed_is_gone(database: Database) -> None:
     store = HookStore(database)
     hook, other = result(store.add({})), result(store.add({}))
@@ -51,6 +61,8 @@ def test_they_are_salvaged_but_for_a_command_of_which_a_letter_changed(
     hook = result(store.add({"command": ["/bin/good"]}))
     result(store.add({"command": ["/bin/letter-X"]}))
     result(store.save_letters([letter(1, hook)]))
+    told = CommandRow(1, hook, "c", '{"DIR": "/good"}', 1)
+    result(store.save_commands([told, CommandRow(2, hook, "c", '{"DIR": "/letter-X"}', 1)]))
     database.close()
     path = tmp_path / "state.db"
     path.write_bytes(path.read_bytes().replace(b"letter-X", b"letter-Y"))
@@ -58,6 +70,7 @@ def test_they_are_salvaged_but_for_a_command_of_which_a_letter_changed(
     rows = result(HookStore(database).load())
     assert "set aside" in database.notice
     assert rows.hooks == {hook: {"command": ["/bin/good"]}}
+    assert rows.commands == [told]
     assert rows.letters == [letter(1, hook)]
 
 

@@ -1,7 +1,7 @@
 """Commands are run one beside the other, a few at a time, and ended when they take too long.
 
 No shell is involved. A command knows nothing of the daemon's own environment but PATH, HOME and the
-language. Those that wait are not kept over a restart: they are of what happened then.
+language. That those which wait are kept over a restart is seen to elsewhere (command_queue.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
@@ -39,6 +39,8 @@ class CommandEnd:
     status: int | None
     problem: str
     output: str
+    cut_off: bool = False
+    """Whether it was ended, or never begun, for the daemon ends."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class _Waiting:
     command: Sequence[str]
     environment: Mapping[str, str]
     seconds: float
+    key: int
     done: Deferred[CommandEnd] = field(default_factory=Deferred)
 
 
@@ -79,27 +82,48 @@ class CommandRunner:
         """Those that have."""
         return len(self._running)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it takes no more."""
+        return len(self._waiting) >= MOST_WAITING or self._stopped
+
     def run(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], seconds: float
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        seconds: float,
+        *,
+        key: int = 0,
     ) -> Deferred[CommandEnd]:
-        """Run it in its turn; what becomes of it. `name` is for the log."""
-        entry = _Waiting(name, command, {**self._base, **environment}, seconds)
-        if len(self._waiting) >= MOST_WAITING or self._stopped:
-            self.ends["dropped",] += 1
-            self.log.warn(
-                "the hook {name}: {most} commands wait already", name=name, most=MOST_WAITING
-            )
+        """Run it in its turn; what becomes of it. `name` is for the log, `key` to forget it by."""
+        entry = _Waiting(name, command, {**self._base, **environment}, seconds, key)
+        if self.is_full:
+            self.drop(name)
             entry.done.callback(CommandEnd(None, f"{MOST_WAITING} commands wait already", ""))
         else:
             self._waiting.append(entry)
             self._next()
         return entry.done
 
+    def drop(self, name: str) -> None:
+        """There is no room for one."""
+        self.ends["dropped",] += 1
+        self.log.warn("the hook {name}: too many commands wait already", name=name)
+
+    def forget(self, keys: Iterable[int]) -> None:
+        """Those that have not begun are not to run."""
+        gone = set(keys)
+        dropped = [entry for entry in self._waiting if entry.key in gone]
+        self._waiting = deque(entry for entry in self._waiting if entry.key not in gone)
+        for entry in dropped:
+            entry.done.callback(CommandEnd(None, "its hook was removed", ""))
+
     def stop(self) -> Deferred[None]:
         """End those that run; fires when they are gone."""
         self._stopped = True
         for entry in self._waiting:
-            entry.done.callback(CommandEnd(None, "the daemon stops", ""))
+            entry.done.callback(CommandEnd(None, "the daemon stops", "", cut_off=True))
         self._waiting.clear()
         for command in list(self._running):
             command.end()
@@ -123,7 +147,9 @@ class CommandRunner:
         self._running.discard(command)
         entry = command.entry
         lines = "\n".join(end.output.splitlines()[-SHOWN_LINES:])
-        if end.status == 0:
+        if end.cut_off:
+            self.log.info("the hook {name}: {problem}", name=entry.name, problem=end.problem)
+        elif end.status == 0:
             self.ends["ok",] += 1
             if lines:
                 self.log.info("the hook {name} said: {lines}", name=entry.name, lines=lines)
@@ -153,6 +179,7 @@ class _Command(ProcessProtocol):
         self._clock = clock
         self._output = b""
         self._late = ""
+        self._cut_off = False
         self._timer: DelayedCall | None = None
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
@@ -177,12 +204,13 @@ class _Command(ProcessProtocol):
 
     def end(self) -> None:
         """The daemon stops."""
+        self._cut_off = not self._late
         self._end("it was ended: the daemon stops")
 
     def _tell(self, status: int | None, problem: str) -> None:
         text = self._output.decode("utf-8", "replace")
         shown = "".join(x for x in text if x.isprintable() or x == "\n")
-        self._runner.ended(self, CommandEnd(status, problem, shown))
+        self._runner.ended(self, CommandEnd(status, problem, shown, self._cut_off))
 
     def _too_late(self) -> None:
         self._end(f"it was ended after {self.entry.seconds:.0f} seconds")

@@ -12,6 +12,8 @@ from typing import Any, Callable, Coroutine, Iterator, Mapping
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from p2pd.automation.hooks.command_queue import MOST_BYTES as MOST_COMMAND_BYTES
+from p2pd.automation.hooks.command_queue import CommandQueue, HookCommand
 from p2pd.automation.hooks.command_runner import AT_ONCE, MOST_WAITING, CommandEnd, CommandRunner
 from p2pd.automation.hooks.happening import Happening, happening_of
 from p2pd.automation.hooks.hook_rules import COMMAND, REACHED, TEST, WEBHOOK, Hook, check_hook
@@ -73,6 +75,7 @@ class Hooks:
         self.own = parts.own
         self.hooks: dict[int, KnownHook] = {}
         self.runner = parts.runner
+        self.commands = CommandQueue(parts.runner, parts.store, self._background)
         self.queue = WebhookQueue(
             parts.web, parts.store, parts.clock, parts.wall, self._hook_of, self._background
         )
@@ -88,6 +91,7 @@ class Hooks:
             if chosen is not None:
                 self.hooks[id_] = KnownHook(id_, chosen)
         self.queue.recall(row for row in rows.letters if row.hook in self.hooks)
+        self.commands.recall(rows.commands, self._command_of)
         self._stop_listening = self._parts.api.events.listen(self.heard)
 
     async def stop(self) -> None:
@@ -104,6 +108,19 @@ class Hooks:
         known = self.hooks.get(id_)
         return None if known is None else known.chosen
 
+    def _command_of(self, id_: int, name: str) -> HookCommand | None:
+        """The hook of a command that was kept, if it still runs any."""
+        if not id_:
+            named = [hook for hook in self._built_in() if hook.name == name and hook.enabled]
+            return HookCommand(0, named[0]) if named else None
+        known = self.hooks.get(id_)
+        if known is None or not known.chosen.enabled or not self._parts.commands_over_rpc:
+            return None
+        return self._client_command(known) if known.chosen.kind == COMMAND else None
+
+    def _client_command(self, known: KnownHook) -> HookCommand:
+        return HookCommand(known.id, known.chosen, lambda end: self._ended(end, known))
+
     # -- events --------------------------------------------------------------------------------
 
     def heard(self, event: TorrentEvent) -> None:
@@ -115,7 +132,7 @@ class Hooks:
         told = happening_of(event, self._parts.api.find(event.hash_string))
         for hook in built_in:
             if hook.wants(told.labels, told.hosts):
-                self._run(hook, told)
+                self.commands.add(HookCommand(0, hook), told.environment())
         for each in known:
             if each.chosen.wants(told.labels, told.hosts):
                 self._do(each, told)
@@ -130,12 +147,14 @@ class Hooks:
             known.runs += 1
             self.queue.add(known.id, told.event, told.body())
         elif self._parts.commands_over_rpc:
-            self._run(known.chosen, told).addCallback(self._ended, known)
+            self.commands.add(self._client_command(known), told.environment())
 
     def _run(self, hook: Hook, told: Happening) -> Deferred[CommandEnd]:
         return self.runner.run(hook.name, hook.command, told.environment(), hook.seconds)
 
     def _ended(self, end: CommandEnd, known: KnownHook) -> None:
+        if end.cut_off:
+            return
         known.runs += 1
         known.failures += end.status != 0
         known.last_problem = end.problem
@@ -166,6 +185,7 @@ class Hooks:
         self.hook(id_)
         del self.hooks[id_]
         self.queue.forget_hook(id_)
+        self.commands.forget_hook(id_)
         await self._parts.store.remove(id_)
 
     async def test(self, id_: int) -> CommandEnd:
@@ -213,6 +233,12 @@ class Hooks:
             *bounded("hook_commands", "Commands of hooks that run.", runner.running, AT_ONCE),
             *bounded(
                 "hook_commands_waiting", "Commands of hooks in line.", runner.waiting, MOST_WAITING
+            ),
+            *bounded(
+                "hook_commands_bytes",
+                "Bytes of what commands are told that have not ended.",
+                self.commands.size,
+                MOST_COMMAND_BYTES,
             ),
             *bounded("hook_letters", "Letters to webhooks in line.", queue.waiting, MOST_LETTERS),
             *bounded("hook_letters_bytes", "Bytes of all letters.", queue.size, MOST_BYTES),
