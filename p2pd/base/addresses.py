@@ -50,9 +50,17 @@ def canonical_host(host: str) -> str:
     return str(address)
 
 
-@lru_cache(maxsize=4096)
+_LOCAL_V4 = ("10.", "127.", "169.254.", "192.168.", *(f"172.{second}." for second in range(16, 32)))
+"""How addresses of its IPv4 networks begin: in the DHT most are looked at once, by many."""
+
+
 def is_local(host: str) -> bool:
     """Whether an IP address is on the local network, or on this machine."""
+    return _is_local_v6(host) if ":" in host else host.startswith(_LOCAL_V4)
+
+
+@lru_cache(maxsize=4096)
+def _is_local_v6(host: str) -> bool:
     address = ipaddress.ip_address(host)
     return any(address in network for network in LOCAL_NETWORKS)
 

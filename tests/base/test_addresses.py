@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pd.base.addresses import (
+    LOCAL_NETWORKS,
     PeerAddress,
     canonical_host,
     is_local,
@@ -97,3 +98,17 @@ def test_any_bytes_give_usable_addresses(data: bytes, ipv6: bool) -> None:
 )  # fmt: skip
 def test_local_addresses(host: str, local: bool) -> None:
     assert is_local(host) is local
+
+
+@given(st.ip_addresses().map(str))
+def test_local_are_those_of_the_local_networks(host: str) -> None:
+    address = ipaddress.ip_address(host)
+    assert is_local(host) is any(address in network for network in LOCAL_NETWORKS)
+
+
+@pytest.mark.parametrize("network", [net for net in LOCAL_NETWORKS if net.version == 4])
+def test_local_begins_and_ends_where_each_network_does(network: ipaddress.IPv4Network) -> None:
+    assert is_local(str(network[0]))
+    assert is_local(str(network[-1]))
+    assert not is_local(str(network[0] - 1))
+    assert not is_local(str(network[-1] + 1))

@@ -5,19 +5,12 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-from p2pd.base.addresses import PeerAddress, is_local
+from p2pd.base.addresses import PeerAddress
 
 V4_SIZE = 4
 V6_SIZE = 16
 _V6_NETWORK = 8
 """Bytes of an IPv6 address that its user cannot choose: whoever has one has its whole /64."""
-
-_LOCAL_V4 = ("10.", "127.", "169.254.", "192.168.", *(f"172.{second}." for second in range(16, 32)))
-
-
-def is_near(host: str) -> bool:
-    """Whether the address is local (:func:`is_local`), quickly for IPv4 ones never seen before."""
-    return is_local(host) if ":" in host else host.startswith(_LOCAL_V4)
 
 
 def packed_host(host: str) -> bytes:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Sequence
 
-from p2pd.base.addresses import PeerAddress
+from p2pd.base.addresses import PeerAddress, is_local
 from p2pd.discovery.dht.bloom_filter import filter_of
-from p2pd.discovery.dht.hosts import V4_SIZE, V6_SIZE, address_of, is_near, network_of, packed_host
+from p2pd.discovery.dht.hosts import V4_SIZE, V6_SIZE, address_of, network_of, packed_host
 
 SWARM_BYTES = 1900
 PEER_BYTES = 280
@@ -116,7 +116,7 @@ class PeerStore:
         self.expire(now)
         host = packed_host(address.host)
         compact = host + address.port.to_bytes(2, "big")
-        key = compact if is_near(address.host) else host
+        key = compact if is_local(address.host) else host
         swarm = self._swarms.get(info_hash)
         known = swarm.peers.pop(key, None) if swarm is not None else None
         if known is None and not self._may_enter(swarm, network_of(host)):

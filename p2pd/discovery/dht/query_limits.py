@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pd.base.addresses import PeerAddress
-from p2pd.discovery.dht.hosts import is_near, network_name
+from p2pd.base.addresses import PeerAddress, is_local
+from p2pd.discovery.dht.hosts import network_name
 
 _ROUNDING = 1e-6
 
@@ -59,7 +59,7 @@ class QueryLimits:
             self.refused_of_all += 1
             return False
         host = address.host
-        if not is_near(host) and not self._one_allows(network_name(host), now):
+        if not is_local(host) and not self._one_allows(network_name(host), now):
             self.refused_of_one += 1
             return False
         self._queries -= 1

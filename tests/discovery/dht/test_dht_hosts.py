@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pd.base.addresses import PeerAddress, is_local, pack_compact
-from p2pd.discovery.dht.hosts import address_of, is_near, network_name, network_of, packed_host
+from p2pd.base.addresses import PeerAddress, pack_compact
+from p2pd.discovery.dht.hosts import address_of, network_name, network_of, packed_host
 
 hosts = st.ip_addresses().map(str)
 
@@ -22,22 +21,6 @@ def test_packed_and_compact_forms_are_those_of_the_module_ipaddress(host: str, p
     compact = packed + port.to_bytes(2, "big")
     assert compact == pack_compact([address], ipv6=address.is_ipv6)
     assert address_of(compact) == address
-
-
-@given(hosts)
-def test_near_is_local(host: str) -> None:
-    assert is_near(host) is is_local(host)
-
-
-@pytest.mark.parametrize(
-    "network", ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"]
-)
-def test_near_begins_and_ends_where_local_does(network: str) -> None:
-    net = ipaddress.ip_network(network)
-    for inside in (net[0], net[-1]):
-        assert is_near(str(inside))
-    for outside in (net[0] - 1, net[-1] + 1):
-        assert is_near(str(outside)) is is_local(str(outside)) is False
 
 
 @given(hosts, hosts)
