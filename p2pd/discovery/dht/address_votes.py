@@ -21,10 +21,11 @@ ENOUGH = 5
 class AddressVotes:
     """`address` is what is believed, None while nothing is; its port is the one told most."""
 
-    __slots__ = ("_votes", "address")
+    __slots__ = ("_counts", "_votes", "address")
 
     def __init__(self) -> None:
         self._votes: OrderedDict[bytes, PeerAddress] = OrderedDict()
+        self._counts: Counter[PeerAddress] = Counter()
         self.address: PeerAddress | None = None
 
     def told(self, ours: PeerAddress, by: PeerAddress) -> bool:
@@ -32,16 +33,29 @@ class AddressVotes:
         subnet = subnet_of(by.host)
         if subnet is None or is_local(ours.host) or ours.is_ipv6 is not by.is_ipv6:
             return False
+        former = self._votes.pop(subnet, None)
         self._votes[subnet] = ours
-        self._votes.move_to_end(subnet)
+        if former == ours:
+            return False
+        self._counts[ours] += 1
+        if former is not None:
+            self._forget(former)
         if len(self._votes) > VOTERS:
-            self._votes.popitem(last=False)
+            self._forget(self._votes.popitem(last=False)[1])
         return self._count()
 
+    def _forget(self, vote: PeerAddress) -> None:
+        self._counts[vote] -= 1
+        if not self._counts[vote]:
+            del self._counts[vote]
+
     def _count(self) -> bool:
-        host, count = Counter(vote.host for vote in self._votes.values()).most_common(1)[0]
+        hosts: dict[str, int] = {}
+        for vote, count in self._counts.items():
+            hosts[vote.host] = hosts.get(vote.host, 0) + count
+        host, count = max(hosts.items(), key=lambda each: each[1])
         if count < ENOUGH or 2 * count <= len(self._votes):
             return False
-        ports = Counter(vote.port for vote in self._votes.values() if vote.host == host)
-        former, self.address = self.address, PeerAddress(host, ports.most_common(1)[0][0])
+        of_host = (vote for vote in self._counts if vote.host == host)
+        former, self.address = self.address, max(of_host, key=self._counts.__getitem__)
         return former is None or former.host != host

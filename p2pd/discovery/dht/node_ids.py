@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import random
 
 from p2pd.base.addresses import is_local
+from p2pd.discovery.dht.hosts import packed_host
 from p2pd.protocols.krpc.compact import ID_SIZE
 
 BITS = ID_SIZE * 8
@@ -65,7 +65,7 @@ def fits_address(node_id: bytes, host: str) -> bool:
 
 
 def _prefix(host: str, salt: int) -> int:
-    packed = ipaddress.ip_address(host).packed
+    packed = packed_host(host)
     mask = _MASK_V4 if len(packed) == 4 else _MASK_V6
     masked = bytearray(byte & bits for byte, bits in zip(packed, mask, strict=False))
     masked[0] |= salt << 5

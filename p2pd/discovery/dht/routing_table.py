@@ -84,8 +84,10 @@ class RoutingTable:
         """Whether a node that was heard of would find a place: then it is worth a question."""
         if node_id == self.own_id or self._is_taken(address):
             return False
-        bucket = self.buckets[self.index_of(as_number(node_id))]
-        return len(bucket.nodes) < self._size and not self._crowds(bucket.nodes, address)
+        index = self.index_of(as_number(node_id))
+        nodes = self.buckets[index].nodes
+        splits = index == len(self.buckets) - 1 < MAX_DEPTH - 1
+        return (splits or len(nodes) < self._size) and not self._crowds(nodes, address)
 
     def answered(
         self, node_id: bytes, address: PeerAddress, round_trip: float, now: float

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from p2pd.base.addresses import PeerAddress, is_local
+from p2pd.discovery.dht.hosts import V4_SIZE, packed_host
 from p2pd.discovery.dht.node_ids import as_number, fits_address
 from p2pd.protocols.krpc.compact import pack_address
 
@@ -41,5 +40,5 @@ def subnet_of(host: str) -> bytes | None:
     """The /24 or /64 that an address is in; None on local networks, where any number may be."""
     if is_local(host):
         return None
-    packed = ipaddress.ip_address(host).packed
-    return packed[:3] if len(packed) == 4 else packed[:8]
+    packed = packed_host(host)
+    return packed[:3] if len(packed) == V4_SIZE else packed[:8]
