@@ -67,6 +67,10 @@ class Search(Protocol):
     method: bytes
     target: bytes
 
+    @property
+    def satisfied(self) -> bool:
+        """Whether nobody else has to be asked."""
+
     def args(self, candidate: Candidate) -> dict[bytes, Any]:
         """The arguments of the question, but for our id."""
 
@@ -137,7 +141,7 @@ class Lookup:
         if self.ended:
             return
         late = now - self.started_at >= self._node.options.lookup_seconds
-        if late or not self._ask_on(now):
+        if late or self.search.satisfied or not self._ask_on(now):
             self._end(now)
 
     def cancel(self, now: float) -> None:

@@ -20,14 +20,15 @@ from p2pd.discovery.dht.counts import DhtCounts
 from p2pd.discovery.dht.lookup import Lookup, Search
 from p2pd.discovery.dht.lookup_queue import LookupQueue, Seeds
 from p2pd.discovery.dht.node_ids import as_number, bound_node_id, fits_address
+from p2pd.discovery.dht.node_lookups import NodeLookups
 from p2pd.discovery.dht.node_status import status_of
 from p2pd.discovery.dht.options import DhtOptions
-from p2pd.discovery.dht.outcomes import Announce, DhtStatus, Found, LookupOutcome, Operation
-from p2pd.discovery.dht.peer_search import PeerSearch
+from p2pd.discovery.dht.outcomes import DhtStatus, Operation
+from p2pd.discovery.dht.pings import FEW
 from p2pd.discovery.dht.routing_table import RoutingTable
 from p2pd.discovery.dht.stores import DhtStores, new_stores
 from p2pd.discovery.dht.transactions import Asked, Asker, Transactions
-from p2pd.discovery.dht.upkeep import FEW, Upkeep
+from p2pd.discovery.dht.upkeep import Upkeep
 from p2pd.protocols.krpc.arguments import taken_nodes
 from p2pd.protocols.krpc.compact import ID_SIZE, Contact, unpack_address
 from p2pd.protocols.krpc.messages import PROTOCOL_ERROR, KrpcError, Query, Response, parse
@@ -39,7 +40,7 @@ RENEWALS_APART = 3600.0
 """Seconds between two changes of our id: who could make us change it often would keep us out."""
 
 
-class DhtNode:
+class DhtNode(NodeLookups):
     """A node; `sibling` is ours of the other family, `stores` are shared by all of a host (BEP 45).
 
     `read_only` nodes (BEP 43) answer nobody. `address_changed` hears of another external host of
@@ -177,31 +178,8 @@ class DhtNode:
 
     # --- lookups --------------------------------------------------------------------------------
 
-    def find_peers(
-        self,
-        info_hash: bytes,
-        now: float,
-        *,
-        found: Found,
-        done: Callable[[LookupOutcome], None],
-        announce: Announce | None = None,
-        scrape: bool = False,
-        noseed: bool = False,
-    ) -> Operation:
-        """Find the peers of a torrent, and announce ourselves; `found` may be called many times."""
-        search = PeerSearch(
-            self,
-            info_hash,
-            found=found,
-            done=done,
-            announce=announce,
-            scrape=scrape,
-            noseed=noseed,
-        )
-        return self._begin(search, now, search.cancel)
-
-    def _begin(self, search: Search, now: float, cancelled: Callable[[], None]) -> Operation:
-        """Nothing is told before this returned: a lookup that has nobody to ask ends later."""
+    def begin(self, search: Search, now: float, cancelled: Callable[[], None]) -> Operation:
+        """Look up; nothing is told before this returned: with nobody to ask it ends later."""
         self._now = now
         lookup = Lookup(self, search, now)
         self._lookups.add(lookup)
@@ -357,5 +335,6 @@ class DhtNode:
         seeds: list[tuple[bytes | None, PeerAddress]]
         seeds = [(entry.node_id, entry.address) for entry in entries]
         if len(seeds) < FEW:
+            seeds += [(entry.node_id, entry.address) for entry in self.table if entry.failures]
             seeds += [(None, router) for router in self._upkeep.routers]
         return seeds

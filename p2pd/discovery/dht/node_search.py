@@ -15,6 +15,7 @@ class NodeSearch:
     """Finds the nodes closest to a target; with `both` also some of the other family (BEP 32)."""
 
     method = FIND_NODE
+    satisfied = False
 
     def __init__(
         self, target: bytes, done: Callable[[LookupOutcome, float], None], both: bool = False

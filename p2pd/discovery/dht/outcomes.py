@@ -44,7 +44,10 @@ class NodeSample:
 
     address: PeerAddress
     count: int
+    """Info-hashes that it has, by its word."""
     interval: int
+    told: int
+    """Info-hashes that it told of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class PeerSearch:
     """Tells of each peer once, when it is found; at the end it announces, if that is wished."""
 
     method = GET_PEERS
+    satisfied = False
 
     def __init__(
         self,

@@ -178,7 +178,7 @@ class RoutingTable:
 
     def stalest(self) -> TableEntry | None:
         """The node to look after next: one that failed, else the one not heard of longest."""
-        return min(self, key=lambda e: (not e.failures, e.heard_at), default=None)
+        return min(self, key=lambda e: (not e.failures, e.last_seen), default=None)
 
     def stale_bucket(self, now: float) -> int | None:
         """A bucket in which nothing happened for long (BEP 5)."""

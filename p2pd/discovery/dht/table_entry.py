@@ -17,6 +17,7 @@ class TableEntry:
         "failures",
         "fits",
         "heard_at",
+        "looked_at",
         "node_id",
         "number",
         "round_trip",
@@ -34,6 +35,13 @@ class TableEntry:
         self.failures = 0
         self.heard_at = now
         """When it last answered us. What it asks proves nothing: anybody can write any sender."""
+        self.looked_at = now
+        """When it was last asked whether it is still there."""
+
+    @property
+    def last_seen(self) -> float:
+        """When there was last something to do with it: those with the earliest come next."""
+        return max(self.heard_at, self.looked_at)
 
 
 def subnet_of(host: str) -> bytes | None:

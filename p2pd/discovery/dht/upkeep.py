@@ -1,8 +1,7 @@
 """Looking after the routing table: joining the network, refreshing, and asking who is still there.
 
-Nodes that were heard of are pinged, a few at a time, if the table lacks nodes like them. Those in
-it are asked for others when they were not heard of for long, longest first and one at a time: an
-answer shows that they are there and fills the bucket they are in (BEP 5).
+Nodes in it are asked for others when they were not heard of for long, longest first and one at a
+time: an answer shows that they are there and fills the bucket they are in (BEP 5).
 """
 
 from __future__ import annotations
@@ -10,33 +9,22 @@ from __future__ import annotations
 import random
 from collections import OrderedDict
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import FormatError
 from p2pd.discovery.dht.lookup import AskingNode, Search
 from p2pd.discovery.dht.node_search import NodeSearch
 from p2pd.discovery.dht.outcomes import LookupOutcome
+from p2pd.discovery.dht.pings import FEW, Pings
 from p2pd.discovery.dht.routing_table import RoutingTable
 from p2pd.discovery.dht.table_entry import TableEntry
 from p2pd.discovery.dht.transactions import Asked
 from p2pd.protocols.krpc.arguments import taken_nodes
-from p2pd.protocols.krpc.messages import FIND_NODE, PING, KrpcError, Response
+from p2pd.protocols.krpc.messages import FIND_NODE, KrpcError, Response
 
 MOST_ROUTERS = 32
 LONGEST_RETRY = 300.0
-PINGS = 3
-"""Pings that a node is worth while there are few others: datagrams are lost, too."""
-
-FEW = 4
-"""With fewer nodes in the table routers are asked as well, and the network is joined again."""
-
-
-class Heard(NamedTuple):
-    """A node that may be there: its id, if that was told, and the how manieth ping is to come."""
-
-    node_id: bytes | None
-    pings: int = 1
 
 
 class KeptNode(AskingNode, Protocol):
@@ -60,10 +48,9 @@ class Upkeep:
         self._node = node
         self._table = node.table
         self._options = node.options
+        self._pings = Pings(node)
         self.routers: dict[PeerAddress, None] = {}
-        self._heard_of: OrderedDict[PeerAddress, Heard] = OrderedDict()
         self._told_of: OrderedDict[PeerAddress, bytes | None] = OrderedDict()
-        self._pinging = 0
         self._look_at = now + self._options.least_ping_interval
         self._join_at: float | None = None
         self._retry_after = self._options.bootstrap_retry
@@ -84,19 +71,14 @@ class Upkeep:
             if len(self._told_of) > MOST_ROUTERS:
                 self._told_of.popitem(last=False)
             self._join_later(now)
-        self.hear_of(node_id, address, now)
+        self.hear_of(node_id, address, now, on_purpose=True)
 
-    def hear_of(self, node_id: bytes | None, address: PeerAddress, now: float) -> None:
+    def hear_of(
+        self, node_id: bytes | None, address: PeerAddress, now: float, *, on_purpose: bool = False
+    ) -> None:
         """There may be a node at this address; nothing happens if it is of no use."""
-        if len(self._heard_of) >= self._options.waiting_pings or address in self._heard_of:
-            return
-        table = self._table
-        if address in self.routers or table.find(address) is not None:
-            return
-        if node_id is not None and not table.lacks(node_id, address):
-            return
-        self._heard_of[address] = Heard(node_id)
-        self.resume(now)
+        if address not in self.routers:
+            self._pings.hear_of(node_id, address, now, on_purpose=on_purpose)
 
     def entered(self, now: float) -> None:
         """A node got into the table: the first few are a way into the network."""
@@ -133,7 +115,7 @@ class Upkeep:
             return
         if len(self._table) < FEW:
             for address, node_id in self._told_of.items():
-                self.hear_of(node_id, address, now)
+                self.hear_of(node_id, address, now, on_purpose=True)
         if not self.routers and not len(self._table):
             self._join_later(now)
             return
@@ -170,10 +152,10 @@ class Upkeep:
         if entry is None:
             self._look_at = now + options.refresh_after
             self._join_later(now)
-        elif entry.failures or now - entry.heard_at >= options.questionable_after:
+        elif entry.failures or now - entry.last_seen >= options.questionable_after:
             self._ask_whether_there(entry, now)
         else:
-            due = min(entry.heard_at + options.questionable_after, self._next_refresh())
+            due = min(entry.last_seen + options.questionable_after, self._next_refresh())
             self._look_at = max(self._look_at, due)
 
     def _next_refresh(self) -> float:
@@ -183,47 +165,26 @@ class Upkeep:
     def _ask_whether_there(self, entry: TableEntry, now: float) -> None:
         table = self._table
         target = table.random_id(table.index_of(entry.number), self._node.rng)
-        entry.heard_at = now  # so that the next look is at another
+        entry.looked_at = now
         args = {b"target": target}
-        if self._node.ask(entry.address, FIND_NODE, args, self, now, entry.node_id):
-            self._pinging += 1
+        self._node.ask(entry.address, FIND_NODE, args, self, now, entry.node_id)
 
     # --- questions under way --------------------------------------------------------------------
 
-    def resume(self, now: float) -> None:
-        """Ping those that were heard of, a few at a time."""
-        while self._heard_of and self._pinging < self._options.pings:
-            address, heard = next(iter(self._heard_of.items()))
-            if heard.node_id is None or self._table.lacks(heard.node_id, address):
-                asked = self._node.ask(address, PING, {}, self, now, heard.node_id)
-                if asked is None:
-                    return
-                asked.context = heard
-                self._pinging += 1
-            del self._heard_of[address]
-
     def answered(self, asked: Asked, response: Response, now: float) -> None:
         """It is there, which the node noted; who else is, it may have told."""
-        self._pinging -= 1
         with suppress(FormatError):
             contacts = taken_nodes(response.values, ipv6=self._node.ipv6)
             self._node.told_of(contacts, asked.address, now)
-        self.resume(now)
 
     def refused(self, asked: Asked, error: KrpcError, now: float) -> None:
-        """Whoever refuses a ping is no node for us."""
-        self._over(now)
+        """It answers, if not this."""
 
     def slow(self, asked: Asked, now: float) -> None:
         """There is no hurry."""
 
     def lost(self, asked: Asked, now: float) -> None:
-        """It is not there, which the node noted; while we know few it is worth another ping."""
-        heard: Heard | None = asked.context
-        if heard is not None and heard.pings < PINGS and len(self._table) < FEW:
-            self._heard_of[asked.address] = Heard(heard.node_id, heard.pings + 1)
-        self._over(now)
+        """It is not there, which the node noted."""
 
-    def _over(self, now: float) -> None:
-        self._pinging -= 1
-        self.resume(now)
+    def resume(self, now: float) -> None:
+        """The next look comes by itself."""
