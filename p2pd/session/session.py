@@ -28,6 +28,7 @@ from p2pd.session.disks.check_queue import CheckQueue
 from p2pd.session.disks.devices import Device, Devices, in_time
 from p2pd.session.disks.download_folders import DownloadFolders
 from p2pd.session.disks.memory_budget import MemoryBudget
+from p2pd.session.finding.cross_check import CrossChecks
 from p2pd.session.moving.moves import Moves, settled
 from p2pd.session.peers.send_queues import SendQueues
 from p2pd.session.queueing.torrent_queues import TorrentQueues
@@ -128,6 +129,7 @@ class Session:
         look, aside = parts.look_at_folder, parts.disks.aside
         self.budget = MemoryBudget(limits.memory_in_flight)
         self.devices = Devices(parts.disks, self.budget, parts.clock, look, limits.keep_free)
+        self.cross_checks = CrossChecks(self)
         self.folders = DownloadFolders(self, look, limits.folder_watch_seconds)
         self.checks = CheckQueue(aside, limits.check_workers, per_device=limits.checks_per_device)
 
@@ -148,6 +150,7 @@ class Session:
         for record in await self.store.load_all():
             self._restore(record, cut_off.get(record.id))
         self._resume()
+        self.cross_checks.resume()
         self.queues.begin()
         await self.removals.resume()
         awake = [torrent.record.id for torrent in self.torrents if not torrent.resting]

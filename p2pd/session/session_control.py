@@ -215,13 +215,15 @@ class SessionControl:
     async def start(self, torrent: TorrentView) -> None:
         """Run it."""
         subject = self._torrent(torrent)
-        await subject.start()
+        if not self._session.cross_checks.notes(subject, paused=False):
+            await subject.start()
         await self._session.store.save(subject.record)
 
     async def start_now(self, torrent: TorrentView) -> None:
         """Run it, whoever is before it."""
         subject = self._torrent(torrent)
-        await subject.start(now=True)
+        if not self._session.cross_checks.notes(subject, paused=False):
+            await subject.start(now=True)
         await self._session.store.save(subject.record)
 
     async def move_in_queue(self, torrents: Iterable[TorrentView], where: QueueMove) -> None:
@@ -231,6 +233,9 @@ class SessionControl:
     async def stop(self, torrent: TorrentView) -> None:
         """Pause it."""
         subject, session = self._torrent(torrent), self._session
+        if session.cross_checks.notes(subject, paused=True):
+            await session.store.save(subject.record)
+            return
         # It runs no more at once. What its disk holds up is not waited for.
         stopping = Deferred.fromCoroutine(subject.stop())
         answer, rest = at_most(STOP_SECONDS, stopping, session.clock)

@@ -139,7 +139,8 @@ def check_record(record: TorrentRecord) -> None:
         raise DamagedError("its folder is not absolute")
     if record.final_dir and (not os.path.isabs(record.final_dir) or "\0" in record.final_dir):
         raise DamagedError("the folder that it goes to is not absolute")
-    if record.super_seeding not in MODES or record.id < 0 or len(record.renaming) not in (0, 2, 4):
+    sizes = len(record.renaming) in (0, 2, 4) and len(record.finding) in (0, 3)
+    if record.super_seeding not in MODES or record.id < 0 or not sizes:
         raise DamagedError("it makes no sense")
 
 

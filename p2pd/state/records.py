@@ -65,6 +65,9 @@ class TorrentRecord:
     renaming: tuple[str, ...] = ()
     """While a rename is under way: the path of what is renamed, and the one that it gets; and both
     once more as they are on the disk, if that is something else."""
+    finding: tuple[str, ...] = ()
+    """While it is checked whether its data is in another folder than the one that it was added for:
+    that one, how it is shared, and `paused` or nothing (session.finding.cross_check)."""
     peer_limit: int | None = None
     queue_place: int | None = None
     """Who has a lower one comes before it in the queue; None: it stands by its id."""
@@ -114,7 +117,7 @@ class Opening(NamedTuple):
 TYPES = get_type_hints(TorrentRecord)
 COLUMNS = [field.name for field in fields(TorrentRecord)]
 SAVED = [name for name in COLUMNS if name != "id"]
-JSON_COLUMNS = ("trackers", "labels", "file_names", "renaming", "limits_reached")
+JSON_COLUMNS = ("trackers", "labels", "file_names", "renaming", "finding", "limits_reached")
 PROGRESS = [
     "pieces", "uploaded", "downloaded", "corrupt", "seconds_downloading", "seconds_seeding",
     "completed_at", "active_at", "limits_reached",
@@ -131,6 +134,7 @@ _LATER: Mapping[str, Any] = {
     "bandwidth_priority": 0,
     "file_names": "[]",
     "renaming": "[]",
+    "finding": "[]",
     "owner": "",
     "final_dir": "",
     "share_limits": None,

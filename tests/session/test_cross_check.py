@@ -30,19 +30,24 @@ class Library:
 
     def __init__(self, network: MemoryNetwork, folder: Path) -> None:
         self.folder = folder
+        self.network = network
         self.aim = folder / "aim"
         self.old = folder / "content" / "old"
         self.old.mkdir(parents=True)
         self.aim.mkdir()
+        self.start()
+
+    def start(self, **options: Any) -> None:
         files = OpenFiles(64)
         self.node = SimNode(
-            network,
+            self.network,
             "10.0.0.1",
             make_storage=lambda layout, root: FileStorage(root, layout, files),
+            **options,
         )
         settings = self.node.session.settings
         settings.download_dir = str(self.aim)
-        settings.fixed = {"content_folders": [str(folder / "content")]}
+        settings.fixed = {"content_folders": [str(self.folder / "content")]}
 
     def put(self, root: Path, files: dict[str, bytes]) -> None:
         for name, data in files.items():
@@ -55,6 +60,17 @@ class Library:
         added = self.node.add(torrent, find_data=how, **options)
         self.node.network.run(5)
         return added
+
+    def restart(self, *, killed: bool) -> Torrent:
+        """In the middle of a check."""
+        node = self.node
+        if not killed:
+            node.stop()
+        self.network.listeners.pop(node.address, None)
+        self.start(store=node.store, journal=node.journal, seed=2)
+        self.network.run(5)
+        (torrent,) = self.node.session.torrents
+        return torrent
 
     def has(self, torrent: Torrent, folder: Path, *, complete: bool = True) -> bool:
         right = torrent.record.download_dir == str(folder)
@@ -200,6 +216,59 @@ def test_one_that_is_removed_meanwhile_is_left_alone(
     network.run(5)
     assert (library.old / "show" / "a.bin").exists()
     assert len(library.node.session.torrents) == 0
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("how", ["in_place", "hard_link"])
+def test_the_end_of_the_daemon_only_delays_it(library: Library, how: str, killed: bool) -> None:
+    library.put(library.old, FILES)
+    torrent = library.node.add(torrent_of(FILES, "hybrid"), find_data=how)
+    assert torrent.record.paused
+    again = library.restart(killed=killed)
+    assert again is not torrent
+    assert library.has(again, library.old if how == "in_place" else library.aim)
+    assert again.running
+    row = library.node.store.rows[again.record.id]
+    assert (row.finding, row.paused) == ((), False)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_nor_is_what_is_not_right_written_after_it(library: Library, killed: bool) -> None:
+    wrong = {**FILES, "show/a.bin": b"x" * len(A)}
+    library.put(library.old, wrong)
+    library.node.add(torrent_of(FILES, "hybrid"), find_data="hard_link", paused=True)
+    again = library.restart(killed=killed)
+    assert library.has(again, library.aim, complete=False)
+    assert again.record.paused
+    assert {name: (library.old / name).read_bytes() for name in FILES} == wrong
+    assert inodes(library.aim / "show/c.bin") == inodes(library.old / "show/c.bin")
+
+
+def test_who_starts_it_meanwhile_has_it_run_when_it_is_checked(library: Library) -> None:
+    wrong = {name: b"x" * len(data) for name, data in FILES.items()}
+    library.put(library.old, wrong)
+    node = library.node
+    torrent = node.add(torrent_of(FILES, "v1"), find_data="in_place", paused=True)
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    node.network.result(node.control.start(view))
+    assert not torrent.running
+    node.network.run(5)
+    assert library.has(torrent, library.aim, complete=False)
+    assert torrent.running
+
+
+def test_who_stops_it_meanwhile_has_it_stopped(library: Library) -> None:
+    library.put(library.old, FILES)
+    node = library.node
+    torrent = node.add(torrent_of(FILES, "v1"), find_data="in_place")
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    node.network.result(node.control.stop(view))
+    node.network.run(5)
+    assert library.has(torrent, library.old)
+    assert torrent.record.paused
+    assert not torrent.running
 
 
 def test_a_search_is_bounded(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

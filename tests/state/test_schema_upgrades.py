@@ -32,6 +32,7 @@ JSON_COLUMNS = {
     "file_names": '[["", "top"], ["3", "top", "x"]]',
     "renaming": '["a", "b"]',
     "limits_reached": '["ratio"]',
+    "finding": '["/a", "in_place", ""]',
     "share_limits": '{"seed_ratio_mode": 1}',
 }
 """Of these the stores read more than the type."""

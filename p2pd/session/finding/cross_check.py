@@ -3,13 +3,14 @@
 What looks like the data lies in a folder of other torrents, or of nobody: it may be read, and never
 written. So the torrent stands still there until it is checked. Then it seeds from where it is, or
 goes to the folder that it was added for, with what is right there by hard links; only in that
-folder anything is downloaded. If the daemon ends before that, the torrent stays paused.
+folder anything is downloaded. What is to be done is in its record: if the daemon ends before that,
+it is checked after the next start.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -33,14 +34,18 @@ SEARCH_SECONDS = 15.0
 LOOK_SECONDS = 1.0
 
 
-class Elsewhere(NamedTuple):
-    """Where something like the data is, and what was asked for."""
+PAUSED = "paused"
 
-    folder: str
+
+class Finding(NamedTuple):
+    """What was asked for of a torrent whose data may be where it is now: what its record has."""
+
     aim: str
-    paused: bool
+    """The folder that it was added for."""
     how: str
-    layout: FileLayout
+    """One of session_settings.FIND_DATA."""
+    paused: str
+    """PAUSED, if it is not to run then."""
 
 
 class CrossChecks:
@@ -55,13 +60,13 @@ class CrossChecks:
 
     async def search(
         self, how: str | None, record: TorrentRecord, metainfo: Metainfo | None
-    ) -> Elsewhere | None:
-        """Look for it, if that is wanted; the record is then for where it is. Never raises."""
+    ) -> bool:
+        """Look for it, if that is wanted; whether the record is now for where it is."""
         session = self._session
         how = how or session.settings.find_data
         hashes = InfoHashes(record.hash_v1, record.hash_v2)
         if how == OFF or metainfo is None or session.torrents.sharing(hashes) is not None:
-            return None
+            return False
         aim = record.download_dir
         folders = list(dict.fromkeys(torrent.record.download_dir for torrent in session.torrents))
         roots = list(session.settings.fixed.get("content_folders", ()))
@@ -75,49 +80,77 @@ class CrossChecks:
         except P2pdError as problem:
             self.log.warn("{name}: its data was not found: {problem}", name=record.name,
                           problem=problem)  # fmt: skip
-            return None
+            return False
         if folder == aim:
-            return None
-        elsewhere = Elsewhere(folder, aim, record.paused, how, layout)
+            return False
+        record.finding = Finding(aim, how, PAUSED if record.paused else "")
         record.download_dir, record.paused = folder, True
-        return elsewhere
+        return True
 
-    def begin(self, torrent: Torrent, elsewhere: Elsewhere) -> None:
-        """It was added there: see to it when it is checked."""
+    def resume(self) -> None:
+        """Go on with those that the end of the last session cut off."""
+        for torrent in self._session.torrents:
+            if torrent.record.finding:
+                self.begin(torrent)
+
+    def begin(self, torrent: Torrent) -> None:
+        """It is there: see to it when it is checked."""
         self.log.info(
             "{name}: what looks like its data is in {folder}, and is checked",
             name=torrent.record.name,
-            folder=elsewhere.folder,
+            folder=torrent.record.download_dir,
         )
-        self.under_way[torrent.record.id] = elsewhere.folder
-        following = Deferred.fromCoroutine(self._follow(torrent, elsewhere))
-        following.addBoth(self._over, torrent.record.id)
-        self._session.background(following, torrent.record.name)
+        self.under_way[torrent.record.id] = torrent.record.download_dir
+        self._session.background(self._run(torrent), torrent.record.name)
 
-    def _over(self, result: Any, id_: int) -> Any:
-        self.under_way.pop(id_, None)
-        return result
+    def notes(self, torrent: Torrent, *, paused: bool) -> bool:
+        """Whether it only is noted that a torrent is to run, or not: it may not write there."""
+        if torrent.record.id not in self.under_way:
+            return False
+        finding = Finding(*torrent.record.finding)
+        torrent.record.finding = finding._replace(paused=PAUSED if paused else "")
+        return True
 
-    async def _follow(self, torrent: Torrent, elsewhere: Elsewhere) -> None:
-        if not await self._checked(torrent):
+    async def _run(self, torrent: Torrent) -> None:
+        session, record = self._session, torrent.record
+        try:
+            await self._follow(torrent)
+        finally:
+            self.under_way.pop(record.id, None)
+            here = session.torrents.by_id(record.id) is torrent
+            if record.finding and here and not session.closing:
+                record.finding = ()
+                await session.store.save(record)
+
+    async def _follow(self, torrent: Torrent) -> None:
+        record = torrent.record
+        folder, finding = record.download_dir, Finding(*record.finding)
+        if not await self._checked(torrent, folder):
             return
-        right = self._right_files(torrent, elsewhere.layout)
+        layout = await self._layout(torrent)
+        right = self._right_files(torrent, layout)
         linked = False
-        if elsewhere.how == HARD_LINK and right:
-            linked = await self._link(torrent, elsewhere, right)
-        paused = elsewhere.paused and torrent.record.paused
+        if finding.how == HARD_LINK and right:
+            linked = await self._link(torrent, layout, right, finding.aim)
+        paused = bool(Finding(*record.finding).paused)
         if torrent.is_complete() and not linked:
-            self.log.info("{name}: all of it is there", name=torrent.record.name)
+            self.log.info("{name}: all of it is there", name=record.name)
+            record.finding = ()
             if not paused:
                 await torrent.start()
-                await self._session.store.save(torrent.record)
+            await self._session.store.save(record)
             return
         if not linked:
             # What is had is had there: in the other folder nothing is missing.
             torrent.doubtful = True
-        await self._go(torrent, elsewhere.aim, paused)
+        await self._go(torrent, finding.aim, paused)
 
-    async def _checked(self, torrent: Torrent) -> bool:
+    async def _layout(self, torrent: Torrent) -> FileLayout:
+        if torrent.content is not None:
+            return torrent.content.layout
+        return (await self._session.resting.details(torrent)).layout
+
+    async def _checked(self, torrent: Torrent, folder: str) -> bool:
         """Wait for it; whether it is still here then, and fit to go on."""
         session = self._session
         while True:
@@ -126,7 +159,7 @@ class CrossChecks:
             await tick
             if session.closing or session.torrents.by_id(torrent.record.id) is not torrent:
                 return False
-            if torrent.error:
+            if torrent.error or torrent.record.download_dir != folder:
                 return False
             if not torrent.is_being_opened and (torrent.resting or torrent.content is not None):
                 return True
@@ -143,11 +176,11 @@ class CrossChecks:
             and (have is None or all(have[file.first_piece : file.end_piece]))
         ]
 
-    async def _link(self, torrent: Torrent, elsewhere: Elsewhere, right: list[int]) -> bool:
+    async def _link(self, torrent: Torrent, layout: FileLayout, right: list[int], aim: str) -> bool:
         """Whether it could be done: another file system shares no file."""
+        folder = torrent.record.download_dir
         work = self._session.disks.ask(
-            ("link", torrent.record.id),
-            lambda: link_files(elsewhere.layout, right, elsewhere.folder, elsewhere.aim),
+            ("link", torrent.record.id), lambda: link_files(layout, right, folder, aim)
         )
         try:
             await work
@@ -162,7 +195,7 @@ class CrossChecks:
         session, record = self._session, torrent.record
         try:
             await session.disks.ask(("make", aim), lambda: os.makedirs(aim, exist_ok=True))
-            record.paused = paused
+            record.finding, record.paused = (), paused
             await session.moves.set_location(torrent, aim, move=False)
         except (P2pdError, OSError) as problem:
             record.paused = True

@@ -16,7 +16,6 @@ from p2pd.formats.magnet import Magnet, parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.add_line import AddLine
 from p2pd.session.disks.devices import in_time
-from p2pd.session.finding.cross_check import CrossChecks
 from p2pd.session.session import Session
 from p2pd.session.torrents.file_selection import FileSelection
 from p2pd.session.torrents.incomplete_folder import begin_apart
@@ -61,7 +60,6 @@ class TorrentAdding:
         self._session = session
         self.line = AddLine()
         self._lock = DeferredLock()
-        self._cross_checks = CrossChecks(session)
 
     async def add(self, request: AddTorrent) -> tuple[Torrent, bool]:
         """Add it, or find it here: the torrent, and whether it was here.
@@ -71,17 +69,18 @@ class TorrentAdding:
         with self.line.place(len(request.torrent or b"")):
             described = await self.described(request)
             record = described.record
-            found = await self._cross_checks.search(request.find_data, record, described.metainfo)
-            if found is None:
+            cross_checks = self._session.cross_checks
+            found = await cross_checks.search(request.find_data, record, described.metainfo)
+            if not found:
                 begin_apart(record, self._session.settings)
             torrent, here = await self._admit(request, described)
-        if found is not None and not here:
-            self._cross_checks.begin(torrent, found)
+        if found and not here:
+            cross_checks.begin(torrent)
         return torrent, here
 
     def found_for(self, torrent: Torrent) -> str:
         """The folder where its data is just being checked."""
-        return self._cross_checks.under_way.get(torrent.record.id, "")
+        return self._session.cross_checks.under_way.get(torrent.record.id, "")
 
     async def described(self, request: AddTorrent) -> Described:
         """What would be added. Raises as `add` does."""

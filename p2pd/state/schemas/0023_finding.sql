@@ -1,0 +1,1 @@
+ALTER TABLE torrents ADD COLUMN finding TEXT NOT NULL DEFAULT '[]';
