@@ -6,8 +6,7 @@ The session announces what `external_port` says; who looks at the daemon reads `
 from __future__ import annotations
 
 import random
-import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Callable, Mapping
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -65,24 +64,25 @@ class _Ways:
     clock: Clock
     rng: random.Random
     link: GatewayLink
-    secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    secret: Callable[[], bytes]
 
     def ipv4(self, gateway: Gateway) -> list[MappingWay]:
         return [
-            PcpWay(self.clock, self.link, gateway, self.secret),
+            PcpWay(self.clock, self.link, gateway, self.secret()),
             NatPmpWay(self.clock, self.link, gateway),
             UpnpWay(self.clock, self.link, gateway, self.rng),
         ]
 
     def ipv6(self, gateway: Gateway) -> list[MappingWay]:
-        return [PcpWay(self.clock, self.link, gateway, self.secret)]
+        return [PcpWay(self.clock, self.link, gateway, self.secret())]
 
 
 class PortMapper:
     """Maps one port, TCP and UDP, in both families.
 
     `changed` is called when what `external_port` or `status` say is another thing than before,
-    `seen` with a gateway and our address outside as it tells it.
+    `seen` with a gateway and our address outside as it tells it. `secret` is asked when ports are
+    mapped: what makes PCP servers know us again.
     """
 
     def __init__(
@@ -94,12 +94,11 @@ class PortMapper:
         *,
         changed: Callable[[], None],
         seen: Callable[[str, str], None],
-        secret: bytes = b"",
+        secret: Callable[[], bytes],
     ) -> None:
         self._clock = clock
         self._port = 0
-        ways = _Ways(clock, rng, link)
-        ways.secret = secret or ways.secret
+        ways = _Ways(clock, rng, link, secret)
         self.families = {
             ipv6: FamilyMapper(clock, rng, gateways, make, ipv6=ipv6, changed=changed, seen=seen)
             for ipv6, make in ((False, ways.ipv4), (True, ways.ipv6))

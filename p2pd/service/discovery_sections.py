@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pd.service.checks import flag
+from p2pd.service.checks import address, flag
 from p2pd.service.config_key import key
 
 
@@ -24,5 +24,14 @@ class ReachabilitySection:
     """How peers outside reach this machine."""
 
     port_mapping: bool = key(
-        True, flag, "Ask the router to forward the port. Not built yet: no effect."
+        True,
+        flag,
+        "Ask the router for a port outside that leads to peers.port, TCP and UDP, by PCP, NAT-PMP\n"
+        "or UPnP. Nothing is asked where peers.interface is on this machine alone.",
+    )
+    gateway: str = key(
+        "",
+        address,
+        "The router's IP address; empty is the gateway of the routing table, on the way that\n"
+        "peers.interface names. Tunnels often have one that no route tells.",
     )

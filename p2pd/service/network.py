@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Sequence
 
 from twisted.internet.error import CannotListenError
@@ -21,6 +22,7 @@ from p2pd.service.config import Config
 from p2pd.service.daemon_measures import tcp_measures, tracker_client_measures, udp_measures
 from p2pd.service.http_port import cannot_listen
 from p2pd.service.interface_watch import InterfaceWatch
+from p2pd.service.port_mapping import PortMapping
 from p2pd.session.session import Session
 from p2pd.transports.tcp_transport import TcpTransport
 from p2pd.transports.udp_port import UdpPort
@@ -40,7 +42,9 @@ class Network:
 
     log = Logger()
 
-    def __init__(self, config: Config, reactor: Any, handed: PeerSockets) -> None:
+    def __init__(
+        self, config: Config, reactor: Any, state_folder: str, handed: PeerSockets
+    ) -> None:
         self._peers = config.peers
         self._reactor = reactor
         self.way = _way_out(config.peers.interface)
@@ -48,6 +52,9 @@ class Network:
         self.transport = TcpTransport(reactor, self.way, handed.tcp)
         self.udp = UdpPort(reactor, self.way, handed.udp)
         self.announcing = Announcing(config, reactor, self.way, self.udp)
+        self.port_mapping = PortMapping(
+            reactor, self.way, config.reachability.gateway, state_folder
+        )
         self._watch: InterfaceWatch | None = None
 
     def listen(self, session: Session) -> None:
@@ -60,6 +67,8 @@ class Network:
                 "peers.port", peers.interface, peers.port, problem.socketError
             ) from None
         self.udp.open(session.connections.port or peers.port)
+        self.port_mapping.prepare()
+        self.announcing.transports.seen = partial(session.reaching.told, "tracker")
 
     def start(self, session: Session) -> None:
         """The session runs: follow the interface, if there is one to follow."""
@@ -108,6 +117,7 @@ class Network:
             ended=ended,
         )
         _follow(session, after)
+        session.reaching.way_changed()
         if after:
             # They know us by the old address, or could not be asked.
             for torrent in session.torrents:

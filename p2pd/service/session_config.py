@@ -37,6 +37,7 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("peers", "seed_choking"): ("seed_choking",),
     ("peers", "super_seeding"): ("super_seeding",),
     ("discovery", "pex"): ("pex_enabled",),
+    ("reachability", "port_mapping"): ("port_forwarding_enabled",),
     ("blocklist", "enabled"): ("blocklist_enabled",),
     ("blocklist", "url"): ("blocklist_url",),
     ("discovery", "dht"): ("dht_enabled",),
@@ -77,6 +78,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
         seed_choking=config.peers.seed_choking,
         pex_enabled=config.discovery.pex,
         super_seeding=config.peers.super_seeding,
+        port_forwarding_enabled=config.reachability.port_mapping,
         blocklist_enabled=config.blocklist.enabled,
         blocklist_url=config.blocklist.url,
         dht_enabled=config.discovery.dht and "dht" in BUILT,
@@ -103,7 +105,6 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
             "peer_interface_addresses": [],
             "encryption": config.peers.encryption if "encryption" in BUILT else "off",
             "lpd_enabled": config.discovery.lsd and "lsd" in BUILT,
-            "port_forwarding_enabled": config.reachability.port_mapping and "nat" in BUILT,
         },
     )
 

@@ -99,7 +99,7 @@ class SessionPart:
         self.audit = AuditStore(self._database)
         self.take_accounts: TakeAccounts | None = None
         """What a restore does with users of the control API."""
-        self.network = Network(config, reactor, handed or PeerSockets())
+        self.network = Network(config, reactor, place.state_dir, handed or PeerSockets())
         self._countries = Countries(config.peers.geoip_database)
         self._control: SessionControl | None = None
         self._set_by_clients: set[str] = set()
@@ -132,7 +132,7 @@ class SessionPart:
 
     def describe(self) -> str:
         """Where peers find it."""
-        return f"peers at port {self._session.listen_port}, downloads in {self._place.download_dir}"
+        return f"peers at port {self._session.own_port}, downloads in {self._place.download_dir}"
 
     async def start(self) -> None:
         """Bring back what clients set, and the torrents."""
@@ -316,6 +316,7 @@ class SessionPart:
             blocklist_memory=BlocklistFile(self._place.state_dir),
             blocklist_source=BlocklistSource(self._reactor, self.disks, self.network.way),
             journal=MoveStore(self._database),
+            make_port_mapping=self.network.port_mapping.mapper,
         )
 
     def _new_storage(self, layout: FileLayout, download_dir: str) -> Storage:

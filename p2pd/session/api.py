@@ -29,6 +29,7 @@ from p2pd.session.importing.import_requests import ImportApi
 from p2pd.session.moving.move_view import MoveView
 from p2pd.session.peers.peer_view import PeerView
 from p2pd.session.queueing.queue_api import QueueApi
+from p2pd.session.reaching_api import ReachingReport
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.speed_settings import TorrentLimits
@@ -329,6 +330,9 @@ class SessionApi(ImportApi, FollowingApi, QueueApi, BansApi, SharingApi, Protoco
     @property
     def reached_at(self) -> Mapping[str, float]:
         """When somebody outside the local network connected to us last, by `ipv4` and `ipv6`."""
+
+    def reaching(self) -> ReachingReport:
+        """By which port and addresses peers outside reach us, as far as is known."""
 
     def add_peers(self, torrent: TorrentView, addresses: Sequence[PeerAddress]) -> int:
         """Dial these now; how many were new."""

@@ -33,6 +33,7 @@ from p2pd.session.moving.moves import Moves, settled
 from p2pd.session.peers.send_queues import SendQueues
 from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.rate_limits import RateLimits
+from p2pd.session.reaching import Reaching
 from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_closing import SessionClosing
 from p2pd.session.session_counts import SessionCounts
@@ -101,6 +102,7 @@ class Session:
         self.rates = RateLimits(self, timers, parts.wall)
         self.upload_slots = UploadSlots(self)
         self._share_disks(parts, limits)
+        self.reaching = Reaching(self, parts.make_port_mapping)
         self.connections = Connections(self, parts.transport, half_open_limit=limits.half_open)
         self.dialer = self.connections.dialer
         self.moves = Moves(self, parts.journal)
@@ -137,13 +139,13 @@ class Session:
 
     async def start(self) -> None:
         """Bring back every torrent of the state database, then move."""
-        self.preferences.port = self.listen_port
         self.started_at = self.clock.seconds()
         self._next_checkpoint = self.started_at + CHECKPOINT_SECONDS
         self.rules.settings_changed()
         self.rates.settings_changed()
         self.queues.settings_changed()
         self.dht.settings_changed()
+        self.reaching.begin()
         await self.bans.recall()
         self.background(self.blocklist.recall(), "blocklist")
         cut_off = await self.moves.cut_off()
@@ -160,6 +162,7 @@ class Session:
     async def stop(self) -> None:
         """Stop every torrent, record everything, and leave nothing running."""
         self.closing = True
+        unmapped = self.reaching.close()
         self.events.close()
         if self._tick_call is not None and self._tick_call.active():
             self._tick_call.cancel()
@@ -175,6 +178,7 @@ class Session:
         self.activity.close()
         self.resting.close()
         self.rates.close()
+        await unmapped
         # What waits for a disk that does not answer is given up.
         rest = DeferredList(list(self._background))
         await rest.addTimeout(REST_SECONDS, cast(Any, self.clock))
@@ -255,7 +259,12 @@ class Session:
 
     @property
     def listen_port(self) -> int:
-        """The TCP port that peers can dial."""
+        """The port that peers can dial: ours, or the one outside that a gateway maps to it."""
+        return self.reaching.port
+
+    @property
+    def own_port(self) -> int:
+        """Where we listen."""
         return self.connections.port
 
     @property
@@ -297,7 +306,8 @@ class Session:
             if torrent.has_parts:
                 torrent.rechoke_soon()
                 self.activity.wake(torrent)
-        for part in (self.rules, self.moves, self.rates, self.queues, self.blocklist, self.dht):
+        parts = (self.rules, self.moves, self.rates, self.queues, self.blocklist, self.dht)
+        for part in (*parts, self.reaching):
             part.settings_changed()
         self.activity.noted_all()
 

@@ -28,6 +28,7 @@ from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorren
 from p2pd.session.importing.torrent_importing import TorrentImporting
 from p2pd.session.queueing.queue_control import QueueControl, save_all
 from p2pd.session.queueing.queue_order import QueueMove
+from p2pd.session.reaching_api import ReachingReport
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session import Session
 from p2pd.session.session_events import SessionEvents
@@ -314,6 +315,10 @@ class SessionControl:
         return self._session.connections.reached_at
 
     # -- the session ---------------------------------------------------------------------------
+
+    def reaching(self) -> ReachingReport:
+        """By which port and addresses peers outside reach us."""
+        return self._session.reaching.report()
 
     async def change_settings(self, changes: Mapping[str, Any]) -> None:
         """Change settings by name. Raises P2pdError."""

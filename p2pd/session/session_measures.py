@@ -81,6 +81,7 @@ async def session_measures(session: Session, line: AddLine, pause: Pause) -> lis
         *_torrents(session, tally),
         *_peers(tally),
         *_connections(session),
+        *session.reaching.measures(),
         *_pex(session.counts.pex),
         *_traffic(session),
         *_memory(session),

@@ -14,6 +14,7 @@ from p2pd.session.discovering.dht_network import DhtNetwork
 from p2pd.session.disks.devices import LookAt
 from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.peers.peer_memory import PeerMemory
+from p2pd.session.reaching import MakePortMapping
 from p2pd.session.session_bans import BanMemory
 from p2pd.session.session_removals import RemovalJournal
 from p2pd.state.resume import TorrentStore
@@ -56,6 +57,8 @@ class SessionParts:
     look_at_folder: LookAt = volume_state
     dht: DhtNetwork | None = None
     """None: there is none, whatever the settings say."""
+    make_port_mapping: MakePortMapping | None = None
+    """None: no port is mapped, whatever the settings say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "blocklist_enabled": flag,
     "blocklist_url": _list_source,
     "dht_enabled": flag,
+    "port_forwarding_enabled": flag,
     "find_data": one_of(*FIND_DATA),
     "watch_folders": checked_watch_folders,
 }

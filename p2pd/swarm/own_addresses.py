@@ -53,6 +53,16 @@ class OwnAddresses:
             votes.popitem(last=False)
         self._count(side)
 
+    def believe(self, host: str | None, *, ipv6: bool) -> None:
+        """Somebody else knows better what the internet sees us as; None: nobody does."""
+        side = Side(6 if ipv6 else 4, public=True)
+        address = None if host is None else ipaddress.ip_address(host)
+        if self._believed.get(side) != address:
+            self.version += 1
+            self._believed.pop(side, None)
+            if address is not None:
+                self._believed[side] = address
+
     def _count(self, side: Side) -> None:
         (winner, count), *rest = Counter(self._votes[side].values()).most_common(2)
         tie = bool(rest) and rest[0][1] == count

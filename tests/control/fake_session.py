@@ -28,6 +28,7 @@ from p2pd.session.blocklist.blocklist_api import BlocklistStatus
 from p2pd.session.follow_api import SeenChanges
 from p2pd.session.importing.import_requests import Believed, ImportedTorrent, ImportTorrent
 from p2pd.session.queueing.queue_order import QueueMove
+from p2pd.session.reaching_api import ReachingReport
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session_events import EventKind, TorrentEvent
 from p2pd.session.session_settings import SessionSettings
@@ -377,6 +378,17 @@ class FakeSession:
         self._note("remove_groups", names)
 
     reached_at: Mapping[str, float] = {}
+    report = ReachingReport(
+        enabled=False,
+        own_port=6881,
+        port=6881,
+        families={},
+        addresses={False: "", True: ""},
+        votes={False: {}, True: {}},
+    )
+
+    def reaching(self) -> ReachingReport:
+        return self.report
 
     def add_peers(self, torrent: FakeTorrent, addresses: Any) -> int:
         self._note("add_peers", torrent.id, tuple(addresses))

@@ -91,13 +91,29 @@ def test_groups_in_the_older_dialect(caller: Any, grouped: Any) -> None:
     assert settings["bandwidth_groups"]["slow"] == {**SLOW, "honors_session_limits": False}
 
 
+UNKNOWN = {"external_address": "", "external_port": 6881, "port_is_mapped": False}
+
+
 @pytest.mark.parametrize(
     ("params", "wanted"),
     [
-        ({}, {"port_is_open": True, "ip_protocol": "ipv4", "last_incoming_date": int(NOW) - 9}),
+        (
+            {},
+            {
+                **UNKNOWN,
+                "port_is_open": True,
+                "ip_protocol": "ipv4",
+                "last_incoming_date": int(NOW) - 9,
+            },
+        ),
         (
             {"ip_protocol": "ipv6"},
-            {"port_is_open": False, "ip_protocol": "ipv6", "last_incoming_date": int(NOW) - 3601},
+            {
+                **UNKNOWN,
+                "port_is_open": False,
+                "ip_protocol": "ipv6",
+                "last_incoming_date": int(NOW) - 3601,
+            },
         ),
     ],
 )
@@ -109,7 +125,16 @@ def test_who_came_lately_has_tested_the_port(
 
 
 def test_without_anybody_the_port_is_not_known_to_be_open(caller: Any) -> None:
-    assert caller.call("port_test").result == {"port_is_open": False, "last_incoming_date": 0}
+    assert caller.call("port_test").result == {
+        **UNKNOWN,
+        "port_is_open": False,
+        "last_incoming_date": 0,
+    }
     answer = caller.call("port_test", ip_protocol="ipv4").result
-    assert answer == {"port_is_open": False, "last_incoming_date": 0, "ip_protocol": "ipv4"}
+    assert answer == {
+        **UNKNOWN,
+        "port_is_open": False,
+        "last_incoming_date": 0,
+        "ip_protocol": "ipv4",
+    }
     assert caller.call("port_test", ip_protocol="ipv5").error[0] == -32602

@@ -23,6 +23,8 @@ from p2pd.control.qbittorrent.composing import QBittorrentDialect, make_dialect
 from p2pd.control.rpc_load import RpcLoad
 from p2pd.control.torrent_source import NetworkTorrentSource
 from p2pd.discovery.tracker_client.transports import TrackerTransports
+from p2pd.reachability.gateways import Gateways
+from p2pd.reachability.port_mapper import PortMapper
 from p2pd.service import daemon_measures
 from p2pd.session.resource_reports import DescriptorReport
 from p2pd.session.session_history import SessionHistory
@@ -35,6 +37,7 @@ from p2pd.tracker.tracker_measures import tracker_measures
 from p2pd.transports.tcp_counts import TcpCounts
 from p2pd.transports.udp_port import UdpPort
 from p2pd.transports.udp_socket import UdpCounts
+from p2pd.transports.way_out import AddressWay
 from tests.automation.hook_world import HookWorld
 from tests.automation.rss_world import World
 
@@ -68,6 +71,7 @@ def measures(tmp_path: Path) -> list[Measure]:
         *daemon_measures.udp_measures(UdpCounts()),
         *daemon_measures.database_measures(Database(None, str(tmp_path))),  # type: ignore[arg-type]
         *daemon_measures.tracker_client_measures(_trackers()),
+        *_mapper().measures(),
         daemon_measures.lag_measure(Histogram((1.0,))),
         *tracker_measures(store, Counter()),
         *World().rss.measures(),
@@ -100,6 +104,14 @@ def _qbittorrent(node: SimNode) -> QBittorrentDialect:
 
 def _trackers() -> TrackerTransports:
     return TrackerTransports(Clock(), random.Random(1), UdpPort(None), agent=object())
+
+
+def _mapper() -> PortMapper:
+    nothing: Any = None
+    gateways = Gateways(AddressWay("127.0.0.1"))
+    return PortMapper(
+        Clock(), random.Random(1), gateways, nothing, changed=nothing, seen=nothing, secret=bytes
+    )
 
 
 def row(measure: Measure) -> list[str]:

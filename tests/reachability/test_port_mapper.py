@@ -44,7 +44,7 @@ class Bench:
             self.gateway,
             changed=lambda: self.changes.append(self.port),
             seen=lambda gateway, address: self.seen.append((gateway, address)),
-            secret=b"s" * 16,
+            secret=lambda: b"s" * 16,
         )
 
     def run(self, seconds):

@@ -143,6 +143,8 @@ def port_test(invocation: Invocation, protocol: str | None) -> None:
         invocation.say(f"nobody came{over} in the last hour; the last one did {moment(last)}")
     else:
         invocation.say(f"nobody outside the local network has come{over} since the start")
+    if answer.get("port_is_mapped"):
+        invocation.say(f"a gateway maps its port {answer['external_port']} to the daemon's")
 
 
 @click.command()

@@ -43,6 +43,7 @@ COMMANDS = {
     "login": "login.login",
     "logout": "login.logout",
     "move": "move.move",
+    "nat": "nat.nat",
     "passwd": "login.passwd",
     "peers": "peers.peers",
     "pieces": "show.pieces",

@@ -88,6 +88,7 @@ METHODS: Mapping[str, Rule] = {
     "label_remove": _SESSION,
     "label_rename": _SESSION,
     "label_set": _SESSION,
+    "nat_status": Rule(Need.WHOLE, changes=False),
     "peer_add": _TORRENTS,
     "peer_ban": _SESSION,
     "peer_banned": Rule(Need.WHOLE, changes=False),

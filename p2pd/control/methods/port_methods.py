@@ -1,6 +1,7 @@
 """port_test (Transmission's rpc-spec, 4.4): whether peers outside can reach us, as far as is known.
 
 Nobody else is asked: who connected to us from outside the local network lately has tested the port.
+Besides it is told whether a gateway maps a port to ours, and as what others see us.
 """
 
 from __future__ import annotations
@@ -32,7 +33,20 @@ class PortMethods(BaseSubhandler):  # type: ignore[misc]
             ip_protocol = max(reached, key=lambda protocol: reached[protocol])
         last = 0.0 if ip_protocol is None else reached.get(ip_protocol, 0.0)
         answer: JsonObject = {
+            **self._known(ip_protocol),
             "last_incoming_date": int(last),
             "port_is_open": bool(last) and self._wall_clock() - last <= LATELY_SECONDS,
         }
         return answer if ip_protocol is None else {**answer, "ip_protocol": ip_protocol}
+
+    def _known(self, ip_protocol: str | None) -> JsonObject:
+        """What gateways map, and our address as others see it; of IPv4 if nobody asks for IPv6."""
+        report = self._api.reaching()
+        ipv6 = ip_protocol == "ipv6"
+        known = report.families.get(ipv6)
+        ports = () if known is None else known.ports
+        return {
+            "external_address": report.addresses[ipv6],
+            "external_port": report.port if not ipv6 else report.own_port,
+            "port_is_mapped": any(port.kind == "tcp" for port in ports),
+        }

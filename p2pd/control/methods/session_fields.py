@@ -101,6 +101,7 @@ SETTABLE = (
     Param("peer_speed_limit_down", SPEED, None),
     Param("peer_speed_limit_up", SPEED, None),
     Param("pex_enabled", boolean, None),
+    Param("port_forwarding_enabled", boolean, None),
     Param("queue_stalled_enabled", boolean, None),
     Param("queue_stalled_minutes", integer(1, 1_000_000), None),
     Param("rename_partial_files", boolean, None),

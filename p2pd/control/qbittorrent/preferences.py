@@ -221,7 +221,7 @@ PREFERENCES: Mapping[str, Preference] = {
     "torrent_content_layout": _always("Original"),
     "torrent_stop_condition": _always("None"),
     "up_limit": _limit("speed_limit_up"),
-    "upnp": _fact("port_forwarding_enabled", False),
+    "upnp": _plain("port_forwarding_enabled", bool),
     "use_category_paths_in_manual_mode": _always(True),
 }
 

@@ -75,13 +75,18 @@ class TrackerTransports:
         }
         self.outcomes: Counter[Labels] = Counter()
         """Questions that are through, by kind and result."""
+        self.seen: Callable[[str, str], object] = lambda tracker, ours: None
+        """Called with a tracker's host and the address that it says is ours (BEP 24)."""
         self._pace = HostPace(reactor)
         self._gates = {scheme: HostGate(limit) for scheme, limit in PER_TRACKER.items()}
 
     async def announce(self, url: str, request: AnnounceRequest) -> AnnounceAnswer:
         """Announce. Raises TrackerError, and nothing else but CancelledError."""
         paced = request.event != "stopped"  # for a daemon that ends has a few seconds for all
-        return await self._ask("announce", url, lambda way: way.announce(url, request), paced)
+        answer = await self._ask("announce", url, lambda way: way.announce(url, request), paced)
+        if answer.external_host is not None:
+            self.seen(split_url(url).hostname or "", answer.external_host)
+        return answer
 
     async def scrape(self, url: str, info_hashes: list[bytes]) -> dict[bytes, ScrapeCounts]:
         """Scrape. Raises TrackerError, and nothing else but CancelledError."""

@@ -21,6 +21,7 @@ from p2pd.session.disks.memory_budget import MemoryBudget
 from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.rate_limits import RateLimits
+from p2pd.session.reaching import Reaching
 from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_events import SessionEvents
@@ -102,6 +103,7 @@ class TorrentHost(Protocol):
     queues: TorrentQueues[Any]
     discovery: list[DiscoverySource]
     dht: DhtSource
+    reaching: Reaching
 
     @property
     def torrents(self) -> Iterable[Any]:
@@ -117,7 +119,7 @@ class TorrentHost(Protocol):
 
     @property
     def listen_port(self) -> int:
-        """The TCP port that peers can dial."""
+        """The port that peers can dial: ours, or the one outside that a gateway maps to it."""
 
     def wall(self) -> float:
         """Unix seconds."""

@@ -143,7 +143,7 @@ class TorrentPeers:
         if peer.listen_address is not None:
             self.pool.connected(peer.listen_address)
         if our_host is not None:
-            self._owner.host.preferences.own.told(our_host, peer.address.host)
+            self._owner.host.reaching.told("peer", peer.address.host, our_host)
 
     def left(self, peer: PeerSession, now: float, *, misbehaved: bool) -> None:
         """A peer is gone."""

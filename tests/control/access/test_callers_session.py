@@ -31,7 +31,7 @@ PASSED = {
     "add_peers", "detailed", "metainfo", "reannounce", "remove", "rename", "stop", "verify",
     "backups", "ban", "bans", "blocklist", "change_settings", "close", "lift_bans", "mark_reached",
     "measures",
-    "move_in_queue", "reached_at", "remove_groups", "state_notice", "version",
+    "move_in_queue", "reached_at", "reaching", "remove_groups", "state_notice", "version",
 }  # fmt: skip
 """What takes torrents that were found, and what nobody may call who does not see all of them, or
 tells of none. Whoever adds to the facade decides here whether something has to be hidden."""
