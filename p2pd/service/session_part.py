@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from p2pd.base.clock import DelayedCall
 from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.measures import Measure
+from p2pd.discovery.peer_names import PeerNames
 from p2pd.formats.file_layout import FileLayout
 from p2pd.service.config import Config
 from p2pd.service.countries import Countries
@@ -311,6 +312,7 @@ class SessionPart:
             make_storage=self._new_storage,
             make_announcer=self.network.announcing.announcer,
             peer_memory=self._good_peers,
+            names=PeerNames(self._reactor, self.network.way),
             country_of=self._countries,
             ban_memory=BanStore(self._database),
             blocklist_memory=BlocklistFile(self._place.state_dir),

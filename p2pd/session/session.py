@@ -85,6 +85,7 @@ class Session:
         self.peer_id = new_peer_id(parts.rng)
         self.preferences = Preferences(parts.rng, parts.country_of)
         self.peer_memory = parts.peer_memory
+        self.names = parts.names
         self._keep_away(parts, limits)
         self.counts = SessionCounts()
         self.events = SessionEvents(parts.clock, parts.wall)
@@ -250,6 +251,15 @@ class Session:
         torrent.record.hash_v2 = metainfo.info_hashes.v2
         torrent.record.torrent = to_torrent(metainfo)
         torrent.telling.tell(EventKind.METADATA)
+
+    def twin_of(self, torrent: Torrent, hashes: InfoHashes) -> Torrent | None:
+        """Another torrent that is here by one of these hashes."""
+        found = map(self.torrents.by_wire_id, hashes.wire_ids)
+        return next((one for one in found if one not in (None, torrent)), None)
+
+    def yield_hashes(self, torrent: Torrent, twin: Torrent) -> None:
+        """By the hashes of the one the other is to be found from now on."""
+        self.torrents.yield_hashes(torrent, twin)
 
     def torrent_by_wire_id(self, info_hash: bytes) -> Torrent | None:
         """For a peer that dialled us."""

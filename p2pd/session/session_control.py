@@ -216,6 +216,7 @@ class SessionControl:
     async def start(self, torrent: TorrentView) -> None:
         """Run it."""
         subject = self._torrent(torrent)
+        subject.record.metadata_only = False
         if not self._session.cross_checks.notes(subject, paused=False):
             await subject.start()
         await self._session.store.save(subject.record)
@@ -223,6 +224,7 @@ class SessionControl:
     async def start_now(self, torrent: TorrentView) -> None:
         """Run it, whoever is before it."""
         subject = self._torrent(torrent)
+        subject.record.metadata_only = False
         if not self._session.cross_checks.notes(subject, paused=False):
             await subject.start(now=True)
         await self._session.store.save(subject.record)
@@ -234,6 +236,7 @@ class SessionControl:
     async def stop(self, torrent: TorrentView) -> None:
         """Pause it."""
         subject, session = self._torrent(torrent), self._session
+        subject.record.metadata_only = False
         if session.cross_checks.notes(subject, paused=True):
             await session.store.save(subject.record)
             return

@@ -17,6 +17,7 @@ from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.reaching import MakePortMapping
 from p2pd.session.session_bans import BanMemory
 from p2pd.session.session_removals import RemovalJournal
+from p2pd.session.torrents.torrent_host import NameLookup
 from p2pd.state.resume import TorrentStore
 from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
@@ -45,6 +46,8 @@ class SessionParts:
     make_announcer: MakeAnnouncer
     peer_memory: PeerMemory | None = None
     """None: good peers are forgotten when the session ends."""
+    names: NameLookup | None = None
+    """None: peers that links have by name are left out."""
     country_of: CountryOf = no_country
     journal: MoveJournal | None = None
     """Of torrents that are moved. None: none can be."""

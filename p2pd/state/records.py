@@ -37,6 +37,10 @@ class TorrentRecord:
     database alone: what is written of a record leaves it there."""
     magnet: str | None = None
     paused: bool = False
+    metadata_only: bool = False
+    """Of a magnet: when its metadata is here it is to be paused."""
+    file_choices: Tiers = ()
+    """Of a magnet: what was said of its files (session.torrents.file_choices)."""
     added_at: float = 0.0
     completed_at: float = 0.0
     active_at: float = 0.0
@@ -117,7 +121,9 @@ class Opening(NamedTuple):
 TYPES = get_type_hints(TorrentRecord)
 COLUMNS = [field.name for field in fields(TorrentRecord)]
 SAVED = [name for name in COLUMNS if name != "id"]
-JSON_COLUMNS = ("trackers", "labels", "file_names", "renaming", "finding", "limits_reached")
+JSON_COLUMNS = (
+    "trackers", "labels", "file_names", "renaming", "finding", "limits_reached", "file_choices"
+)  # fmt: skip
 PROGRESS = [
     "pieces", "uploaded", "downloaded", "corrupt", "seconds_downloading", "seconds_seeding",
     "completed_at", "active_at", "limits_reached",
@@ -139,6 +145,8 @@ _LATER: Mapping[str, Any] = {
     "final_dir": "",
     "share_limits": None,
     "limits_reached": "[]",
+    "metadata_only": 0,
+    "file_choices": "[]",
 }
 """Columns that rows did not have when they were written: where they have the value that an upgrade
 gave them they are no part of the checksum."""

@@ -91,6 +91,7 @@ def test_what_cannot_be_added(p2pctl: Any, adding: Any, tmp_path: Path) -> None:
     assert p2pctl("add", str(tmp_path)).exit_code == 1
     assert p2pctl("add").exit_code == 2
     assert p2pctl("add", "--wait", "--paused", "magnet:?x").exit_code == 2
+    assert p2pctl("add", "--wait", "--metadata-only", "magnet:?x").exit_code == 2
     adding.answers["torrent_add"] = {"error": {"code": 9, "message": "corrupt"}}
     assert p2pctl("add", "magnet:?x").output == "Error: corrupt\n"
 
@@ -214,3 +215,8 @@ def test_data_is_looked_for_and_where_it_is_is_said(p2pctl: Any, daemon: Any) ->
     p2pctl("add", "magnet:?xt=x")
     asked = [params.get("find_data") for params in daemon.asked("torrent_add")]
     assert asked == ["in_place", "hard_link", None]
+
+
+def test_a_link_is_added_to_see_what_it_is(p2pctl: Any, adding: Any) -> None:
+    assert p2pctl("add", "--metadata-only", "magnet:?x").exit_code == 0
+    assert adding.calls[-1][1]["metadata_only"] is True

@@ -157,6 +157,7 @@ class FakeTorrent:
     desired_available: int = 16384
     percent_done: float = 0.5
     percent_complete: float = 0.5
+    metadata_only: bool = False
     metadata_percent_complete: float = 1.0
     recheck_progress: float = 0.0
     downloaded: int = 32768

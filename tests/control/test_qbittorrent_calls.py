@@ -224,6 +224,12 @@ def test_links_and_urls_are_added(client):
     ]
 
 
+@pytest.mark.parametrize("condition", ["MetadataReceived", "FilesChecked", "None"])
+def test_a_link_may_stop_when_its_files_are_known(client, condition):
+    ((_, wanted),) = client.asked("torrents/add", urls=ONE, stopCondition=condition)
+    assert wanted.metadata_only is (condition != "None")
+
+
 def test_a_category_that_is_new_is_made_with_the_torrent(client):
     asked = client.asked("torrents/add", urls=ONE, category="tv-sonarr")
     assert asked[0] == ("change_settings", {"label_rules": {"tv-sonarr": {}}})

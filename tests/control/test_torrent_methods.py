@@ -204,6 +204,7 @@ class TestAdd:
             bandwidth_priority=1, sequential_download_from_piece=8,
             seed_choking="fastest_upload", super_seeding="on", group="slow", queue_position=3,
             download_limit=0, upload_limit=9, honors_session_limits=False, seed_ratio_limit=1.5,
+            metadata_only=True,
         )  # fmt: skip
         assert session.asked[0][1] == AddTorrent(
             torrent=b"x", download_dir="/d", paused=True, labels=("a", "b"), sequential=True,
@@ -211,7 +212,7 @@ class TestAdd:
             priority_normal=(4,), priority_low=(5,), seed_choking="fastest_upload",
             super_seeding="on", sequential_from=8, bandwidth_priority=1, bandwidth_group="slow",
             queue_position=3, download_limit=0, upload_limit=9, honors_session_limits=False,
-            share_limits=ShareLimits(seed_ratio_limit=1.5),
+            share_limits=ShareLimits(seed_ratio_limit=1.5), metadata_only=True,
         )  # fmt: skip
 
     def test_what_is_left_out_is_for_the_settings_to_say(self, caller: Any, session: Any) -> None:

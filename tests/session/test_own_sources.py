@@ -59,7 +59,8 @@ def test_before_the_first_announce_there_are_no_times(torrent: Torrent) -> None:
 
 
 def test_a_stopped_torrent_asks_nobody_next(network: MemoryNetwork) -> None:
-    stopped = SimNode(network, "10.0.0.1").add(LINK, paused=True)
+    node = SimNode(network, "10.0.0.1", paused_magnets_fetch=False)
+    stopped = node.add(LINK, paused=True)
     assert told(stopped, state(next_announce_at=900.0)).next_at is None
 
 

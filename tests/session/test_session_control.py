@@ -193,10 +193,11 @@ def test_the_registry_keeps_apart_what_shares_a_hash() -> None:
     registry.add(second)
     first.info_hashes = InfoHashes(b"1" * 20, b"2" * 32)
     registry.learn_hashes(first)
-    assert registry.by_wire_id(b"2" * 20) is second
+    assert registry.by_wire_id(b"2" * 20) is first, "it knows both, so it has the metadata"
+    registry.yield_hashes(first, second)
+    assert registry.by_wire_id(b"1" * 20) is registry.by_wire_id(b"2" * 20) is second
     registry.remove(first, 5.0)
     assert registry.by_wire_id(b"2" * 20) is second, "what is another's stays"
-    assert registry.by_wire_id(b"1" * 20) is None
     assert registry.sharing(InfoHashes(b"1" * 20, b"2" * 32)) is second
     assert registry.sharing(InfoHashes(b"3" * 20, None)) is None
     assert len(registry) == 1
@@ -204,6 +205,8 @@ def test_the_registry_keeps_apart_what_shares_a_hash() -> None:
     assert registry.removed_since(5.1) == []
     assert registry.removed_since(5.0, lambda *whose: whose == ("bob", ("a",))) == [1]
     assert registry.removed_since(5.0, lambda *whose: False) == []
+    registry.remove(second, 6.0)
+    assert registry.by_wire_id(b"1" * 20) is registry.by_wire_id(b"2" * 20) is None
 
 
 # -- changing ----------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ JSON_COLUMNS = {
     "renaming": '["a", "b"]',
     "limits_reached": '["ratio"]',
     "finding": '["/a", "in_place", ""]',
+    "file_choices": '[["unwanted"], ["wanted", "3"]]',
     "share_limits": '{"seed_ratio_mode": 1}',
 }
 """Of these the stores read more than the type."""

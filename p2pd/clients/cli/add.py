@@ -33,6 +33,10 @@ _HASH = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
 @click.option("--wait", is_flag=True, help="Show the progress; return when all is downloaded.")
 @TIMEOUT
 @click.option("--paused", is_flag=True, help="Do not start it.")
+@click.option(
+    "--metadata-only", is_flag=True,
+    help="Of a magnet link get the metadata and stop: its files can be chosen then.",
+)  # fmt: skip
 @click.option("--download-dir", type=click.Path(), help="Folder to download to.")
 @click.option(
     "--label", "labels", metavar="LABEL", multiple=True, shell_complete=complete_labels,
@@ -66,6 +70,7 @@ def add(
     wait: bool,
     timeout: float | None,
     paused: bool,
+    metadata_only: bool,
     download_dir: str | None,
     labels: tuple[str, ...],
     **others: Any,
@@ -84,9 +89,12 @@ def add(
     if any(value == () for value in others.values()):
         # In torrent_add an empty list is none: it may come before the files are known.
         raise click.UsageError("all is for p2pctl files: when adding, say which by their indices")
-    if wait and paused:
-        raise click.UsageError("a paused torrent never gets done: --wait and --paused exclude")
+    if wait and (paused or metadata_only):
+        option = "--paused" if paused else "--metadata-only"
+        raise click.UsageError(f"a paused torrent never gets done: --wait and {option} exclude")
     wishes: dict[str, Any] = {"paused": True} if paused else {}
+    if metadata_only:
+        wishes["metadata_only"] = True
     if download_dir is not None:
         wishes["download_dir"] = os.path.abspath(download_dir)
     if labels:

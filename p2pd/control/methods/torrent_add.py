@@ -42,6 +42,7 @@ ADD_PARAMS = (
     Param("download_dir", absolute_path, None),
     Param("find_data", one_of(*FIND_DATA), None),
     Param("paused", boolean, None),
+    Param("metadata_only", boolean, False),
     Param("labels", labels, ()),
     Param("sequential_download", boolean, None),
     Param("sequential_download_from_piece", PIECE, 0),
@@ -64,8 +65,8 @@ ADD_PARAMS = (
 
 _SAME_NAME = (
     "bandwidth_priority", "download_dir", "download_limit", "find_data", "honors_session_limits",
-    "paused", "labels", "peer_limit", "queue_position", "seed_choking", "super_seeding",
-    "upload_limit",
+    "metadata_only", "paused", "labels", "peer_limit", "queue_position", "seed_choking",
+    "super_seeding", "upload_limit",
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
 _V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")

@@ -195,6 +195,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "magnet_link": lambda torrent, now: torrent.magnet_link,
     "manual_announce_time": lambda torrent, now: -1,
     "max_connected_peers": lambda torrent, now: torrent.peer_limit,
+    "metadata_only": lambda torrent, now: torrent.metadata_only,
     "metadata_percent_complete": lambda torrent, now: torrent.metadata_percent_complete,
     "move": _move,
     "name": lambda torrent, now: torrent.name,

@@ -25,6 +25,9 @@ from p2pd.session.torrents.torrent_requests import TorrentChanges
 MAX_TORRENTS = 100
 """Of one call."""
 
+STOP_CONDITIONS = ("MetadataReceived", "FilesChecked")
+"""Of a .torrent file the metadata is there, and it is paused at once; its files are looked at."""
+
 NOT_A_TORRENT = 415
 NOTHING = ("undefined", "null")
 
@@ -83,6 +86,8 @@ class Adding:
         stopped = call.flag("paused") if call.flag("stopped") is None else call.flag("stopped")
         if stopped is not None:
             params["paused"] = stopped
+        if call.text("stopCondition", "") in STOP_CONDITIONS:
+            params["metadata_only"] = True
         if (in_order := call.flag("sequentialDownload")) is not None:
             params["sequential_download"] = in_order
         return params

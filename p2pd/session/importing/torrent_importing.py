@@ -41,7 +41,7 @@ class TorrentImporting:
         """
         with self._adding.line.place(len(request.add.torrent or b"")):
             described = await self._adding.described(request.add)
-            record, metainfo, peers, _ = described
+            record, metainfo = described.record, described.metainfo
             here = self._here(record)
             if here is not None:
                 return _answer(here, duplicate=True)
@@ -57,7 +57,7 @@ class TorrentImporting:
                 )
                 if torrent is None:  # it came in the meantime
                     return _answer(self._here(record) or record, duplicate=True)
-                torrent.add_peers([*request.peers, *peers], "resume")
+                torrent.add_peers(request.peers, "resume")
         return _answer(record, judgement)
 
     def _here(self, record: TorrentRecord) -> TorrentRecord | None:

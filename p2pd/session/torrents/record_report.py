@@ -49,6 +49,11 @@ class RecordReport:
         return self._record.edited_at
 
     @property
+    def metadata_only(self) -> bool:
+        """Whether it is a magnet that is paused as soon as its metadata is here."""
+        return self._record.metadata_only
+
+    @property
     def sequential(self) -> bool:
         """Whether pieces are asked for in order."""
         return self._record.sequential

@@ -21,6 +21,7 @@ from p2pd.session.disks.missing_data import MissingData, prepare
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_counters import TorrentCounters
 from p2pd.session.torrents.torrent_host import TorrentHost
+from p2pd.session.torrents.torrent_link import TorrentLink
 from p2pd.session.torrents.torrent_opening import TorrentOpening
 from p2pd.session.torrents.torrent_parts import TorrentParts
 from p2pd.session.torrents.torrent_recording import TorrentRecording
@@ -33,7 +34,7 @@ class Torrent(TorrentParts):
     """A torrent in the session, whether it runs or not."""
 
     __slots__ = (
-        "being_found", "counters", "dirty", "doubtful", "error", "info_hashes", "missing",
+        "being_found", "counters", "dirty", "doubtful", "error", "info_hashes", "link", "missing",
         "opening", "preparing", "recording", "running", "started_at", "telling",
         "trackers",
     )  # fmt: skip
@@ -48,6 +49,7 @@ class Torrent(TorrentParts):
         self.started_at = 0.0
         self.dirty = False
         self.missing = MissingData(self)
+        self.link = TorrentLink(self)
         self.opening = TorrentOpening(self)
         self.trackers = TorrentTrackers(self, self._found)
         self.doubtful = False
@@ -90,13 +92,14 @@ class Torrent(TorrentParts):
             self.host.activity.changed(self)
             return
         self._expect_writes()
-        if not await self._prepare() or self.record.paused or self.running:
+        if not await self.prepare() or self.record.paused or self.running:
             return
         if self.opening.busy or self.host.closing or not self.host.queues.admits(self):
             return
         self._begin()
         self.trackers.start()
         self.dialling.started()
+        self.link.started()
 
     def _begin(self) -> None:
         self.running = True
@@ -113,7 +116,7 @@ class Torrent(TorrentParts):
             self.record.clean = False
             self._background(self.host.store.mark_running([self.record.id]))
 
-    async def _prepare(self) -> bool:
+    async def prepare(self) -> bool:
         """Make the files that need no data; whether the disk lets us."""
         await self.host.moves.switched(self)
         self.preparing += 1
@@ -257,7 +260,8 @@ class Torrent(TorrentParts):
     async def start_unless_paused(self) -> None:
         """Run if the user wants it to."""
         if not self.record.paused and not self.host.closing and not self.being_found:
-            await self.start()
+            # To see what it is takes no place of those that download.
+            await self.start(now=self.record.metadata_only)
 
     def end(self) -> bool:
         """The session ends: run no more. Whether it may be recorded as clean, see `closed`."""
@@ -329,27 +333,7 @@ class Torrent(TorrentParts):
 
     def metadata_complete(self, metadata: bytes | Metainfo) -> None:
         """A magnet's metadata came, from peers or from a user: now it is like any other torrent."""
-        if self.content is None and not self.opening.busy and not self.record.is_whole:
-            self._background(self._adopt_metadata(metadata))
-
-    async def _adopt_metadata(self, metadata: bytes | Metainfo) -> None:
-        metainfo, checked = await self.opening.adopt(metadata)
-        content = self.content
-        if metainfo is None or content is None:
-            return
-        self.host.metadata_arrived(self, metainfo)
-        if self.private:
-            self.dialling.became_private()
-        self._background(self.host.store.save(self.record))
-        self.record.torrent = None
-        if self.running:
-            await self._prepare()
-        for peer in self.peers:
-            peer.metadata_arrived(content)
-        if self.layers is not None:
-            self.layers.tick(self.seconds(), list(self.peers))
-        self.outcomes.settle_completion(downloaded=False)
-        await self.go_on(checked=checked)
+        self.link.complete(metadata)
 
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused a piece, or does not have what it should have."""

@@ -8,7 +8,6 @@ from typing import Callable, NamedTuple
 
 from twisted.internet.defer import DeferredLock
 
-from p2pd.base.addresses import PeerAddress, canonical_host
 from p2pd.base.errors import FormatError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
@@ -17,6 +16,7 @@ from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.add_line import AddLine
 from p2pd.session.disks.devices import in_time
 from p2pd.session.session import Session
+from p2pd.session.torrents.file_choices import choices_of, choose
 from p2pd.session.torrents.file_selection import FileSelection
 from p2pd.session.torrents.incomplete_folder import begin_apart
 from p2pd.session.torrents.torrent import Torrent
@@ -38,11 +38,11 @@ BUILT_SECONDS = 2.0
 
 
 class Described(NamedTuple):
-    """A torrent that may be added: its first record, and peers that a link told of."""
+    """A torrent that may be added: its first record, and its metadata or the link to it."""
 
     record: TorrentRecord
     metainfo: Metainfo | None
-    peers: list[PeerAddress]
+    magnet: Magnet | None = None
     wanted: int | None = None
     """Bytes of the files that are wanted; None while there is no metadata."""
 
@@ -69,6 +69,11 @@ class TorrentAdding:
         with self.line.place(len(request.torrent or b"")):
             described = await self.described(request)
             record = described.record
+            if described.magnet is not None and record.paused:
+                # Its files cannot be chosen before it is known which there are.
+                fetched = self._session.settings.paused_magnets_fetch
+                record.metadata_only = request.metadata_only or fetched
+                record.paused = not record.metadata_only
             cross_checks = self._session.cross_checks
             found = await cross_checks.search(request.find_data, record, described.metainfo)
             if not found:
@@ -112,7 +117,7 @@ class TorrentAdding:
         record = self._record(request, metainfo.info_hashes, metainfo.name, metainfo.trackers)
         record.torrent = data
         record.priorities = levels
-        return Described(record, metainfo, [], wanted)
+        return Described(record, metainfo, wanted=wanted)
 
     def _of_magnet(self, request: AddTorrent, uri: str) -> Described:
         try:
@@ -122,10 +127,11 @@ class TorrentAdding:
         trackers = tuple((url,) for url in magnet.trackers)
         record = self._record(request, magnet.info_hashes, magnet.name or "", trackers)
         record.magnet = uri
-        return Described(record, None, magnet_peers(magnet))
+        record.file_choices = choices_of(request)
+        return Described(record, None, magnet)
 
     async def _admit(self, request: AddTorrent, described: Described) -> tuple[Torrent, bool]:
-        record, metainfo, peers, _ = described
+        record, metainfo, magnet, _ = described
         await self._lock.acquire()
         try:
             described.judged(request)
@@ -134,6 +140,7 @@ class TorrentAdding:
                 # A link is written by anybody: it names no tracker of a private torrent (BEP 27).
                 if metainfo is not None or not here.private:
                     here.trackers.add(record.trackers)
+                here.link.joined_by(magnet, choices_of(request))
                 if metainfo is not None:
                     here.metadata_complete(metainfo)
                 torrent = here
@@ -141,7 +148,6 @@ class TorrentAdding:
                 torrent = await self._session.add(record, metainfo)
         finally:
             self._lock.release()
-        torrent.add_peers(peers, "magnet")
         if metainfo is not None:
             # Clients ask for the files next. Those of a disk that does not answer come later.
             with suppress(StorageError):
@@ -183,7 +189,8 @@ class TorrentAdding:
             hash_v2=hashes.v2,
             name=name,
             download_dir=os.path.normpath(folder or settings.download_dir),
-            paused=not settings.start_added_torrents if paused is None else paused,
+            paused=request.metadata_only
+            or (not settings.start_added_torrents if paused is None else paused),
             added_at=self._session.wall(),
             trackers=trackers,
             labels=labels,
@@ -211,23 +218,6 @@ def chosen_files(request: AddTorrent, metainfo: Metainfo) -> tuple[bytes | None,
     Raises IndexError.
     """
     selection = FileSelection(FileLayout.of(metainfo))
-    if request.files_wanted is not None and request.files_unwanted is None:
-        selection.set_wanted(range(len(selection.levels)), False)
-    selection.set_wanted(request.files_wanted or (), True)
-    selection.set_wanted(request.files_unwanted or (), False)
-    selection.set_priority(request.priority_low, -1)
-    selection.set_priority(request.priority_normal, 0)
-    selection.set_priority(request.priority_high, 1)
+    choose(selection, choices_of(request))
     untouched = selection.levels == FileSelection(FileLayout.of(metainfo)).levels
     return None if untouched else bytes(selection.levels), selection.wanted_size()
-
-
-def magnet_peers(magnet: Magnet) -> list[PeerAddress]:
-    """The peers in the link that are IP addresses (x.pe, BEP 9); names are not looked up."""
-    found = []
-    for host, port in magnet.peers:
-        try:
-            found.append(PeerAddress(canonical_host(host), port))
-        except FormatError:
-            continue
-    return found

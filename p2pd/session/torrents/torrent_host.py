@@ -8,6 +8,7 @@ from typing import Any, Collection, Coroutine, Iterable, Protocol, Sequence, Typ
 from twisted.internet.defer import Deferred
 
 from p2pd.base.clock import Clock
+from p2pd.base.ids import InfoHashes
 from p2pd.discovery.source_report import DiscoverySource
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
@@ -67,6 +68,13 @@ class SwitchedMoves(Protocol):
         """Wait, if just now some of its files get other names."""
 
 
+class NameLookup(Protocol):
+    """Looks up the names of peers (discovery.peer_names.PeerNames)."""
+
+    async def addresses(self, host: str) -> tuple[str, ...]:
+        """IP addresses; none if there are none."""
+
+
 class LaterRemovals(Protocol):
     """Files that go when they can."""
 
@@ -104,6 +112,7 @@ class TorrentHost(Protocol):
     discovery: list[DiscoverySource]
     dht: DhtSource
     reaching: Reaching
+    names: NameLookup | None
 
     @property
     def torrents(self) -> Iterable[Any]:
@@ -146,6 +155,12 @@ class TorrentHost(Protocol):
 
     def metadata_arrived(self, torrent: Any, metainfo: Metainfo) -> None:
         """A magnet became a torrent."""
+
+    def twin_of(self, torrent: Any, hashes: InfoHashes) -> Any:
+        """Another torrent that is here by one of these hashes; None if there is none."""
+
+    def yield_hashes(self, torrent: Any, twin: Any) -> None:
+        """By the hashes of the one the other is to be found from now on."""
 
     def connection_ended(self, host: str) -> None:
         """An established connection with somebody at this host is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -13,14 +14,16 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.file_names import top_name
 from p2pd.formats.magnet import parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_info
+from p2pd.formats.urls import MAX_WEB_SEEDS
 from p2pd.session.disks.check_queue import CheckJob
 from p2pd.session.disks.missing_data import MissingData, look_before_check, look_for
 from p2pd.session.pieces.pieces_listener import PiecesListener
-from p2pd.session.torrents.file_selection import FileSelection
+from p2pd.session.torrents.file_choices import levels_of_magnet
 from p2pd.session.torrents.incomplete_folder import stay_with_data
 from p2pd.session.torrents.partial_naming import settle_names
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
+from p2pd.session.torrents.torrent_link import TorrentLink
 from p2pd.session.torrents.torrent_renaming import layout_on_disk
 from p2pd.session.torrents.torrent_resume import ResumePlan, plan_resume
 from p2pd.state.resume import TorrentRecord
@@ -42,6 +45,10 @@ class OpeningOwner(Protocol):
     dirty: bool
     running: bool
     missing: MissingData
+
+    @property
+    def link(self) -> TorrentLink:
+        """The magnet link that it came by."""
 
     @property
     def telling(self) -> ToldOpening:
@@ -134,6 +141,11 @@ class TorrentOpening:
             self.busy = False
             self._owner.fail(f"the metadata cannot be used: {problem}")
             return None, False
+        twin = self._owner.host.twin_of(self._owner, metainfo.info_hashes)
+        if twin is not None:
+            self.busy = False
+            self._owner.link.is_same_as(twin, metainfo)
+            return None, False
         self._owner.info_hashes = metainfo.info_hashes
         return metainfo, await self.open(metainfo)
 
@@ -170,7 +182,8 @@ class TorrentOpening:
     async def _build(self, metainfo: Metainfo, layout: FileLayout) -> TorrentContent:
         owner, record = self._owner, self._owner.record
         if record.priorities is None and record.magnet is not None:
-            record.priorities = selected_levels(record.magnet, layout)
+            link = parse_magnet(record.magnet)
+            record.priorities = levels_of_magnet(layout, link, record.file_choices)
         record.name = top_name(layout, metainfo.name)
         await stay_with_data(owner.host, record, layout)
         storage = owner.host.new_storage(layout, record.download_dir)
@@ -240,23 +253,16 @@ class TorrentOpening:
             self.check = None
 
     def _parse(self, metadata: bytes | Metainfo) -> Metainfo:
-        if isinstance(metadata, Metainfo):
-            return metadata
         owner = self._owner
-        return parse_info(metadata, expected=owner.info_hashes, trackers=owner.record.trackers)
-
-
-def selected_levels(magnet: str, layout: FileLayout) -> bytes | None:
-    """The files that a magnet link selects (`so`, BEP 53), as levels; None when it does not."""
-    ranges = parse_magnet(magnet).select_only
-    if ranges is None:
-        return None
-    selection = FileSelection(layout)
-    count = len(selection.levels)
-    chosen = [index for span in ranges for index in span if index < count]
-    selection.set_wanted(range(count), False)
-    selection.set_wanted(chosen, True)
-    return bytes(selection.levels)
+        if isinstance(metadata, Metainfo):
+            metainfo = metadata
+        else:
+            trackers = owner.record.trackers
+            metainfo = parse_info(metadata, expected=owner.info_hashes, trackers=trackers)
+        if metainfo.private:  # a link is written by anybody
+            return metainfo
+        known = dict.fromkeys((*metainfo.web_seeds, *owner.link.web_seeds))
+        return replace(metainfo, web_seeds=tuple(known)[:MAX_WEB_SEEDS])
 
 
 def _look(content: TorrentContent, record: TorrentRecord) -> ResumePlan:

@@ -31,6 +31,7 @@ class TorrentRegistry:
     def __init__(self) -> None:
         self._by_id: dict[int, Torrent] = {}
         self._by_wire_id: dict[bytes, Torrent] = {}
+        self._taken_over: dict[int, set[bytes]] = {}
         self._removed: deque[Removed] = deque(maxlen=REMOVED_LIMIT)
 
     def add(self, torrent: Torrent) -> None:
@@ -44,13 +45,25 @@ class TorrentRegistry:
         One that was removed meanwhile is not found by it: it could never be added again.
         """
         if self._by_id.get(torrent.record.id) is torrent:
+            known = len(torrent.info_hashes.wire_ids)
             for wire_id in torrent.info_hashes.wire_ids:
-                self._by_wire_id.setdefault(wire_id, torrent)
+                holder = self._by_wire_id.setdefault(wire_id, torrent)
+                # Who knows both hashes of a hybrid has its metadata, and the other one has not.
+                if len(holder.info_hashes.wire_ids) < known:
+                    self._by_wire_id[wire_id] = torrent
+
+    def yield_hashes(self, torrent: Torrent, twin: Torrent) -> None:
+        """By the hashes of the one the other is to be found."""
+        for wire_id in torrent.info_hashes.wire_ids:
+            if self._by_wire_id.get(wire_id) is torrent:
+                self._by_wire_id[wire_id] = twin
+                self._taken_over.setdefault(twin.record.id, set()).add(wire_id)
 
     def remove(self, torrent: Torrent, wall_time: float) -> None:
         """Take a torrent out, and remember its id for a while."""
         self._by_id.pop(torrent.record.id, None)
-        for wire_id in torrent.info_hashes.wire_ids:
+        others = self._taken_over.pop(torrent.record.id, set())
+        for wire_id in (*torrent.info_hashes.wire_ids, *others):
             if self._by_wire_id.get(wire_id) is torrent:
                 del self._by_wire_id[wire_id]
         record = torrent.record

@@ -72,7 +72,7 @@ class TorrentReport(RecordReport):
         """A link with which others can add it."""
         summary = self.summary
         trackers = tuple(url for tier in self.tracker_tiers for url in tier)
-        web_seeds = summary.web_seeds if summary else ()
+        web_seeds = summary.web_seeds if summary else self.torrent.link.web_seeds
         name = self.torrent.record.name or None
         return Magnet(self.info_hashes, name=name, trackers=trackers, web_seeds=web_seeds).to_uri()
 

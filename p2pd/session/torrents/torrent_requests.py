@@ -64,6 +64,8 @@ class AddTorrent:
     magnet: str | None = None
     download_dir: str | None = None
     paused: bool | None = None
+    metadata_only: bool = False
+    """To be paused as soon as it is known what its files are."""
     labels: tuple[str, ...] = ()
     find_data: str | None = None
     """One of session_settings.FIND_DATA: of a .torrent, whose files are known."""

@@ -1,0 +1,2 @@
+ALTER TABLE torrents ADD COLUMN metadata_only INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE torrents ADD COLUMN file_choices TEXT NOT NULL DEFAULT '[]';
