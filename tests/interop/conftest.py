@@ -18,7 +18,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from peers import aria2, libtorrent_node, trackers, transmission
+from peers import aria2, home_network, libtorrent_node, trackers, transmission
+from peers.home_network import HomeNetwork, NotHereError
 from peers.p2pd_node import P2pdNode
 
 
@@ -101,6 +102,20 @@ def new_aria2(work: Path, ended_after: Callable[[Any], Any]) -> Callable[..., An
         return node
 
     return start
+
+
+@pytest.fixture
+def home(work: Path) -> Iterator[HomeNetwork]:
+    """Machines behind a router with NAT; skipped where the kernel has none in a namespace."""
+    _require(home_network, "miniupnpd-nftables, nftables or iproute2")
+    try:
+        made = HomeNetwork(work)
+    except NotHereError as problem:
+        pytest.skip(str(problem))
+    try:
+        yield made
+    finally:
+        made.stop()
 
 
 @pytest.fixture

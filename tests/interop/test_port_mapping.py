@@ -1,0 +1,188 @@
+"""Daemons at home, behind a real NAT, and a router that maps their port: miniupnpd of Debian.
+
+All of it happens in network namespaces that the test makes; where the kernel has none, or no NAT in
+them, the tests are skipped.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peers.home_network import GATEWAY, MACHINES, ROUTER, HomeNetwork
+from peers.p2pd_node import daemon_command, daemon_environment
+from peers.processes import ChildProcess, wait_until
+
+PORT = 6881
+TRYING_SECONDS = 30.0
+BOTH = {("tcp", PORT): (MACHINES[0], PORT), ("udp", PORT): (MACHINES[0], PORT)}
+
+DIAL = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)
+    print("connected")
+except OSError as problem:
+    print(problem)
+"""
+SHAKE_HANDS = """
+import socket, sys
+dialled = socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)
+hello = b"\\x13BitTorrent protocol" + bytes(8) + bytes.fromhex(sys.argv[3])
+dialled.sendall(hello + b"-XX0001-" + b"x" * 12)
+dialled.settimeout(5)
+print(dialled.recv(1)[0])
+"""
+MAGNET = "magnet:?xt=urn:btih:" + "ab" * 20
+
+
+class Daemon:
+    """A p2pd on a machine of the home network, called over its unix socket."""
+
+    def __init__(self, home: HomeNetwork, machine: str, folder: Path, *settings: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self._socket = str(folder / "s")
+        self._command = [
+            *home.inside(machine),
+            *daemon_command(
+                [
+                    f"--state-dir={folder / 'state'}", f"--download-dir={folder}",
+                    f"--peer-port={PORT}", "--control-port=0",
+                    f"--set=control.socket={self._socket}", "--set=discovery.dht=false",
+                    "--set=discovery.lsd=false",
+                    *(f"--set={setting}" for setting in settings),
+                ]
+            ),
+        ]  # fmt: skip
+        self._folder = folder
+        self.start()
+
+    def start(self) -> None:
+        self.process = ChildProcess(
+            self._command, self._folder, name="p2pd", environment=daemon_environment()
+        )
+        wait_until(
+            lambda: self.call("session_get", fields=["version"]), 30, "p2pd",
+            details=self.process.log_tail,
+        )  # fmt: skip
+
+    def call(self, method: str, **params: Any) -> Any:
+        connection = http.client.HTTPConnection("localhost", timeout=10)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(10)
+        try:
+            connection.sock.connect(self._socket)
+            call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", "/rpc", json.dumps(call), headers)
+            return json.loads(connection.getresponse().read())["result"]
+        finally:
+            connection.close()
+
+    def nat(self, family: str = "ipv4") -> dict[str, Any]:
+        return dict(self.call("nat_status")[family])
+
+    def wait_mapped(self, family: str = "ipv4") -> dict[str, Any]:
+        wait_until(
+            lambda: self.nat(family)["status"] == "mapped", TRYING_SECONDS, "mapping",
+            details=lambda: f"{self.call('nat_status')}",
+        )  # fmt: skip
+        return self.nat(family)
+
+    def stop(self) -> None:
+        self.process.stop()
+
+
+@pytest.fixture
+def daemon_at(
+    home: HomeNetwork, work: Path, ended_after: Callable[[Any], Any]
+) -> Callable[..., Daemon]:
+    def start(machine: int, *settings: str) -> Daemon:
+        folder = work / f"machine{machine}"
+        made: Daemon = ended_after(Daemon(home, home.machines[machine], folder, *settings))
+        return made
+
+    return start
+
+
+def dial(home: HomeNetwork, host: str, port: int) -> str:
+    """From outside."""
+    return home.run(home.outside, sys.executable, "-c", DIAL, host, str(port)).strip()
+
+
+@pytest.mark.parametrize("protocol", ["pcp", "natpmp", "upnp"])
+def test_the_port_is_mapped_and_given_back(
+    home: HomeNetwork, daemon_at: Callable[..., Daemon], protocol: str
+) -> None:
+    home.serve(protocol)
+    assert dial(home, ROUTER, PORT) != "connected"
+    daemon = daemon_at(0)
+    known = daemon.wait_mapped()
+    assert (known["protocol"], known["gateway"]) == (protocol, GATEWAY)
+    assert known["local_address"] == MACHINES[0]
+    wait_until(lambda: daemon.nat()["external_address"] == ROUTER, 10, "address outside")
+    assert not daemon.nat()["behind_another_nat"]
+    assert home.mappings() == BOTH
+
+    daemon.call("torrent_add", filename=MAGNET)
+    assert daemon.call("port_test")["port_is_open"] is False
+    home.run(home.outside, sys.executable, "-c", SHAKE_HANDS, ROUTER, str(PORT), "ab" * 20)
+    wait_until(lambda: daemon.nat()["last_incoming_date"], 10, "peer from outside")
+    tested = daemon.call("port_test")
+    assert tested["port_is_open"]
+    assert tested["port_is_mapped"]
+    assert tested["external_address"] == ROUTER
+
+    daemon.stop()
+    assert home.mappings() == {}
+    assert dial(home, ROUTER, PORT) != "connected"
+
+
+def test_a_port_that_another_machine_has_becomes_another(
+    home: HomeNetwork, daemon_at: Callable[..., Daemon]
+) -> None:
+    home.serve("pcp")
+    daemon_at(0).wait_mapped()
+    second = daemon_at(1)
+    second.wait_mapped()
+    status = second.call("nat_status")
+    outside = status["announced_port"]
+    assert status["listen_port"] == PORT
+    assert outside != PORT
+    assert home.mappings()["tcp", outside] == (MACHINES[1], PORT)
+    assert dial(home, ROUTER, outside) == "connected"
+
+
+def test_after_a_kill_the_mapping_is_taken_up_again_and_switched_off_by_a_client(
+    home: HomeNetwork, daemon_at: Callable[..., Daemon]
+) -> None:
+    home.serve("pcp")
+    daemon = daemon_at(0)
+    daemon.wait_mapped()
+    daemon.process.kill()
+    assert home.mappings() == BOTH
+    daemon.start()
+    assert daemon.wait_mapped()["errors"] == {}
+    daemon.call("session_set", port_forwarding_enabled=False)
+    wait_until(lambda: home.mappings() == {}, 5, "end of the mappings")
+    assert daemon.nat()["status"] == "off"
+    daemon.call("session_set", port_forwarding_enabled=True)
+    daemon.wait_mapped()
+    assert home.mappings() == BOTH
+
+
+def test_who_is_bound_to_this_machine_asks_nobody(
+    home: HomeNetwork, daemon_at: Callable[..., Daemon]
+) -> None:
+    home.serve("pcp")
+    daemon = daemon_at(0, "peers.interface=127.0.0.1")
+    known = daemon.nat()
+    assert known["status"] == "no_gateway"
+    assert "this machine alone" in known["errors"]["gateway"]
+    assert home.mappings() == {}
