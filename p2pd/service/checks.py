@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from p2pd.automation.hooks.hook_rules import EVENTS, check_command
 from p2pd.automation.refusals import RefusedError
-from p2pd.base.addresses import canonical_host
+from p2pd.base.addresses import canonical_host, split_host_port
 from p2pd.base.errors import ConfigError, FormatError
 
 Check = Callable[[Any], Any]
@@ -164,6 +164,16 @@ def events(value: Any) -> tuple[str, ...]:
     """A list of what may happen to torrents."""
     if not isinstance(value, (list, tuple)) or not all(each in EVENTS for each in value):
         raise _refusal(f"a list of {', '.join(EVENTS)}", value)
+    return tuple(value)
+
+
+def contacts(value: Any) -> tuple[str, ...]:
+    """A list of machines and ports."""
+    for each in names(value):
+        try:
+            split_host_port(each)
+        except FormatError:
+            raise _refusal('a list of "host:port"', value) from None
     return tuple(value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pd.service.checks import address, flag
+from p2pd.service.checks import address, contacts, flag, whole
 from p2pd.service.config_key import key
 
 
@@ -12,7 +12,29 @@ from p2pd.service.config_key import key
 class DiscoverySection:
     """Where peers are found, besides trackers."""
 
-    dht: bool = key(True, flag, "The distributed hash table (BEP 5). Not built yet: no effect.")
+    dht: bool = key(
+        True,
+        flag,
+        "The distributed hash table (BEP 5), by UDP at peers.port; never for private torrents.\n"
+        "Clients may set it otherwise.",
+    )
+    dht_bootstrap: tuple[str, ...] = key(
+        (
+            "dht.libtorrent.org:25401",
+            "dht.transmissionbt.com:6881",
+            "router.bittorrent.com:6881",
+            "router.utorrent.com:6881",
+        ),
+        contacts,
+        'Its nodes to begin with, each as "host:port": they are asked while no others are known\n'
+        "that answer. An empty list leaves it to nodes of earlier runs, of torrents and of peers.",
+    )
+    dht_read_only: bool = key(
+        False, flag, "Whether it asks others, but answers nobody and stores nothing (BEP 43)."
+    )
+    dht_upload: int = key(
+        100, whole(0, 2**31 - 1), "Limit of what it sends in kB/s, besides all others; 0 is none."
+    )
     lsd: bool = key(True, flag, "Local service discovery (BEP 14). Not built yet: no effect.")
     pex: bool = key(
         True, flag, "Peer exchange (BEP 11): peers of torrents that are not private tell of others."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Sequence
+from typing import Any, Collection, Sequence
 
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
@@ -17,13 +17,17 @@ from twisted.logger import Logger
 from p2pd.base.addresses import canonical_host
 from p2pd.base.errors import FormatError
 from p2pd.base.measures import Measure
+from p2pd.discovery.dht_service.service import DhtService, DhtServiceOptions
 from p2pd.service.announcing import Announcing
 from p2pd.service.config import Config
 from p2pd.service.daemon_measures import tcp_measures, tracker_client_measures, udp_measures
+from p2pd.service.discovery_sections import DiscoverySection
 from p2pd.service.http_port import cannot_listen
 from p2pd.service.interface_watch import InterfaceWatch
 from p2pd.service.port_mapping import PortMapping
 from p2pd.session.session import Session
+from p2pd.state.database import Database
+from p2pd.state.dht_nodes import DhtNodeStore
 from p2pd.transports.tcp_transport import TcpTransport
 from p2pd.transports.udp_port import UdpPort
 from p2pd.transports.way_out import InterfaceWay
@@ -37,13 +41,37 @@ class PeerSockets:
     udp: Sequence[socket.socket] = ()
 
 
+Key = tuple[str, str]
+
+DHT_KEYS: tuple[Key, ...] = (
+    ("discovery", "dht_bootstrap"),
+    ("discovery", "dht_read_only"),
+    ("discovery", "dht_upload"),
+)
+"""They hold at once. Whether there is a DHT at all is one of the session's settings."""
+
+
+def dht_options(section: DiscoverySection) -> DhtServiceOptions:
+    """What the configuration says of the DHT."""
+    return DhtServiceOptions(
+        bootstrap=section.dht_bootstrap,
+        read_only=section.dht_read_only,
+        rate=section.dht_upload * 1000.0,
+    )
+
+
 class Network:
     """Made before the session, which dials and listens by it; nothing is open before `listen`."""
 
     log = Logger()
 
     def __init__(
-        self, config: Config, reactor: Any, state_folder: str, handed: PeerSockets
+        self,
+        config: Config,
+        reactor: Any,
+        state_folder: str,
+        handed: PeerSockets,
+        database: Database,
     ) -> None:
         self._peers = config.peers
         self._reactor = reactor
@@ -54,6 +82,13 @@ class Network:
         self.announcing = Announcing(config, reactor, self.way, self.udp)
         self.port_mapping = PortMapping(
             reactor, self.way, config.reachability.gateway, state_folder
+        )
+        self.dht = DhtService(
+            reactor,
+            self.udp,
+            DhtNodeStore(database),
+            dht_options(config.discovery),
+            on=config.discovery.dht,
         )
         self._watch: InterfaceWatch | None = None
 
@@ -70,11 +105,15 @@ class Network:
         self.port_mapping.prepare()
         self.announcing.transports.seen = partial(session.reaching.told, "tracker")
 
-    def start(self, session: Session) -> None:
-        """The session runs: follow the interface, if there is one to follow."""
-        way = self.way
-        if not isinstance(way, InterfaceWay):
-            return
+    async def start(self, session: Session) -> None:
+        """The session runs: follow the interface, if there is one to follow, and join the DHT."""
+        if isinstance(self.way, InterfaceWay):
+            self._follow_interface(self.way, session)
+        self.dht.changed = session.dht.network_changed
+        self.dht.voted = partial(session.reaching.told, "dht")
+        await self.dht.start()
+
+    def _follow_interface(self, way: InterfaceWay, session: Session) -> None:
         self._watch = InterfaceWatch(
             way, self._reactor, lambda before, after: self._changed(session, before, after)
         )
@@ -95,8 +134,16 @@ class Network:
     async def stop(self) -> None:
         """The session has stopped, and said so to the trackers: give the sockets back."""
         self.stay()
+        await self.dht.stop()
         await self.announcing.stop()
         self.udp.close()
+
+    def reconfigure(self, config: Config, changed: Collection[Key]) -> dict[Key, str]:
+        """Take over what can be of the changed keys."""
+        taken = [key for key in DHT_KEYS if key in changed]
+        if taken:
+            self.dht.configure(dht_options(config.discovery))
+        return dict.fromkeys(taken, "")
 
     def measures(self) -> list[Measure]:
         """What goes by all of this, in numbers."""

@@ -15,7 +15,7 @@ from p2pd.session.session_parts import SessionLimits
 from p2pd.session.session_settings import SessionSettings
 from p2pd.session.watch_settings import checked_watch_folders
 
-BUILT: frozenset[str] = frozenset()
+BUILT: frozenset[str] = frozenset({"dht"})
 """Which of the switches have something behind them: clients are told of no others as being on."""
 
 

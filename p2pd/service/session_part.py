@@ -100,7 +100,9 @@ class SessionPart:
         self.audit = AuditStore(self._database)
         self.take_accounts: TakeAccounts | None = None
         """What a restore does with users of the control API."""
-        self.network = Network(config, reactor, place.state_dir, handed or PeerSockets())
+        self.network = Network(
+            config, reactor, place.state_dir, handed or PeerSockets(), self._database
+        )
         self._countries = Countries(config.peers.geoip_database)
         self._control: SessionControl | None = None
         self._set_by_clients: set[str] = set()
@@ -161,7 +163,7 @@ class SessionPart:
         self._garbage.start()
         self._lag.start()
         self._spare_memory.start()
-        self.network.start(self._session)
+        await self.network.start(self._session)
         self._try_downloads()
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
 
@@ -238,6 +240,7 @@ class SessionPart:
                 now = ", ".join(f"{n} = {getattr(self._session.settings, n)}" for n in kept)
                 taken[key] = f"but clients set {now}, which stays" if kept else ""
         self._control.configure(changes)
+        taken |= self.network.reconfigure(config, changed)
         return taken | self._reconfigure_limits(config, changed)
 
     def _reconfigure_limits(
@@ -306,6 +309,7 @@ class SessionPart:
             # Choices among pieces and peers, thousands a second: a system call each would show.
             rng=random.Random(secrets.randbits(128)),
             transport=self.network.transport,
+            dht=self.network.dht,
             disks=self.disks,
             store=TorrentStore(self._database),
             removals=RemovalStore(self._database),

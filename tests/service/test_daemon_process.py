@@ -110,7 +110,7 @@ def other_values(downloads: str) -> dict[str, Any]:
         "storage.download_dir": downloads, "logging.level": "debug",
         "logging.levels": ["p2pd.session=debug"], "blocklist.url": "/a/list",
         "storage.incomplete_dir": f"{downloads}/parts", "storage.content_folders": ["/a"],
-        "storage.find_data": IN_PLACE,
+        "storage.find_data": IN_PLACE, "discovery.dht_bootstrap": ["127.0.0.1:1"],
         "automation.private_addresses": ["10.0.0.0/8"], "automation.command": ["/bin/true", "x"],
         "automation.command_events": ["done"], "automation.script_torrent_added": "/bin/true",
         "automation.script_torrent_done": "/bin/true",
