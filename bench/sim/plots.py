@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any, Sequence
 
-from bench.sim.verdict import Verdict
+from bench.sim.verdict import Panel, Verdict
 from p2pd.testing.sim.conduct import Conduct
 from p2pd.testing.sim.outcome import NodeOutcome, SwarmOutcome
 
@@ -31,7 +31,7 @@ MARKERS = {SEED: ("*", 10), LEECHERS: (".", 6)}
 
 
 def draw(verdict: Verdict, folder: Path) -> Path | None:
-    """The three plots of one scenario in one file; None when there is nothing to draw with."""
+    """The plots of one scenario in one file; None when there is nothing to draw with."""
     try:
         import matplotlib
     except ImportError:
@@ -40,22 +40,43 @@ def draw(verdict: Verdict, folder: Path) -> Path | None:
     from matplotlib import pyplot
 
     with matplotlib.rc_context(SETTINGS):
-        figure, panels = pyplot.subplots(1, 3, figsize=INCHES, layout="constrained")
+        count = len(verdict.panels) or 3
+        figure, axes = pyplot.subplots(1, count, figsize=INCHES, layout="constrained")
         figure.get_layout_engine().set(w_pad=0.15)
         figure.suptitle(f"{verdict.name}\n{verdict.about}", fontsize="medium")
-        several = len(verdict.outcomes) > 1
-        for number, (name, outcome) in enumerate(verdict.outcomes.items()):
-            prefix, color = f"{name}: " if several else "", f"C{number}"
-            _completion(panels[0], prefix, outcome, color)
-            _contribution(panels[1], prefix, outcome, color)
-            _availability(panels[2], prefix, outcome, color)
-        if verdict.bound is not None:
-            panels[0].axvline(verdict.bound, color="0.4", linestyle=":", label="fluid bound")
-        _finish(panels)
+        if verdict.panels:
+            _plain(figure.axes, verdict.panels)
+        else:
+            _swarms(axes, verdict)
         path = folder / f"{re.sub('[^a-z0-9]+', '-', verdict.name.lower()).strip('-')}.svg"
         figure.savefig(path, metadata={"Date": None})
         pyplot.close(figure)
     return path
+
+
+def _plain(axes: Sequence[Any], panels: Sequence[Panel]) -> None:
+    for at, panel in zip(axes, panels, strict=True):
+        for name, points in panel.lines.items():
+            at.plot(*zip(*points, strict=True), marker=".", label=name)
+        at.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
+        if panel.logarithmic:
+            at.set_xscale("log")
+        at.set_ylim(bottom=0)
+        at.grid(alpha=0.3)
+        if len(panel.lines) > 1:
+            at.legend()
+
+
+def _swarms(panels: Sequence[Any], verdict: Verdict) -> None:
+    several = len(verdict.outcomes) > 1
+    for number, (name, outcome) in enumerate(verdict.outcomes.items()):
+        prefix, color = f"{name}: " if several else "", f"C{number}"
+        _completion(panels[0], prefix, outcome, color)
+        _contribution(panels[1], prefix, outcome, color)
+        _availability(panels[2], prefix, outcome, color)
+    if verdict.bound is not None:
+        panels[0].axvline(verdict.bound, color="0.4", linestyle=":", label="fluid bound")
+    _finish(panels)
 
 
 def _finish(panels: Sequence[Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Callable, Mapping
 
 from bench.sim.crowds import arrivals, leaving_crowd, light_crowd
+from bench.sim.dht import DhtSize, growing, hostile
 from bench.sim.scenarios import (
     KIB,
     Size,
@@ -27,8 +28,13 @@ Run = Callable[[int], Verdict]
 """Runs a scenario with a seed for its chance."""
 
 PROGRAMME: Mapping[str, Run] = {
+    "dht-10000": lambda seed: growing([DhtSize(n, seed=seed) for n in (100, 1000, 10_000)]),
     "flash-200": lambda seed: flash_crowd(Size(200, pieces=400, seed=seed)),
     "light-5000": lambda seed: light_crowd(Size(5000, pieces=40, seed=seed), peers=20, most=2.3),
+    "dht-1000": lambda seed: growing([DhtSize(n, seed=seed) for n in (100, 300, 1000)]),
+    "dht-hostile": lambda seed: hostile(
+        DhtSize(300, lookups=200, seconds=1200.0, seed=seed), rubbish=0.1, sybils=0.1
+    ),
     "light-1000": lambda seed: light_crowd(Size(1000, seed=seed), most=1.5),
     "flash-50": lambda seed: flash_crowd(Size(50, pieces=400, seed=seed)),
     "leaving-50": lambda seed: leaving_crowd(Size(50, pieces=400, seed=seed)),
@@ -50,5 +56,5 @@ PROGRAMME: Mapping[str, Run] = {
     "flash-10": lambda seed: flash_crowd(Size(10, pieces=400, seed=seed)),
 }
 
-SLOW = frozenset({"flash-200", "light-1000", "light-5000"})
+SLOW = frozenset({"dht-10000", "flash-200", "light-1000", "light-5000"})
 """Those that run only when they are named, or with `--all`: they take minutes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Mapping, NamedTuple, Sequence
 
 from p2pd.testing.sim.outcome import SwarmOutcome
 
@@ -39,11 +39,22 @@ class Figure:
         return f"{text} ({bound}: {'reached' if self.passed else 'MISSED'})"
 
 
+class Panel(NamedTuple):
+    """One plot: points (x, y) of some lines by what they are called."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+    logarithmic: bool = False
+
+
 @dataclass(slots=True)
 class Verdict:
     """One scenario's. `outcomes` are the swarms it ran, by what they are called in plots.
 
-    `bound` is how long leechers take at least, in virtual seconds, if that can be said.
+    `bound` is how long leechers take at least, in virtual seconds, if that can be said. Where there
+    are no swarms of a torrent, `panels` are what is drawn.
     """
 
     name: str
@@ -52,6 +63,7 @@ class Verdict:
     outcomes: Mapping[str, SwarmOutcome] = field(default_factory=dict)
     bound: float | None = None
     most_cpu: float | None = None
+    panels: Sequence[Panel] = ()
     real_seconds: float = 0.0
     cpu_seconds: float = 0.0
 
