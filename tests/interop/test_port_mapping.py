@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peers.home_network import GATEWAY, MACHINES, ROUTER, HomeNetwork
+from peers.home_network import (
+    GATEWAY,
+    GATEWAY_6,
+    MACHINES,
+    MACHINES_6,
+    OUTSIDE,
+    ROUTER,
+    HomeNetwork,
+)  # fmt: skip
 from peers.p2pd_node import daemon_command, daemon_environment
 from peers.processes import ChildProcess, wait_until
 
@@ -38,6 +46,18 @@ hello = b"\\x13BitTorrent protocol" + bytes(8) + bytes.fromhex(sys.argv[3])
 dialled.sendall(hello + b"-XX0001-" + b"x" * 12)
 dialled.settimeout(5)
 print(dialled.recv(1)[0])
+"""
+TRACKER = """
+import http.server, socket
+class Tracker(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        host = socket.inet_aton(self.client_address[0])
+        body = b"d11:external ip4:" + host + b"8:intervali1800e5:peers0:e"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.HTTPServer(("", 6969), Tracker).serve_forever()
 """
 MAGNET = "magnet:?xt=urn:btih:" + "ab" * 20
 
@@ -144,10 +164,18 @@ def test_the_port_is_mapped_and_given_back(
     assert dial(home, ROUTER, PORT) != "connected"
 
 
-def test_a_port_that_another_machine_has_becomes_another(
-    home: HomeNetwork, daemon_at: Callable[..., Daemon]
+def test_a_port_that_another_machine_has_becomes_another_which_the_tracker_is_told(
+    home: HomeNetwork,
+    daemon_at: Callable[..., Daemon],
+    work: Path,
+    ended_after: Callable[[Any], Any],
 ) -> None:
     home.serve("pcp")
+    tracker: ChildProcess = ended_after(
+        ChildProcess(
+            [*home.inside(home.outside), sys.executable, "-u", "-c", TRACKER], work, name="tracker"
+        )
+    )
     daemon_at(0).wait_mapped()
     second = daemon_at(1)
     second.wait_mapped()
@@ -157,6 +185,14 @@ def test_a_port_that_another_machine_has_becomes_another(
     assert outside != PORT
     assert home.mappings()["tcp", outside] == (MACHINES[1], PORT)
     assert dial(home, ROUTER, outside) == "connected"
+    second.call("torrent_add", filename=f"{MAGNET}&tr=http://{OUTSIDE}:6969/announce")
+    wait_until(
+        lambda: f"&port={outside}&" in tracker.log_path.read_text(), 20, "announce",
+        details=tracker.log_tail,
+    )  # fmt: skip
+    wait_until(
+        lambda: second.nat()["address_votes"][0]["votes"] == {"nat": 1, "tracker": 1}, 10, "vote"
+    )
 
 
 def test_after_a_kill_the_mapping_is_taken_up_again_and_switched_off_by_a_client(
@@ -175,6 +211,19 @@ def test_after_a_kill_the_mapping_is_taken_up_again_and_switched_off_by_a_client
     daemon.call("session_set", port_forwarding_enabled=True)
     daemon.wait_mapped()
     assert home.mappings() == BOTH
+
+
+def test_the_firewall_of_ipv6_is_opened_and_closed(
+    home: HomeNetwork, daemon_at: Callable[..., Daemon]
+) -> None:
+    home.serve("pcp")
+    daemon = daemon_at(0)
+    known = daemon.wait_mapped("ipv6")
+    assert (known["protocol"], known["gateway"]) == ("pcp", GATEWAY_6)
+    assert known["local_address"] == known["gateway_external_address"] == MACHINES_6[0]
+    assert dial(home, MACHINES_6[0], PORT) == "connected"
+    daemon.stop()
+    assert dial(home, MACHINES_6[0], PORT) == "timed out"
 
 
 def test_who_is_bound_to_this_machine_asks_nobody(

@@ -19,8 +19,8 @@ ROUTER, OUTSIDE = "81.2.69.142", "81.2.69.1"
 """As the machine outside sees the router, and its own. None of them is sent to beyond these."""
 
 GATEWAY, MACHINES = "10.9.0.1", ("10.9.0.2", "10.9.0.3")
-GATEWAY_6, OUTSIDE_6 = "2001:db8:1::1", "2001:db8:2::1"
-MACHINES_6 = ("2001:db8:1::2", "2001:db8:1::3")
+GATEWAY_6, OUTSIDE_6 = "2a01:4f8:1::1", "2a01:4f8:2::1"
+MACHINES_6 = ("2a01:4f8:1::2", "2a01:4f8:1::3")
 
 RULES = """
 table inet miniupnpd {
@@ -169,10 +169,10 @@ class HomeNetwork:
         _ip(self.router, "link add lan type bridge")
         self._wire("wan", self.outside)
         _ip(self.router, f"addr add {ROUTER}/24 dev wan")
-        _ip(self.router, "-6 addr add 2001:db8:2::2/64 dev wan nodad")
+        _ip(self.router, "-6 addr add 2a01:4f8:2::2/64 dev wan nodad")
         _ip(self.outside, f"addr add {OUTSIDE}/24 dev eth0")
         _ip(self.outside, f"-6 addr add {OUTSIDE_6}/64 dev eth0 nodad")
-        _ip(self.outside, "-6 route add default via 2001:db8:2::2")
+        _ip(self.outside, "-6 route add default via 2a01:4f8:2::2")
         _ip(self.router, f"addr add {GATEWAY}/24 dev lan")
         _ip(self.router, f"-6 addr add {GATEWAY_6}/64 dev lan nodad")
         for machine, host, host6 in zip(self.machines, MACHINES, MACHINES_6, strict=True):
