@@ -20,6 +20,7 @@ from p2pd.discovery.dht.node import DhtNode
 from p2pd.discovery.dht.outcomes import Announce, DhtStatus, LookupOutcome, Operation
 from p2pd.discovery.dht.stores import new_stores
 from p2pd.discovery.dht_service.first_contacts import SOON, FirstContacts
+from p2pd.discovery.dht_service.host_items import HostItems
 from p2pd.discovery.dht_service.host_nodes import HostNodes, Voted
 from p2pd.discovery.dht_service.node_driver import NodeDriver
 from p2pd.discovery.dht_service.node_memory import NodeMemory, Store
@@ -116,6 +117,11 @@ class DhtService:
         )
         self._contacts.want(options.bootstrap)
         self._searches: dict[HostSearch, Done] = {}
+        items = HostItems(self._search, self._stores.items, reactor.seconds)
+        self.get_immutable = items.get_immutable
+        self.get_mutable = items.get_mutable
+        self.put_immutable = items.put_immutable
+        self.put_mutable = items.put_mutable
         udp.claim(KRPC, self._received)
         udp.when_changed(self._follow)
 
