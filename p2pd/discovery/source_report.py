@@ -59,6 +59,10 @@ class DiscoveredTorrent(Protocol):
         """Whether its tracker alone may tell of peers (BEP 27)."""
 
     @property
+    def may_be_private(self) -> bool:
+        """The same, also of one whose torrent file was not read yet."""
+
+    @property
     def trackers(self) -> Any:
         """Its trackers, whose `announcer` has their states."""
 

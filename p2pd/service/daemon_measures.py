@@ -19,6 +19,7 @@ from p2pd.base.measures import (
     gauges,
     histogram,
 )
+from p2pd.discovery.lsd.neighbours import Neighbours
 from p2pd.discovery.tracker_client.transports import TrackerTransports
 from p2pd.session.resource_reports import DescriptorReport
 from p2pd.state.database import Database
@@ -150,6 +151,33 @@ def udp_measures(counts: UdpCounts) -> list[Measure]:
             "Datagrams that the system would not send: there is no route, or a firewall forbids.",
             counts.refused,
         ),
+    ]
+
+
+def lsd_measures(neighbours: Neighbours) -> list[Measure]:
+    """What neighbours told, and were told (BEP 14)."""
+    counts = neighbours.counts
+    dropped: dict[Labels, float] = {
+        ("own",): counts.own,
+        ("too_many",): counts.too_many,
+        ("stranger",): counts.strangers,
+        ("malformed",): counts.malformed,
+    }
+    return [
+        gauge(
+            "lsd_networks",
+            "Networks in which torrents are announced to neighbours (BEP 14).",
+            neighbours.networks,
+        ),
+        counter("lsd_sent_total", "Datagrams that told neighbours of torrents.", counts.sent),
+        counter("lsd_received_total", "Datagrams of neighbours, and our own.", counts.received),
+        counters(
+            "lsd_dropped_total",
+            "Of these those that were not believed, by why.",
+            ("reason",),
+            dropped,
+        ),
+        counter("lsd_peers_total", "Neighbours that torrents were told of.", counts.peers),
     ]
 
 

@@ -35,7 +35,9 @@ class DiscoverySection:
     dht_upload: int = key(
         100, whole(0, 2**31 - 1), "Limit of what it sends in kB/s, besides all others; 0 is none."
     )
-    lsd: bool = key(True, flag, "Local service discovery (BEP 14). Not built yet: no effect.")
+    lsd: bool = key(
+        True, flag, "Local discovery (BEP 14): neighbours hear of torrents that are not private."
+    )
     pex: bool = key(
         True, flag, "Peer exchange (BEP 11): peers of torrents that are not private tell of others."
     )

@@ -6,6 +6,8 @@ and while there is none nobody is reached.
 
 from __future__ import annotations
 
+import random
+import secrets
 import socket
 from dataclasses import dataclass
 from functools import partial
@@ -18,9 +20,15 @@ from p2pd.base.addresses import canonical_host
 from p2pd.base.errors import FormatError
 from p2pd.base.measures import Measure
 from p2pd.discovery.dht_service.service import DhtService, DhtServiceOptions
+from p2pd.discovery.lsd.neighbours import Neighbours
 from p2pd.service.announcing import Announcing
 from p2pd.service.config import Config
-from p2pd.service.daemon_measures import tcp_measures, tracker_client_measures, udp_measures
+from p2pd.service.daemon_measures import (
+    lsd_measures,
+    tcp_measures,
+    tracker_client_measures,
+    udp_measures,
+)
 from p2pd.service.discovery_sections import DiscoverySection
 from p2pd.service.http_port import cannot_listen
 from p2pd.service.interface_watch import InterfaceWatch
@@ -90,6 +98,7 @@ class Network:
             dht_options(config.discovery),
             on=config.discovery.dht,
         )
+        self.neighbours = Neighbours(reactor, self.way, random.Random(secrets.randbits(128)))
         self._watch: InterfaceWatch | None = None
 
     def listen(self, session: Session) -> None:
@@ -134,6 +143,7 @@ class Network:
     async def stop(self) -> None:
         """The session has stopped, and said so to the trackers: give the sockets back."""
         self.stay()
+        self.neighbours.close()
         await self.dht.stop()
         await self.announcing.stop()
         self.udp.close()
@@ -151,11 +161,13 @@ class Network:
             *tcp_measures(self.transport.counts),
             *udp_measures(self.udp.counts),
             *tracker_client_measures(self.announcing.transports),
+            *lsd_measures(self.neighbours),
         ]
 
     def _changed(self, session: Session, before: tuple[str, ...], after: tuple[str, ...]) -> None:
         ended = self.transport.follow()
         self.udp.follow()
+        self.neighbours.follow()
         self.log.warn(
             "{name}: from {before} to {after}; {ended} connections ended",
             name=self._peers.interface,

@@ -36,6 +36,7 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("peers", "upload_slots_global"): ("upload_slots_global",),
     ("peers", "seed_choking"): ("seed_choking",),
     ("peers", "super_seeding"): ("super_seeding",),
+    ("discovery", "lsd"): ("lpd_enabled",),
     ("discovery", "pex"): ("pex_enabled",),
     ("reachability", "port_mapping"): ("port_forwarding_enabled",),
     ("blocklist", "enabled"): ("blocklist_enabled",),
@@ -76,6 +77,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
         upload_slots=config.peers.upload_slots,
         upload_slots_global=config.peers.upload_slots_global,
         seed_choking=config.peers.seed_choking,
+        lpd_enabled=config.discovery.lsd,
         pex_enabled=config.discovery.pex,
         super_seeding=config.peers.super_seeding,
         port_forwarding_enabled=config.reachability.port_mapping,
@@ -104,7 +106,6 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
             "peer_interface": config.peers.interface,
             "peer_interface_addresses": [],
             "encryption": config.peers.encryption if "encryption" in BUILT else "off",
-            "lpd_enabled": config.discovery.lsd and "lsd" in BUILT,
         },
     )
 

@@ -323,6 +323,7 @@ class SessionPart:
             blocklist_source=BlocklistSource(self._reactor, self.disks, self.network.way),
             journal=MoveStore(self._database),
             make_port_mapping=self.network.port_mapping.mapper,
+            lsd=self.network.neighbours,
         )
 
     def _new_storage(self, layout: FileLayout, download_dir: str) -> Storage:

@@ -22,6 +22,7 @@ from p2pd.formats.metainfo import Metainfo, to_torrent
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.connections import Connections
 from p2pd.session.discovering.dht_source import DhtSource
+from p2pd.session.discovering.lsd_source import LsdSource
 from p2pd.session.discovering.own_sources import own_sources
 from p2pd.session.discovering.pex_source import PexSource
 from p2pd.session.disks.check_queue import CheckQueue
@@ -93,8 +94,9 @@ class Session:
         self.torrents = TorrentRegistry()
         timers = Schedule(parts.clock)
         self.dht = DhtSource(self, parts.dht, timers)
+        self.lsd = LsdSource(self, parts.lsd, timers)
         pex = PexSource(lambda: settings.pex_enabled)
-        self.discovery: list[DiscoverySource] = [*own_sources(), self.dht, pex]
+        self.discovery: list[DiscoverySource] = [*own_sources(), self.dht, pex, self.lsd]
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
         self.resting = Resting(self, timers)
         self.first_looks = FirstLooks(self)
@@ -147,6 +149,7 @@ class Session:
         self.queues.settings_changed()
         self.dht.settings_changed()
         self.reaching.begin()
+        self.lsd.settings_changed()
         await self.bans.recall()
         self.background(self.blocklist.recall(), "blocklist")
         cut_off = await self.moves.cut_off()
@@ -174,6 +177,7 @@ class Session:
         self.first_looks.close()
         self.queues.close()
         self.dht.close()
+        self.lsd.close()
         await self.connections.close()
         await SessionClosing(self, self._run).close(list(self.torrents))
         self.activity.close()
@@ -317,7 +321,7 @@ class Session:
                 torrent.rechoke_soon()
                 self.activity.wake(torrent)
         parts = (self.rules, self.moves, self.rates, self.queues, self.blocklist, self.dht)
-        for part in (*parts, self.reaching):
+        for part in (*parts, self.lsd, self.reaching):
             part.settings_changed()
         self.activity.noted_all()
 

@@ -11,6 +11,7 @@ from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, 
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.blocklist.session_blocklist import BlocklistMemory, ListSource
 from p2pd.session.discovering.dht_network import DhtNetwork
+from p2pd.session.discovering.lsd_network import LsdNetwork
 from p2pd.session.disks.devices import LookAt
 from p2pd.session.moving.move_journal import MoveJournal
 from p2pd.session.peers.peer_memory import PeerMemory
@@ -58,6 +59,8 @@ class SessionParts:
     blocklist_source: ListSource | None = None
     """None: no blocklist can be got."""
     look_at_folder: LookAt = volume_state
+    lsd: LsdNetwork | None = None
+    """None: neighbours are told nothing."""
     dht: DhtNetwork | None = None
     """None: there is none, whatever the settings say."""
     make_port_mapping: MakePortMapping | None = None

@@ -47,6 +47,8 @@ class SessionSettings(SharingSettings):
     paused_magnets_fetch: bool = True
     """Whether magnets that are added paused run until their files are known."""
     sequential_download: bool = False
+    lpd_enabled: bool = False
+    """Whether neighbours are told of torrents that are not private (BEP 14)."""
     pex_enabled: bool = False
     """Whether peers of torrents that are not private tell of each other (BEP 11)."""
     default_trackers: str = ""

@@ -108,6 +108,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "start_added_torrents": flag,
     "paused_magnets_fetch": flag,
     "sequential_download": flag,
+    "lpd_enabled": flag,
     "pex_enabled": flag,
     "default_trackers": _trackers,
     "super_seeding": one_of(*MODES),

@@ -11,6 +11,7 @@ simulated on it: whole swarms of sessions, and a lighter model for thousands of 
 from __future__ import annotations
 
 from p2pd.testing.inline_disk import InlineDisk, OneDisk
+from p2pd.testing.local_segment import LocalSegment
 from p2pd.testing.memory_dht import MemoryDht, MemoryDhtNode
 from p2pd.testing.memory_network import MemoryNetwork, MemoryStream, MemoryTransport
 from p2pd.testing.memory_store import MemoryRemovals, MemoryStore
@@ -25,6 +26,7 @@ __all__ = [
     "InlineDisk",
     "OneDisk",
     "Link",
+    "LocalSegment",
     "MemoryDht",
     "MemoryDhtNode",
     "MemoryNetwork",

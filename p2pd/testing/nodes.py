@@ -15,6 +15,7 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
 from p2pd.session.blocklist.session_blocklist import ListSource
 from p2pd.session.discovering.dht_network import DhtNetwork
+from p2pd.session.discovering.lsd_network import LsdNetwork
 from p2pd.session.session import Session
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_events import Listener
@@ -83,7 +84,8 @@ class SimNode:
     Another node made with the `store`, `disk`, `bans`, `blocklist`, `journal` and `removals` of
     this one is this one restarted. `disks` stands in for storage.disks.Disks where one InlineDisk
     will not do, `make_storage` makes storage of another kind, and `lists` is where blocklists come
-    from. `listener` hears of events from the start on. Without `dht` there is none.
+    from. `listener` hears of events from the start on. Without `dht` there is none,
+    nor local discovery without `lsd`.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class SimNode:
         seed: int | None = None,
         listener: Listener | None = None,
         dht: DhtNetwork | None = None,
+        lsd: LsdNetwork | None = None,
         **settings: Any,
     ) -> None:
         self.network = network
@@ -117,6 +120,7 @@ class SimNode:
         self._new_storage = make_storage
         self.disk = {} if disk is None else disk
         self._dht = dht
+        self._lsd = lsd
         self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
         self.announcers: list[FakeAnnouncer] = []
         self.folders: dict[str, VolumeState | None] = {}
@@ -200,6 +204,7 @@ class SimNode:
             look_at_folder=self._look_at_folder,
             journal=cast(Any, self.journal),
             dht=self._dht,
+            lsd=self._lsd,
         )
 
     def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:

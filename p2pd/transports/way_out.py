@@ -99,7 +99,8 @@ def interface_addresses(name: str) -> list[str]:
     return [*_ipv4(name), *_ipv6(name)] if _is_up(name) else []
 
 
-def _ask(request: int, name: str) -> bytes | None:
+def ask_interface(request: int, name: str) -> bytes | None:
+    """What the kernel says of an interface (ioctl); None when it is gone, or has none of that."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         try:
             return fcntl.ioctl(asked, request, struct.pack("256s", name.encode()[:15]))
@@ -108,12 +109,12 @@ def _ask(request: int, name: str) -> bytes | None:
 
 
 def _is_up(name: str) -> bool:
-    answer = _ask(_FLAGS, name)
+    answer = ask_interface(_FLAGS, name)
     return answer is not None and bool(struct.unpack_from("H", answer, 16)[0] & _UP)
 
 
 def _ipv4(name: str) -> list[str]:
-    answer = _ask(_ADDRESS, name)
+    answer = ask_interface(_ADDRESS, name)
     return [] if answer is None else [socket.inet_ntoa(answer[20:24])]
 
 

@@ -22,6 +22,7 @@ from p2pd.control.metrics_page import PREFIX
 from p2pd.control.qbittorrent.composing import QBittorrentDialect, make_dialect
 from p2pd.control.rpc_load import RpcLoad
 from p2pd.control.torrent_source import NetworkTorrentSource
+from p2pd.discovery.lsd.neighbours import Neighbours
 from p2pd.discovery.tracker_client.transports import TrackerTransports
 from p2pd.reachability.gateways import Gateways
 from p2pd.reachability.port_mapper import PortMapper
@@ -69,6 +70,7 @@ def measures(tmp_path: Path) -> list[Measure]:
         *daemon_measures.file_measures(DescriptorReport(9, 1, 2, 3, 4), BlockCache(10)),
         *daemon_measures.tcp_measures(TcpCounts()),
         *daemon_measures.udp_measures(UdpCounts()),
+        *daemon_measures.lsd_measures(Neighbours(Clock(), "", random.Random(1))),
         *daemon_measures.database_measures(Database(None, str(tmp_path))),  # type: ignore[arg-type]
         *daemon_measures.tracker_client_measures(_trackers()),
         *_mapper().measures(),

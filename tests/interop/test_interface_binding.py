@@ -16,6 +16,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PEERS, CONTROL = 6881, 9091
 LISTEN, SYN_SENT, OPEN = "0A", "02", "07"
+NEIGHBOURS = "239.192.152.143"
+"""The group of local discovery (BEP 14), which what is sent there comes to."""
 WAIT_SECONDS = 30.0
 
 CALL = """
@@ -54,7 +56,7 @@ class Namespace:
             ".".join(str(byte) for byte in reversed(bytes.fromhex(address)))
             for address, port in local
             if int(port, 16) != CONTROL
-        }
+        } - {NEIGHBOURS}
 
     def call(self, method: str, **params: Any) -> Any:
         call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}

@@ -96,6 +96,7 @@ SETTABLE = (
     Param("default_trackers", text(64 * 1024), None),
     Param("limit_local_peers", boolean, None),
     Param("paused_magnets_fetch", boolean, None),
+    Param("lpd_enabled", boolean, None),
     Param("peer_limit_global", integer(0, 65535), None),
     Param("peer_limit_per_host", integer(0, 65535), None),
     Param("peer_limit_per_torrent", integer(0, 65535), None),

@@ -186,7 +186,7 @@ PREFERENCES: Mapping[str, Preference] = {
     "limit_tcp_overhead": _always(False),
     "limit_utp_rate": _always(True),
     "listen_port": _fact("peer_port", 0),
-    "lsd": _fact("lpd_enabled", False),
+    "lsd": _plain("lpd_enabled", bool),
     "max_active_downloads": _queue("download"),
     "max_active_torrents": _always(-1),
     "max_active_uploads": _queue("seed"),

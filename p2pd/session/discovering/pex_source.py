@@ -22,7 +22,7 @@ class PexSource:
 
     def report(self, torrent: DiscoveredTorrent) -> SourceReport:
         """When a peer told of somebody last."""
-        why_not = IS_PRIVATE if torrent.private else "" if self._enabled() else IS_OFF
+        why_not = IS_PRIVATE if torrent.may_be_private else "" if self._enabled() else IS_OFF
         return SourceReport(
             self.name,
             enabled=not why_not,

@@ -91,6 +91,7 @@ class TorrentDialling:
     def became_private(self) -> None:
         """The metadata says so: whom others told of before is not dialled, nor talked to."""
         self._host.dht.stopped(self.owner)
+        self._host.lsd.stopped(self.owner)
         self._peers.pool.drop_untold(TELL_OF_PRIVATE)
         for peer in self._peers:
             if not (peer.incoming or self._peers.pool.sources_of(peer.address) & TELL_OF_PRIVATE):

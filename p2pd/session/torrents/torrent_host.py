@@ -15,6 +15,7 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.connecting.dialer import Dialer
 from p2pd.session.discovering.dht_source import DhtSource
+from p2pd.session.discovering.lsd_source import LsdSource
 from p2pd.session.disks.check_queue import CheckQueue
 from p2pd.session.disks.devices import Devices
 from p2pd.session.disks.download_folders import DownloadFolders
@@ -113,6 +114,7 @@ class TorrentHost(Protocol):
     dht: DhtSource
     reaching: Reaching
     names: NameLookup | None
+    lsd: LsdSource
 
     @property
     def torrents(self) -> Iterable[Any]:

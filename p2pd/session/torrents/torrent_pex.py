@@ -33,7 +33,7 @@ class PexOwner(Protocol):
     @property
     def dialling(self) -> TorrentDialling: ...
     @property
-    def private(self) -> bool:
+    def may_be_private(self) -> bool:
         """BEP 27."""
 
     def discovery_changed(self) -> None:
@@ -54,7 +54,7 @@ class TorrentPex:
     @property
     def allowed(self) -> bool:
         """Whether peers may exchange whom they know."""
-        return self._owner.host.settings.pex_enabled and not self._owner.private
+        return self._owner.host.settings.pex_enabled and not self._owner.may_be_private
 
     # -- peers come and go ---------------------------------------------------------------------
 

@@ -87,16 +87,18 @@ class TorrentTrackers:
             self.refresh()
             host.background(host.store.save(record), record.name)
 
-    # -- where the torrent is announced: trackers, and the DHT ---------------------------------
+    # -- where the torrent is announced: trackers, the DHT, neighbours ------------------------
 
     def start(self) -> None:
         """It runs, and its files were looked at."""
         self.announcer.start()
         self._owner.host.dht.started(self._owner)
+        self._owner.host.lsd.started(self._owner)
 
     def stop(self) -> Deferred[None]:
         """It runs no more. Fires when the trackers heard of it, within 5 seconds."""
         self._owner.host.dht.stopped(self._owner)
+        self._owner.host.lsd.stopped(self._owner)
         return self.announcer.stop()
 
     def complete(self) -> None:
@@ -108,6 +110,7 @@ class TorrentTrackers:
         """Somebody wants peers now."""
         self.announcer.reannounce()
         self._owner.host.dht.reannounce(self._owner)
+        self._owner.host.lsd.reannounce(self._owner)
 
     # -- what the announcer asks ---------------------------------------------------------------
 

@@ -78,7 +78,12 @@ def make_odd_file(folder: Path) -> Path:
 
 
 def libtorrent_content(
-    path: Path, version: str, *, trackers: Sequence[str] = (), piece_length: int = PIECE
+    path: Path,
+    version: str,
+    *,
+    trackers: Sequence[str] = (),
+    piece_length: int = PIECE,
+    private: bool = False,
 ) -> Content:
     """`path` with a torrent that libtorrent made: version "v1", "v2" or "hybrid"."""
     import libtorrent
@@ -95,6 +100,7 @@ def libtorrent_content(
         "hybrid": 0,
     }[version]
     creator = libtorrent.create_torrent(entries, piece_length, flags)
+    creator.set_priv(private)
     for tier, url in enumerate(trackers):
         creator.add_tracker(url, tier)
     libtorrent.set_piece_hashes(creator, str(path.parent))
