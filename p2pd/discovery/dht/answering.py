@@ -24,13 +24,13 @@ from p2pd.protocols.krpc.arguments import (
     taken_want,
 )
 from p2pd.protocols.krpc.compact import ID_SIZE, pack_address
-from p2pd.protocols.krpc.messages import KrpcError, KrpcFormatError, Query
+from p2pd.protocols.krpc.messages import MAX_TRANSACTION, KrpcError, KrpcFormatError, Query
 
 MAX_ANSWER = 1024
 """Bytes of an answer (BEP 32), but for one with an item (BEP 44), which may be 1000 itself."""
 
-_OVERHEAD = 110
-"""Bytes of an answer besides its values: its head, a transaction id of usual length, our id."""
+_OVERHEAD = 85
+"""Bytes of an answer besides its values and transaction id."""
 
 _REMEMBERED = 8192
 
@@ -58,7 +58,6 @@ class Answering:
         self._tail = b"1:v%d:%b1:y1:re" % (len(version), version) if version else b"1:y1:re"
         self._version = version
         self._nodes_key = b"6:nodes6" if ipv6 else b"5:nodes"
-        self._peer_prefix = b"18:" if ipv6 else b"6:"
         self._peer_size = 21 if ipv6 else 8
         self._heads: dict[PeerAddress, bytes] = {}
         self._handlers: dict[bytes, Callable[[Query, PeerAddress, float], bytes]] = {
@@ -76,6 +75,7 @@ class Answering:
     def use_id(self, node_id: bytes) -> None:
         """Answer as the node of this id."""
         self._id = b"2:id20:" + node_id
+        self._id_and_nodes = self._id + self._nodes_key
 
     def answer(self, query: Query, address: PeerAddress, now: float) -> bytes:
         """The datagram for a query whose sender's id was looked at. Raises QueryRefused."""
@@ -87,6 +87,25 @@ class Answering:
         transaction = query.transaction
         head = self._heads.get(address) or self._head(address)
         return b"%b%be1:t%d:%b%b" % (head, values, len(transaction), transaction, self._tail)
+
+    def answer_usual(
+        self,
+        info_hash: bytes | None,
+        target: bytes | None,
+        transaction: bytes,
+        address: PeerAddress,
+        now: float,
+    ) -> bytes:
+        """The same for a query that was recognised at a glance; `transaction` is bencoded."""
+        head = self._heads.get(address) or self._head(address)
+        if info_hash is not None:
+            nodes = self._id_and_nodes + self._table.closest_bencoded(info_hash)
+            values = self._with_peers(nodes, info_hash, MAX_TRANSACTION, address, now)
+            return b"%b%be1:t%b%b" % (head, values, transaction, self._tail)
+        if target is not None:
+            nodes = self._table.closest_bencoded(target)
+            return b"%b%b%be1:t%b%b" % (head, self._id_and_nodes, nodes, transaction, self._tail)
+        return b"%b%be1:t%b%b" % (head, self._id, transaction, self._tail)
 
     def refusal(self, query: Query, address: PeerAddress, refused: QueryRefused) -> bytes:
         """The datagram that says so."""
@@ -111,23 +130,36 @@ class Answering:
         return self._id + self._nodes(query.args, taken_id(query.args, b"target"))
 
     def _get_peers(self, query: Query, address: PeerAddress, now: float) -> bytes:
-        args, stores = query.args, self._stores
+        args = query.args
         info_hash = taken_id(args, b"info_hash")
-        scrape = b""
-        if b"scrape" in args and flag(args, b"scrape"):
-            scrape = self._filters(info_hash)
+        scrape = self._filters(info_hash) if flag(args, b"scrape") else b""
         nodes = self._nodes(args, info_hash, only_own=bool(scrape))
-        token = stores.tokens.make(address, info_hash, now)
-        room = MAX_ANSWER - _OVERHEAD - len(nodes) - len(scrape) - len(query.transaction)
-        noseed = b"noseed" in args and flag(args, b"noseed")
-        peers = stores.peers.compact_peers(
+        return self._with_peers(
+            b"%b%b%b" % (scrape, self._id, nodes),
+            info_hash,
+            len(query.transaction),
+            address,
+            now,
+            noseed=flag(args, b"noseed"),
+        )
+
+    def _with_peers(
+        self,
+        values: bytes,
+        info_hash: bytes,
+        transaction_size: int,
+        address: PeerAddress,
+        now: float,
+        noseed: bool = False,
+    ) -> bytes:
+        """The values of an answer so far, with a token and as many peers as fit beside them."""
+        token = self._stores.tokens.make(address, info_hash, now)
+        room = MAX_ANSWER - _OVERHEAD - len(values) - transaction_size
+        peers = self._stores.peers.listed_peers(
             info_hash, room // self._peer_size, now, noseed, ipv6=self._ipv6
         )
-        answer = b"%b%b%b5:token%d:%b" % (scrape, self._id, nodes, len(token), token)
-        if not peers:
-            return answer
-        prefix = self._peer_prefix
-        return b"%b6:valuesl%b%be" % (answer, prefix, prefix.join(peers))
+        values = b"%b5:token%d:%b" % (values, len(token), token)
+        return b"%b6:values%b" % (values, peers) if peers else values
 
     def _announce_peer(self, query: Query, address: PeerAddress, now: float) -> bytes:
         args, stores = query.args, self._stores
@@ -182,15 +214,13 @@ class Answering:
 
     def _nodes(self, args: Values, target: bytes, *, only_own: bool = False) -> bytes:
         if b"want" not in args or only_own:
-            nodes = self._table.closest_compact(target)
-            return b"%b%d:%b" % (self._nodes_key, len(nodes), nodes)
+            return self._nodes_key + self._table.closest_bencoded(target)
         parts = b""
         want_v4, want_v6 = taken_want(args, ipv6=self._ipv6)
         for wanted, ipv6, key in ((want_v4, False, b"5:nodes"), (want_v6, True, b"6:nodes6")):
             table = self._table if ipv6 is self._ipv6 else self.sibling
             if wanted and table is not None:
-                nodes = table.closest_compact(target)
-                parts += b"%b%d:%b" % (key, len(nodes), nodes)
+                parts += key + table.closest_bencoded(target)
         return parts
 
     def _filters(self, info_hash: bytes) -> bytes:

@@ -31,7 +31,17 @@ from p2pd.discovery.dht.transactions import Asked, Asker, Transactions
 from p2pd.discovery.dht.upkeep import Upkeep
 from p2pd.protocols.krpc.arguments import taken_nodes
 from p2pd.protocols.krpc.compact import ID_SIZE, Contact, unpack_address
-from p2pd.protocols.krpc.messages import PROTOCOL_ERROR, KrpcError, Query, Response, parse
+from p2pd.protocols.krpc.messages import (
+    FIND_NODE,
+    GET_PEERS,
+    PING,
+    PROTOCOL_ERROR,
+    KrpcError,
+    Query,
+    Response,
+    parse,
+)
+from p2pd.protocols.krpc.usual_queries import UsualQuery, recognised
 
 SAVED = 200
 """Nodes that are worth keeping for the next start."""
@@ -75,7 +85,9 @@ class DhtNode(NodeLookups):
         self._out: list[tuple[bytes, PeerAddress]] = []
         self._transactions = Transactions(rng, self.options.outstanding, self._lost)
         self._starved: dict[Asker, None] = {}
+        self._allows = self.stores.limits.allows
         self._upkeep = Upkeep(self, now)
+        self._passed_over = self._upkeep.passed_over
         self._lookups = LookupQueue(self.options, self._seeds_for)
         self._answering = Answering(
             self.table, self.stores, ipv6=ipv6, version=self.options.version
@@ -109,6 +121,10 @@ class DhtNode(NodeLookups):
     def receive_datagram(self, data: bytes, address: PeerAddress, now: float) -> None:
         """A datagram came from an address."""
         self._now = now
+        usual = recognised(data)
+        if usual is not None:
+            self._receive_usual(usual, len(data), address, now)
+            return
         try:
             message = parse(data)
         except FormatError:
@@ -243,11 +259,31 @@ class DhtNode(NodeLookups):
 
     # --- the inside -----------------------------------------------------------------------------
 
+    def _receive_usual(
+        self, query: UsualQuery, size: int, address: PeerAddress, now: float
+    ) -> None:
+        """What :meth:`_receive_query` does, for the queries that a busy node is asked most."""
+        sender_id, info_hash, target, read_only, transaction = query
+        queries_in = self.counts.queries_in
+        if info_hash is not None:
+            queries_in[GET_PEERS] += 1
+        else:
+            queries_in[PING if target is None else FIND_NODE] += 1
+        if self.read_only:
+            return
+        if not address.port or not self._allows(address, size, now):
+            self.counts.refused += 1
+            return
+        answer = self._answering.answer_usual(info_hash, target, transaction, address, now)
+        self._out.append((answer, address))
+        if read_only is None and address not in self._passed_over:
+            self._upkeep.hear_of(sender_id, address, now)
+
     def _receive_query(self, query: Query, size: int, address: PeerAddress, now: float) -> None:
         self.counts.query_in(query.method)
         if self.read_only:
             return
-        if not address.port or not self.stores.limits.allows(address, size, now):
+        if not address.port or not self._allows(address, size, now):
             self.counts.refused += 1
             return
         try:
@@ -260,7 +296,7 @@ class DhtNode(NodeLookups):
             self._out.append((self._answering.refusal(query, address, refused), address))
             return
         self._out.append((answer, address))
-        if not query.read_only:
+        if not query.read_only and address not in self._passed_over:
             self._upkeep.hear_of(node_id, address, now)
 
     def _receive_response(self, response: Response, asked: Asked, now: float) -> None:

@@ -51,18 +51,20 @@ class _Announced:
 class _Swarm:
     """The peers of one info-hash, the latest last, and answers that still hold."""
 
-    __slots__ = ("answers", "filters", "networks", "peers", "place")
+    __slots__ = ("answers", "filters", "lists", "networks", "peers", "place")
 
     def __init__(self, place: int) -> None:
         self.place = place
         self.peers: dict[bytes, _Announced] = {}
         self.networks: dict[bytes, int] = {}
         self.answers: dict[tuple[bool, bool], list[bytes]] = {}
+        self.lists: dict[tuple[bool, bool], bytes] = {}
         self.filters: dict[bool, tuple[bytes, bytes]] = {}
 
     def changed(self) -> None:
         if self.answers:
             self.answers = {}
+            self.lists = {}
         if self.filters:
             self.filters = {}
 
@@ -151,11 +153,28 @@ class PeerStore:
         self._trim(swarm, now)
         known = swarm.compact(ipv6, noseed)
         if len(known) <= count:
-            return known[:]
+            return known
         # A run from anywhere: neighbours have nothing in common but when they announced.
         start = int(self._rng.random() * len(known))
         run = known[start : start + count]
         return run if len(run) == count else run + known[: count - len(run)]
+
+    def listed_peers(
+        self, info_hash: bytes, count: int, now: float, noseed: bool = False, *, ipv6: bool = False
+    ) -> bytes:
+        """The same as a bencoded list, which is kept where all peers fit; empty bytes for none."""
+        found = self.compact_peers(info_hash, count, now, noseed, ipv6=ipv6)
+        if not found:
+            return b""
+        swarm, of = self._swarms[info_hash], (ipv6, noseed)
+        whole = len(found) == len(swarm.answers[of])
+        listed = swarm.lists.get(of) if whole else None
+        if listed is None:
+            prefix = b"18:" if ipv6 else b"6:"
+            listed = b"l%b%be" % (prefix, prefix.join(found))
+            if whole:
+                swarm.lists[of] = listed
+        return listed
 
     def scrape(self, info_hash: bytes, *, ipv6: bool = False) -> tuple[bytes, bytes] | None:
         """The Bloom filters of seeds and of other peers, 256 bytes each; None if unknown."""

@@ -21,6 +21,7 @@ SILENT_SECONDS = 600.0
 """Who did not answer is not pinged again for so long, however often it asks us something."""
 
 MOST_SILENT = 1024
+MOST_PASSED_OVER = 4096
 
 
 class Heard(NamedTuple):
@@ -44,6 +45,8 @@ class Pings:
         self._table = node.table
         self._waiting: OrderedDict[PeerAddress, Heard] = OrderedDict()
         self._pinged: set[PeerAddress] = set()
+        self.passed_over: set[PeerAddress] = set()
+        """Who was heard of lately and was of no use: nothing is done for them for a while."""
         self._silent: OrderedDict[PeerAddress, float] = OrderedDict()
 
     def hear_of(
@@ -52,15 +55,13 @@ class Pings:
         """There may be a node at this address; nothing happens if it is of no use."""
         if len(self._waiting) >= self._node.options.waiting_pings or address in self._waiting:
             return
-        if address in self._pinged or self._table.find(address) is not None:
+        if address in self._pinged:
             return
-        if node_id is not None and not self._table.lacks(node_id, address):
-            return
-        silent_since = self._silent.get(address)
-        if silent_since is not None and now - silent_since < SILENT_SECONDS and not on_purpose:
-            return
-        self._waiting[address] = Heard(node_id)
-        self.resume(now)
+        if self._is_of_use(node_id, address, now, on_purpose):
+            self._waiting[address] = Heard(node_id)
+            self.resume(now)
+        elif len(self.passed_over) < MOST_PASSED_OVER:
+            self.passed_over.add(address)
 
     def resume(self, now: float) -> None:
         """Ping those that wait, as many as may be."""
@@ -95,6 +96,18 @@ class Pings:
         else:
             self._is_silent(asked.address, now)
         self._over(asked, now)
+
+    def _is_of_use(
+        self, node_id: bytes | None, address: PeerAddress, now: float, on_purpose: bool
+    ) -> bool:
+        if node_id is None:
+            lacking = self._table.find(address) is None
+        else:
+            lacking = self._table.lacks(node_id, address)
+        if not lacking or on_purpose:
+            return lacking
+        silent_since = self._silent.get(address)
+        return silent_since is None or now - silent_since >= SILENT_SECONDS
 
     def _is_silent(self, address: PeerAddress, now: float) -> None:
         self._silent[address] = now

@@ -54,7 +54,8 @@ class QueryLimits:
 
     def allows(self, address: PeerAddress, size: int, now: float) -> bool:
         """Whether a query of `size` bytes from there may be answered at `now`; it counts if so."""
-        self._fill(now)
+        if now != self._filled_at:
+            self._fill(now)
         if self._queries < 1 or self._bytes < size:
             self.refused_of_all += 1
             return False

@@ -21,6 +21,9 @@ from p2pd.discovery.dht.table_entry import TableEntry, subnet_of
 MAX_DEPTH = 48
 """Buckets; in a network of 100 million nodes some 25 are used."""
 
+MOST_REMEMBERED = 1024
+"""Answers that are kept made, for targets whose bucket alone does not say what they are."""
+
 BAD = 2
 """Questions in a row without an answer after which a node is replaced."""
 
@@ -47,7 +50,9 @@ class RoutingTable:
         self._size = options.closest
         self._by_address: dict[PeerAddress, TableEntry] = {}
         self._hosts: dict[str, int] = {}
-        self._compact: dict[int, bytes] = {}
+        self._of_bucket: dict[int, bytes] = {}
+        self._of_target: dict[bytes, bytes] = {}
+        self._last = 0
         self._begin(own_id, now)
 
     def _begin(self, own_id: bytes, now: float) -> None:
@@ -56,7 +61,7 @@ class RoutingTable:
         self.buckets = [Bucket(now)]
         self._by_address.clear()
         self._hosts.clear()
-        self._compact.clear()
+        self._changed()
 
     def __len__(self) -> int:
         return sum(len(bucket.nodes) for bucket in self.buckets)
@@ -76,7 +81,7 @@ class RoutingTable:
 
     def index_of(self, number: int) -> int:
         """The bucket that an id, as a number, belongs to."""
-        return min(BITS - (self._own ^ number).bit_length(), len(self.buckets) - 1)
+        return min(BITS - (self._own ^ number).bit_length(), self._last)
 
     # --- what is known of nodes changes ---------------------------------------------------------
 
@@ -123,7 +128,7 @@ class RoutingTable:
         if entry is None:
             return
         entry.failures += 1
-        self._compact.clear()
+        self._changed()
         bucket = self.buckets[self.index_of(entry.number)]
         if entry in bucket.replacements:
             self.remove(entry)
@@ -159,22 +164,28 @@ class RoutingTable:
                 return found[:count]
         return found
 
-    def closest_compact(self, target: bytes) -> bytes:
-        """The compact form of the nodes closest to an id, in any order, for an answer.
+    def closest_bencoded(self, target: bytes) -> bytes:
+        """The nodes closest to an id, in any order, as a bencoded string for an answer.
 
         Where the target's own bucket has just as many as are told, they are the same for every
         target that belongs to it, so that most answers are made already.
         """
-        number = int.from_bytes(target, "big")
-        index = self.index_of(number)
-        made = self._compact.get(index)
+        index = min(BITS - (self._own ^ int.from_bytes(target, "big")).bit_length(), self._last)
+        made = self._of_bucket.get(index)
         if made is not None:
             return made
-        good = [e for e in self.buckets[index].nodes if not e.failures]
-        if len(good) == self._size:
-            made = self._compact[index] = b"".join([entry.compact for entry in good])
+        made = self._of_target.get(target)
+        if made is not None:
             return made
-        return b"".join([entry.compact for entry in self.closest(number, self._size)])
+        entries = self.closest(int.from_bytes(target, "big"), self._size)
+        nodes = b"".join([entry.compact for entry in entries])
+        made = b"%d:%b" % (len(nodes), nodes)
+        good = sum(not entry.failures for entry in self.buckets[index].nodes)
+        if good == self._size:
+            self._of_bucket[index] = made
+        elif len(self._of_target) < MOST_REMEMBERED:
+            self._of_target[target] = made
+        return made
 
     def stalest(self) -> TableEntry | None:
         """The node to look after next: one that failed, else the one not heard of longest."""
@@ -198,6 +209,12 @@ class RoutingTable:
 
     # --- the inside -----------------------------------------------------------------------------
 
+    def _changed(self) -> None:
+        """What is told of the table is another from now on."""
+        self._last = len(self.buckets) - 1
+        self._of_bucket.clear()
+        self._of_target.clear()
+
     def _by_distance(self, target: int) -> Iterator[Bucket]:
         last = len(self.buckets) - 1
         differing = self._own ^ target
@@ -216,7 +233,7 @@ class RoutingTable:
     def _heard_again(self, entry: TableEntry, round_trip: float, now: float) -> None:
         if entry.failures:
             entry.failures = 0
-            self._compact.clear()
+            self._changed()
         entry.heard_at = now
         entry.round_trip += (round_trip - entry.round_trip) / 4
         self.buckets[self.index_of(entry.number)].changed_at = now
@@ -244,7 +261,7 @@ class RoutingTable:
     def _put(self, bucket: Bucket, entry: TableEntry, now: float) -> None:
         bucket.nodes.append(entry)
         bucket.changed_at = now
-        self._compact.clear()
+        self._changed()
         self._register(entry)
 
     def _keep_ready(self, bucket: Bucket, entry: TableEntry) -> bool:
@@ -267,14 +284,14 @@ class RoutingTable:
             bucket.replacements.remove(best)
             bucket.nodes.append(best)
             bucket.changed_at = now
-            self._compact.clear()
+            self._changed()
 
     def _split(self, now: float) -> None:
         last = self.buckets[-1]
         entries, ready = last.nodes, last.replacements
         last.nodes, last.replacements = [], []
         self.buckets.append(Bucket(last.changed_at))
-        self._compact.clear()
+        self._changed()
         for entry in entries:
             self.buckets[self.index_of(entry.number)].nodes.append(entry)
         for entry in ready:
@@ -295,7 +312,7 @@ class RoutingTable:
 
     def _take(self, nodes: list[TableEntry], entry: TableEntry) -> None:
         nodes.remove(entry)
-        self._compact.clear()
+        self._changed()
         del self._by_address[entry.address]
         left = self._hosts[entry.address.host] - 1
         if left:

@@ -49,6 +49,7 @@ class Upkeep:
         self._table = node.table
         self._options = node.options
         self._pings = Pings(node)
+        self.passed_over = self._pings.passed_over
         self.routers: dict[PeerAddress, None] = {}
         self._told_of: OrderedDict[PeerAddress, bytes | None] = OrderedDict()
         self._look_at = now + self._options.least_ping_interval
@@ -142,6 +143,7 @@ class Upkeep:
     def _look_after(self, now: float) -> None:
         table, options = self._table, self._options
         self._look_at = now + options.least_ping_interval
+        self.passed_over.clear()
         index = table.stale_bucket(now)
         if index is not None and len(table):
             table.buckets[index].changed_at = now

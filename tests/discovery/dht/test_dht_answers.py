@@ -360,3 +360,38 @@ def test_the_status_counts_what_is_stored_and_what_was_asked() -> None:
     assert (status.good, status.questionable, status.bad) == (len(node.table), 0, 0)
     assert status.depth == len(node.table.buckets)
     assert status.stored_bytes > 0
+
+
+@pytest.mark.parametrize("ipv6", [False, True])
+@pytest.mark.parametrize("nodes", [0, 5, 60])
+def test_queries_that_are_recognised_at_a_glance_are_answered_like_those_that_are_decoded(
+    ipv6: bool, nodes: int
+) -> None:
+    rng = random.Random(5)
+    by = FROM_V6 if ipv6 else FROM
+    node = with_nodes(a_node(ipv6=ipv6), nodes)
+    hashes = [rng.randbytes(20) for _ in range(20)] + [OWN]
+    for index, info_hash in enumerate(hashes[:10]):
+        for peer in range(index * 20):
+            host = f"2a02:{peer + 1:x}::1" if ipv6 else f"60.{peer}.1.1"
+            node.stores.peers.add(info_hash, PeerAddress(host, 6881), False, NOW)
+    queries = [(b"ping", b"", b"")]
+    queries += [(b"find_node", b"target", target) for target in hashes]
+    queries += [(b"get_peers", b"info_hash", info_hash) for info_hash in hashes]
+    for seconds, (method, key, value) in enumerate(queries):
+        args = {b"id": ASKER, **({key: value} if key else {})}
+        usual = Query(b"tx", method, args, True).encode()
+        # The order of keys is all that differs.
+        other = usual.replace(b"1:t2:tx1:y1:qe", b"1:y1:q1:t2:txe")
+        answers = []
+        for data in (usual, other):
+            node.receive_datagram(data, by, NOW + seconds)
+            ((answered, _),) = node.datagrams_to_send()
+            assert len(answered) <= 1024
+            message = parse(answered)
+            assert isinstance(message, Response)
+            # Of more peers than fit some are told, others each time.
+            peers = message.values.get(b"values", [])
+            message.values[b"values"] = sorted(peers) if len(peers) <= 20 else "many"
+            answers.append(message)
+        assert answers[0] == answers[1]

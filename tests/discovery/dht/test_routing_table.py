@@ -11,6 +11,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.discovery.dht.node_ids import as_number, bound_node_id, fits_address
 from p2pd.discovery.dht.options import DhtOptions
 from p2pd.discovery.dht.routing_table import BAD, HOPELESS, RoutingTable
+from p2pd.formats.bencode import decode
 
 OWN = bytes(20)
 OPTIONS = DhtOptions()
@@ -25,6 +26,13 @@ def table_of(ids: list[bytes], options: DhtOptions = OPTIONS) -> RoutingTable:
     for index, node_id in enumerate(ids):
         table.answered(node_id, address(index), 0.1, 0.0)
     return table
+
+
+def told_of(table: RoutingTable, target: bytes) -> bytes:
+    """The compact nodes that an answer has."""
+    told = decode(table.closest_bencoded(target))
+    assert isinstance(told, bytes)
+    return told
 
 
 def random_ids(count: int, seed: int = 1) -> list[bytes]:
@@ -47,10 +55,10 @@ def test_the_closest_are_those_that_sorting_all_of_them_finds(
     number = as_number(target)
     expected = sorted(good, key=lambda entry: entry.number ^ number)[:8]
     assert table.closest(number, 8) == expected
-    compact = table.closest_compact(target)
+    compact = told_of(table, target)
     told = {compact[at : at + 26] for at in range(0, len(compact), 26)}
     assert told == {entry.compact for entry in expected}
-    assert table.closest_compact(target) == compact
+    assert told_of(table, target) == compact
 
 
 def test_the_closest_of_a_full_table_are_those_of_any_target() -> None:
@@ -59,7 +67,7 @@ def test_the_closest_of_a_full_table_are_those_of_any_target() -> None:
         number = as_number(target)
         expected = sorted(table, key=lambda entry: entry.number ^ number)
         assert table.closest(number, 16) == expected[:16]
-        compact = table.closest_compact(target)
+        compact = told_of(table, target)
         told = {compact[at : at + 26] for at in range(0, len(compact), 26)}
         assert told == {entry.compact for entry in expected[:8]}
 
@@ -114,7 +122,7 @@ def test_who_answers_again_is_good_again() -> None:
     table.failed(address(0), 1.0)
     table.answered(ids[0], address(0), 0.1, 2.0)
     assert [entry.failures for entry in table] == [0, 0, 0]
-    assert len(table.closest_compact(ids[0])) == 3 * 26
+    assert len(told_of(table, ids[0])) == 3 * 26
 
 
 def test_without_replacements_a_node_is_kept_for_some_failures() -> None:
@@ -152,7 +160,7 @@ def test_of_ipv6_a_network_is_a_64() -> None:
     assert table.answered(b"\xff" * 20, PeerAddress("2001:db8::1", 1), 0.1, 0.0)
     assert not table.answered(b"\xfe" * 20, PeerAddress("2001:db8::2", 1), 0.1, 0.0)
     assert table.answered(b"\xfd" * 20, PeerAddress("2001:db8:0:1::2", 1), 0.1, 0.0)
-    assert len(table.closest_compact(OWN)) == 2 * 38
+    assert len(told_of(table, OWN)) == 2 * 38
 
 
 def test_of_local_networks_there_may_be_any_number() -> None:
