@@ -13,6 +13,7 @@ from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd import __version__
 from p2pd.automation.hooks.hooks import Hooks
+from p2pd.automation.mutable.mutable_torrents import MutableTorrents
 from p2pd.automation.rss.rss import Rss
 from p2pd.control.access.accounts import Accounts, InThread
 from p2pd.control.access.audit import AuditLog, AuditMemory
@@ -68,6 +69,7 @@ class SiteParts:
     """Whether that program's clients are answered as well."""
     rss: Rss | None = None
     hooks: Hooks | None = None
+    mutable: MutableTorrents | None = None
     """Without these there are no methods for them."""
 
 
@@ -125,6 +127,7 @@ def _shared(api: SessionApi, accounts: Accounts, reactor: Any, parts: SiteParts)
         audit=audit,
         rss=parts.rss,
         hooks=parts.hooks,
+        mutable=parts.mutable,
     )
     return _Shared(api, groups, source, session_id, reactor, audit, parts)
 

@@ -73,14 +73,7 @@ def parse_magnet(uri: str) -> Magnet:
 
     What is only helpful (trackers, peers, sizes) and broken is left out instead.
     """
-    if len(uri) > MAX_URI:
-        raise MagnetError(f"a magnet link of {len(uri)} characters is longer than {MAX_URI}")
-    # Half a surrogate pair, as JSON can carry it, is no character and cannot be encoded.
-    text = uri.encode("utf-8", "replace").decode()
-    scheme, _, query = text.strip().partition("?")
-    if scheme.lower() != "magnet:":
-        raise MagnetError("the text does not start with magnet:?")
-    values = _parameters(query)
+    values = link_parameters(uri)
     return Magnet(
         info_hashes=_info_hashes(values.get("xt", [])),
         name=_name(values.get("dn", [])),
@@ -92,14 +85,24 @@ def parse_magnet(uri: str) -> Magnet:
     )
 
 
-def _parameters(query: str) -> dict[str, list[str]]:
-    """The values of each parameter; ``tr.1`` is another ``tr``, as some programs write it."""
+def link_parameters(uri: str) -> dict[str, list[str]]:
+    """The values of each parameter; ``tr.1`` is another ``tr``, as some programs write it.
+
+    Raises MagnetError when the text is no magnet link at all.
+    """
+    if len(uri) > MAX_URI:
+        raise MagnetError(f"a magnet link of {len(uri)} characters is longer than {MAX_URI}")
+    # Half a surrogate pair, as JSON can carry it, is no character and cannot be encoded.
+    text = uri.encode("utf-8", "replace").decode()
+    scheme, _, query = text.strip().partition("?")
+    if scheme.lower() != "magnet:":
+        raise MagnetError("the text does not start with magnet:?")
     values: dict[str, list[str]] = {}
     for pair in query.split("&"):
         key, _, value = pair.partition("=")
         key = re.sub(r"\.[0-9]+$", "", key.strip().lower())
-        text = unquote_to_bytes(value.replace("+", " ") if key == "dn" else value)
-        values.setdefault(key, []).append(text.decode("utf-8", "replace"))
+        said = unquote_to_bytes(value.replace("+", " ") if key == "dn" else value)
+        values.setdefault(key, []).append(said.decode("utf-8", "replace"))
     return values
 
 

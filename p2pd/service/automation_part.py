@@ -16,6 +16,7 @@ from p2pd.automation.hooks.command_runner import CommandRunner
 from p2pd.automation.hooks.hook_rules import COMMAND, Hook
 from p2pd.automation.hooks.hooks import HookParts, Hooks
 from p2pd.automation.label_moves import LabelMoves
+from p2pd.automation.mutable.mutable_torrents import MutableTorrents
 from p2pd.automation.private_addresses import PrivateAddresses
 from p2pd.automation.rss.rss import Rss, RssParts
 from p2pd.automation.share_limits import ShareLimiter
@@ -25,6 +26,7 @@ from p2pd.service.automation_sections import AutomationSection
 from p2pd.service.config import Config
 from p2pd.service.session_part import SessionPart
 from p2pd.state.hooks import HookStore
+from p2pd.state.noted_rows import FOLLOWED, PUBLISHED, NotedStore
 from p2pd.state.rss import RssStore
 
 PRIVATE = ("automation", "private_addresses")
@@ -32,11 +34,12 @@ COMMANDS = (("automation", "command"), ("automation", "command_events"))
 
 
 class AutomationPart:
-    """`rss` and `hooks` are there once it has started."""
+    """`rss`, `hooks` and `mutable` are there once it has started."""
 
     name = "automation"
     rss: Rss
     hooks: Hooks
+    mutable: MutableTorrents
 
     def __init__(self, config: Config, session: SessionPart, reactor: Any) -> None:
         self._config = config.automation
@@ -79,6 +82,14 @@ class AutomationPart:
                 commands_over_rpc=self._config.allow_commands_over_rpc,
             )
         )
+        self.mutable = MutableTorrents(
+            api,
+            followed=NotedStore(self._session.database, FOLLOWED),
+            published=NotedStore(self._session.database, PUBLISHED),
+            clock=self._reactor,
+            wall=time.time,
+            rng=random.Random(secrets.randbits(128)),
+        )
         self._started = True
         await self.hooks.start()
         self._share_limiter = ShareLimiter(api, self._reactor, time.time)
@@ -86,6 +97,7 @@ class AutomationPart:
         self._label_moves = LabelMoves(api)
         self._label_moves.start()
         await self.rss.start()
+        await self.mutable.start()
         api.events.release()
 
     def reconfigure(
@@ -104,11 +116,12 @@ class AutomationPart:
             self._label_moves.stop()
             self._share_limiter.stop()
             self.rss.stop()
+            self.mutable.stop()
             await self.hooks.stop()
 
     def measures(self) -> list[Measure]:
         """In numbers."""
-        return [*self.rss.measures(), *self.hooks.measures()]
+        return [*self.rss.measures(), *self.hooks.measures(), *self.mutable.measures()]
 
     def _in_thread(self, work: Any) -> Any:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)

@@ -110,6 +110,7 @@ def _control_part(
             rss=automation.rss,
             events=EventsLoad(clients=control.events_clients),
             hooks=automation.hooks,
+            mutable=automation.mutable,
             way=session.network.way,
         )
         return make_control_site(session.api, accounts, reactor, parts)

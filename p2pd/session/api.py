@@ -23,6 +23,7 @@ from p2pd.session.backups_api import StateBackupsApi
 from p2pd.session.bans_api import BansApi
 from p2pd.session.blocklist.blocklist_api import BlocklistApi
 from p2pd.session.creating.creation_api import CreatingApi
+from p2pd.session.discovering.dht_api import DhtApi
 from p2pd.session.follow_api import FollowingApi
 from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportApi
@@ -275,6 +276,8 @@ class SessionApi(ImportApi, FollowingApi, QueueApi, BansApi, SharingApi, Protoco
     def history(self) -> HistoryApi: ...
     @property
     def creating(self) -> CreatingApi: ...
+    @property
+    def dht(self) -> DhtApi: ...
 
     def torrents(self) -> Iterable[TorrentView]: ...
     async def detailed(self, torrent: TorrentView) -> TorrentView:

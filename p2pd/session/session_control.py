@@ -22,6 +22,7 @@ from p2pd.session.api import (
 )
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.creating.creation_tasks import CreationTasks
+from p2pd.session.discovering.dht_requests import DhtRequests
 from p2pd.session.disks.devices import at_most, in_time
 from p2pd.session.free_space import free_space_of
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
@@ -121,6 +122,11 @@ class SessionControl:
         if self._history is None:
             raise P2pdError("no statistics are kept: state.history_mib is 0")
         return self._history
+
+    @functools.cached_property
+    def dht(self) -> DhtRequests:
+        """The DHT."""
+        return DhtRequests(self._session.dht, self._session.clock)
 
     @functools.cached_property
     def creating(self) -> CreationTasks:

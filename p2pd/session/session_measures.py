@@ -23,6 +23,7 @@ from p2pd.discovery.pex.heard import PexCounts
 from p2pd.session.add_line import AddLine
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
 from p2pd.session.connecting.arrivals import HANDSHAKES, HandshakeEnd
+from p2pd.session.discovering.dht_measures import dht_measures
 from p2pd.session.peers.peer_session import SEND_LIMIT, PeerSession
 from p2pd.session.peers.peer_upload import REQUEST_QUEUE
 from p2pd.session.peers.send_queues import BYTES as SEND_QUEUES
@@ -83,6 +84,7 @@ async def session_measures(session: Session, line: AddLine, pause: Pause) -> lis
         *_connections(session),
         *session.reaching.measures(),
         *_pex(session.counts.pex),
+        *dht_measures(session.dht.stand()),
         *_traffic(session),
         *_memory(session),
         *_disks(session),

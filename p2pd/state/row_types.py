@@ -29,6 +29,8 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "rss_episodes": (int, str, _NUMBER),
     "dht_nodes": (str, int, bytes),
     "dht_own_ids": (str, bytes),
+    "followed_torrents": (int, str, str, (int, type(None))),
+    "published_items": (int, str, str, (int, type(None))),
 }
 
 _JSON: dict[str, tuple[int, ...]] = {
@@ -39,12 +41,15 @@ _JSON: dict[str, tuple[int, ...]] = {
     "rss_feeds": (1, 2),
     "rss_rules": (1, 2),
     "rss_items": (2,),
+    "followed_torrents": (1, 2),
+    "published_items": (1, 2),
 }
 """Columns that are JSON, by their places."""
 
 _SUMMED = {
     "removals": 1, "users": 0, "api_keys": 1, "rss_feeds": 1, "rss_rules": 1, "hooks": 1,
     "hook_commands": 1,
+    "followed_torrents": 1, "published_items": 1,
 }  # fmt: skip
 """Where the values begin that the checksum at the end of a row is of."""
 _LABELS = {"users": 4, "api_keys": 4}

@@ -11,6 +11,8 @@ from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.base.measures import Measure, gauges
 from p2pd.base.piece_set import PieceSet
+from p2pd.discovery.dht.mutable_items import MutableItem, immutable_target, target_of
+from p2pd.discovery.dht.outcomes import DhtStatus
 from p2pd.discovery.source_report import SourceReport
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.metainfo import Metainfo
@@ -25,6 +27,7 @@ from p2pd.session.api import (
     TorrentTrouble,
 )
 from p2pd.session.blocklist.blocklist_api import BlocklistStatus
+from p2pd.session.discovering.dht_api import DhtReport, SwarmEstimate
 from p2pd.session.follow_api import SeenChanges
 from p2pd.session.importing.import_requests import Believed, ImportedTorrent, ImportTorrent
 from p2pd.session.queueing.queue_order import QueueMove
@@ -45,6 +48,7 @@ from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.reputation import Rating
 from p2pd.swarm.share_limits import LimitsInForce, ShareLimits
+from p2pd.testing.memory_dht import MemoryStatus
 
 NOW = 1_700_000_000.0
 PEER = PeerAddress("192.0.2.7", 6881)
@@ -266,6 +270,40 @@ class FakeFollowing:
         self.session.followers.remove(self)
 
 
+class FakeDht:
+    """A DHT with one node, and the items that were put."""
+
+    def __init__(self) -> None:
+        self.enabled = True
+        self.items: dict[bytes, Any] = {}
+        self.cas: list[int | None] = []
+        self.node = DhtStatus(
+            b"\x05" * 20, False, False, "198.51.100.1:6881", 9, 2, 1, 4, 3,
+            {"ping": 5}, {"find_node": 7}, timeouts=3, stored_peers=6,
+        )  # fmt: skip
+
+    def report(self) -> DhtReport:
+        return DhtReport(True, "", 2, 1, "no node answered", MemoryStatus((self.node,)))
+
+    async def get_immutable(self, target: bytes) -> bytes | None:
+        return self.items.get(target)
+
+    async def get_mutable(self, public_key: bytes, salt: bytes = b"") -> MutableItem | None:
+        return self.items.get(target_of(public_key, salt))
+
+    async def put_immutable(self, value: bytes) -> int:
+        self.items[immutable_target(value)] = value
+        return 8
+
+    async def put_mutable(self, item: MutableItem, cas: int | None = None) -> int:
+        self.items[item.target()] = item
+        self.cas.append(cas)
+        return 7
+
+    async def estimate(self, info_hashes: InfoHashes) -> SwarmEstimate:
+        return SwarmEstimate(5, None, 8)
+
+
 class FakeSession:
     """Remembers what it was asked in `asked`."""
 
@@ -285,6 +323,7 @@ class FakeSession:
         self.candidate = Candidate(InfoHashes(v1=b"\xee" * 20), 1000)
         self.fails_with: Exception | None = None
         self.blocklist = FakeBlocklist()
+        self.dht = FakeDht()
         self.metainfos: dict[int, Metainfo] = {}
         self.settings = SessionSettings("/downloads", 200, 50, fixed={"peer_port": 6881})
 

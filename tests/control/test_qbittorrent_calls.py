@@ -380,7 +380,7 @@ def test_the_sessions_limits_and_bans(client):
 def test_the_sessions_traffic(client):
     session = client.session
     assert client.json("transfer/info") == {
-        "connection_status": "firewalled", "dht_nodes": 0, "dl_info_data": 2, "dl_info_speed": 10,
+        "connection_status": "firewalled", "dht_nodes": 11, "dl_info_data": 2, "dl_info_speed": 10,
         "dl_rate_limit": 0, "up_info_data": 1, "up_info_speed": 5, "up_rate_limit": 20_000,
     }  # fmt: skip
     session.all[0].peers = (replace(session.all[0].peers[0], incoming=True),)

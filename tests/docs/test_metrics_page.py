@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from p2pd.automation.mutable.mutable_torrents import MutableTorrents
 from p2pd.automation.watching.watch_folders import WatchFolders
 from p2pd.base.measures import Histogram, Measure
 from p2pd.control.access.accounts import Accounts
@@ -78,8 +79,17 @@ def measures(tmp_path: Path) -> list[Measure]:
         *tracker_measures(store, Counter()),
         *World().rss.measures(),
         *HookWorld().hooks.measures(),
+        *_mutable(node).measures(),
         *daemon_measures.server_measures("own_tracker", "our own tracker", site),
     ]
+
+
+def _mutable(node: SimNode) -> MutableTorrents:
+    stores: dict[str, Any] = {"followed": None, "published": None}
+    clock = Clock()
+    return MutableTorrents(
+        node.control, **stores, clock=clock, wall=clock.seconds, rng=random.Random(1)
+    )
 
 
 def _login() -> Login:

@@ -25,6 +25,7 @@ COMMANDS = {
     "completion": "completion.completion",
     "create": "create.create",
     "deadlines": "deadlines.deadlines",
+    "dht": "dht.dht",
     "events": "events.events",
     "files": "files.files",
     "free-space": "daemon.free_space",

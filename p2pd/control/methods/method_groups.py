@@ -8,6 +8,7 @@ from typing import Any, cast
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.automation.hooks.hooks import Hooks
+from p2pd.automation.mutable.mutable_torrents import MutableTorrents
 from p2pd.automation.rss.rss import Rss
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.access.audit import AuditLog
@@ -15,6 +16,7 @@ from p2pd.control.access.callers_session import CallersSession
 from p2pd.control.methods.account_methods import KeyMethods, UserMethods
 from p2pd.control.methods.audit_methods import AuditMethods
 from p2pd.control.methods.blocklist_methods import BlocklistMethods
+from p2pd.control.methods.dht_methods import DhtMethods
 from p2pd.control.methods.disk_methods import DiskMethods
 from p2pd.control.methods.events_methods import EventsMethods
 from p2pd.control.methods.group_methods import GroupMethods
@@ -51,6 +53,7 @@ def make_method_groups(
     audit: AuditLog,
     rss: Rss | None = None,
     hooks: Hooks | None = None,
+    mutable: MutableTorrents | None = None,
 ) -> dict[str, BaseSubhandler]:
     """The groups by the first word of their methods' names."""
     kept = KeptRows(api.follow, clock)  # of all torrents, whoever may see them
@@ -58,11 +61,12 @@ def make_method_groups(
     selection = Selection(api, wall_clock)
     groups: dict[str, BaseSubhandler] = {
         "torrent": TorrentMethods(
-            api, selection, TorrentAdder(api, source), kept, clock, wall_clock
+            api, selection, TorrentAdder(api, source, mutable), kept, clock, wall_clock
         ),
         "session": SessionMethods(api, SessionFacts(version, session_id)),
         "free": DiskMethods(api),
         "blocklist": BlocklistMethods(api),
+        "dht": DhtMethods(api, selection, mutable),
         "history": HistoryMethods(api, selection, wall_clock),
         "group": GroupMethods(api),
         "events": EventsMethods(),

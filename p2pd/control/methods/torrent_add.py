@@ -8,7 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from p2pd.automation.mutable.followed_torrent import Choice
+from p2pd.automation.mutable.followed_torrents import FollowedTorrents
+from p2pd.automation.mutable.mutable_torrents import MutableTorrents
+from p2pd.base.errors import FormatError
 from p2pd.control.access.caller import NotPermittedError, current_caller
+from p2pd.control.access.roles import Need, permits
 from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.methods.group_methods import group_name
 from p2pd.control.methods.share_params import SHARE_PARAMS, share_changes
@@ -29,6 +34,7 @@ from p2pd.control.schema import (
     text,
 )
 from p2pd.control.torrent_source import MAX_TORRENT, TorrentSource
+from p2pd.formats.mutable_link import parse_mutable_link
 from p2pd.session.api import AddedTorrent, SessionApi
 from p2pd.session.session_settings import AS_SESSION, FIND_DATA, TORRENT_SEEDING_MODES
 from p2pd.session.torrents.torrent_requests import AddTorrent
@@ -77,9 +83,12 @@ _URL = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 class TorrentAdder:
     """Turns the params of torrent_add into what the session is asked."""
 
-    def __init__(self, api: SessionApi, source: TorrentSource) -> None:
+    def __init__(
+        self, api: SessionApi, source: TorrentSource, mutable: MutableTorrents | None = None
+    ) -> None:
         self._api = api
         self._source = source
+        self._mutable = mutable
 
     async def add(self, params: Mapping[str, object]) -> JsonObject:
         """Add; answers `torrent_added` or `torrent_duplicate`. Raises RpcError, AddTorrentError."""
@@ -89,7 +98,10 @@ class TorrentAdder:
         if (wanted["metainfo"] is None) == (wanted["filename"] is None):
             raise refuse("give either metainfo (a .torrent file in base64) or filename")
         _check_cookies(wanted["cookies"])
-        request = add_request(wanted, await self._content(wanted))
+        content = await self._content(wanted)
+        if isinstance(content, str) and self._mutable is not None and names_owner(content):
+            return await self._follow(self._mutable.followed, content, wanted)
+        request = add_request(wanted, content)
         try:
             added = await self._api.add(request)
         except IndexError:
@@ -97,6 +109,25 @@ class TorrentAdder:
                 RpcCode.FILE_INDEX_OUT_OF_RANGE, "the torrent has no file of that index"
             ) from None
         return _answer(added)
+
+    async def _follow(
+        self, followed: FollowedTorrents, link: str, wanted: Mapping[str, Any]
+    ) -> JsonObject:
+        """The newest torrent of an owner, now and from now on (BEP 46)."""
+        identity = current_caller().identity
+        if not permits(identity.role, Need.SESSION, sees_all=identity.sees_all):
+            raise NotPermittedError(f"to follow an owner's key takes {Need.SESSION.words}")
+        folder = wanted["download_dir"] or identity.folder
+        known = {each.id for each in followed.all.values()}
+        found = await followed.follow(
+            Choice(link, folder, wanted["labels"], wanted["paused"], identity.user)
+        )
+        torrent = followed.torrent(found)
+        if torrent is None:
+            if found.id not in known:
+                await followed.unfollow(found.id)
+            raise RpcError(RpcCode.UNRECOGNIZED_INFO, found.note.problem or "no torrent was found")
+        return _answer(AddedTorrent(torrent, found.id in known))
 
     async def _content(self, wanted: Mapping[str, Any]) -> bytes | str:
         """The bytes of the torrent, or a magnet link."""
@@ -150,6 +181,14 @@ def as_magnet(place: str) -> str | None:
     if _V2_HASH.match(place):
         return f"magnet:?xt=urn:btmh:1220{place.lower()}"
     return None
+
+
+def names_owner(link: str) -> bool:
+    """Whether a magnet link names an owner's key (BEP 46). Raises RpcError when it is wrong."""
+    try:
+        return parse_mutable_link(link) is not None
+    except FormatError as problem:
+        raise RpcError(RpcCode.UNRECOGNIZED_INFO, str(problem)) from None
 
 
 def _check_cookies(cookies: str | None) -> None:

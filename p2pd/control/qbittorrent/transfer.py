@@ -50,7 +50,7 @@ class Transfer:
         summary = self._api.summary()
         return {
             "connection_status": self._connection_status(),
-            "dht_nodes": 0,
+            "dht_nodes": self._dht_nodes(),
             "dl_info_data": summary.this_run.downloaded,
             "dl_info_speed": int(summary.rate_download),
             "dl_rate_limit": in_bytes(summary.limit_down),
@@ -140,6 +140,13 @@ class Transfer:
         recent = self._api.changed_since(self._wall_clock() - RECENT_SECONDS)
         dialled = (peer.incoming for torrent in islice(recent, LOOKED_AT) for peer in torrent.peers)
         return "connected" if any(dialled) else "firewalled"
+
+    def _dht_nodes(self) -> int:
+        """That our nodes know, and that may still be there."""
+        network = self._api.dht.report().network
+        return (
+            0 if network is None else sum(each.good + each.questionable for each in network.nodes)
+        )
 
     async def _free_space(self) -> int:
         now, folder = self._wall_clock(), self._api.settings.download_dir

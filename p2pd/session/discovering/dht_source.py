@@ -14,6 +14,7 @@ from typing import Any, Iterable, Mapping, Protocol, Sequence
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.discovery.source_report import DHT, IS_PRIVATE, SourceReport
+from p2pd.session.discovering.dht_api import DhtReport
 from p2pd.session.discovering.dht_network import DhtNetwork, LookupOutcome, Operation
 from p2pd.session.session_settings import SessionSettings
 from p2pd.swarm.lookup_schedule import LookupSchedule, Need
@@ -23,6 +24,9 @@ NOT_THERE = "there is no DHT"
 
 MOST_FOUND = 200
 """Addresses that one look-up gives a torrent."""
+
+MOST_NAMED = 16
+"""Nodes that are believed to one torrent file."""
 
 REACHED_SECONDS = 86_400.0
 """For which it counts that somebody outside could dial us."""
@@ -76,11 +80,13 @@ class DhtSource:
 
     def __init__(self, host: DhtHost, network: DhtNetwork | None, timers: Clock) -> None:
         self._host = host
-        self._network = network
+        self.network = network
         self._timers = timers
         self._schedule: LookupSchedule[Any] = LookupSchedule(host.rng)
         self._lookups: dict[Any, _Lookup] = {}
         self._last: dict[Any, _Last] = {}
+        self.last_error = ""
+        """Of any look-up, until another goes well."""
         self._wake: DelayedCall | None = None
         self._was_on = self._closed = False
 
@@ -88,9 +94,15 @@ class DhtSource:
 
     def started(self, torrent: Any) -> None:
         """It runs, and may be announced."""
-        if self._network is not None and not torrent.may_be_private:
+        if self.network is not None and not torrent.may_be_private:
             self._schedule.add(torrent, need_of(torrent), self._now)
             self._go_on()
+
+    def nodes_named(self, torrent: Any, nodes: Sequence[tuple[str, int]]) -> None:
+        """A torrent file names nodes (BEP 5): there may be some at these names or addresses."""
+        if self.network is not None and self.is_for(torrent):
+            for host, port in nodes[:MOST_NAMED]:
+                self.network.add_named_node(host, port)
 
     def stopped(self, torrent: Any) -> None:
         """It runs no more, or is private."""
@@ -119,23 +131,23 @@ class DhtSource:
     @property
     def is_on(self) -> bool:
         """Whether the DHT can be asked."""
-        network = self._network
+        network = self.network
         return network is not None and network.enabled and not self._closed
 
     @property
     def port(self) -> int:
-        """Of our node, as peers are told: where we listen for them, too."""
-        return self._host.listen_port
+        """Of our node, as peers are told; 0: nothing."""
+        return self.network.port if self.network is not None and self.is_on else 0
 
     def add_node(self, address: PeerAddress) -> None:
         """A peer says that it has a node there (BEP 5, PORT)."""
-        if self._network is not None and self.is_on:
-            self._network.add_node(address)
+        if self.network is not None and self.is_on:
+            self.network.add_node(address)
 
     def settings_changed(self) -> None:
         """It is to be on, or off."""
-        if self._network is not None and not self._closed:
-            self._network.switch(self._host.settings.dht_enabled)
+        if self.network is not None and not self._closed:
+            self.network.switch(self._host.settings.dht_enabled)
             if self._was_on is not self.is_on:
                 self.network_changed()
 
@@ -174,18 +186,20 @@ class DhtSource:
             error="" if last is None else last.error,
         )
 
-    @property
-    def running(self) -> int:
-        """Torrents that are looked up now."""
-        return len(self._lookups)
-
-    @property
-    def torrents(self) -> int:
-        """Torrents that are in it."""
-        return len(self._schedule)
+    def stand(self) -> DhtReport:
+        """How all of it stands."""
+        network = self.network
+        return DhtReport(
+            enabled=self.is_on,
+            why_not="" if self.is_on else NOT_THERE if network is None else IS_OFF,
+            torrents=len(self._schedule),
+            looked_up=len(self._lookups),
+            last_error=self.last_error,
+            network=None if network is None else network.status(),
+        )
 
     def _why_not(self, torrent: Any) -> str:
-        if self._network is None:
+        if self.network is None:
             return NOT_THERE
         if torrent.may_be_private:
             return IS_PRIVATE
@@ -216,15 +230,17 @@ class DhtSource:
         self._wake = None
 
     def _look_up(self, torrent: Any) -> None:
-        assert self._network is not None
+        assert self.network is not None
         ids = torrent.info_hashes.wire_ids
         lookup = self._lookups[torrent] = _Lookup(len(ids))
         torrent.discovery_changed()
+        seed = torrent.is_complete()
         for wire_id in ids:
-            operation = self._network.find_peers(
+            operation = self.network.find_peers(
                 wire_id,
                 self._host.listen_port,
-                seed=torrent.is_complete(),
+                seed=seed,
+                noseed=seed,
                 found=partial(self._found, torrent, lookup),
                 done=partial(self._done, torrent, lookup),
             )
@@ -255,6 +271,7 @@ class DhtSource:
             return
         del self._lookups[torrent]
         self._last[torrent] = _Last(self._host.wall(), lookup.error)
+        self.last_error = lookup.error
         answered = lookup.answered > 0
         self._schedule.over(torrent, need_of(torrent), self._now, answered=answered)
         torrent.discovery_changed()

@@ -328,6 +328,7 @@ class Torrent(TorrentParts):
         self.content = content
         self.record.torrent = None  # the database has it
         self.trackers.refresh()
+        self.host.dht.nodes_named(self, content.metainfo.nodes)
         if self._swarm is not None:
             self._swarm.content_built(content)
 

@@ -29,7 +29,8 @@ from tests.control.fake_session import FakeTorrent
 
 PASSED = {
     "add_peers", "detailed", "metainfo", "reannounce", "remove", "rename", "stop", "verify",
-    "backups", "ban", "bans", "blocklist", "change_settings", "close", "lift_bans", "mark_reached",
+    "backups", "ban", "bans", "blocklist", "change_settings", "close", "dht", "lift_bans",
+    "mark_reached",
     "measures",
     "move_in_queue", "reached_at", "reaching", "remove_groups", "state_notice", "version",
 }  # fmt: skip
