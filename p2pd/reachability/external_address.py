@@ -126,7 +126,7 @@ def _public(host: str) -> IpAddress | None:
 def _voter(source: str, voter: str, seen: IpAddress) -> str | None:
     """Under what the vote is kept: one for each network. None when it cannot know."""
     if source == "nat":
-        return f"nat {voter[:_LONGEST_NAME]}"
+        return source  # another gateway is in the place of the one before
     try:
         teller = ipaddress.ip_address(canonical_host(voter))
     except FormatError:

@@ -21,7 +21,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.protocols.nat.mapping import Granted, NatFormatError, NatRefusalError, PortKind
 from p2pd.reachability.gateway_link import UnreachableError
 from p2pd.reachability.gateways import Gateway, Gateways, NoGatewayError
-from p2pd.reachability.mapping_way import Checked, MappingWay
+from p2pd.reachability.mapping_way import MappingWay
 
 LOOK_SECONDS = 20.0
 """Between two looks at the routing table."""
@@ -147,19 +147,31 @@ class FamilyMapper:
         while True:
             try:
                 gateway = await self._find()
-                self._lose(MappingState.TRYING)
-                self.troubles = {}
-                if await self._serve(gateway):
+                if await self._attempt(gateway):
                     attempts = 0  # it worked for a while: look for it anew, at once
                     continue
-                self.failures += 1
-                self._lose(MappingState.FAILED)
                 wait = min(FIRST_WAIT * 2.0**attempts, LONGEST_WAIT) * self._rng.uniform(1.0, 1.25)
                 attempts += 1
                 self.next_try_at = self._clock.seconds() + wait
                 await self._rest(self.next_try_at, gateway)
             except _MovedError:
                 attempts = 0
+
+    async def _attempt(self, gateway: Gateway) -> bool:
+        """Whether it worked, until now. Raises _MovedError."""
+        self.next_try_at = 0.0
+        self.troubles = {}
+        self._lose(MappingState.TRYING)
+        try:
+            if await self._serve(gateway):
+                return True
+        except (CancelledError, _MovedError):
+            raise
+        except Exception:  # a mistake of ours is no reason to have no port for ever
+            self.log.failure("the port could not be mapped")
+        self.failures += 1
+        self._lose(MappingState.FAILED)
+        return False
 
     async def _find(self) -> Gateway:
         """The gateway, as soon as there is one."""
@@ -211,7 +223,8 @@ class FamilyMapper:
         try:
             checked = await way.check()
         except UnreachableError:
-            checked = Checked(restarted=True)
+            await self._map(way, gateway)
+            return
         except (NatRefusalError, NatFormatError):
             return
         self._saw(gateway, checked.external_host)
@@ -231,7 +244,6 @@ class FamilyMapper:
         except PROBLEMS as problem:
             self.mappings.pop(PortKind.UDP, None)
             self.troubles[way.name] = f"UDP: {problem}"
-        self.next_try_at = 0.0
         if self.state is not MappingState.MAPPED:
             self.state = MappingState.MAPPED
             self.log.info(

@@ -51,9 +51,13 @@ class GatewaySockets:
         targets = [(ssdp.GROUP, ssdp.PORT), (gateway.dialled, ssdp.PORT)]
         opened = _Datagrams(found, lambda: None, targets)
         self._listen(opened, gateway)
-        local = socket.inet_aton(gateway.local_host)
-        opened.port.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, local)
-        opened.port.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ssdp.HOPS)
+        try:
+            local = socket.inet_aton(gateway.local_host)
+            opened.port.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, local)
+            opened.port.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ssdp.HOPS)
+        except OSError as problem:
+            opened.close()
+            raise UnreachableError(f"it cannot be searched for: {problem.strerror}") from None
         return opened
 
     async def ask(self, gateway: Gateway, url: DeviceUrl, request: bytes) -> tuple[int, bytes]:

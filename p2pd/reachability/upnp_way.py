@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import random
 from contextlib import suppress
-from typing import Mapping
+from typing import Mapping, Sequence
 
 from twisted.internet.defer import Deferred, TimeoutError
 
@@ -91,10 +91,9 @@ class UpnpWay:
         if status != 200:
             raise UnreachableError(f"its description is HTTP {status}")
         services = igd.read_description(body, url)
-        usable = [service for service in services if service.type in igd.CONNECTIONS]
-        if not usable:
+        if not services:
             raise UnreachableError("its description has nothing that maps ports")
-        return await self._connected(usable)
+        return await self._connected(services)
 
     async def _search(self) -> DeviceUrl:
         answered: Deferred[DeviceUrl] = Deferred()
@@ -128,7 +127,7 @@ class UpnpWay:
                     timer.cancel()
             socket.close()
 
-    async def _connected(self, services: list[igd.GatewayService]) -> igd.GatewayService:
+    async def _connected(self, services: Sequence[igd.GatewayService]) -> igd.GatewayService:
         """Of several the first that is connected to the internet."""
         for service in services if len(services) > 1 else ():
             with suppress(NatRefusalError, NatFormatError, UnreachableError):

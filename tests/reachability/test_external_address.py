@@ -64,6 +64,13 @@ def test_a_gateway_with_another_address_takes_back_what_others_told_before(votes
     assert votes.best(False) == OTHER
 
 
+def test_another_gateway_takes_the_place_of_the_one_before(votes):
+    votes.vote("nat", "192.168.1.1", OURS, 0.0)
+    votes.vote("nat", "10.0.0.1", OTHER, 1.0)
+    assert votes.best(False) == OTHER
+    assert votes.counts(False) == {OTHER: {"nat": 1}}
+
+
 @pytest.mark.parametrize(
     "address",
     ["10.0.0.1", "192.168.1.2", "100.64.0.1", "127.0.0.1", "169.254.1.1", "0.0.0.0", "224.0.0.1",

@@ -7,6 +7,7 @@ import random
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from p2pd.protocols.nat import igd
 from p2pd.protocols.nat.mapping import PortKind
@@ -17,7 +18,9 @@ from p2pd.reachability.family_mapper import (
     LOOK_SECONDS,
     RELEASE_SECONDS,
 )
+from p2pd.reachability.gateway_link import UnreachableError
 from p2pd.reachability.gateways import Gateways, Route
+from p2pd.reachability.pcp_way import PcpWay
 from p2pd.reachability.port_mapper import PortMapper
 from p2pd.transports.way_out import AddressWay, InterfaceWay
 from tests.reachability.scripted_gateway import GATEWAY, OURS, OUTSIDE, Network, ScriptedGateway
@@ -144,6 +147,21 @@ def test_a_short_lease_is_no_reason_to_ask_all_the_time():
     bench.gateway.asked.clear()
     bench.run(300)
     assert len(bench.gateway.asked) < 30
+    bench.stop()
+
+
+def test_who_does_not_answer_a_check_is_asked_for_what_matters(monkeypatch):
+    bench = Bench(speaks={"pcp"})
+
+    async def silent(self):
+        raise UnreachableError("it does not answer")
+
+    monkeypatch.setattr(PcpWay, "check", silent)
+    bench.start()
+    bench.gateway.restart()
+    bench.run(CHECK_SECONDS + 1)
+    assert set(bench.gateway.mappings) == {("TCP", PORT), ("UDP", PORT)}
+    assert value(bench.mapper.measures(), "nat_restarts_total", "ipv4") == 0
     bench.stop()
 
 
@@ -342,6 +360,23 @@ def test_after_a_crash_the_mapping_is_taken_up_again():
     bench.mapper = bench.new_mapper()  # the first one never said goodbye
     bench.start()
     assert bench.status.state == "mapped"
+
+
+def test_a_mistake_of_ours_costs_no_more_than_an_attempt(monkeypatch):
+    bench = Bench(speaks={"pcp"})
+
+    async def wrong(*_):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PcpWay, "map", wrong)
+        with capturedLogs() as logged:
+            bench.start(1.0)
+    assert [event["log_failure"].type for event in logged] == [ZeroDivisionError]
+    assert bench.status.state == "failed"
+    bench.run(1.25 * FIRST_WAIT)
+    assert bench.port == PORT
+    bench.stop()
 
 
 def test_udp_alone_may_fail():

@@ -1,6 +1,6 @@
 """UPnP's Internet Gateway Device, versions 1 and 2: its description, and SOAP to its services.
 
-Known are WANIPConnection:1 and :2, WANPPPConnection:1 and WANIPv6FirewallControl:1. A device may
+Known are WANIPConnection:1 and :2 and WANPPPConnection:1. A device may
 say what it likes: a URL that leads to another host than the one that described itself is refused,
 so nobody can have us ask servers of his choice.
 """
@@ -21,7 +21,6 @@ _SERVICE = "urn:schemas-upnp-org:service:"
 IP_2 = _SERVICE + "WANIPConnection:2"
 IP_1 = _SERVICE + "WANIPConnection:1"
 PPP_1 = _SERVICE + "WANPPPConnection:1"
-FIREWALL_1 = _SERVICE + "WANIPv6FirewallControl:1"
 
 CONNECTIONS = (IP_2, IP_1, PPP_1)
 """Services that map ports, the best first."""
@@ -47,8 +46,6 @@ _ERRORS = {
     INVALID_ARGS: "it calls the arguments invalid",
     ACTION_FAILED: "the action failed",
     NOT_AUTHORIZED: "it is not authorized",
-    703: "the firewall does not take such a pinhole",
-    704: "there is no such pinhole",
     NO_SUCH_ENTRY: "there is no such mapping",
     715: "it does not map for everybody outside",
     EXTERNAL_WILDCARD: "it takes no external port but one that is named",
@@ -94,15 +91,14 @@ def read_description(data: bytes, url: DeviceUrl) -> tuple[GatewayService, ...]:
             service = _service(element, bases, url)
             if service is not None and service not in found:
                 found.append(service)
-    order = (*CONNECTIONS, FIREWALL_1)
-    return tuple(sorted(found, key=lambda service: order.index(service.type)))
+    return tuple(sorted(found, key=lambda service: CONNECTIONS.index(service.type)))
 
 
 def _service(element: Element, bases: list[str], url: DeviceUrl) -> GatewayService | None:
     """Its control is relative to the first base; where that is a wrong one, to the second."""
     kind = element.value("serviceType")
     control = element.value("controlURL")
-    if kind in (*CONNECTIONS, FIREWALL_1) and control:
+    if kind in CONNECTIONS and control:
         for base in bases:
             with suppress(ValueError):
                 return GatewayService(kind, device_url(urljoin(base, control), url.host))

@@ -38,7 +38,6 @@ def read(*services, base=""):
 def test_the_best_service_comes_first_and_what_is_no_connection_is_left_out():
     assert read(
         ("urn:schemas-upnp-org:service:Layer3Forwarding:1", "/l3"),
-        (igd.FIREWALL_1, "/6"),
         (igd.PPP_1, "/ppp"),
         (igd.IP_1, "ip?a=1"),
         (igd.IP_2, "http://192.168.1.1:5001/ip2"),
@@ -46,7 +45,6 @@ def test_the_best_service_comes_first_and_what_is_no_connection_is_left_out():
         (igd.IP_2, "http://192.168.1.1:5001/ip2"),
         (igd.IP_1, "http://192.168.1.1:5000/ip?a=1"),
         (igd.PPP_1, "http://192.168.1.1:5000/ppp"),
-        (igd.FIREWALL_1, "http://192.168.1.1:5000/6"),
     ]
 
 
