@@ -59,6 +59,31 @@ class Tracker(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 http.server.HTTPServer(("", 6969), Tracker).serve_forever()
 """
+LIAR = """
+import socket, sys, threading, time
+manner, stranger = sys.argv[1:]
+web = socket.create_server(("10.9.0.1", 5000))
+where = stranger if manner == "elsewhere" else "10.9.0.1"
+found = f"HTTP/1.1 200 OK\\r\\nST: x\\r\\nLOCATION: http://{where}:5000/d.xml\\r\\n\\r\\n"
+def answer(search):
+    while True:
+        search.sendto(found.encode(), search.recvfrom(2000)[1])
+search = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+search.bind(("10.9.0.1", 1900))
+threading.Thread(target=answer, args=[search], daemon=True).start()
+print("ready", flush=True)
+while True:
+    asked = web.accept()[0]
+    asked.recv(2000)
+    print("asked", flush=True)
+    try:
+        asked.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n<root>")
+        while True:
+            asked.sendall(b"<a/>" * (1 if manner == "slow" else 10000))
+            time.sleep(0.2 if manner == "slow" else 0)
+    except OSError:
+        print("cut", flush=True)
+"""
 MAGNET = "magnet:?xt=urn:btih:" + "ab" * 20
 
 
@@ -226,6 +251,25 @@ def test_the_firewall_of_ipv6_is_opened_and_closed(
     assert dial(home, MACHINES_6[0], PORT) == "timed out"
 
 
+def test_another_address_of_the_interface_is_followed(
+    home: HomeNetwork, daemon_at: Callable[..., Daemon]
+) -> None:
+    home.serve("pcp")
+    machine = home.machines[0]
+    daemon = daemon_at(0, "peers.interface=eth0")
+    daemon.wait_mapped()
+    home.run(machine, "ip", "addr", "flush", "dev", "eth0")
+    wait_until(lambda: daemon.nat()["status"] == "no_gateway", 20, "loss of the address")
+    assert daemon.call("nat_status")["announced_port"] == PORT
+    home.run(machine, "ip", "addr", "add", "10.9.0.77/24", "dev", "eth0")
+    home.run(machine, "ip", "route", "add", "default", "via", GATEWAY)
+    known = daemon.wait_mapped()
+    assert known["local_address"] == "10.9.0.77"
+    outside = daemon.call("nat_status")["announced_port"]
+    assert outside != PORT, "that one leads to the old address until its lease is over"
+    assert home.mappings()["tcp", outside] == ("10.9.0.77", PORT)
+
+
 def test_who_is_bound_to_this_machine_asks_nobody(
     home: HomeNetwork, daemon_at: Callable[..., Daemon]
 ) -> None:
@@ -235,3 +279,31 @@ def test_who_is_bound_to_this_machine_asks_nobody(
     assert known["status"] == "no_gateway"
     assert "this machine alone" in known["errors"]["gateway"]
     assert home.mappings() == {}
+
+
+@pytest.mark.parametrize(
+    ("manner", "words"),
+    [
+        ("endless", "more than 131072 bytes"),
+        ("slow", "no answer within 8 seconds"),
+        ("elsewhere", "it does not answer"),
+    ],
+)
+def test_a_router_that_lies_is_not_believed_and_costs_seconds(
+    home: HomeNetwork,
+    daemon_at: Callable[..., Daemon],
+    work: Path,
+    ended_after: Callable[[Any], Any],
+    manner: str,
+    words: str,
+) -> None:
+    command = [*home.inside(home.router), sys.executable, "-c", LIAR, manner, MACHINES[1]]
+    liar: ChildProcess = ended_after(ChildProcess(command, work, name="liar"))
+    wait_until(lambda: "ready" in liar.log_path.read_text(), 10, "liar", details=liar.log_tail)
+    daemon = daemon_at(0)
+    wait_until(lambda: daemon.nat()["status"] == "failed", 20, "end of the attempt")
+    known = daemon.nat()
+    assert words in known["errors"]["upnp"]
+    assert 0 < known["next_try_seconds"] <= 75
+    wanted = ["ready"] if manner == "elsewhere" else ["ready", "asked", "cut"]
+    wait_until(lambda: liar.log_path.read_text().split() == wanted, 5, "end of the liar's answer")
