@@ -41,6 +41,12 @@ class DiscoverySection:
     pex: bool = key(
         True, flag, "Peer exchange (BEP 11): peers of torrents that are not private tell of others."
     )
+    host_catcher: bool = key(
+        True,
+        flag,
+        "Keep addresses of peers that worked, and have torrents that find nobody try them, a few\n"
+        "a minute; those of private torrents are neither kept nor tried.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ from p2pd.state.audit import AuditStore
 from p2pd.state.backups import BackupFolder
 from p2pd.state.bans import BanStore
 from p2pd.state.blocklist_file import BlocklistFile
+from p2pd.state.caught_hosts import CaughtHostStore
 from p2pd.state.database import Database
 from p2pd.state.good_peers import GoodPeerStore
 from p2pd.state.history import HistoryStore
@@ -316,6 +317,7 @@ class SessionPart:
             make_storage=self._new_storage,
             make_announcer=self.network.announcing.announcer,
             peer_memory=self._good_peers,
+            caught_hosts=CaughtHostStore(self._database),
             names=PeerNames(self._reactor, self.network.way),
             country_of=self._countries,
             ban_memory=BanStore(self._database),

@@ -21,6 +21,7 @@ from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, 
 from p2pd.formats.metainfo import Metainfo, to_torrent
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.connections import Connections
+from p2pd.session.discovering.catcher_source import CatcherSource
 from p2pd.session.discovering.dht_source import DhtSource
 from p2pd.session.discovering.lsd_source import LsdSource
 from p2pd.session.discovering.own_sources import own_sources
@@ -96,7 +97,10 @@ class Session:
         self.dht = DhtSource(self, parts.dht, timers)
         self.lsd = LsdSource(self, parts.lsd, timers)
         pex = PexSource(lambda: settings.pex_enabled)
-        self.discovery: list[DiscoverySource] = [*own_sources(), self.dht, pex, self.lsd]
+        self.catcher = CatcherSource(self, parts.caught_hosts, timers)
+        self.discovery: list[DiscoverySource] = [
+            *own_sources(), self.dht, pex, self.lsd, self.catcher
+        ]  # fmt: skip
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
         self.resting = Resting(self, timers)
         self.first_looks = FirstLooks(self)
@@ -152,6 +156,7 @@ class Session:
         self.lsd.settings_changed()
         await self.bans.recall()
         self.background(self.blocklist.recall(), "blocklist")
+        self.background(self.catcher.recall(), "caught hosts")
         cut_off = await self.moves.cut_off()
         for record in await self.store.load_all():
             self._restore(record, cut_off.get(record.id))
@@ -180,6 +185,7 @@ class Session:
         self.lsd.close()
         await self.connections.close()
         await SessionClosing(self, self._run).close(list(self.torrents))
+        self.catcher.close()
         self.activity.close()
         self.resting.close()
         self.rates.close()
@@ -321,7 +327,7 @@ class Session:
                 torrent.rechoke_soon()
                 self.activity.wake(torrent)
         parts = (self.rules, self.moves, self.rates, self.queues, self.blocklist, self.dht)
-        for part in (*parts, self.lsd, self.reaching):
+        for part in (*parts, self.lsd, self.reaching, self.catcher):
             part.settings_changed()
         self.activity.noted_all()
 

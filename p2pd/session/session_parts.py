@@ -10,6 +10,7 @@ from p2pd.base.clock import Clock
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.blocklist.session_blocklist import BlocklistMemory, ListSource
+from p2pd.session.discovering.catcher_source import CaughtMemory
 from p2pd.session.discovering.dht_network import DhtNetwork
 from p2pd.session.discovering.lsd_network import LsdNetwork
 from p2pd.session.disks.devices import LookAt
@@ -47,6 +48,8 @@ class SessionParts:
     make_announcer: MakeAnnouncer
     peer_memory: PeerMemory | None = None
     """None: good peers are forgotten when the session ends."""
+    caught_hosts: CaughtMemory | None = None
+    """None: peers that worked for any torrent are forgotten when the session ends."""
     names: NameLookup | None = None
     """None: peers that links have by name are left out."""
     country_of: CountryOf = no_country

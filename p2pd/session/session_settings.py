@@ -44,6 +44,8 @@ class SessionSettings(SharingSettings):
     rename_partial_files: bool = False
     """Whether files have `.part` behind their names until they are complete."""
     start_added_torrents: bool = True
+    host_catcher_enabled: bool = True
+    """Whether torrents that find nobody try peers that worked for others."""
     paused_magnets_fetch: bool = True
     """Whether magnets that are added paused run until their files are known."""
     sequential_download: bool = False

@@ -106,6 +106,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "peer_limit_per_torrent": count(1, 65_535),
     "peer_limit_per_host": count(0, 65_535),
     "start_added_torrents": flag,
+    "host_catcher_enabled": flag,
     "paused_magnets_fetch": flag,
     "sequential_download": flag,
     "lpd_enabled": flag,

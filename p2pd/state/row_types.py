@@ -27,6 +27,8 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "rss_rules": (int, str, str, (int, type(None))),
     "rss_items": (int, str, str),
     "rss_episodes": (int, str, _NUMBER),
+    "caught_hosts": (str, int, _NUMBER, int, int, _NUMBER, int, int),
+    "kept_out_hosts": (str, _NUMBER),
     "dht_nodes": (str, int, bytes),
     "dht_own_ids": (str, bytes),
     "followed_torrents": (int, str, str, (int, type(None))),

@@ -221,6 +221,13 @@ class PeerPool:
             if candidate.state == IDLE and not self.sources_of(address) & sources:
                 self._remove(address)
 
+    def drop_if_only(self, address: PeerAddress, source: str) -> bool:
+        """Forget an address if nobody else told of it; whether that was so."""
+        only = self.sources_of(address) == {source}
+        if only:
+            self._remove(address)
+        return only
+
     def mark_self(self, address: PeerAddress) -> None:
         """The address turned out to be our own."""
         self._selves[address] = None

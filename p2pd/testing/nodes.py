@@ -14,6 +14,7 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
 from p2pd.session.blocklist.session_blocklist import ListSource
+from p2pd.session.discovering.catcher_source import CaughtMemory
 from p2pd.session.discovering.dht_network import DhtNetwork
 from p2pd.session.discovering.lsd_network import LsdNetwork
 from p2pd.session.session import Session
@@ -107,6 +108,7 @@ class SimNode:
         listener: Listener | None = None,
         dht: DhtNetwork | None = None,
         lsd: LsdNetwork | None = None,
+        caught_hosts: CaughtMemory | None = None,
         **settings: Any,
     ) -> None:
         self.network = network
@@ -121,6 +123,7 @@ class SimNode:
         self.disk = {} if disk is None else disk
         self._dht = dht
         self._lsd = lsd
+        self._caught_hosts = caught_hosts
         self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
         self.announcers: list[FakeAnnouncer] = []
         self.folders: dict[str, VolumeState | None] = {}
@@ -205,6 +208,7 @@ class SimNode:
             journal=cast(Any, self.journal),
             dht=self._dht,
             lsd=self._lsd,
+            caught_hosts=self._caught_hosts,
         )
 
     def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:

@@ -88,6 +88,7 @@ SETTABLE = (
     Param("download_dir", absolute_path, None),
     Param("download_queue_enabled", boolean, None),
     Param("download_queue_size", _QUEUE, None),
+    Param("host_catcher_enabled", boolean, None),
     Param("idle_seeding_limit", MINUTES, None),
     Param("idle_seeding_limit_enabled", boolean, None),
     Param("find_data", one_of(*FIND_DATA), None),

@@ -14,6 +14,7 @@ from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.arrivals import Arrivals, HandshakeEnd
 from p2pd.session.connecting.dialer import Dialer, DialTorrent
 from p2pd.session.connecting.handshaking import HandshakeTorrent, Handshaking
+from p2pd.session.discovering.catcher_source import CatcherSource
 from p2pd.session.peers.partings import PREFERRED
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.session_settings import SessionSettings
@@ -36,6 +37,7 @@ class ConnectionsOwner(Protocol):
     settings: SessionSettings
     resting: Resting
     blocklist: SessionBlocklist
+    catcher: CatcherSource
 
     @property
     def connection_limit(self) -> int: ...
@@ -230,6 +232,7 @@ class Connections:
     ) -> StreamReceiver:
         assert isinstance(dialling, TorrentDialling)
         torrent: Torrent = dialling.owner
+        self._owner.catcher.answered(address)
         source = torrent.peers.pool.source_of(address)
         handshake = Handshaking(self, stream, torrent=torrent, source=source, dialled=address)
         self._handshakes[handshake] = None

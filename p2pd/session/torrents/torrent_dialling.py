@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Collection, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.discovery.source_report import RESUME
+from p2pd.discovery.source_report import CATCHER, RESUME
 from p2pd.session.peers.remembered_peers import BY_THE_TRACKER
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_peers import TorrentPeers
@@ -92,8 +92,10 @@ class TorrentDialling:
         """The metadata says so: whom others told of before is not dialled, nor talked to."""
         self._host.dht.stopped(self.owner)
         self._host.lsd.stopped(self.owner)
+        self._host.catcher.stopped(self.owner)
         self._peers.pool.drop_untold(TELL_OF_PRIVATE)
         for peer in self._peers:
+            self._host.catcher.keep_out(peer.address.host)
             if not (peer.incoming or self._peers.pool.sources_of(peer.address) & TELL_OF_PRIVATE):
                 peer.disconnect("the torrent is private, and its tracker did not tell of it")
 
@@ -120,7 +122,9 @@ class TorrentDialling:
     def dial_failed(self, address: PeerAddress, reason: str) -> None:
         """An address did not answer, or not as a peer of this torrent."""
         self._peers.dialling.discard(address)
+        # Nobody can say who would have been there when it was we who gave up.
+        self._host.catcher.dialled(address, failed=bool(self.owner.running))
         if self._peers.is_connected(address):
             self._peers.pool.connected(address)  # it came to us in the meantime
-        else:
+        elif not self._peers.pool.drop_if_only(address, CATCHER):
             self._peers.pool.failed(address, self.owner.seconds())

@@ -108,6 +108,14 @@ class TorrentParts:
         """How many of the addresses that it knows a source told of."""
         return 0 if self._swarm is None else self._swarm.peers.pool.source_counts().get(source, 0)
 
+    def finds_nobody(self, seconds: float) -> bool:
+        """Whether nobody is connected or dialled, nor may be for so long."""
+        if self._swarm is None:
+            return True
+        due = self._swarm.peers.next_due(self.seconds())
+        later = due is None or due - self.seconds() > seconds
+        return later and not self._swarm.peers.is_busy
+
     def told_at(self, source: str) -> float | None:
         """When a source told of addresses last, in Unix seconds."""
         return None if self._swarm is None else self._swarm.peers.told_at.get(source)

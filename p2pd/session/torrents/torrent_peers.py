@@ -133,6 +133,9 @@ class TorrentPeers:
             self.told_at[INCOMING] = self._owner.host.wall()
         else:
             self.pool.connected(peer.address)
+            self._owner.host.catcher.dialled(peer.address, failed=False)
+        if self._owner.private:
+            self._owner.host.catcher.keep_out(peer.address.host)
         self._owner.host.activity.changed(self._owner)
 
     def introduced(self, peer: PeerSession, our_host: str | None) -> None:
@@ -162,9 +165,11 @@ class TorrentPeers:
         """Whether to dial a peer again that left, and how soon."""
         if misbehaved:
             self._remembered.forget(address)
+            self._owner.host.catcher.misbehaved(address)
             self.pool.failed(address, now)
             return
         self._remembered.left(peer)
+        self._owner.host.catcher.met(self._owner, peer, now)
         moved = peer.upload.total if self._owner.is_complete() else peer.download.total
         rate = moved / max(now - peer.connected_at, 1.0)
         score = self._owner.trust.rating(peer).score

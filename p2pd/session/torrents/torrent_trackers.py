@@ -94,16 +94,19 @@ class TorrentTrackers:
         self.announcer.start()
         self._owner.host.dht.started(self._owner)
         self._owner.host.lsd.started(self._owner)
+        self._owner.host.catcher.started(self._owner)
 
     def stop(self) -> Deferred[None]:
         """It runs no more. Fires when the trackers heard of it, within 5 seconds."""
         self._owner.host.dht.stopped(self._owner)
         self._owner.host.lsd.stopped(self._owner)
+        self._owner.host.catcher.stopped(self._owner)
         return self.announcer.stop()
 
     def complete(self) -> None:
         """The last piece came."""
         self.announcer.complete()
+        self._owner.host.catcher.stopped(self._owner)
         self._owner.host.dht.needs_changed(self._owner)
 
     def reannounce(self) -> None:
