@@ -127,9 +127,9 @@ class PortMapper:
         for family in self.families.values():
             family.look()
 
-    def external_port(self, kind: PortKind = PortKind.TCP) -> int:
-        """The port outside that leads to ours by IPv4; 0 when none is known to."""
-        mapping = self.families[False].mappings.get(kind)
+    def external_port(self, kind: PortKind = PortKind.TCP, *, ipv6: bool = False) -> int:
+        """The port outside that leads to ours; 0 when none is known to."""
+        mapping = self.families[ipv6].mappings.get(kind)
         return 0 if mapping is None else mapping.granted.external_port
 
     def status(self) -> dict[bool, FamilyStatus]:

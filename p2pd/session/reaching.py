@@ -33,7 +33,7 @@ class PortMapping(Protocol):
     def look(self) -> None:
         """Addresses or interfaces may have changed."""
 
-    def external_port(self, kind: PortKind = PortKind.TCP) -> int:
+    def external_port(self, kind: PortKind = PortKind.TCP, *, ipv6: bool = False) -> int:
         """The port outside; 0 when none is known."""
 
     def status(self) -> dict[bool, FamilyStatus]:
@@ -78,8 +78,15 @@ class Reaching:
 
     @property
     def port(self) -> int:
-        """The port that peers can dial."""
+        """The port by which the internet reaches us by IPv4: what trackers and the DHT tell others."""
         outside = 0 if self._mapping is None else self._mapping.external_port()
+        return outside or self._host.own_port
+
+    def port_for(self, host: str, kind: PortKind = PortKind.TCP) -> int:
+        """The port by which who is at that IP address can dial us; the near need no gateway."""
+        outside = 0
+        if self._mapping is not None and not _near(host):
+            outside = self._mapping.external_port(kind, ipv6=":" in host)
         return outside or self._host.own_port
 
     def begin(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from p2pd.protocols.nat.mapping import PortKind
 from p2pd.session.reaching import Reaching
 from p2pd.swarm.own_addresses import Side
 from p2pd.swarm.preference import Preferences
@@ -36,8 +37,8 @@ class FakeMapping:
     def look(self) -> None:
         self.asked.append("look")
 
-    def external_port(self) -> int:
-        return self.outside
+    def external_port(self, kind: PortKind = PortKind.TCP, *, ipv6: bool = False) -> int:
+        return 0 if ipv6 or not self.outside else self.outside + (kind is PortKind.UDP)
 
     def status(self) -> dict[bool, Any]:
         return {}
@@ -93,6 +94,16 @@ def test_another_port_outside_is_what_is_announced(host: Host) -> None:
     assert host.preferences.port == 7000
     host.mapping.map(0)
     assert host.announced == [7000, 6881]
+
+
+def test_who_is_near_or_comes_by_ipv6_needs_no_gateway(host: Host) -> None:
+    host.reaching.begin()
+    host.mapping.map(7000)
+    assert host.reaching.port_for("8.8.8.8") == 7000
+    assert host.reaching.port_for("8.8.8.8", PortKind.UDP) == 7001
+    assert host.reaching.port_for("2606:4700::1") == 6881
+    assert host.reaching.port_for("192.168.1.5") == 6881
+    assert host.reaching.port_for("fe80::1", PortKind.UDP) == 6881
 
 
 def test_it_is_switched_off_and_on_while_it_runs(host: Host) -> None:

@@ -36,7 +36,7 @@ class LsdHost(Protocol):
     settings: SessionSettings
 
     @property
-    def listen_port(self) -> int: ...
+    def own_port(self) -> int: ...
     def torrent_by_wire_id(self, info_hash: bytes) -> Any: ...
     def wall(self) -> float: ...
 
@@ -145,7 +145,7 @@ class LsdSource:
         assert self._network is not None
         torrents = self._rounds.take(self._now)
         hashes = [each for torrent in torrents for each in torrent.info_hashes.wire_ids]
-        port = self._host.listen_port
+        port = self._host.own_port
         if hashes and port:
             self._network.announce(hashes, port)
             for torrent in torrents:

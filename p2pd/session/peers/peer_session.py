@@ -93,7 +93,7 @@ class PeerSession:
 
     def _tell_of_node(self) -> None:
         assert self.wire.remote is not None
-        if self.wire.remote.supports_dht and (port := self.torrent.dht_port()):
+        if self.wire.remote.supports_dht and (port := self.torrent.dht_port(self)):
             self.send(wire.Port(port))
 
     def limits_changed(self) -> None:

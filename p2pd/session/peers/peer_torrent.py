@@ -63,7 +63,7 @@ class PeerTorrent(Protocol):
     def extended(self, peer: PeerSession, name: str, payload: bytes) -> None:
         """A message of an extension that the torrent handles."""
 
-    def dht_port(self) -> int:
+    def dht_port(self, peer: PeerSession) -> int:
         """Of our DHT node, for peers to know; 0: it is none of their business."""
 
     def dht_node(self, address: PeerAddress) -> None:

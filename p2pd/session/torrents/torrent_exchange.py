@@ -17,6 +17,7 @@ from p2pd.base.errors import StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.base.rates import RollingRate
 from p2pd.base.requests import Request
+from p2pd.protocols.nat.mapping import PortKind
 from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
 from p2pd.protocols.peerwire.messages import Cancel
 from p2pd.session.peers.peer_session import PeerSession
@@ -156,7 +157,7 @@ class TorrentExchange:
         return ExtensionHandshake(
             messages=self._offered(peer, local_ids),
             version=f"p2pd {__version__}",
-            port=self._owner.host.listen_port,
+            port=self._owner.host.reaching.port_for(peer.address.host),
             reqq=REQUEST_QUEUE,
             your_ip=peer.address.host,
             metadata_size=len(content.metainfo.info_bytes) if content else None,
@@ -230,10 +231,12 @@ class TorrentExchange:
         elif name == UT_PEX:
             self._owner.pex.received(peer, payload, self.seconds())
 
-    def dht_port(self) -> int:
-        """Of our DHT node, for peers to know; 0: it is none of their business."""
-        dht = self._owner.host.dht
-        return dht.port if dht.is_for(self._owner) else 0
+    def dht_port(self, peer: PeerSession) -> int:
+        """Of our DHT node, for this peer to know; 0: it is none of its business."""
+        host = self._owner.host
+        if not host.dht.is_for(self._owner) or not host.dht.port:
+            return 0
+        return host.reaching.port_for(peer.address.host, PortKind.UDP)
 
     def dht_node(self, address: PeerAddress) -> None:
         """A peer says where its DHT node is."""
