@@ -35,6 +35,11 @@ class DiscoverySection:
     dht_upload: int = key(
         100, whole(0, 2**31 - 1), "Limit of what it sends in kB/s, besides all others; 0 is none."
     )
+    dht_queries: int = key(
+        2000,
+        whole(0, 1_000_000),
+        "Queries of others that it answers in a second, of all together; 0 is no limit.",
+    )
     lsd: bool = key(
         True, flag, "Local discovery (BEP 14): neighbours hear of torrents that are not private."
     )

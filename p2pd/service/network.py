@@ -55,6 +55,7 @@ DHT_KEYS: tuple[Key, ...] = (
     ("discovery", "dht_bootstrap"),
     ("discovery", "dht_read_only"),
     ("discovery", "dht_upload"),
+    ("discovery", "dht_queries"),
 )
 """They hold at once. Whether there is a DHT at all is one of the session's settings."""
 
@@ -65,6 +66,7 @@ def dht_options(section: DiscoverySection) -> DhtServiceOptions:
         bootstrap=section.dht_bootstrap,
         read_only=section.dht_read_only,
         rate=section.dht_upload * 1000.0,
+        queries=section.dht_queries,
     )
 
 

@@ -14,6 +14,7 @@ from p2pd.state.dht_nodes import SavedDht
 from p2pd.transports.way_out import InterfaceWay
 from tests.discovery.dht_hosts_network import PORT, Host, MemoryStore, Network
 
+PING = b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe"
 HASH = b"h" * 20
 FIRST = "10.0.0.1"
 TO_FIRST = (f"{FIRST}:{PORT}",)
@@ -328,6 +329,30 @@ def test_what_is_sent_is_bounded() -> None:
     sent = sum(len(data) for by, _, data in network.sent[began:] if by == "10.0.9.1")
     assert 1000 < sent < 200 * 31
     assert slow.service.status().sent_bytes == sent
+
+
+def test_a_flood_is_thrown_away_unread_and_then_all_is_well() -> None:
+    network, _hosts = small_network(3)
+    host = Host(network, "10.0.9.1", bootstrap=TO_FIRST, queries=10.0)
+    host.start()
+    network.run(20)
+    asked = network.sockets["10.0.9.1"]
+
+    def answers_to(count: int) -> int:
+        began = len(network.sent)
+        asked.arriving.extend([(PING, ("10.0.8.1", PORT))] * count)
+        while asked.arriving:
+            asked.reader.doRead()
+        return len([each for each in network.sent[began:] if each[2].endswith(b"1:y1:re")])
+
+    assert answers_to(500) == 10 * 3, "three seconds' worth at once"
+    status = host.service.status()
+    assert (status.unread, status.nodes[0].refused) == (500 - 50, 50 - 30)
+    network.run(2)
+    assert answers_to(5) == 5
+    host.service.configure(DhtServiceOptions(bootstrap=TO_FIRST, queries=0))
+    network.run(1)
+    assert answers_to(500) == 500
 
 
 def test_a_node_is_told_of_others_by_name() -> None:

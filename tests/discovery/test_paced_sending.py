@@ -72,6 +72,21 @@ def test_what_would_wait_for_long_is_dropped() -> None:
     assert sending.dropped == 100 - most
 
 
+def test_our_own_questions_go_before_answers_and_have_room_of_their_own() -> None:
+    clock = Clock()
+    socket: Any = Socket(clock)
+    sending = PacedSending(clock, 1000.0)
+    for _ in range(100):
+        sending.send(socket, datagrams(1))
+    question = b"d1:q4:ping1:y1:qe"
+    sending.send(socket, [(question, THERE)] * 3)
+    went = len(socket.sent)
+    assert sending.dropped == 100 - 15
+    clock.pump([WAKE_SECONDS] * 100)
+    assert [data for _, data in socket.sent[went : went + 3]] == [question] * 3
+    assert len(socket.sent) == 15 + 3
+
+
 def test_a_rate_that_is_lifted_lets_go_of_what_waits() -> None:
     clock = Clock()
     socket: Any = Socket(clock)

@@ -52,6 +52,10 @@ class QueryLimits:
         """How many networks are remembered, at most ``QueryRates.networks``."""
         return len(self._full_at) + len(self._former)
 
+    def use(self, rates: QueryRates) -> None:
+        """Other rates from now on."""
+        self._rates = rates
+
     def allows(self, address: PeerAddress, size: int, now: float) -> bool:
         """Whether a query of `size` bytes from there may be answered at `now`; it counts if so."""
         if now != self._filled_at:

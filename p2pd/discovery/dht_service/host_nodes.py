@@ -14,7 +14,9 @@ from p2pd.base.addresses import PeerAddress, is_local
 from p2pd.base.clock import Clock
 from p2pd.discovery.dht.node import DhtNode
 from p2pd.discovery.dht.options import DhtOptions
+from p2pd.discovery.dht.query_limits import QueryRates
 from p2pd.discovery.dht.stores import DhtStores
+from p2pd.discovery.dht_service.bucket import Bucket
 from p2pd.discovery.dht_service.node_driver import NodeDriver
 from p2pd.discovery.dht_service.node_memory import NodeMemory
 from p2pd.discovery.dht_service.paced_sending import PacedSending
@@ -27,8 +29,13 @@ MOST_NODES = 8
 ENOUGH_GOOD = 8
 """Good nodes in a table that finds the others by itself."""
 
+READ_OVER_ANSWERED = 5.0
+"""So many times as many datagrams as queries that are answered are looked at in a second."""
+
 VOTE_SECONDS = 1.0
 """Between two words on our address that are passed on."""
+
+UNBOUNDED = 1e9
 
 ID_SIZE = 20
 
@@ -40,7 +47,10 @@ Voted = Callable[[str, str], None]
 
 
 class HostNodes:
-    """`gone` is called with each driver that ends, after it was closed."""
+    """`gone` is called with each driver that ends, after it was closed.
+
+    `unread` counts datagrams that were thrown away as they came: too many did.
+    """
 
     def __init__(
         self,
@@ -64,6 +74,8 @@ class HostNodes:
         self._voted = voted
         self._gone = gone
         self._make_node = make_node
+        self.unread = 0
+        self._reading = Bucket(clock, 0.0)
         self._voted_at = -VOTE_SECONDS
         self._drivers: dict[Key, NodeDriver] = {}
 
@@ -86,6 +98,12 @@ class HostNodes:
         self._introduce()
         return bool(new)
 
+    def answer(self, queries: float) -> None:
+        """Answer at most so many queries a second; 0: as many as come."""
+        rates = QueryRates(of_all=queries or UNBOUNDED, bytes_of_all=200 * (queries or UNBOUNDED))
+        self._stores.limits.use(rates)
+        self._reading.rate = READ_OVER_ANSWERED * queries
+
     def end_all(self) -> None:
         """No more of them."""
         self._memory.note(self)
@@ -94,6 +112,10 @@ class HostNodes:
 
     def received(self, by: UdpSocket, datagrams: Sequence[Datagram]) -> None:
         """What came by a socket in one wake-up."""
+        allowed = self._reading.take(len(datagrams))
+        if allowed < len(datagrams):
+            self.unread += len(datagrams) - allowed
+            datagrams = datagrams[:allowed]
         for key in _keys(by):
             driver = self._drivers.get(key)
             if driver is not None:

@@ -1,12 +1,14 @@
 """What all nodes of a host may send a second, together.
 
-Beyond that datagrams wait a moment: answers come later, our own questions look as if the way were
-long, so fewer are asked. What would have to wait for too long is dropped.
+Beyond that datagrams wait a moment. Our own questions go first: when many ask, they are to go on,
+and when we ask much the way looks long, so less is asked. What would have to wait for too long is
+dropped, and whoever asked asks somebody else.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from typing import Iterable
 
 from p2pd.base.clock import Clock, DelayedCall
@@ -19,6 +21,32 @@ BURST_SECONDS = 0.5
 """What may be sent at once after a pause."""
 
 WAKE_SECONDS = 0.05
+
+
+QUESTION = b"1:y1:qe"
+"""How a query ends (BEP 5): its keys are in order."""
+
+
+class _Waiting:
+    """Datagrams of one kind, in order; `room` is how many bytes may wait."""
+
+    def __init__(self) -> None:
+        self.queue: deque[tuple[UdpSocket, Datagram]] = deque()
+        self.size = 0
+
+    def add(self, by: UdpSocket, datagram: Datagram, room: float) -> bool:
+        """Whether there was room for it."""
+        size = self.size + len(datagram[0])
+        if size > room:
+            return False
+        self.queue.append((by, datagram))
+        self.size = size
+        return True
+
+    def take(self) -> tuple[UdpSocket, Datagram]:
+        by, datagram = self.queue.popleft()
+        self.size -= len(datagram[0])
+        return by, datagram
 
 
 class PacedSending:
@@ -35,39 +63,39 @@ class PacedSending:
         self._clock = clock
         self._saved = rate * BURST_SECONDS
         self._at = clock.seconds()
-        self._queue: deque[tuple[UdpSocket, Datagram]] = deque()
-        self._queued = 0
+        self._questions = _Waiting()
+        self._answers = _Waiting()
         self._call: DelayedCall | None = None
 
     def send(self, by: UdpSocket, datagrams: Iterable[Datagram]) -> None:
         """Send these by a socket, now or in a moment."""
+        room = self.rate * LONGEST_WAIT if self.rate else inf
         for each in datagrams:
-            if self._queued + len(each[0]) > self.rate * LONGEST_WAIT and self.rate:
+            waiting = self._questions if each[0].endswith(QUESTION) else self._answers
+            if not waiting.add(by, each, room):
                 self.dropped += 1
-                continue
-            self._queue.append((by, each))
-            self._queued += len(each[0])
         self._pump()
 
     def close(self) -> None:
         """Drop what waits."""
-        self._queue.clear()
-        self._queued = 0
+        self._questions, self._answers = _Waiting(), _Waiting()
         self._sleep(False)
 
     def _pump(self) -> None:
         self._fill()
-        queue = self._queue
-        while queue and (self._saved > 0 or not self.rate):
-            by, datagram = queue.popleft()
-            size = len(datagram[0])
-            self._queued -= size
-            self._saved -= size if self.rate else 0
-            if not by.closed:
-                self.sent += 1
-                self.sent_bytes += size
-                by.send_all((datagram,))
-        self._sleep(bool(queue))
+        for waiting in (self._questions, self._answers):
+            while waiting.queue and (self._saved > 0 or not self.rate):
+                by, datagram = waiting.take()
+                if not by.closed:
+                    self._send(by, datagram)
+        self._sleep(bool(self._questions.queue or self._answers.queue))
+
+    def _send(self, by: UdpSocket, datagram: Datagram) -> None:
+        size = len(datagram[0])
+        self._saved -= size if self.rate else 0
+        self.sent += 1
+        self.sent_bytes += size
+        by.send_all((datagram,))
 
     def _fill(self) -> None:
         now = self._clock.seconds()

@@ -45,22 +45,28 @@ Done = Callable[[LookupOutcome], None]
 
 @dataclass(frozen=True, slots=True)
 class DhtServiceOptions:
-    """`bootstrap` are nodes as ``host:port``; `rate` is in bytes a second, 0 for no limit."""
+    """`bootstrap` are nodes as ``host:port``; `rate` is in bytes a second, `queries` are answered
+    in a second, both 0 for no limit.
+    """
 
     bootstrap: tuple[str, ...] = ()
     read_only: bool = False
     rate: float = 0.0
+    queries: float = 2000.0
 
 
 @dataclass(frozen=True, slots=True)
 class DhtServiceStatus:
-    """`nodes` are in the order of the sockets; `dropped` counts what was over the rate."""
+    """`nodes` are in the order of the sockets; `dropped` counts datagrams that were over the rate,
+    `unread` those that came faster than they were looked at.
+    """
 
     on: bool
     read_only: bool
     nodes: tuple[DhtStatus, ...]
     sent_bytes: int
     dropped: int
+    unread: int
     bootstrap_error: str
 
 
@@ -115,6 +121,7 @@ class DhtService:
             named=lambda: any(not each.at_home for each in self._nodes),
             found=self._nodes.add_routers,
         )
+        self._nodes.answer(options.queries)
         self._contacts.want(options.bootstrap)
         self._searches: dict[HostSearch, Done] = {}
         items = HostItems(self._search, self._stores.items, reactor.seconds)
@@ -153,6 +160,7 @@ class DhtService:
         """Other options from now on."""
         self._options = options
         self._sending.rate = options.rate
+        self._nodes.answer(options.queries)
         self._contacts.want(options.bootstrap)
         for driver in self._nodes:
             driver.node.read_only = options.read_only
@@ -220,6 +228,7 @@ class DhtService:
             nodes=tuple(driver.node.status() for driver in self._nodes),
             sent_bytes=self._sending.sent_bytes,
             dropped=self._sending.dropped,
+            unread=self._nodes.unread,
             bootstrap_error=self._contacts.error,
         )
 
