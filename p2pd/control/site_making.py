@@ -19,6 +19,7 @@ from p2pd.control.access.accounts import Accounts, InThread
 from p2pd.control.access.audit import AuditLog, AuditMemory
 from p2pd.control.access.callers_session import CallersSession
 from p2pd.control.access.proxies import Proxies
+from p2pd.control.access.quotas import Quotas
 from p2pd.control.auth import Login
 from p2pd.control.events.events_load import EventsLoad
 from p2pd.control.events.events_resource import EventsResource
@@ -71,6 +72,8 @@ class SiteParts:
     hooks: Hooks | None = None
     mutable: MutableTorrents | None = None
     """Without these there are no methods for them."""
+    quotas: Quotas | None = None
+    """Those of all who add torrents."""
 
 
 def make_control_site(
@@ -128,6 +131,7 @@ def _shared(api: SessionApi, accounts: Accounts, reactor: Any, parts: SiteParts)
         rss=parts.rss,
         hooks=parts.hooks,
         mutable=parts.mutable,
+        quotas=parts.quotas,
     )
     return _Shared(api, groups, source, session_id, reactor, audit, parts)
 
@@ -156,6 +160,7 @@ def _add_qbittorrent(root: ControlRoot, shared: _Shared) -> QBittorrentDialect:
         load=shared.parts.load,
         audit=shared.audit,
         version=shared.parts.version,
+        quotas=shared.parts.quotas,
     )
     versions = ControlRoot()
     versions.putChild(b"v2", dialect.resource)

@@ -22,6 +22,10 @@ from p2pd.automation.rss.rss import Rss, RssParts
 from p2pd.automation.share_limits import ShareLimiter
 from p2pd.automation.web import Web
 from p2pd.base.measures import Measure
+from p2pd.control.access.accounts import Accounts
+from p2pd.control.access.callers_session import CallersSession
+from p2pd.control.access.for_owners import ForOwners
+from p2pd.control.access.quotas import Quotas
 from p2pd.service.automation_sections import AutomationSection
 from p2pd.service.config import Config
 from p2pd.service.session_part import SessionPart
@@ -34,14 +38,19 @@ COMMANDS = (("automation", "command"), ("automation", "command_events"))
 
 
 class AutomationPart:
-    """`rss`, `hooks` and `mutable` are there once it has started."""
+    """All but its name is there once it has started; then it is known, too, who users are."""
 
     name = "automation"
     rss: Rss
     hooks: Hooks
     mutable: MutableTorrents
+    quotas: Quotas
+    owners: ForOwners
 
-    def __init__(self, config: Config, session: SessionPart, reactor: Any) -> None:
+    def __init__(
+        self, config: Config, session: SessionPart, reactor: Any, accounts: Accounts
+    ) -> None:
+        self._accounts = accounts
         self._config = config.automation
         self._session = session
         self._reactor = reactor
@@ -59,6 +68,9 @@ class AutomationPart:
     async def start(self) -> None:
         """Begin with what earlier runs left."""
         api = self._session.api
+        await self._accounts.open()
+        self.quotas = Quotas(api)
+        self.owners = ForOwners(api, CallersSession(api, self.quotas), self._accounts)
         self.rss = Rss(
             RssParts(
                 api=api,
@@ -68,6 +80,7 @@ class AutomationPart:
                 wall=time.time,
                 rng=random.Random(secrets.randbits(128)),
                 in_thread=self._in_thread,
+                add_for=self.owners.add,
             )
         )
         self.hooks = Hooks(

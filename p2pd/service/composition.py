@@ -39,14 +39,17 @@ def compose(config: Config, place: Place, reactor: Any) -> list[NodePart]:
     """The parts of the daemon, in the order in which they start."""
     handed = HandedSockets.from_systemd()
     session = SessionPart(config, place, reactor, _peer_sockets(config, handed))
-    automation = AutomationPart(config, session, reactor)
-    watching = WatchingPart(config, session, reactor)
+    accounts = _accounts(place, session, reactor)
+    automation = AutomationPart(config, session, reactor, accounts)
+    watching = WatchingPart(config, session, reactor, automation)
     parts: list[NodePart] = [session, automation, watching]
     tracker = OwnTracker(config.tracker, reactor) if config.tracker.enabled else None
     if tracker is not None:
         parts.append(_tracker_part(config, tracker, handed, reactor))
     parts.append(
-        _control_part(config, place, session, automation, watching, tracker, handed, reactor)
+        _control_part(
+            config, place, session, automation, watching, tracker, handed, reactor, accounts
+        )
     )
     handed.refuse_rest()
     return parts
@@ -73,6 +76,14 @@ def _http_port(
     return HttpPort(f"{what}.port", section.interface, port, handed.take(what, port))
 
 
+def _accounts(place: Place, session: SessionPart, reactor: Any) -> Accounts:
+    accounts = Accounts(
+        place.token, in_thread=in_threads_of(reactor), wall=time.time, memory=session.accounts
+    )
+    session.take_accounts = accounts.restore
+    return accounts
+
+
 def _control_part(
     config: Config,
     place: Place,
@@ -82,14 +93,11 @@ def _control_part(
     tracker: OwnTracker | None,
     handed: HandedSockets,
     reactor: Any,
+    accounts: Accounts,
 ) -> ControlPart:
     control = config.control
     known = socket_users(control.socket_users)
     Proxies(control.trusted_proxies)  # refused now, and not when the parts start
-    accounts = Accounts(
-        place.token, in_thread=in_threads_of(reactor), wall=time.time, memory=session.accounts
-    )
-    session.take_accounts = accounts.restore
 
     def make_site(connections: Callable[[], BoundedConnections]) -> ControlSite:
         QuotaKeeper(session.api, accounts)
@@ -111,13 +119,14 @@ def _control_part(
             events=EventsLoad(clients=control.events_clients),
             hooks=automation.hooks,
             mutable=automation.mutable,
+            quotas=automation.quotas,
             way=session.network.way,
         )
         return make_control_site(session.api, accounts, reactor, parts)
 
     login = "no login" if place.token is None else f"token in {place.token_file}"
     port = _http_port("control", control, handed)
-    return ControlPart(control, port, make_site, reactor, login, accounts)
+    return ControlPart(control, port, make_site, reactor, login)
 
 
 class OwnTracker:

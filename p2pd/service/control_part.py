@@ -7,7 +7,6 @@ import pwd
 from typing import Any, Callable, Collection, Mapping, Sequence
 
 from p2pd.base.errors import ConfigError
-from p2pd.control.access.accounts import Accounts
 from p2pd.control.access.caller import OWNER
 from p2pd.control.access.roles import Role
 from p2pd.control.events.web_socket import GOING_AWAY
@@ -35,7 +34,6 @@ class ControlPart:
         make_site: Callable[[Callable[[], BoundedConnections]], ControlSite],
         reactor: Any,
         login: str,
-        accounts: Accounts,
     ) -> None:
         """`login` says how to log in, for people. Raises ConfigError."""
         if bool(section.tls_certificate) != bool(section.tls_key):
@@ -44,7 +42,6 @@ class ControlPart:
         self._make_site = make_site
         self._reactor = reactor
         self._login = login
-        self._accounts = accounts
         self._connections: BoundedConnections | None = None
         self._site: ControlSite | None = None
         self._tls = TlsFiles(section.tls_certificate, section.tls_key) if section.tls_key else None
@@ -71,8 +68,7 @@ class ControlPart:
         return f"control API at {address}{also}, {self._login}"
 
     async def start(self) -> None:
-        """Answer from now on. Raises StateError."""
-        await self._accounts.open()
+        """Answer from now on."""
         self._site = site = self._make_site(self._counted)
         self._connections = connections = BoundedConnections(
             site, self._reactor, most=CONNECTIONS, most_of_host=OF_HOST, refusal=TOO_MANY

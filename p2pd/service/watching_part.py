@@ -12,17 +12,21 @@ from p2pd.automation.watching.watch_folders import WatchFolders
 from p2pd.automation.web import Web, WebRequest
 from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Measure
+from p2pd.service.automation_part import AutomationPart
 from p2pd.service.config import Config
 from p2pd.service.session_part import SessionPart
 
 
 class WatchingPart:
-    """Starts when the session has; which folders there are is a setting of the session."""
+    """Starts when the automation has; which folders there are is a setting of the session."""
 
     name = "watch folders"
 
-    def __init__(self, config: Config, session: SessionPart, reactor: Any) -> None:
+    def __init__(
+        self, config: Config, session: SessionPart, reactor: Any, automation: AutomationPart
+    ) -> None:
         self._session = session
+        self._automation = automation
         self._reactor = reactor
         private = PrivateAddresses(config.automation.private_addresses)
         self._web = Web(reactor, session.network.way, private)
@@ -38,7 +42,12 @@ class WatchingPart:
     async def start(self) -> None:
         """Look from now on."""
         self._watching = WatchFolders(
-            self._session.api, self._reactor, self._reactor, self._in_thread, self._fetch
+            self._session.api,
+            self._reactor,
+            self._reactor,
+            self._in_thread,
+            self._fetch,
+            self._automation.owners.add,
         )
         self._watching.start()
 

@@ -29,6 +29,8 @@ class WatchFolder:
     afterwards: str = "keep"
     """What becomes of the file: one of AFTERWARDS; what is kept is named ``.added``."""
     move_to: str = ""
+    owner: str = ""
+    """The user whose torrents they are; empty: nobody's."""
 
 
 def watch_folders_of(values: Iterable[Mapping[str, Any]]) -> list[WatchFolder]:
@@ -104,6 +106,12 @@ def _afterwards(name: str, value: Any) -> str:
     return str(value)
 
 
+def _user(name: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 64 or not value.isprintable():
+        raise P2pdError(f"{name} is no user's name: {value!r:.100}")
+    return value
+
+
 _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "folder": _path,
     "recursive": _flag,
@@ -113,4 +121,5 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "paused": _flag_or_none,
     "afterwards": _afterwards,
     "move_to": _path_or_none,
+    "owner": _user,
 }

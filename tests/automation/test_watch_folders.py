@@ -355,10 +355,31 @@ def test_settings_that_make_no_sense_are_refused(value: Any, words: str) -> None
         checked_watch_folders(value)
 
 
+def test_what_is_there_is_its_owners(watching: Watching) -> None:
+    asked: list[tuple[str, bytes | None]] = []
+
+    async def add_for(owner: str, request: AddTorrent) -> Added:
+        asked.append((owner, request.torrent))
+        if len(asked) == 1:
+            raise P2pdError("bob may have 5 torrents, and has them")
+        return Added(False)
+
+    watching.watch._add_for = add_for  # type: ignore[assignment]
+    watching.put("a.torrent", b"da")
+    watching.begin(owner="bob")
+    watching.run(10)
+    assert asked == [("bob", b"da")]
+    assert watching.names == {"a.torrent"}, "it waits until there is room"
+    watching.run(40)
+    assert asked == [("bob", b"da")] * 2
+    assert watching.names == {"a.torrent.added"}
+
+
 def test_a_setting_is_kept_whole() -> None:
     (kept,) = checked_watch_folders([{"folder": "/x/"}])
     assert kept == {
         "folder": "/x", "recursive": True, "download_dir": "", "labels": [],
         "folder_labels": False, "paused": None, "afterwards": "keep", "move_to": "",
+        "owner": "",
     }  # fmt: skip
     assert checked_watch_folders([kept]) == [kept]

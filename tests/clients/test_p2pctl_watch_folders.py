@@ -8,6 +8,7 @@ from typing import Any
 FOLDER = {
     "folder": "/srv/watch", "recursive": True, "download_dir": "", "labels": ["a", "b\x1b"],
     "folder_labels": True, "paused": None, "afterwards": "keep", "move_to": "",
+    "owner": "bob",
 }  # fmt: skip
 OTHER = FOLDER | {"folder": "/other", "afterwards": "move", "move_to": "/done", "labels": []}
 
@@ -16,7 +17,7 @@ def test_folders_are_shown(p2pctl: Any, daemon: Any) -> None:
     daemon.answers["session_get"] = {"watch_folders": [FOLDER, OTHER]}
     _, first, second = p2pctl("watch-folders").output.splitlines()
     assert "a, b, their folders" in first
-    assert first.endswith("named .added")
+    assert first.split()[-3:] == ["bob", "named", ".added"]
     assert second.endswith("moved to /done")
     daemon.answers["session_get"] = {"watch_folders": []}
     assert "no folder is watched" in p2pctl("watch-folders").output
@@ -28,12 +29,12 @@ def test_a_folder_is_watched_in_another_way(p2pctl: Any, daemon: Any) -> None:
     daemon.answers["session_get"] = {"watch_folders": [FOLDER, OTHER]}
     p2pctl(
         "watch-folders", "/srv/watch", "--flat", "--label", "x", "--download-dir", "/films",
-        "--paused", "--delete",
+        "--paused", "--delete", "--owner", "",
     )  # fmt: skip
     assert daemon.asked("session_set") == [
         {"watch_folders": [OTHER, {
             "folder": "/srv/watch", "recursive": False, "folder_labels": False, "labels": ["x"],
-            "download_dir": "/films", "paused": True, "afterwards": "delete",
+            "download_dir": "/films", "paused": True, "afterwards": "delete", "owner": "",
         }]},
     ]  # fmt: skip
 

@@ -139,3 +139,14 @@ def test_a_session_without_feeds_has_no_methods_for_them(session: FakeSession) -
     from tests.control.conftest import Caller
 
     assert Caller(session, rss=None).call("rss_feed_get").error[0] == -32601
+
+
+def test_whose_the_torrents_of_a_rule_are(world: World, call: Any) -> None:
+    add_feed(world, call, item("film"))
+    rule = call("rss_rule_add", name="r", must_contain="film").result["rule"]
+    assert rule["owner"] == "p2pd"
+    assert world.session.owners == [""]  # of a world without users: all of it is nobody's
+    other = call("rss_rule_add", name="other", owner="bob", enabled=False).result["rule"]
+    assert other["owner"] == "bob"
+    assert call("rss_rule_set", id=other["id"], owner="").result["rule"]["owner"] == ""
+    assert call("rss_rule_set", id=other["id"], name="x").result["rule"]["owner"] == ""

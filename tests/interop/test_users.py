@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from peers.p2pd_node import daemon_environment
-from peers.payload import MIB, libtorrent_content, make_file
+from peers.payload import MIB, assert_same, libtorrent_content, make_file
 from peers.processes import wait_until
 
 PASSWORD = "correct horse battery"
@@ -230,11 +230,13 @@ def test_a_link_that_turns_out_too_big_is_stopped(work, new_p2pd, new_libtorrent
         20, "the end of it", details=node.log_tail,
     )  # fmt: skip
     assert node.bytes_verified() < 2 * MIB
+    assert node.torrent("download_dir")["download_dir"] == str(node.downloads / "bob")
     assert "may have 1048576 bytes" in post(node, bob, "torrent_start", ids=[node.hash_string])
     assert node.torrent("status")["status"] == 0
     node.call("user_set", name="bob", size_quota=3 * MIB)
     post(node, bob, "torrent_start", ids=[node.hash_string])
-    node.wait_copy_of(content)
+    node.wait_seeding()
+    assert_same(content.path, node.downloads / "bob" / content.name)
     node.check_healthy()
 
 

@@ -75,6 +75,7 @@ def test_clients_set_folders_that_stay_after_a_restart(work, new_p2pd, content):
     (kept,) = node.call("session_get", fields=["watch_folders"])["watch_folders"]
     assert kept == folder | {
         "recursive": True, "download_dir": "", "labels": [], "folder_labels": False, "move_to": "",
+        "owner": "p2pd",
     }  # fmt: skip
     (watched / "b.url").write_text("[InternetShortcut]\nURL=magnet:?xt=urn:btih:" + "cd" * 20)
     wait_for_torrents(node, 2)

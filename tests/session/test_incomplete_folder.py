@@ -79,6 +79,16 @@ def test_it_goes_where_it_is_to_be_when_it_is_complete(
     assert node.store.rows[torrent.record.id].final_dir == ""
 
 
+def test_who_has_a_folder_has_one_for_what_is_incomplete(
+    network: MemoryNetwork, node: SimNode, seed: SimNode, tmp_path: Path
+) -> None:
+    torrent = node.add(TORRENT, apart="ann", download_dir=str(tmp_path / "two/ann"))
+    assert torrent.record.download_dir == str(tmp_path / "one/ann")
+    node.connect(torrent, seed.address)
+    network.run_until(lambda: torrent.record.final_dir == "", limit=60)
+    assert tree(tmp_path / "two/ann") == WHOLE
+
+
 class Finding:
     """Hears that something is done, and looks at once what is where it is said to be."""
 

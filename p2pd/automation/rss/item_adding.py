@@ -11,13 +11,14 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
+from p2pd.automation.owners import AddFor
 from p2pd.automation.rss.feed_refresh import INTERNAL, item_request
 from p2pd.automation.rss.rss_feeds import Feed, ItemState, SeenItem
 from p2pd.automation.rss.rss_rules import RssRule, size_fits
 from p2pd.automation.web import Web, WebError
 from p2pd.base.errors import FormatError, P2pdError
 from p2pd.formats.metainfo import parse_torrent
-from p2pd.session.api import AddedTorrent, SessionApi
+from p2pd.session.api import AddedTorrent
 from p2pd.session.torrents.torrent_requests import AddProblem, AddTorrent, AddTorrentError
 
 FIRST_RETRY = 300.0
@@ -35,8 +36,8 @@ class ItemAdder:
 
     log = Logger()
 
-    def __init__(self, api: SessionApi, web: Web, in_thread: Any) -> None:
-        self._api = api
+    def __init__(self, add_for: AddFor, web: Web, in_thread: Any) -> None:
+        self._add_for = add_for
         self._web = web
         self._in_thread = in_thread
         self.added = 0
@@ -76,7 +77,8 @@ class ItemAdder:
             else:
                 data = answer.body
                 await self._check_size(seen, rule, data)
-        return await self._api.add(
+        return await self._add_for(
+            rule.owner,
             AddTorrent(
                 torrent=data,
                 magnet=link if data is None else None,
@@ -84,7 +86,7 @@ class ItemAdder:
                 paused=rule.paused,
                 labels=rule.labels,
                 bandwidth_priority=rule.bandwidth_priority,
-            )
+            ),
         )
 
     async def _check_size(self, seen: SeenItem, rule: RssRule, data: bytes) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Callable, Coroutine, Iterable, Mapping, Sequence
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from p2pd.automation.owners import AddFor, as_nobodys
 from p2pd.automation.refusals import RefusedError
 from p2pd.automation.rss.feed_reader import ABSENT, AVAILABLE
 from p2pd.automation.rss.feed_refresh import FeedRefresher
@@ -75,6 +76,8 @@ class RssParts:
     wall: Callable[[], float]
     rng: random.Random
     in_thread: Any
+    add_for: AddFor | None = None
+    """Knows the owners of rules."""
 
 
 class Rss:
@@ -88,7 +91,7 @@ class Rss:
         self.feeds: dict[int, Feed] = {}
         self.rules: dict[int, Rule] = {}
         self._refresher = FeedRefresher(self, parts.web, parts.clock, parts.in_thread)
-        adder = ItemAdder(parts.api, parts.web, parts.in_thread)
+        adder = ItemAdder(parts.add_for or as_nobodys(parts.api), parts.web, parts.in_thread)
         self._pass = RulePass(self, adder, parts.store, parts.clock, parts.in_thread)
         self._adder = adder
         self._closed = False
@@ -304,13 +307,13 @@ class Rss:
             raise RefusedError(next(iter(problems.values())))
         return verdicts
 
-    async def add_item(self, feed_id: int, key: str) -> SeenItem:
-        """Add an item now, as its user wants it. Raises P2pdError."""
+    async def add_item(self, feed_id: int, key: str, owner: str = "") -> SeenItem:
+        """Add an item now, as its user wants it, whose it is then. Raises P2pdError."""
         feed = self.feed(feed_id)
         if key not in feed.items:
             raise RefusedError(f"the feed {feed.chosen.name} has no item {key[:60]}")
         seen = feed.items[key]
-        await self._pass.add_by_hand(feed, seen)
+        await self._pass.add_by_hand(feed, seen, owner)
         return seen
 
     # -- in numbers ----------------------------------------------------------------------------

@@ -53,6 +53,8 @@ class RssRule:
     """Of several rules that want an item, the one with the highest has it."""
     ignore_days: int = 0
     """Days after a match in which nothing else is matched; 0: none."""
+    owner: str = ""
+    """The user whose torrents they are; empty: nobody's."""
 
 
 @dataclass(slots=True)

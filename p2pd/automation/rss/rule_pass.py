@@ -77,9 +77,9 @@ class RulePass:
         self._stopped = True
         self._cancel_timer()
 
-    async def add_by_hand(self, feed: Feed, seen: SeenItem) -> None:
+    async def add_by_hand(self, feed: Feed, seen: SeenItem, owner: str) -> None:
         """An item that its user wants, with the session's settings."""
-        await self._adding.run(self._locked, feed, seen, RssRule("its user"), 0)
+        await self._adding.run(self._locked, feed, seen, RssRule("its user", owner=owner), 0)
 
     async def _run(self) -> None:
         try:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from p2pd.automation.owners import AddFor, as_nobodys
 from p2pd.automation.watching.folder_scan import (
     TORRENT,
     Found,
@@ -88,9 +89,17 @@ class WatchFolders:
     log = Logger()
 
     def __init__(
-        self, api: SessionApi, reactor: Any, clock: Clock, in_thread: InThread[Any], fetch: Fetch
+        self,
+        api: SessionApi,
+        reactor: Any,
+        clock: Clock,
+        in_thread: InThread[Any],
+        fetch: Fetch,
+        add_for: AddFor | None = None,
     ) -> None:
+        """`add_for` knows the owners of folders."""
         self._api = api
+        self._add_for = add_for or as_nobodys(api)
         self._clock = clock
         self._in_thread = in_thread
         self._fetch = fetch
@@ -229,7 +238,7 @@ class WatchFolders:
             download_dir=watched.download_dir or None, paused=watched.paused, labels=labels
         )
         if found.parts[-1].lower().endswith(TORRENT):
-            await self._add_one(replace(wanted, torrent=data), found)
+            await self._add_one(watched.owner, replace(wanted, torrent=data), found)
             return
         links = links_in(data)
         if not links:
@@ -237,12 +246,12 @@ class WatchFolders:
         for link in links:
             content = link if link[:7].lower() == "magnet:" else await self._fetch(link)
             if isinstance(content, str):
-                await self._add_one(replace(wanted, magnet=content), found)
+                await self._add_one(watched.owner, replace(wanted, magnet=content), found)
             else:
-                await self._add_one(replace(wanted, torrent=content), found)
+                await self._add_one(watched.owner, replace(wanted, torrent=content), found)
 
-    async def _add_one(self, wanted: AddTorrent, found: Found) -> None:
-        added = await self._api.add(wanted)
+    async def _add_one(self, owner: str, wanted: AddTorrent, found: Found) -> None:
+        added = await self._add_for(owner, wanted)
         self._counts["duplicate" if added.duplicate else "added",] += 1
         self.log.info(
             "{name}: {what}, from {file} in a watch folder",

@@ -55,6 +55,7 @@ RULE_OPTIONS = (
     click.option(
         "--bandwidth", "bandwidth_priority", type=click.IntRange(-1, 1), help="-1 is low."
     ),
+    click.option("--owner", metavar="USER", help="Whose the torrents are; '' is nobody. [yours]"),
     click.option("--priority", type=int, help="Of several rules the highest has an item."),
     click.option("--ignore-days", type=click.IntRange(0), help="After a match; 0 is none."),
 )

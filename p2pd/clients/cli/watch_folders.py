@@ -28,6 +28,7 @@ _DONE = {"keep": "named .added", "delete": "deleted"}
 )  # fmt: skip
 @click.option("--folder-labels", is_flag=True, help="Sub-folders' names are labels, too.")
 @click.option("--paused/--started", default=None, help="Whether what is added is started.")
+@click.option("--owner", metavar="USER", help="Whose the torrents are; '' is nobody. [yours]")
 @click.option("--delete", is_flag=True, help="Delete files that were added.")
 @click.option("--move-to", type=click.Path(), help="Move them there.")
 @api_options
@@ -82,7 +83,8 @@ def _watched(path: str, delete: bool, options: dict[str, Any]) -> JsonObject:
 
 
 def _table(folders: list[JsonObject]) -> Columns:
-    table = Columns("folder", "sub-folders", "downloads to", "labels", "files are then", cut=False)
+    heads = ("folder", "sub-folders", "downloads to", "labels", "whose", "files are then")
+    table = Columns(*heads, cut=False)
     for each in folders:
         labels = [plain(label, 100) for label in each["labels"]]
         labels += ["their folders"] if each["folder_labels"] else []
@@ -92,6 +94,7 @@ def _table(folders: list[JsonObject]) -> Columns:
             "yes" if each["recursive"] else "no",
             plain(each["download_dir"]) or "where all are",
             ", ".join(labels),
+            plain(each["owner"]),
             then,
         )
     return table

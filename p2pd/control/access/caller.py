@@ -30,7 +30,7 @@ class Identity:
     key: str = ""
     """The key's name, when it came with one."""
     folder: str = ""
-    """Where downloads go, and nowhere else; empty: the session's folder."""
+    """Where downloads go, and nowhere else; empty: the session's folder, or one in it."""
     own_only: bool = False
     labels: tuple[str, ...] = ()
     """What is added gets them; torrents with one of them are seen."""
@@ -60,6 +60,17 @@ class Identity:
     def given_labels(self) -> tuple[str, ...]:
         """What its torrents have for certain."""
         return tuple(dict.fromkeys((*self.labels, *self.key_labels)))
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether others' torrents are hidden from the user, whatever the key hides besides."""
+        add_only = self.role is Role.ADD_ONLY and not self.key
+        return self.own_only or bool(self.labels) or add_only
+
+    @property
+    def shared_labels(self) -> tuple[str, ...]:
+        """Whose torrents are seen, whoever's they are."""
+        return () if self._only_own else self.labels
 
     @property
     def is_kept_in(self) -> bool:

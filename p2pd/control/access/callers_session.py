@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from p2pd.control.access.caller import Identity, NotPermittedError, current_caller
+from twisted.internet.defer import Deferred
+
+from p2pd.base.errors import P2pdError
+from p2pd.control.access.caller import Caller, NotPermittedError, called_by, current_caller
 from p2pd.control.access.callers_past import CallersEvents, CallersFollowing, CallersHistory
 from p2pd.control.access.quotas import Quotas
 from p2pd.session.api import (
@@ -30,15 +33,17 @@ from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_settings import OFF, SessionSettings
+from p2pd.session.torrent_rules import first_with_folder
 from p2pd.session.torrents.torrent_requests import AddTorrent, Candidate, TorrentChanges
 
 
 class CallersSession:
     """A SessionApi for whoever `current_caller` is."""
 
-    def __init__(self, api: SessionApi) -> None:
+    def __init__(self, api: SessionApi, quotas: Quotas | None = None) -> None:
+        """`quotas` know what is just being added; one for all that add torrents."""
         self._api = api
-        self._quotas = Quotas(api)
+        self._quotas = quotas or Quotas(api)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._api, name)
@@ -48,8 +53,8 @@ class CallersSession:
     @property
     def settings(self) -> SessionSettings:
         """The settings in force, with the caller's own folder."""
-        settings, folder = self._api.settings, current_caller().identity.folder
-        return replace(settings, download_dir=folder) if folder else settings
+        settings, home = self._api.settings, self._home
+        return replace(settings, download_dir=home) if home else settings
 
     @property
     def events(self) -> SessionEvents | CallersEvents:
@@ -75,7 +80,7 @@ class CallersSession:
     @property
     def creating(self) -> CreatingApi:
         """Torrents in the making, which are the caller's when they are added."""
-        return CallersCreating(self._api.creating, current_caller().identity)
+        return CallersCreating(self._api.creating, current_caller(), self)
 
     def torrents(self) -> Iterable[TorrentView]:
         """Those that the caller sees."""
@@ -132,7 +137,13 @@ class CallersSession:
     async def free_space(self, path: str) -> FreeSpace:
         """Of the caller's folder, or any. Raises P2pdError."""
         self._check_folder(path)
-        return await self._api.free_space(path)
+        try:
+            return await self._api.free_space(path)
+        except P2pdError:
+            if os.path.normpath(path) != self._home:
+                raise
+            # It is made when something is downloaded.
+            return replace(await self._api.free_space(os.path.dirname(self._home)), path=path)
 
     # -- doing ---------------------------------------------------------------------------------
 
@@ -175,6 +186,22 @@ class CallersSession:
         self._check_folder(folder)
         await self._api.set_location(torrent, folder, move=move)
 
+    @property
+    def _home(self) -> str:
+        """The caller's own folder; empty: the session's.
+
+        Who does not see others' torrents gets no hold of their files by a torrent that has the same
+        names: without a folder it is that of the user's label, for those who share it, or one below
+        the session's, called as the user.
+        """
+        identity, settings = current_caller().identity, self._api.settings
+        if identity.folder or not (identity.user and identity.is_restricted):
+            return identity.folder
+        label = first_with_folder(settings.label_rules, identity.shared_labels)
+        if label is not None:
+            return str(settings.label_rules[label]["download_dir"])
+        return os.path.join(settings.download_dir, identity.user)
+
     def _as_callers(self, request: AddTorrent, judge: Callable[[Candidate], None]) -> AddTorrent:
         identity = current_caller().identity
         _check_shared(request.queue_position, request.bandwidth_group or None)
@@ -195,14 +222,15 @@ class CallersSession:
             labels=_united(request.labels, identity.given_labels),
             # Where others' data is, nobody learns who does not see it.
             find_data=request.find_data if identity.sees_all and not identity.is_kept_in else OFF,
-            download_dir=request.download_dir or identity.folder or None,
+            download_dir=request.download_dir or self._home or None,
+            apart=identity.user if self._home else "",
         )
 
     def _check_folder(self, folder: str) -> None:
         identity = current_caller().identity
         if not identity.is_kept_in:
             return
-        root = os.path.normpath(identity.folder or self._api.settings.download_dir)
+        root = os.path.normpath(self._home or self._api.settings.download_dir)
         if os.path.commonpath([root, os.path.normpath(folder)]) != root:
             raise NotPermittedError(f"{folder[:200]} is not in {root}, where your torrents belong")
 
@@ -210,15 +238,21 @@ class CallersSession:
 class CallersCreating:
     """Torrents in the making, of who sees all torrents."""
 
-    def __init__(self, creating: CreatingApi, identity: Identity) -> None:
+    def __init__(self, creating: CreatingApi, caller: Caller, session: CallersSession) -> None:
         self._creating = creating
-        self._identity = identity
+        self._caller = caller
+        self._session = session
 
     async def create(self, request: CreateTorrent) -> int:
-        """Begin one."""
-        labels = _united(request.labels, self._identity.given_labels)
-        request = replace(request, owner=self._identity.user, labels=labels)
-        return await self._creating.create(request)
+        """Begin one. What was made is added as the caller's, under the quotas."""
+        if request.add:  # what will be refused then is not begun
+            self._session._check_folder(os.path.dirname(request.path))
+            self._session._quotas.check_room()
+        return await self._creating.create(replace(request, take_in=self._take_in))
+
+    async def _take_in(self, request: ImportTorrent) -> ImportedTorrent:
+        adding = self._session.import_torrent(request)
+        return await called_by(self._caller, Deferred.fromCoroutine, adding)
 
     def tasks(self) -> Sequence[TaskView]:
         """All of them."""

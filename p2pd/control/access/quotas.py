@@ -47,6 +47,12 @@ class Quotas:
                 self._torrents[identity.user] -= 1
                 self._bytes[identity.user] -= wanted
 
+    def check_room(self) -> None:
+        """Whether the caller may have one torrent more, of whatever size."""
+        identity = current_caller().identity
+        self._check_count(identity, 1)
+        self._check_bytes(identity, 1)
+
     def check_running(self, torrent: TorrentView) -> None:
         """Whether the caller may run it: a link may have turned out bigger than there is room."""
         identity = current_caller().identity

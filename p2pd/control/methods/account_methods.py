@@ -143,7 +143,7 @@ class UserMethods(BaseSubhandler):  # type: ignore[misc]
             "name": identity.user,
             "role": str(identity.role),
             "key": identity.key,
-            "download_dir": identity.folder or self._api.settings.download_dir,
+            "download_dir": self._api.settings.download_dir,
             "labels": list(identity.given_labels),
             "sees_all": identity.sees_all,
             "torrent_count": len(own),

@@ -13,6 +13,7 @@ from p2pd.automation.rss.rss import Rss
 from p2pd.control.access.accounts import Accounts
 from p2pd.control.access.audit import AuditLog
 from p2pd.control.access.callers_session import CallersSession
+from p2pd.control.access.quotas import Quotas
 from p2pd.control.methods.account_methods import KeyMethods, UserMethods
 from p2pd.control.methods.audit_methods import AuditMethods
 from p2pd.control.methods.blocklist_methods import BlocklistMethods
@@ -54,10 +55,11 @@ def make_method_groups(
     rss: Rss | None = None,
     hooks: Hooks | None = None,
     mutable: MutableTorrents | None = None,
+    quotas: Quotas | None = None,
 ) -> dict[str, BaseSubhandler]:
     """The groups by the first word of their methods' names."""
     kept = KeptRows(api.follow, clock)  # of all torrents, whoever may see them
-    api = cast(SessionApi, CallersSession(api))
+    api = cast(SessionApi, CallersSession(api, quotas))
     selection = Selection(api, wall_clock)
     groups: dict[str, BaseSubhandler] = {
         "torrent": TorrentMethods(

@@ -22,6 +22,9 @@ from p2pd.automation.rss.rss_feeds import (
 )
 from p2pd.automation.rss.rss_rules import RssRule, Verdict
 from p2pd.automation.rss.title_filters import LONGEST, SYNTAXES
+from p2pd.control.access.caller import current_caller
+from p2pd.control.access.for_owners import owner_for
+from p2pd.control.access.roles import Need
 from p2pd.control.schema import (
     Check,
     JsonObject,
@@ -121,6 +124,7 @@ RULE_PARAMS = (
     Param("bandwidth_priority", integer(-1, 1), ABSENT),
     Param("priority", integer(-1000, 1000), ABSENT),
     Param("ignore_days", integer(0, 3650), ABSENT),
+    Param("owner", text(64), ABSENT),
 )
 _ID = Param("id", ID)
 _IDS = Param("ids", IDS, None)
@@ -172,7 +176,9 @@ class RssMethods(BaseSubhandler):  # type: ignore[misc]
     @takes(*RULE_PARAMS, strict=True)
     async def jsonrpc_rule_add(self, **chosen: Any) -> JsonObject:
         """A new rule, of which what is in the feeds already is asked, too."""
-        return {"rule": rule_row(await self._rss.add_rule(RssRule(**_of_rule(chosen))))}
+        wanted = _of_rule(chosen)
+        wanted["owner"] = _owner(wanted.get("owner"))
+        return {"rule": rule_row(await self._rss.add_rule(RssRule(**wanted)))}
 
     @takes(_IDS)
     async def jsonrpc_rule_get(self, ids: tuple[int, ...] | None) -> JsonObject:
@@ -183,7 +189,10 @@ class RssMethods(BaseSubhandler):  # type: ignore[misc]
     @takes(_ID, *changeable(RULE_PARAMS), strict=True)
     async def jsonrpc_rule_set(self, id: int, **chosen: Any) -> JsonObject:
         """Change a rule."""
-        return {"rule": rule_row(await self._rss.set_rule(id, _of_rule(chosen)))}
+        wanted = _of_rule(chosen)
+        if "owner" in wanted:
+            wanted["owner"] = _owner(wanted["owner"], self._rss.rule(id).chosen.owner)
+        return {"rule": rule_row(await self._rss.set_rule(id, wanted))}
 
     @takes(_ID)
     async def jsonrpc_rule_remove(self, id: int) -> JsonObject:
@@ -215,7 +224,7 @@ class RssMethods(BaseSubhandler):  # type: ignore[misc]
     @takes(Param("feed_id", ID), Param("key", text(100)))
     async def jsonrpc_item_add(self, feed_id: int, key: str) -> JsonObject:
         """Add the torrent of an item now, whatever rules say."""
-        seen = await self._rss.add_item(feed_id, key)
+        seen = await self._rss.add_item(feed_id, key, current_caller().identity.user)
         return {"item": item_row(self._rss.feed(feed_id), seen)}
 
     @takes(Param("rule", json_object, None), Param("ids", IDS, None))
@@ -310,6 +319,12 @@ def item_row(feed: Feed, seen: SeenItem) -> JsonObject:
 def given(values: JsonObject) -> JsonObject:
     """What was not left out."""
     return {name: value for name, value in values.items() if value is not ABSENT}
+
+
+def _owner(asked: str | None, before: str | None = None) -> str:
+    identity = current_caller().identity
+    admin = identity.permits(Need.ADMIN)
+    return owner_for(asked, identity.user, admin=admin, before=before)
 
 
 def _of_rule(values: JsonObject) -> JsonObject:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.base.errors import P2pdError
 from p2pd.control.access.caller import NotPermittedError, current_caller
+from p2pd.control.access.for_owners import owner_for
 from p2pd.control.access.roles import Need
 from p2pd.control.methods.blocklist_methods import blocklist_fields
 from p2pd.control.methods.session_fields import (
@@ -66,6 +67,8 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
             raise refuse(f"unknown, or for the configuration to decide: {refused[:300]}")
         changes = {name: value for name, value in bind(params, SETTABLE).items() if name in params}
         self._check_scripts(changes)
+        if isinstance(changes.get("watch_folders"), (list, tuple)):
+            changes["watch_folders"] = self._owned(changes["watch_folders"])
         try:
             await self._api.change_settings(changes)
         except P2pdError as error:
@@ -81,6 +84,22 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
                     raise refuse(f"{name}: automation.{COMMANDS_OVER_RPC} is off")
                 if not current_caller().identity.permits(Need.ADMIN):
                     raise NotPermittedError(f"{name} can be set by an admin alone")
+
+    def _owned(self, folders: Iterable[JsonObject]) -> list[JsonObject]:
+        """Watch folders with their owners: what is put there is added in the name of these."""
+        before = {each["folder"]: each for each in self._api.settings.watch_folders}
+        identity = current_caller().identity
+        admin = identity.permits(Need.ADMIN)
+        owned = []
+        for folder in folders:
+            known = before.get(folder.get("folder", ""))
+            asked = folder.get("owner")
+            if known is not None and (asked is None or asked == known.get("owner", "")):
+                owner = known.get("owner", "")
+            else:
+                owner = owner_for(asked, identity.user, admin=admin)
+            owned.append({**folder, "owner": owner})
+        return owned
 
     @takes()
     async def jsonrpc_stats(self) -> JsonObject:

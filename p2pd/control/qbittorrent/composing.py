@@ -10,6 +10,7 @@ from typing import Any, cast
 from p2pd.base.measures import Measure
 from p2pd.control.access.audit import AuditLog
 from p2pd.control.access.callers_session import CallersSession
+from p2pd.control.access.quotas import Quotas
 from p2pd.control.methods.torrent_add import TorrentAdder
 from p2pd.control.qbittorrent.adding import Adding
 from p2pd.control.qbittorrent.app import App
@@ -53,9 +54,10 @@ def make_dialect(
     load: RpcLoad,
     audit: AuditLog,
     version: str,
+    quotas: Quotas | None = None,
 ) -> QBittorrentDialect:
     """The dialect over a session, of which each caller sees his part."""
-    api = cast(SessionApi, CallersSession(api))
+    api = cast(SessionApi, CallersSession(api, quotas))
     sessions = LoginSessions(reactor, rng)
     labels = Labels(api)
     fields = info_fields(labels, lambda: is_queueing(api.settings))

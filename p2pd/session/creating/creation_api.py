@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import Protocol, Sequence
+from dataclasses import dataclass, field
+from typing import Awaitable, Callable, Protocol, Sequence
 
 from p2pd.formats.creator import CreationOptions
+from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
+
+TakeIn = Callable[[ImportTorrent], Awaitable[ImportedTorrent]]
 
 
 class TaskState(enum.StrEnum):
@@ -30,8 +33,8 @@ class CreateTorrent:
     """Whether to seed it from where it is, without a check."""
     paused: bool | None = None
     labels: tuple[str, ...] = ()
-    owner: str = ""
-    """The user whose torrent it is then, as in AddTorrent."""
+    take_in: TakeIn | None = field(default=None, compare=False, repr=False)
+    """Who adds it then, in the name of whoever asked; None: the session, as nobody's."""
 
 
 @dataclass(frozen=True, slots=True)

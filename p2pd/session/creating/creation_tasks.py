@@ -9,17 +9,23 @@ from __future__ import annotations
 import itertools
 import os
 from dataclasses import dataclass
-from typing import Awaitable, Callable, Sequence
+from typing import Callable, Sequence
 
 from p2pd.base.errors import P2pdError, StorageError
 from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.magnet import Magnet
 from p2pd.formats.metainfo import parse_torrent
-from p2pd.session.creating.creation_api import CreatedTorrent, CreateTorrent, TaskState, TaskView
+from p2pd.session.creating.creation_api import (
+    CreatedTorrent,
+    CreateTorrent,
+    TakeIn,
+    TaskState,
+    TaskView,
+)
 from p2pd.session.disks.check_queue import HashingJob
 from p2pd.session.disks.devices import in_time
-from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
+from p2pd.session.importing.import_requests import ImportTorrent
 from p2pd.session.session import Session
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.storage.torrent_creator import create_torrent
@@ -35,8 +41,6 @@ ANSWER_SECONDS = 5.0
 """What a disk has to say where a path leads."""
 
 UNDER_WAY = frozenset({TaskState.WAITING, TaskState.HASHING, TaskState.ADDING})
-
-TakeIn = Callable[[ImportTorrent], Awaitable[ImportedTorrent]]
 
 
 class CreationJob(HashingJob):
@@ -167,10 +171,9 @@ class CreationTasks:
             download_dir=os.path.dirname(task.job.path),
             paused=request.paused,
             labels=request.labels,
-            owner=request.owner,
         )
         asked = ImportTorrent(add, pieces=pieces, changed_before=int(began))
-        task.torrent_id = (await self._take_in(asked)).id
+        task.torrent_id = (await (request.take_in or self._take_in)(asked)).id
 
     def _forget_old(self) -> None:
         over = [task for task in self._tasks.values() if task.state not in UNDER_WAY]

@@ -6,6 +6,7 @@ a move (session/moving), and is empty for all others.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 from p2pd.base.errors import StorageError
@@ -20,11 +21,15 @@ LOOK_SECONDS = 5.0
 """What a disk has to say whether there is data already."""
 
 
-def begin_apart(record: TorrentRecord, settings: SessionSettings) -> None:
-    """A torrent is added: it begins in the folder for incomplete ones, if the settings say so."""
+def begin_apart(record: TorrentRecord, settings: SessionSettings, below: str = "") -> None:
+    """A torrent is added: it begins in the folder for incomplete ones, if the settings say so.
+
+    Or in one of that, which is called `below`.
+    """
     folder = settings.incomplete_dir
     if settings.incomplete_dir_enabled and folder and folder != record.download_dir:
-        record.final_dir, record.download_dir = record.download_dir, folder
+        record.final_dir, record.download_dir = record.download_dir, os.path.join(folder, below)
+        record.download_dir = os.path.normpath(record.download_dir)
 
 
 async def stay_with_data(host: TorrentHost, record: TorrentRecord, layout: FileLayout) -> None:

@@ -77,7 +77,7 @@ class TorrentAdding:
             cross_checks = self._session.cross_checks
             found = await cross_checks.search(request.find_data, record, described.metainfo)
             if not found:
-                begin_apart(record, self._session.settings)
+                begin_apart(record, self._session.settings, request.apart)
             torrent, here = await self._admit(request, described)
         if found and not here:
             cross_checks.begin(torrent)

@@ -70,6 +70,8 @@ class AddTorrent:
     find_data: str | None = None
     """One of session_settings.FIND_DATA: of a .torrent, whose files are known."""
     owner: str = ""
+    apart: str = ""
+    """Of the folder for incomplete torrents the one in it where it begins; empty: it itself."""
     judge: Judge | None = field(default=None, compare=False, repr=False)
     """Asked before anything is done; what it raises refuses the torrent."""
     sequential: bool | None = None

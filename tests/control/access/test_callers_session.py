@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from p2pd.base.errors import P2pdError
+from p2pd.base.ids import InfoHashes
 from p2pd.control.access.caller import (
     NOBODY,
     Caller,
@@ -19,12 +22,12 @@ from p2pd.control.access.caller import (
 from p2pd.control.access.callers_session import CallersSession
 from p2pd.control.access.roles import Role
 from p2pd.formats.creator import CreationOptions
-from p2pd.session.api import SessionApi
+from p2pd.session.api import FreeSpace, SessionApi
 from p2pd.session.creating.creation_api import CreateTorrent
 from p2pd.session.follow_api import SeenChanges
 from p2pd.session.importing.import_requests import ImportTorrent
 from p2pd.session.session_events import EventKind, SessionEvents, TorrentEvent
-from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
+from p2pd.session.torrents.torrent_requests import AddTorrent, Candidate, TorrentChanges
 from tests.control.fake_session import FakeTorrent
 
 PASSED = {
@@ -135,16 +138,108 @@ def test_what_somebody_makes_is_theirs_when_it_is_added(session: Any) -> None:
     session.creating = Creating()
     callers: Any = CallersSession(session)
     who = Identity("ann", Role.OPERATOR, labels=("ann's",))
-    request = CreateTorrent("/downloads/film", CreationOptions(), labels=("x",))
+    request = CreateTorrent("/downloads/film", CreationOptions(), add=True)
 
     def creating() -> Any:
         return called_by(Caller(who), lambda: callers.creating)
 
     assert Deferred.fromCoroutine(creating().create(request)).result == 5
     (asked,) = Creating.asked
-    assert (asked.owner, asked.labels) == ("ann", ("x", "ann's"))
+    assert asked.take_in is not None
+    made = ImportTorrent(AddTorrent(torrent=b"made", labels=("x",)))
+    done = Deferred.fromCoroutine(asked.take_in(made))  # type: ignore[arg-type]
+    assert done.result is not None
+    ((_, taken),) = session.asked
+    assert (session.owners, taken.add.labels) == (["ann"], ("x", "ann's"))
     assert creating().tasks() == ["task"]
     assert creating().cancel(5)
+
+
+@pytest.mark.parametrize("held", [0, 1])
+def test_what_somebody_makes_is_under_the_quota(session: Any, held: int) -> None:
+    """When it is asked for, and when it is made."""
+    made: list[CreateTorrent] = []
+
+    class Creating:
+        async def create(self, request: CreateTorrent) -> int:
+            made.append(request)
+            return 1
+
+    session.creating, session.all = Creating(), [FakeTorrent(1, owner="ann")] * held
+    callers: Any = CallersSession(session)
+    who = Caller(Identity("ann", Role.OPERATOR, folder="/downloads", most_torrents=1))
+
+    def ask(path: str, *, add: bool) -> Any:
+        request = CreateTorrent(path, CreationOptions(), add=add)
+        creating = called_by(who, lambda: callers.creating)
+        return called_by(who, lambda: Deferred.fromCoroutine(creating.create(request)))
+
+    refusals: list[Any] = []
+    ask("/downloads/film", add=True).addErrback(refusals.append)
+    assert [failure.type for failure in refusals] == [NotPermittedError] * held
+    if not held:
+        session.all = [FakeTorrent(1, owner="ann")]
+        add = ImportTorrent(AddTorrent(torrent=b"made", download_dir="/downloads"))
+        session.candidate = Candidate(InfoHashes(b"n" * 20, None), 5)
+        assert made[0].take_in is not None
+        Deferred.fromCoroutine(made[0].take_in(add)).addErrback(refusals.append)  # type: ignore[arg-type]
+        assert "may have 1 torrent" in refusals[-1].getErrorMessage()
+    ask("/elsewhere/film", add=True).addErrback(refusals.append)
+    assert refusals[-1].check(NotPermittedError)
+    assert ask("/elsewhere/film", add=False).result == 1
+
+
+@pytest.mark.parametrize(
+    ("who", "home"),
+    [
+        (Identity("ann", Role.OPERATOR), ""),
+        (Identity("ann", Role.OPERATOR, folder="/a"), "/a"),
+        (Identity("ann", Role.ADD_ONLY), "/downloads/ann"),
+        (Identity("ann", Role.OPERATOR, own_only=True), "/downloads/ann"),
+        (Identity("ann", Role.OPERATOR, own_only=True, folder="/a"), "/a"),
+        (Identity("ann", Role.OPERATOR, labels=("x",)), "/downloads/ann"),
+        (Identity("ann", Role.OPERATOR, labels=("x", "tv")), "/srv/tv"),
+        (Identity("ann", Role.OPERATOR, labels=("tv",), own_only=True), "/downloads/ann"),
+        # Keys that show less of what their user sees are no users.
+        (Identity("ann", Role.ADD_ONLY, key="script"), ""),
+        (Identity("ann", Role.OPERATOR, key="sonarr", key_labels=("tv",)), ""),
+    ],
+)
+def test_who_does_not_see_others_has_a_folder(session: Any, who: Identity, home: str) -> None:
+    session.settings.label_rules = {"tv": {"download_dir": "/srv/tv"}}
+    callers: Any = CallersSession(session)
+    request = AddTorrent(magnet="magnet:?xt=urn:btih:" + "ab" * 20)
+
+    def add() -> Any:
+        assert callers.settings.download_dir == (home or "/downloads")
+        return Deferred.fromCoroutine(callers.add(request))
+
+    called_by(Caller(who), add)
+    ((_, asked),) = session.asked
+    assert (asked.download_dir or "", asked.apart) == (home, "ann" if home else "")
+    refusals: list[Any] = []
+    outside = replace(request, download_dir="/downloads")
+    called_by(Caller(who), lambda: Deferred.fromCoroutine(callers.add(outside))).addErrback(
+        refusals.append
+    )
+    assert bool(refusals) == bool(home)
+
+
+def test_room_is_told_of_a_folder_that_is_not_made_yet(session: Any) -> None:
+    async def free_space(path: str) -> FreeSpace:
+        if path != "/downloads":
+            raise P2pdError(f"{path}: there is no such folder")
+        return FreeSpace(path, 5, 10)
+
+    session.free_space = free_space
+    callers: Any = CallersSession(session)
+    who = Caller(Identity("ann", Role.ADD_ONLY))
+    asked = called_by(who, lambda: Deferred.fromCoroutine(callers.free_space("/downloads/ann")))
+    assert asked.result == FreeSpace("/downloads/ann", 5, 10)
+    below = called_by(who, lambda: Deferred.fromCoroutine(callers.free_space("/downloads/ann/x")))
+    refusals: list[Any] = []
+    below.addErrback(refusals.append)
+    assert refusals[0].check(P2pdError)
 
 
 @pytest.mark.parametrize("wish", [{"queue_position": 0}, {"bandwidth_group": "fast"}])

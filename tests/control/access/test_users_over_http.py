@@ -15,6 +15,7 @@ from p2pd.control.access.roles import METHODS, Role, permits, rule_of
 from p2pd.control.auth import FIRST_DELAY, PROMPT_TRIES
 from p2pd.control.errors import RpcCode
 from p2pd.session.history_api import History, Span
+from p2pd.session.settings_rules import checked_settings
 from p2pd.session.torrents.torrent_requests import Candidate
 from tests.control.conftest import Caller
 from tests.control.fake_session import FakeSession, FakeTorrent
@@ -235,7 +236,7 @@ def test_who_am_i(caller: Any, session: Any) -> None:
     session.all[0].owner = "bob"
     user = as_user(caller, "operator", labels=["tv"], torrent_quota=5)
     assert user.call("user_self").result == {
-        "name": "bob", "role": "operator", "key": "k", "download_dir": "/downloads",
+        "name": "bob", "role": "operator", "key": "k", "download_dir": "/downloads/bob",
         "labels": ["tv"], "sees_all": False, "torrent_count": 1, "torrent_quota": 5,
         "size": 65536, "size_quota": -1,
     }  # fmt: skip
@@ -391,3 +392,34 @@ def test_refused_logins_are_counted(caller: Any) -> None:
     assert 'p2pd_rpc_logins_refused_total{reason="missing"} 1.0' in page
     assert 'p2pd_rpc_logins_refused_total{reason="wrong"} 2.0' in page
     assert "p2pd_rpc_passwords 0.0" in page
+
+
+def test_whose_watch_folders_are(caller: Any, session: Any) -> None:
+    """Of who has them watched, if an admin says nothing else; what is known may be sent back."""
+    bob = as_user(caller, "operator", torrent_quota=5)
+
+    async def change(changes: dict[str, Any]) -> None:
+        for name, value in checked_settings(changes).items():
+            setattr(session.settings, name, value)
+
+    session.change_settings = change
+
+    def folders() -> list[tuple[str, str]]:
+        return [(each["folder"], each["owner"]) for each in session.settings.watch_folders]
+
+    def watch(who: Any, *entries: dict[str, Any]) -> Any:
+        return who.call("session_set", watch_folders=list(entries))
+
+    assert watch(caller, {"folder": "/a", "owner": ""}, {"folder": "/b"}).result == {}
+    assert folders() == [("/a", ""), ("/b", "p2pd")]
+    known = list(session.settings.watch_folders)
+    assert watch(bob, *known, {"folder": "/c"}).result == {}
+    assert folders() == [("/a", ""), ("/b", "p2pd"), ("/c", "bob")]
+    assert watch(bob, {"folder": "/a"}).result == {}
+    assert folders() == [("/a", "")]
+    for owner in ("", "p2pd"):
+        assert code_of(watch(bob, {"folder": "/new", "owner": owner})) == FORBIDDEN
+    assert code_of(watch(bob, {"folder": "/a", "owner": "p2pd"})) == FORBIDDEN
+    assert watch(caller, {"folder": "/a", "owner": "bob"}).result == {}
+    assert folders() == [("/a", "bob")]
+    assert watch(caller, {"folder": "/a", "owner": 5}).error[0] == int(RpcCode.INVALID_PARAMS)
