@@ -78,7 +78,7 @@ class Reaching:
 
     @property
     def port(self) -> int:
-        """The port by which the internet reaches us by IPv4: what trackers and the DHT tell others."""
+        """The port by which the internet reaches us by IPv4: what trackers and the DHT tell."""
         outside = 0 if self._mapping is None else self._mapping.external_port()
         return outside or self._host.own_port
 
