@@ -19,6 +19,7 @@ from p2pd.base.schedule import Schedule
 from p2pd.discovery.source_report import DiscoverySource
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.metainfo import Metainfo, to_torrent
+from p2pd.protocols.mse.swarm_keys import SwarmKeys
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.connections import Connections
 from p2pd.session.discovering.catcher_source import CatcherSource
@@ -110,7 +111,13 @@ class Session:
         self.upload_slots = UploadSlots(self)
         self._share_disks(parts, limits)
         self.reaching = Reaching(self, parts.make_port_mapping)
-        self.connections = Connections(self, parts.transport, half_open_limit=limits.half_open)
+        self.connections = Connections(
+            self,
+            parts.transport,
+            half_open_limit=limits.half_open,
+            key_work=parts.key_work,
+            rng=parts.rng,
+        )
         self.dialer = self.connections.dialer
         self.moves = Moves(self, parts.journal)
         self.removals = SessionRemovals(self, parts.removals)
@@ -270,6 +277,11 @@ class Session:
     def yield_hashes(self, torrent: Torrent, twin: Torrent) -> None:
         """By the hashes of the one the other is to be found from now on."""
         self.torrents.yield_hashes(torrent, twin)
+
+    @property
+    def swarm_keys(self) -> SwarmKeys:
+        """The torrents by what encrypted handshakes call them."""
+        return self.torrents.swarm_keys
 
     def torrent_by_wire_id(self, info_hash: bytes) -> Torrent | None:
         """For a peer that dialled us."""

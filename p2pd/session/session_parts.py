@@ -25,6 +25,7 @@ from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.volumes import volume_state
 from p2pd.swarm.preference import CountryOf, no_country
+from p2pd.transports.encryption.key_work import KeyWork
 from p2pd.transports.interfaces import StreamTransport
 
 MakeStorage = Callable[[FileLayout, str], Storage]
@@ -64,6 +65,8 @@ class SessionParts:
     look_at_folder: LookAt = volume_state
     lsd: LsdNetwork | None = None
     """None: neighbours are told nothing."""
+    key_work: KeyWork | None = None
+    """None: nothing can be encrypted."""
     dht: DhtNetwork | None = None
     """None: there is none, whatever the settings say."""
     make_port_mapping: MakePortMapping | None = None

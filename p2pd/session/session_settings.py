@@ -78,6 +78,8 @@ class SessionSettings(SharingSettings):
     queue_stalled_minutes: int = 30
     port_forwarding_enabled: bool = False
     """Whether gateways are asked to map our port to one of theirs (PCP, NAT-PMP, UPnP)."""
+    encryption: str = "off"
+    """When connections are encrypted (protocols.mse.policy)."""
     dht_enabled: bool = True
     """Whether torrents that are not private are looked up and announced in the DHT (BEP 5)."""
     find_data: str = OFF

@@ -36,6 +36,7 @@ from p2pd.testing.memory_store import (
 )
 from p2pd.testing.torrents import piece_bytes
 from p2pd.testing.virtual_time import VirtualNetwork
+from p2pd.transports.encryption.key_work import KeyWork
 
 ANY_FOLDER = VolumeState((0, 1), read_only=False, free=1 << 50)
 
@@ -206,6 +207,7 @@ class SimNode:
             blocklist_source=self._lists,
             look_at_folder=self._look_at_folder,
             journal=cast(Any, self.journal),
+            key_work=KeyWork(self._in_a_moment, random.Random(seed)),
             dht=self._dht,
             lsd=self._lsd,
             caught_hosts=self._caught_hosts,
@@ -225,6 +227,13 @@ class SimNode:
     def _make_announcer(self, _torrent: Any, tiers: Any, found: Any, *_: Any) -> FakeAnnouncer:
         self.announcers.append(FakeAnnouncer(tiers, found))
         return self.announcers[-1]
+
+    def _in_a_moment(self, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """As in another thread: the result comes later."""
+        done: Deferred[Any] = Deferred()
+        done.addCallback(lambda _: work(*args))
+        self.network.clock.callLater(DISK_SECONDS, done.callback, None)
+        return done
 
     async def _save_setting(self, name: str, value: Any) -> None:
         self.saved_settings[name] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from typing import Any, Callable, Coroutine, Protocol, Sequence
 
@@ -9,11 +10,13 @@ from twisted.logger import Logger
 
 from p2pd.base.addresses import PeerAddress, is_local
 from p2pd.base.clock import Clock
+from p2pd.protocols.mse.swarm_keys import SwarmKeys
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.arrivals import Arrivals, HandshakeEnd
 from p2pd.session.connecting.dialer import Dialer, DialTorrent
 from p2pd.session.connecting.handshaking import HandshakeTorrent, Handshaking
+from p2pd.session.connecting.opener import UNANSWERED, Opener
 from p2pd.session.discovering.catcher_source import CatcherSource
 from p2pd.session.peers.partings import PREFERRED
 from p2pd.session.peers.peer_session import PeerSession
@@ -21,12 +24,16 @@ from p2pd.session.session_settings import SessionSettings
 from p2pd.session.torrents.resting import Resting
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
+from p2pd.transports.encryption.key_work import KeyWork
 from p2pd.transports.interfaces import Listening, PeerStream, StreamReceiver, StreamTransport
 
 HOST_SHARE = 4
 """One host, unless it is in the local network, has this part of all places at most."""
 
 HOST_LEAST = 8
+
+NO_ROOM = 1_000_000
+"""More than the limit on connections, and what may go beyond it."""
 
 
 class ConnectionsOwner(Protocol):
@@ -38,6 +45,10 @@ class ConnectionsOwner(Protocol):
     resting: Resting
     blocklist: SessionBlocklist
     catcher: CatcherSource
+
+    @property
+    def swarm_keys(self) -> SwarmKeys:
+        """The torrents by what encrypted handshakes call them."""
 
     @property
     def connection_limit(self) -> int: ...
@@ -59,7 +70,13 @@ class Connections:
     log = Logger()
 
     def __init__(
-        self, owner: ConnectionsOwner, transport: StreamTransport, *, half_open_limit: int
+        self,
+        owner: ConnectionsOwner,
+        transport: StreamTransport,
+        *,
+        half_open_limit: int,
+        key_work: KeyWork | None,
+        rng: random.Random,
     ) -> None:
         self._owner = owner
         self._transport = transport
@@ -74,15 +91,16 @@ class Connections:
         self.gave_way = 0
         self.reached_at: dict[str, float] = {}
         """When somebody outside the local network connected to us last, by `ipv4` and `ipv6`."""
+        self.opener = Opener(lambda: owner.settings.encryption, owner.swarm_keys, key_work, rng)
         self.arrivals = Arrivals(
             owner.clock,
-            room=lambda: owner.connection_limit - self.total,
+            room=self._room,
             blocked=owner.blocklist.covers,
         )
         self.dialer = Dialer(
             transport,
             half_open_limit=half_open_limit,
-            may_connect=lambda: self.has_way and self.total < owner.connection_limit,
+            may_connect=lambda: self.has_way and self._room() > 0,
             connected=self._dialled,
         )
 
@@ -95,6 +113,12 @@ class Connections:
     def port(self) -> int:
         """The port that peers can dial, 0 while none is open."""
         return self._listening.port if self._listening else 0
+
+    def _room(self) -> int:
+        """How many connections more may be open: none, if none can be as the user requires it."""
+        if not self.opener.can_speak:
+            return -NO_ROOM
+        return self._owner.connection_limit - self.total
 
     def listen(self, port: int) -> None:
         """Accept peers. Raises CannotListenError when the port is taken."""
@@ -152,6 +176,8 @@ class Connections:
             self._owner.background(self._wake(torrent, done, events), torrent.record.name)
             return
         self._over(done)
+        if not done.incoming:
+            self.opener.answered(done.address)
         reason = torrent.peers.refusal(done.remote.peer_id, done.address, incoming=done.incoming)
         if reason is None and not torrent.running:
             reason = "the torrent stopped"
@@ -209,18 +235,22 @@ class Connections:
         self._over(failed)
         self.failed[end] += 1
         if isinstance(failed.torrent, Torrent) and not failed.incoming:
-            failed.torrent.dialling.dial_failed(failed.address, reason)
+            dialling = failed.torrent.dialling
+            if end in UNANSWERED and self.opener.unanswered(failed.address):
+                self.dialer.again(dialling, failed.address, reason)
+            else:
+                dialling.dial_failed(failed.address, reason)
         self.log.debug("{address}: {reason}", address=failed.address, reason=reason)
 
     # -- streams -------------------------------------------------------------------------------
 
     def _accepted(self, stream: PeerStream) -> StreamReceiver:
-        handshake = Handshaking(self, stream, torrent=None, source="incoming")
+        receiver, handshake = self.opener.accepted(self, stream)
         self._handshakes[handshake] = None
         self.arrivals.came(handshake)
         if not is_local(host := stream.address.host):
             self.reached_at["ipv6" if ":" in host else "ipv4"] = self._owner.wall()
-        return handshake
+        return receiver
 
     def _over(self, handshake: Handshaking) -> None:
         del self._handshakes[handshake]
@@ -234,9 +264,10 @@ class Connections:
         torrent: Torrent = dialling.owner
         self._owner.catcher.answered(address)
         source = torrent.peers.pool.source_of(address)
-        handshake = Handshaking(self, stream, torrent=torrent, source=source, dialled=address)
+        receiver, handshake = self.opener.dialled(self, stream, torrent, source, address)
         self._handshakes[handshake] = None
-        return handshake
+        self.opener.begin(receiver)
+        return receiver
 
     def _refuse(self, done: Handshaking, torrent: Torrent, kind: str, reason: str) -> None:
         done.stream.abort()

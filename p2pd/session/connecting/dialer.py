@@ -82,6 +82,13 @@ class Dialer:
         for key in [key for key in self._attempts if key[0] == id(torrent)]:
             self._give_up(key, "the torrent stopped")
 
+    def again(self, torrent: DialTorrent, address: PeerAddress, reason: str) -> None:
+        """Somebody who was reached did not answer: dial him anew if that may be, else he failed."""
+        if torrent.wants_peers and self.half_open < self.half_open_limit and self._may_connect():
+            self._dial(torrent, address)
+        else:
+            torrent.dial_failed(address, reason)
+
     def keep_away(self, unwanted: Callable[[str], bool]) -> None:
         """Give up attempts with hosts that are kept away from now on."""
         for key in [key for key in self._attempts if unwanted(key[1].host)]:

@@ -61,6 +61,7 @@ class Handshaking:
         self.stream = stream
         self.torrent = torrent
         self.source = source
+        self.encrypted = False
         self.incoming = torrent is None
         self.address = dialled or stream.address
         self.began = host.seconds()
@@ -92,6 +93,11 @@ class Handshaking:
     def stream_lost(self, reason: str) -> None:
         """The peer hung up, which is how most clients refuse an info-hash."""
         self._end(reason or "the peer closed the connection", HandshakeEnd.HUNG_UP)
+
+    def opened(self, stream: PeerStream, encrypted: bool) -> None:
+        """It is agreed how the peers speak: what follows goes by this stream."""
+        self.stream = stream
+        self.encrypted = encrypted
 
     def wait(self) -> None:
         """The torrent is not ready for the peer: nothing more is read until `go_on`."""

@@ -44,7 +44,6 @@ class PeerSession:
 
     log = Logger()
     transport_name = "tcp"
-    encrypted = False
 
     def __init__(self, torrent: PeerTorrent, shaken: Handshaking) -> None:
         remote = shaken.remote
@@ -56,6 +55,7 @@ class PeerSession:
         self.listen_address: PeerAddress | None = None if shaken.incoming else shaken.address
         self.source = shaken.source
         self.incoming = shaken.incoming
+        self.encrypted = shaken.encrypted
         self.v2 = shaken.v2
         self.peer_id = remote.peer_id
         self.supports_fast = remote.supports_fast

@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Callable, Iterator, NamedTuple
 
 from p2pd.base.ids import InfoHashes
+from p2pd.protocols.mse.swarm_keys import SwarmKeys
 from p2pd.session.torrents.torrent import Torrent
 
 REMOVED_LIMIT = 10_000
@@ -32,6 +33,7 @@ class TorrentRegistry:
         self._by_id: dict[int, Torrent] = {}
         self._by_wire_id: dict[bytes, Torrent] = {}
         self._taken_over: dict[int, set[bytes]] = {}
+        self.swarm_keys = SwarmKeys()
         self._removed: deque[Removed] = deque(maxlen=REMOVED_LIMIT)
 
     def add(self, torrent: Torrent) -> None:
@@ -51,6 +53,7 @@ class TorrentRegistry:
                 # Who knows both hashes of a hybrid has its metadata, and the other one has not.
                 if len(holder.info_hashes.wire_ids) < known:
                     self._by_wire_id[wire_id] = torrent
+                self.swarm_keys.add(wire_id)
 
     def yield_hashes(self, torrent: Torrent, twin: Torrent) -> None:
         """By the hashes of the one the other is to be found."""
@@ -66,6 +69,7 @@ class TorrentRegistry:
         for wire_id in (*torrent.info_hashes.wire_ids, *others):
             if self._by_wire_id.get(wire_id) is torrent:
                 del self._by_wire_id[wire_id]
+                self.swarm_keys.discard(wire_id)
         record = torrent.record
         self._removed.append(Removed(wall_time, record.id, record.owner, record.labels))
 

@@ -1,0 +1,112 @@
+"""How connections begin: in the clear or with message stream encryption, as the user has it."""
+
+from __future__ import annotations
+
+import random
+from typing import Callable
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.protocols.mse.policy import EncryptionPolicy
+from p2pd.protocols.mse.swarm_keys import SwarmKeys
+from p2pd.session.connecting.approaches import Approaches
+from p2pd.session.connecting.arrivals import HandshakeEnd
+from p2pd.session.connecting.handshaking import HandshakeHost, HandshakeTorrent, Handshaking
+from p2pd.transports.encryption.key_work import KeyWork
+from p2pd.transports.encryption.openings import AcceptedOpening, DialledOpening
+from p2pd.transports.interfaces import PeerStream, StreamReceiver
+
+UNANSWERED = frozenset({HandshakeEnd.HUNG_UP, HandshakeEnd.SILENT, HandshakeEnd.GARBAGE})
+"""A handshake that ended so may have been in a language that the peer does not speak."""
+
+
+class Opener:
+    """Puts the first handshake of each connection together, and knows what to try next."""
+
+    def __init__(
+        self,
+        policy: Callable[[], str],
+        swarms: SwarmKeys,
+        work: KeyWork | None,
+        rng: random.Random,
+    ) -> None:
+        """`policy` is the value of an EncryptionPolicy; without `work` nothing is encrypted."""
+        self._policy = policy
+        self._swarms = swarms
+        self.work = work
+        self._rng = rng
+        self._approaches = Approaches()
+
+    @property
+    def policy(self) -> EncryptionPolicy:
+        """What is in force."""
+        wanted = EncryptionPolicy(self._policy())
+        if self.work is None and wanted.takes_plain:
+            return EncryptionPolicy.OFF
+        return wanted
+
+    @property
+    def can_speak(self) -> bool:
+        """Whether anybody can be spoken with at all, as the user requires it."""
+        return self.work is not None or EncryptionPolicy(self._policy()).takes_plain
+
+    def accepted(
+        self, host: HandshakeHost, stream: PeerStream
+    ) -> tuple[StreamReceiver, Handshaking]:
+        """Who listens to a stream that was accepted, and its handshake."""
+        policy, work = self.policy, self.work
+        if work is None or not policy.takes_encrypted:
+            handshake = Handshaking(host, stream, torrent=None, source="incoming")
+            return handshake, handshake
+
+        def opened(stream: PeerStream, encrypted: bool) -> None:
+            handshake.opened(stream, encrypted)
+
+        opening = AcceptedOpening(
+            stream, opened, work, self._rng, swarms=self._swarms, policy=policy
+        )
+        handshake = Handshaking(host, opening, torrent=None, source="incoming")
+        opening.receiver = handshake
+        return opening, handshake
+
+    def dialled(
+        self,
+        host: HandshakeHost,
+        stream: PeerStream,
+        torrent: HandshakeTorrent,
+        source: str,
+        address: PeerAddress,
+    ) -> tuple[StreamReceiver, Handshaking]:
+        """The same of one that we dialled; `begin` comes next."""
+        policy, work = self.policy, self.work
+        if work is None or not self._approaches.is_encrypted(address, policy):
+            handshake = Handshaking(host, stream, torrent=torrent, source=source, dialled=address)
+            return handshake, handshake
+
+        def opened(stream: PeerStream, encrypted: bool) -> None:
+            handshake.opened(stream, encrypted)
+
+        info_hash = torrent.info_hashes.wire_ids[0]
+        opening = DialledOpening(
+            stream, opened, work, self._rng, info_hash=info_hash, policy=policy
+        )
+        handshake = Handshaking(host, opening, torrent=torrent, source=source, dialled=address)
+        opening.receiver = handshake
+        return opening, handshake
+
+    @staticmethod
+    def begin(receiver: StreamReceiver) -> None:
+        """Speak first, if it is for us to do so."""
+        if isinstance(receiver, DialledOpening):
+            receiver.begin()
+
+    def answered(self, address: PeerAddress) -> None:
+        """A peer that we dialled shook hands."""
+        policy = self.policy
+        encrypted = self._approaches.is_encrypted(address, policy)
+        self._approaches.worked(address, policy, encrypted=encrypted)
+
+    def unanswered(self, address: PeerAddress) -> bool:
+        """It did not; whether it is to be dialled again at once, in another way."""
+        policy = self.policy
+        encrypted = self._approaches.is_encrypted(address, policy)
+        return self._approaches.failed(address, policy, encrypted=encrypted)

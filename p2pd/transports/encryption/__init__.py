@@ -1,0 +1,1 @@
+"""Streams that message stream encryption hides, over any other stream."""

@@ -1,0 +1,276 @@
+"""Streams that begin with message stream encryption, or may: until it is known how they go on.
+
+To those above they are streams like any other, from the first moment on. When both sides have
+agreed `opened` is called with the stream that is to be used from then on: the one beneath if what
+follows is in the clear, so that it costs nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Callable, Sequence
+
+from twisted.python.failure import Failure
+
+from p2pd.base.addresses import PeerAddress
+from p2pd.protocols.mse.handshake import (
+    MAX_PADDING,
+    Agreement,
+    MseHandshake,
+    MseInitiator,
+    MseResponder,
+    Swarms,
+)
+from p2pd.protocols.mse.key_exchange import KEY_SIZE, KeyPair, MseError
+from p2pd.protocols.mse.policy import EncryptionPolicy
+from p2pd.protocols.peerwire.handshake import PREFIX
+from p2pd.transports.encryption.encrypted_stream import EncryptedStream
+from p2pd.transports.encryption.key_work import KeyWork
+from p2pd.transports.interfaces import Buffer, Landing, PeerStream, StreamReceiver
+
+Opened = Callable[[PeerStream, bool], None]
+"""Called with the stream to use from now on, and whether it is encrypted."""
+
+
+class Opening:
+    """A PeerStream over `inner`, whose receiver it is until it is open."""
+
+    landing: Landing | None = None
+
+    def __init__(
+        self, inner: PeerStream, opened: Opened, work: KeyWork, rng: random.Random
+    ) -> None:
+        self.receiver: StreamReceiver = _Nobody()
+        self._inner = inner
+        self._opened = opened
+        self._work = work
+        self._rng = rng
+        self._over = False
+        self._later: list[bytes] = []
+        self._shaking: MseHandshake | None = None
+        self._came = bytearray()
+
+    # -- PeerStream ------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> PeerAddress:
+        """The other end."""
+        return self._inner.address
+
+    @property
+    def pending(self) -> int:
+        """Bytes written and not yet taken by the network."""
+        return self._inner.pending + sum(map(len, self._later))
+
+    def write(self, buffers: Sequence[Buffer]) -> None:
+        """Send these when it is known how."""
+        self._later.extend(map(bytes, buffers))
+
+    def call_when_writable(self) -> None:
+        """Tell the receiver that it may write."""
+        self._inner.call_when_writable()
+
+    def pause(self) -> None:
+        """Read nothing until `resume`."""
+        self._inner.pause()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._inner.resume()
+
+    def close(self) -> None:
+        """There is nothing to wait for: what is pending cannot be said any more."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._over = True
+        self._inner.abort()
+
+    # -- what the stream beneath tells -----------------------------------------------------------
+
+    def stream_received(self, data: memoryview) -> None:
+        """Bytes arrived."""
+        if self._over:
+            return
+        try:
+            self._take(data)
+        except MseError as problem:
+            self._fail(str(problem))
+
+    def stream_writable(self) -> None:
+        """More may be written."""
+        self.receiver.stream_writable()
+
+    def stream_lost(self, reason: str) -> None:
+        """It is gone."""
+        self._over = True
+        self.receiver.stream_lost(reason)
+
+    # -- the inside ------------------------------------------------------------------------------
+
+    def _take(self, data: memoryview) -> None:
+        """Bytes of the handshake. Raises MseError."""
+        if self._shaking is not None:
+            self._shake(self._shaking, data)
+            return
+        self._came += data
+        if len(self._came) > KEY_SIZE + MAX_PADDING:
+            raise MseError("the peer says more than it may before the keys are exchanged")
+
+    def _get_keys(self) -> None:
+        """Begin, when there is a place for the calculation."""
+        if not self._work.has_room:
+            self._work.refused += 1
+            raise MseError("too many keys are being exchanged")
+        self._work.keys().addCallbacks(self._begin, self._broken)
+
+    def _begin(self, keys: KeyPair) -> None:
+        if self._over:
+            return
+        self._shaking = self._handshake(keys)
+        came, self._came = bytes(self._came), bytearray()
+        try:
+            self._shake(self._shaking, came)
+        except MseError as problem:
+            self._fail(str(problem))
+
+    def _handshake(self, keys: KeyPair) -> MseHandshake:
+        """Our side of it."""
+        raise NotImplementedError
+
+    def _shake(self, shaking: MseHandshake, data: bytes | memoryview) -> None:
+        had_key = shaking.their_key is not None
+        shaking.receive_data(data)
+        self._send(shaking)
+        if not had_key and shaking.their_key is not None:
+            secret = self._work.secret(shaking.keys, shaking.their_key)
+            secret.addCallbacks(lambda known: self._secret_known(shaking, known), self._broken)
+
+    def _secret_known(self, shaking: MseHandshake, secret: bytes) -> None:
+        if self._over:
+            return
+        try:
+            shaking.secret_known(secret)
+            self._send(shaking)
+        except MseError as problem:
+            self._fail(str(problem))
+
+    def _send(self, shaking: MseHandshake) -> None:
+        said = shaking.data_to_send()
+        if said:
+            self._inner.write([said])
+        if shaking.agreement is not None:
+            self._agreed(shaking.agreement)
+
+    def _agreed(self, agreement: Agreement) -> None:
+        stream: PeerStream = self._inner
+        if agreement.encrypt is not None and agreement.decrypt is not None:
+            encrypt, decrypt = agreement.encrypt, agreement.decrypt
+            stream = EncryptedStream(self._inner, self.receiver, encrypt, decrypt)
+        self._open(stream, agreement.payload, encrypted=agreement.encrypt is not None)
+
+    def _open(self, stream: PeerStream, came: bytes, *, encrypted: bool) -> None:
+        self._over = True
+        stream.receiver = self.receiver
+        self._opened(stream, encrypted)
+        later, self._later = self._later, []
+        if later:
+            stream.write(later)
+        if came:
+            # In two steps, for the receiver may be another by now.
+            stream.receiver.stream_received(memoryview(came))
+
+    def _broken(self, failure: Failure) -> None:
+        """A calculation came to nothing."""
+        if not self._over:
+            problem = failure.value
+            self._fail(str(problem) if isinstance(problem, MseError) else "no key could be made")
+
+    def _fail(self, reason: str) -> None:
+        self._over = True
+        self._inner.receiver = _Nobody()
+        self._inner.abort()
+        self.receiver.stream_lost(reason)
+
+
+class DialledOpening(Opening):
+    """Of a peer that we dialled, encrypted: what is written first goes along with our offers."""
+
+    def __init__(
+        self,
+        inner: PeerStream,
+        opened: Opened,
+        work: KeyWork,
+        rng: random.Random,
+        *,
+        info_hash: bytes,
+        policy: EncryptionPolicy,
+    ) -> None:
+        super().__init__(inner, opened, work, rng)
+        self._info_hash = info_hash
+        self._policy = policy
+
+    def begin(self) -> None:
+        """Speak first."""
+        try:
+            self._get_keys()
+        except MseError as problem:
+            self._fail(str(problem))
+
+    def _handshake(self, keys: KeyPair) -> MseHandshake:
+        payload, self._later = b"".join(self._later), []
+        return MseInitiator(
+            keys, self._info_hash, offers=self._policy.offers, payload=payload, rng=self._rng
+        )
+
+
+class AcceptedOpening(Opening):
+    """Of a peer that dialled us: its first bytes tell whether it speaks in the clear."""
+
+    def __init__(
+        self,
+        inner: PeerStream,
+        opened: Opened,
+        work: KeyWork,
+        rng: random.Random,
+        *,
+        swarms: Swarms,
+        policy: EncryptionPolicy,
+    ) -> None:
+        super().__init__(inner, opened, work, rng)
+        self._swarms = swarms
+        self._policy = policy
+        self._is_encrypted = False
+
+    def _take(self, data: memoryview) -> None:
+        if self._is_encrypted:
+            super()._take(data)
+            return
+        self._came += data
+        size = min(len(self._came), len(PREFIX))
+        if self._came[:size] != PREFIX[:size]:
+            self._is_encrypted = True
+            self._get_keys()
+        elif size == len(PREFIX):
+            if not self._policy.takes_plain:
+                raise MseError("the peer speaks in the clear, which is not allowed here")
+            came, self._came = bytes(self._came), bytearray()
+            self._open(self._inner, came, encrypted=False)
+
+    def _handshake(self, keys: KeyPair) -> MseHandshake:
+        choices = self._policy.choices
+        return MseResponder(keys, self._swarms, choices=choices, rng=self._rng)
+
+
+class _Nobody:
+    """Listens while nobody else does."""
+
+    def stream_received(self, data: memoryview) -> None:
+        pass
+
+    def stream_writable(self) -> None:
+        pass
+
+    def stream_lost(self, reason: str) -> None:
+        pass
