@@ -52,8 +52,8 @@ class PeersSection:
     encryption: str = key(
         "preferred",
         one_of("off", "allowed", "preferred", "required"),
-        "Obfuscated connections: off, allowed, preferred or required.\n"
-        "This version has none, so it refuses to start with required.",
+        "Message stream encryption of connections with peers: off, allowed (if the peer begins\n"
+        "so), preferred (in the clear with those that cannot), or required (always, all of it).",
     )
     max_connections: int = key(500, whole(1, 65535), "Connections in all.")
     max_connections_per_torrent: int = key(100, whole(1, 65535), "Connections of one torrent.")

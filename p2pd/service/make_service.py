@@ -11,6 +11,7 @@ from typing import Any, Callable, Mapping, Sequence
 from twisted.internet.threads import deferToThreadPool
 
 from p2pd.base.errors import ConfigError, P2pdError
+from p2pd.protocols.mse.keystream import available
 from p2pd.service.config import Config
 from p2pd.service.control_part import ControlPart
 from p2pd.service.control_token import given_token_path, load_token, read_given_token, token_path
@@ -34,6 +35,7 @@ from p2pd.service.node import Node, NodePart
 from p2pd.service.notify import ServiceManager
 from p2pd.service.options import Options, refuse
 from p2pd.service.reloading import Reloading
+from p2pd.session.connecting.opener import NO_RC4
 
 __all__ = ["Options", "makeService", "make_service"]
 
@@ -86,7 +88,7 @@ def _take_place(config: Config, lock: FolderLock) -> Place:
 
 def _make_node(options: Options, place: Place, reactor: Any, compose: Compose, log: Log) -> Node:
     config = options.config
-    _refuse_unbuilt(config)
+    _refuse_what_cannot_be(config)
     manager = ServiceManager(reactor)
     parts = compose(config, place, reactor)
     reloading = Reloading(
@@ -123,7 +125,7 @@ def _make_node(options: Options, place: Place, reactor: Any, compose: Compose, l
 def _read_again(options: Options, parts: Sequence[NodePart]) -> Config:
     """As at the start; in a thread. Raises ConfigError."""
     config = options.read()
-    _refuse_unbuilt(config)
+    _refuse_what_cannot_be(config)
     if download_folder(config) != download_folder(options.config):
         make_writable(download_folder(config))
     for part in parts:
@@ -132,12 +134,10 @@ def _read_again(options: Options, parts: Sequence[NodePart]) -> Config:
     return config
 
 
-def _refuse_unbuilt(config: Config) -> None:
+def _refuse_what_cannot_be(config: Config) -> None:
     # Going on without would be to send in the clear what its owner wanted hidden.
-    if config.peers.encryption == "required":
-        raise ConfigError(
-            "peers.encryption: this version cannot encrypt, so nothing can require it"
-        )
+    if config.peers.encryption == "required" and not available():
+        raise ConfigError(f"peers.encryption: {NO_RC4}")
 
 
 def _open_log(options: Options) -> Log:

@@ -42,6 +42,7 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("reachability", "port_mapping"): ("port_forwarding_enabled",),
     ("blocklist", "enabled"): ("blocklist_enabled",),
     ("blocklist", "url"): ("blocklist_url",),
+    ("peers", "encryption"): ("encryption",),
     ("discovery", "dht"): ("dht_enabled",),
     ("storage", "find_data"): ("find_data",),
     **{("watch", each.name): ("watch_folders",) for each in fields(WatchSection)},
@@ -85,6 +86,7 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
         port_forwarding_enabled=config.reachability.port_mapping,
         blocklist_enabled=config.blocklist.enabled,
         blocklist_url=config.blocklist.url,
+        encryption=config.peers.encryption,
         dht_enabled=config.discovery.dht and "dht" in BUILT,
         find_data=config.storage.find_data,
         watch_folders=_watch_folders(config.watch),
@@ -107,7 +109,6 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
             "peer_port": config.peers.port,
             "peer_interface": config.peers.interface,
             "peer_interface_addresses": [],
-            "encryption": config.peers.encryption if "encryption" in BUILT else "off",
         },
     )
 

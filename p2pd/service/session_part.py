@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import secrets
 import time
+from functools import partial
 from typing import Any, Collection
 
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from p2pd.base.clock import DelayedCall
@@ -14,6 +16,7 @@ from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.measures import Measure
 from p2pd.discovery.peer_names import PeerNames
 from p2pd.formats.file_layout import FileLayout
+from p2pd.protocols.mse.keystream import available
 from p2pd.service.config import Config
 from p2pd.service.countries import Countries
 from p2pd.service.daemon_measures import (
@@ -58,6 +61,7 @@ from p2pd.storage.disks import Disks
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.open_files import OpenFiles
+from p2pd.transports.encryption.key_work import KeyWork
 
 AT_ONCE = HALF_OPEN, BAN_HOURS, REFRESH_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE, CONTENT = (
     ("peers", "max_half_open"),
@@ -311,6 +315,7 @@ class SessionPart:
             rng=random.Random(secrets.randbits(128)),
             transport=self.network.transport,
             dht=self.network.dht,
+            key_work=self._key_work(),
             disks=self.disks,
             store=TorrentStore(self._database),
             removals=RemovalStore(self._database),
@@ -327,6 +332,13 @@ class SessionPart:
             make_port_mapping=self.network.port_mapping.mapper,
             lsd=self.network.neighbours,
         )
+
+    def _key_work(self) -> KeyWork | None:
+        """Where keys are made; None where there is nothing to use them with."""
+        if not available():
+            return None
+        pool = self._reactor.getThreadPool()
+        return KeyWork(partial(deferToThreadPool, self._reactor, pool), random.SystemRandom())
 
     def _new_storage(self, layout: FileLayout, download_dir: str) -> Storage:
         preallocation = self._config.storage.preallocation

@@ -331,7 +331,7 @@ class SessionControl:
 
     async def change_settings(self, changes: Mapping[str, Any]) -> None:
         """Change settings by name. Raises P2pdError."""
-        checked = checked_settings(changes)
+        checked = self._checked(changes)
         for name, value in checked.items():
             setattr(self._session.settings, name, value)
         # They hold from now on, also when the database refuses to keep them.
@@ -342,9 +342,14 @@ class SessionControl:
         for name, value in checked.items():
             await self._save_setting(name, value)
 
+    def _checked(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        checked = checked_settings(changes)
+        self._session.connections.opener.check(checked.get("encryption"))
+        return checked
+
     def configure(self, changes: Mapping[str, Any]) -> None:
         """Settings that the configuration has now; they are not kept. Raises P2pdError."""
-        checked = checked_settings(changes)
+        checked = self._checked(changes)
         for name, value in checked.items():
             setattr(self._session.settings, name, value)
         if checked:

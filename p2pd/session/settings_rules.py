@@ -7,6 +7,7 @@ from typing import Any, Callable, Mapping
 
 from p2pd.base.errors import P2pdError
 from p2pd.formats.urls import tracker_url
+from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.session.bandwidth_groups import checked_groups
 from p2pd.session.rule_checks import (
     ACTION,
@@ -154,6 +155,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "script_torrent_done_seeding_filename": _program,
     "blocklist_enabled": flag,
     "blocklist_url": _list_source,
+    "encryption": one_of(*(policy.value for policy in EncryptionPolicy)),
     "dht_enabled": flag,
     "port_forwarding_enabled": flag,
     "find_data": one_of(*FIND_DATA),

@@ -91,6 +91,7 @@ SETTABLE = (
     Param("host_catcher_enabled", boolean, None),
     Param("idle_seeding_limit", MINUTES, None),
     Param("idle_seeding_limit_enabled", boolean, None),
+    Param("encryption", one_of("off", "allowed", "preferred", "required"), None),
     Param("find_data", one_of(*FIND_DATA), None),
     Param("incomplete_dir", path_or_none, None),
     Param("incomplete_dir_enabled", boolean, None),

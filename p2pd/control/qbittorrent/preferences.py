@@ -21,6 +21,7 @@ DAYS = (127, 62, 65, 2, 4, 8, 16, 32, 64, 1)
 """By qBittorrent's number what days the session has: every day, weekdays, weekends, Monday …"""
 
 ENCRYPTION = {"off": 2, "allowed": 0, "preferred": 0, "required": 1}
+"""Its numbers: encryption where it can be had, always, never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,15 @@ def _set_queueing(value: Any, settings: SessionSettings) -> Changes:
     return {"download_queue_enabled": wanted, "seed_queue_enabled": wanted}
 
 
+def _set_encryption(value: Any, settings: SessionSettings) -> Changes:
+    number = checked(value, int)
+    if number == ENCRYPTION[settings.encryption]:
+        return {}  # for two of our ways it has one number
+    if number not in (0, 1, 2):
+        raise wrong("encryption is 0, 1 or 2")
+    return {"encryption": ("preferred", "required", "off")[number]}
+
+
 def _queue(kind: str) -> Preference:
     """How many torrents of a kind have their turn; -1: all."""
     size, enabled = f"{kind}_queue_size", f"{kind}_queue_enabled"
@@ -178,7 +188,7 @@ PREFERENCES: Mapping[str, Preference] = {
     "dht": _plain("dht_enabled", bool),
     "dont_count_slow_torrents": _plain("queue_stalled_enabled", bool),
     "dl_limit": _limit("speed_limit_down"),
-    "encryption": Preference(lambda s: ENCRYPTION.get(s.fixed.get("encryption", "off"), 2)),
+    "encryption": Preference(lambda settings: ENCRYPTION[settings.encryption], _set_encryption),
     "ip_filter_enabled": _plain("blocklist_enabled", bool),
     "ip_filter_path": _plain("blocklist_url", str),
     "ip_filter_trackers": _always(False),

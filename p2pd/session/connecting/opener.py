@@ -6,6 +6,7 @@ import random
 from typing import Callable
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import P2pdError
 from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
 from p2pd.session.connecting.approaches import Approaches
@@ -14,6 +15,8 @@ from p2pd.session.connecting.handshaking import HandshakeHost, HandshakeTorrent,
 from p2pd.transports.encryption.key_work import KeyWork
 from p2pd.transports.encryption.openings import AcceptedOpening, DialledOpening
 from p2pd.transports.interfaces import PeerStream, StreamReceiver
+
+NO_RC4 = "this system's OpenSSL has no RC4, so nothing can be encrypted, and nothing can require it"
 
 UNANSWERED = frozenset({HandshakeEnd.HUNG_UP, HandshakeEnd.SILENT, HandshakeEnd.GARBAGE})
 """A handshake that ended so may have been in a language that the peer does not speak."""
@@ -48,6 +51,11 @@ class Opener:
     def can_speak(self) -> bool:
         """Whether anybody can be spoken with at all, as the user requires it."""
         return self.work is not None or EncryptionPolicy(self._policy()).takes_plain
+
+    def check(self, policy: str | None) -> None:
+        """Whether this can be had. Raises P2pdError."""
+        if policy == EncryptionPolicy.REQUIRED.value and self.work is None:
+            raise P2pdError(f"encryption: {NO_RC4}")
 
     def accepted(
         self, host: HandshakeHost, stream: PeerStream

@@ -162,6 +162,7 @@ class TorrentExchange:
             your_ip=peer.address.host,
             metadata_size=len(content.metainfo.info_bytes) if content else None,
             upload_only=self.is_complete() and peer.shown is None,
+            prefers_encryption=self._owner.host.settings.encryption in ("preferred", "required"),
         )
 
     def _offered(self, peer: PeerSession, local_ids: Mapping[str, int]) -> dict[str, int]:

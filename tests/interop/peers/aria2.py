@@ -26,7 +26,9 @@ class Aria2Node(Peer):
     name = "aria2c"
     makes_empty_files = False
 
-    def __init__(self, folder: Path, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", crypto: str = "plain") -> None:
+        """`crypto` is plain, or arc4 for a peer that speaks with nobody in the clear."""
+        self._crypto = crypto
         self.downloads = folder
         self.host, self.port = host, free_port(host)
         self._rpc = HttpEndpoint("127.0.0.1", free_port())
@@ -48,8 +50,8 @@ class Aria2Node(Peer):
             "--enable-dht6=false",
             "--bt-enable-lpd=false",
             "--enable-peer-exchange=false",
-            "--bt-min-crypto-level=plain",
-            "--bt-require-crypto=false",
+            f"--bt-min-crypto-level={self._crypto}",
+            f"--bt-require-crypto={str(self._crypto != 'plain').lower()}",
             "--file-allocation=none",
             "--seed-ratio=0",
             "--check-integrity=true",
