@@ -96,6 +96,7 @@ class Session:
         self.torrents = TorrentRegistry()
         timers = Schedule(parts.clock)
         self.dht = DhtSource(self, parts.dht, timers)
+        self.hole_puncher = parts.hole_puncher
         self.lsd = LsdSource(self, parts.lsd, timers)
         pex = PexSource(lambda: settings.pex_enabled)
         self.catcher = CatcherSource(self, parts.caught_hosts, timers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from p2pd.discovery.holepunch.relay import HolepunchCounts
 from p2pd.discovery.pex.heard import PexCounts
 
 
@@ -16,3 +17,4 @@ class SessionCounts:
     slow_readers: int = 0
     """Peers that were dropped since they did not read what they asked for."""
     pex: PexCounts = field(default_factory=PexCounts)
+    holepunch: HolepunchCounts = field(default_factory=HolepunchCounts)

@@ -19,7 +19,9 @@ from p2pd.base.measures import (
     gauges,
     histograms,
 )
+from p2pd.discovery.holepunch.relay import HolepunchCounts
 from p2pd.discovery.pex.heard import PexCounts
+from p2pd.protocols.peerwire.extensions.ut_holepunch import HolepunchError
 from p2pd.session.add_line import AddLine
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
 from p2pd.session.connecting.arrivals import HANDSHAKES, HandshakeEnd
@@ -85,6 +87,7 @@ async def session_measures(session: Session, line: AddLine, pause: Pause) -> lis
         *session.reaching.measures(),
         *_pex(session.counts.pex),
         *dht_measures(session.dht.stand()),
+        *_holepunch(session.counts.holepunch),
         *_traffic(session),
         *_memory(session),
         *_disks(session),
@@ -214,6 +217,34 @@ def _pex(counts: PexCounts) -> list[Measure]:
             "Addresses in them that cannot be, or were too many.",
             counts.refused,
         ),
+    ]
+
+
+def _holepunch(counts: HolepunchCounts) -> list[Measure]:
+    refused: dict[Labels, float] = {
+        (error.name.lower(),): counts.refused[error]
+        for error in HolepunchError
+        if error is not HolepunchError.NONE
+    }
+    return [
+        counter(
+            "holepunch_relayed_total",
+            "Times that two peers were told to dial each other (BEP 55).",
+            counts.relayed,
+        ),
+        counters(
+            "holepunch_refused_total",
+            "Times that a peer asked for that in vain, by why.",
+            ("error",),
+            refused,
+        ),
+        counter(
+            "holepunch_ignored_total",
+            "Messages about that of which nothing came: too many, or not for us.",
+            counts.ignored,
+        ),
+        counter("holepunch_asked_total", "Times that we asked a peer for that.", counts.asked),
+        counter("holepunch_dials_total", "Times that a peer had us dial another.", counts.told),
     ]
 
 

@@ -10,6 +10,7 @@ from p2pd.base.clock import Clock
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.blocklist.session_blocklist import BlocklistMemory, ListSource
+from p2pd.session.connecting.hole_punching import HolePuncher
 from p2pd.session.discovering.catcher_source import CaughtMemory
 from p2pd.session.discovering.dht_network import DhtNetwork
 from p2pd.session.discovering.lsd_network import LsdNetwork
@@ -63,6 +64,8 @@ class SessionParts:
     blocklist_source: ListSource | None = None
     """None: no blocklist can be got."""
     look_at_folder: LookAt = volume_state
+    hole_puncher: HolePuncher | None = None
+    """None: nobody is met through others (BEP 55)."""
     lsd: LsdNetwork | None = None
     """None: neighbours are told nothing."""
     key_work: KeyWork | None = None

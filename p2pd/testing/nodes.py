@@ -14,6 +14,7 @@ from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
 from p2pd.session.blocklist.session_blocklist import ListSource
+from p2pd.session.connecting.hole_punching import HolePuncher
 from p2pd.session.discovering.catcher_source import CaughtMemory
 from p2pd.session.discovering.dht_network import DhtNetwork
 from p2pd.session.discovering.lsd_network import LsdNetwork
@@ -110,6 +111,7 @@ class SimNode:
         dht: DhtNetwork | None = None,
         lsd: LsdNetwork | None = None,
         caught_hosts: CaughtMemory | None = None,
+        hole_puncher: HolePuncher | None = None,
         **settings: Any,
     ) -> None:
         self.network = network
@@ -125,6 +127,7 @@ class SimNode:
         self._dht = dht
         self._lsd = lsd
         self._caught_hosts = caught_hosts
+        self._hole_puncher = hole_puncher
         self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
         self.announcers: list[FakeAnnouncer] = []
         self.folders: dict[str, VolumeState | None] = {}
@@ -211,6 +214,7 @@ class SimNode:
             dht=self._dht,
             lsd=self._lsd,
             caught_hosts=self._caught_hosts,
+            hole_puncher=self._hole_puncher,
         )
 
     def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:

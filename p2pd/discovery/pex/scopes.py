@@ -8,7 +8,7 @@ import ipaddress
 from enum import IntEnum
 from functools import lru_cache
 
-from p2pd.base.addresses import is_local
+from p2pd.base.addresses import PeerAddress, is_local
 
 
 class Scope(IntEnum):
@@ -25,3 +25,10 @@ def scope_of(host: str) -> Scope:
     if not is_local(host):
         return Scope.INTERNET
     return Scope.MACHINE if ipaddress.ip_address(host).is_loopback else Scope.LOCAL
+
+
+def is_possible(address: PeerAddress) -> bool:
+    """Whether one peer may listen there: no group of hosts, and a port. Raises ValueError."""
+    ip = ipaddress.ip_address(address.host)
+    this_network = ip.version == 4 and ip.packed[0] in (0, *range(224, 256))
+    return bool(address.port) and not (this_network or ip.is_multicast or ip.is_unspecified)

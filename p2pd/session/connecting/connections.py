@@ -239,7 +239,7 @@ class Connections:
             if end in UNANSWERED and self.opener.unanswered(failed.address):
                 self.dialer.again(dialling, failed.address, reason)
             else:
-                dialling.dial_failed(failed.address, reason)
+                dialling.turned_away(failed.address)
         self.log.debug("{address}: {reason}", address=failed.address, reason=reason)
 
     # -- streams -------------------------------------------------------------------------------
@@ -274,4 +274,4 @@ class Connections:
         if done.incoming:
             self.refused[kind] += 1
         else:
-            torrent.dialling.dial_failed(done.address, reason)
+            torrent.dialling.turned_away(done.address)

@@ -120,7 +120,12 @@ class TorrentDialling:
         self._host.activity.wake(self.owner)
 
     def dial_failed(self, address: PeerAddress, reason: str) -> None:
-        """An address did not answer, or not as a peer of this torrent."""
+        """An address did not answer: perhaps it cannot be dialled from here (BEP 55)."""
+        self.turned_away(address)
+        self.owner.holepunch.dial_failed(address)
+
+    def turned_away(self, address: PeerAddress) -> None:
+        """Somebody there did answer, but not as a peer of this torrent, or is not let in."""
         self._peers.dialling.discard(address)
         # Nobody can say who would have been there when it was we who gave up.
         self._host.catcher.dialled(address, failed=bool(self.owner.running))

@@ -26,6 +26,8 @@ from p2pd.session.pieces.piece_buffers import PieceBuffers
 from p2pd.session.rate_limits import PeerChains, RateLimits
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
+from p2pd.session.torrents.torrent_holepunch import NAME as UT_HOLEPUNCH
+from p2pd.session.torrents.torrent_holepunch import TorrentHolepunch
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_layers import PieceLayerExchange
 from p2pd.session.torrents.torrent_metadata import NAME as UT_METADATA
@@ -53,6 +55,7 @@ class ExchangeOwner(Protocol):
     metadata: MetadataExchange
     layers: PieceLayerExchange | None
     pex: TorrentPex
+    holepunch: TorrentHolepunch
     dialling: TorrentDialling
 
     @property
@@ -170,10 +173,12 @@ class TorrentExchange:
         offered = dict(local_ids)
         if self._owner.pex.allowed:
             peer.extensions.offered_pex = True
-        elif peer.extensions.offered_pex:
-            offered[UT_PEX] = 0
-        else:
-            del offered[UT_PEX]
+            return offered
+        for name in (UT_PEX, UT_HOLEPUNCH):
+            if peer.extensions.offered_pex:
+                offered[name] = 0
+            else:
+                del offered[name]
         return offered
 
     # -- what is reported ----------------------------------------------------------------------
@@ -231,6 +236,8 @@ class TorrentExchange:
             self._owner.metadata.received(peer, payload)
         elif name == UT_PEX:
             self._owner.pex.received(peer, payload, self.seconds())
+        elif name == UT_HOLEPUNCH:
+            self._owner.holepunch.received(peer, payload)
 
     def dht_port(self, peer: PeerSession) -> int:
         """Of our DHT node, for this peer to know; 0: it is none of its business."""
@@ -260,6 +267,7 @@ class TorrentExchange:
             self._owner.trust.abused(peer)
         self.super_seeding.left(peer)
         self._owner.pex.left(peer, reason, self.seconds())
+        self._owner.holepunch.left(peer)
         self._owner.peers.left(peer, self.seconds(), misbehaved=misbehaved)
         self._owner.host.activity.changed(self._owner)
         self._owner.metadata.peer_gone(peer)

@@ -14,6 +14,7 @@ from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, 
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.connecting.dialer import Dialer
+from p2pd.session.connecting.hole_punching import HolePuncher
 from p2pd.session.discovering.catcher_source import CatcherSource
 from p2pd.session.discovering.dht_source import DhtSource
 from p2pd.session.discovering.lsd_source import LsdSource
@@ -117,6 +118,7 @@ class TorrentHost(Protocol):
     catcher: CatcherSource
     names: NameLookup | None
     lsd: LsdSource
+    hole_puncher: HolePuncher | None
 
     @property
     def torrents(self) -> Iterable[Any]:

@@ -16,6 +16,7 @@ from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
 from p2pd.session.torrents.torrent_exchange import TorrentExchange
+from p2pd.session.torrents.torrent_holepunch import TorrentHolepunch
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_layers import PieceLayerExchange
 from p2pd.session.torrents.torrent_metadata import MetadataExchange
@@ -195,6 +196,11 @@ class TorrentParts:
     def pex(self) -> TorrentPex:
         """What its peers are told of each other, and tell us of others (BEP 11)."""
         return self.swarm.pex
+
+    @property
+    def holepunch(self) -> TorrentHolepunch:
+        """What it relays, and whom it meets through others (BEP 55)."""
+        return self.swarm.holepunch
 
     @property
     def metadata(self) -> MetadataExchange:

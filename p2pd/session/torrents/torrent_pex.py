@@ -6,13 +6,13 @@ offered, what comes all the same is not read, and nothing is told.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.discovery.pex.contacts import Contacts
 from p2pd.discovery.pex.heard import Heard, PexFloodError
 from p2pd.discovery.source_report import PEX
-from p2pd.protocols.peerwire.extensions import ut_pex
+from p2pd.protocols.peerwire.extensions import ut_holepunch, ut_pex
 from p2pd.session.peers.partings import IN_PEACE
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
@@ -20,7 +20,6 @@ from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_peers import TorrentPeers
 
 NAME = ut_pex.NAME
-HOLEPUNCH = "ut_holepunch"
 
 
 class PexOwner(Protocol):
@@ -32,6 +31,10 @@ class PexOwner(Protocol):
     def peers(self) -> TorrentPeers: ...
     @property
     def dialling(self) -> TorrentDialling: ...
+    @property
+    def holepunch(self) -> Any:
+        """Who could introduce us to those that are told of (torrent_holepunch.py)."""
+
     @property
     def may_be_private(self) -> bool:
         """BEP 27."""
@@ -113,7 +116,8 @@ class TorrentPex:
             counts.too_often += 1
             return
         message = ut_pex.parse(payload)
-        believed = heard.believed(message, self._own_addresses())
+        self._owner.holepunch.told_of(peer, message)
+        believed = heard.believed(message, self.own_addresses())
         counts.addresses += len(believed)
         counts.refused += len(message.added) - len(believed)
         self._take(believed, heard, now)
@@ -131,7 +135,8 @@ class TorrentPex:
         if count:
             self._owner.discovery_changed()
 
-    def _own_addresses(self) -> set[PeerAddress]:
+    def own_addresses(self) -> set[PeerAddress]:
+        """Those where others reach us, as far as it is known."""
         host = self._owner.host
         port = host.listen_port
         return {PeerAddress(str(ip), port) for ip in host.preferences.own.all()}
@@ -146,6 +151,6 @@ def flags_of(peer: PeerSession) -> int:
         flags |= ut_pex.PREFERS_ENCRYPTION
     if peer.transport_name == "utp":
         flags |= ut_pex.UTP
-    if peer.extensions.speaks(HOLEPUNCH):
+    if peer.extensions.speaks(ut_holepunch.NAME):
         flags |= ut_pex.HOLEPUNCH
     return flags

@@ -11,6 +11,7 @@ from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
 from p2pd.session.torrents.torrent_exchange import TorrentExchange
+from p2pd.session.torrents.torrent_holepunch import TorrentHolepunch
 from p2pd.session.torrents.torrent_layers import PieceLayerExchange
 from p2pd.session.torrents.torrent_metadata import MetadataExchange
 from p2pd.session.torrents.torrent_outcomes import TorrentOutcomes
@@ -25,7 +26,8 @@ class TorrentSwarm:
     """The parts that know peers. `owner` is the torrent, by which they find each other."""
 
     __slots__ = (
-        "_owner", "dialling", "exchange", "layers", "metadata", "outcomes", "peers", "pex", "trust",
+        "_owner", "dialling", "exchange", "holepunch", "layers", "metadata", "outcomes", "peers",
+        "pex", "trust",
     )  # fmt: skip
 
     def __init__(self, owner: Any) -> None:
@@ -38,6 +40,7 @@ class TorrentSwarm:
         self.peers = TorrentPeers(owner, pool, Choker(rng=host.rng))
         self.dialling = TorrentDialling(owner)
         self.pex = TorrentPex(owner)
+        self.holepunch = TorrentHolepunch(owner)
         self.metadata = MetadataExchange(owner, MetadataAssembly(owner.info_hashes), None)
         self.layers: PieceLayerExchange | None = None
         if owner.content is not None:
