@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.sizes import GIB, KIB, MIB, parse_size
 
-TRANSFERS = ("leech", "seed", "many-seeds", "many-leechers")
+TRANSFERS = ("leech", "seed", "many-seeds", "many-leechers", "leech-rc4", "seed-rc4")
 WORKS = (
     *TRANSFERS, "recheck", "memory", "idle", "scale", "latency", "stall", "limited-swarm", "flood",
     "follow", "listing",

@@ -45,6 +45,8 @@ TARGETS = (
     Target("seed", "cpu", "CPU seconds per GiB", False, 0.7),
     Target("many-seeds", "rate", "rate", True, 1.0),
     Target("many-leechers", "rate", "rate", True, 1.0),
+    Target("leech-rc4", "rate", "rate", True, 1.0),
+    Target("seed-rc4", "rate", "rate", True, 1.0),
     Target("recheck", "rate", "rate", True, 1.1),
     Target("recheck", "rate", "rate", True, 0.85, CEILING),
     Target("memory", "peak", "peak RSS", False, 1.0),

@@ -10,7 +10,7 @@ from bench.content import Sources, Torrent
 from bench.engines.choice import ENGINES
 from bench.engines.engine import Engine
 from bench.engines.libtorrent import Libtorrent
-from bench.engines.p2pd import P2pd, crowded, limited
+from bench.engines.p2pd import ENCRYPTED, P2pd, crowded, limited
 from bench.flame_graph import recording
 from bench.options import Options
 from bench.processes import HOST
@@ -35,26 +35,31 @@ class Workbench:
         watched: bool = True,
         answers: bool = False,
         places: tuple[int, int] | None = None,
+        encrypted: bool = False,
     ) -> Engine:
         """An engine that is not started; what is named is for p2pd, see there.
 
-        `places` are its connections in all and those of one torrent, if not as many as usual.
+        `places` are its connections in all and those of one torrent, if not as many as usual;
+        `encrypted`: it speaks by RC4 with everybody.
         """
         if name == Libtorrent.name:
-            return self._libtorrent(folder)
+            return self._libtorrent(folder, encrypted=encrypted)
         if name != P2pd.name:
             return ENGINES[name](folder)
         watched = watched and self.options.profile is None
-        settings = (crowded(*places) if places else {}) | (self.options.settings or {})
+        settings = crowded(*places) if places else {}
+        settings |= (ENCRYPTED if encrypted else {}) | (self.options.settings or {})
         return P2pd(folder, settings, watched=watched, answers=answers)
 
-    def others(self, count: int, folder: Path) -> list[Engine]:
+    def others(self, count: int, folder: Path, *, encrypted: bool = False) -> list[Engine]:
         """Engines for the other side, each with an address of loopback to itself.
 
         Some engines have one connection with an address at most.
         """
         return [
-            self._libtorrent(folder / f"other-{number}", f"127.0.0.{number + 2}")
+            self._libtorrent(
+                folder / f"other-{number}", f"127.0.0.{number + 2}", encrypted=encrypted
+            )
             for number in range(count)
         ]
 
@@ -70,8 +75,11 @@ class Workbench:
                 nodes.append(P2pd(own, settings, watched=False))
         return nodes
 
-    def _libtorrent(self, folder: Path, host: str = HOST, upload: int = 0) -> Libtorrent:
-        return Libtorrent(folder, host, self.options.hashing_threads, upload)
+    def _libtorrent(
+        self, folder: Path, host: str = HOST, upload: int = 0, *, encrypted: bool = False
+    ) -> Libtorrent:
+        threads = self.options.hashing_threads
+        return Libtorrent(folder, host, threads, upload, encrypted=encrypted)
 
     def torrent_for(self, engine: str, size: int, piece: int) -> Torrent:
         """A torrent of the size, or of the share of it that the engine is given."""

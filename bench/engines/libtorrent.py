@@ -25,12 +25,19 @@ class Libtorrent(Engine):
     name = "libtorrent"
 
     def __init__(
-        self, folder: Path, host: str = HOST, hashing_threads: int = 2, upload: int = 0
+        self,
+        folder: Path,
+        host: str = HOST,
+        hashing_threads: int = 2,
+        upload: int = 0,
+        *,
+        encrypted: bool = False,
     ) -> None:
         super().__init__(folder)
         self.host = host
         self._hashing_threads = hashing_threads
         self._upload = upload
+        self._encryption = "rc4" if encrypted else "none"
         self._node: LineChild | None = None
 
     @classmethod
@@ -42,7 +49,7 @@ class Libtorrent(Engine):
         """Start the node; torrents that an earlier one saved are there again."""
         command = [sys.executable, "-P", str(NODE)]
         command += [self.host, str(self.port), str(self.folder)]
-        command += [str(self._hashing_threads), str(self._upload)]
+        command += [str(self._hashing_threads), str(self._upload), self._encryption]
         self._child = self._node = LineChild(self.name, command, self.folder, pipes=True)
         self._node.listen(START_SECONDS)
 

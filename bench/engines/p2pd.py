@@ -63,6 +63,9 @@ def limited(host: str, upload: int) -> dict[str, str]:
     }
 
 
+ENCRYPTED = {"peers.encryption": "required"}
+
+
 def crowded(places: int, of_torrent: int) -> dict[str, str]:
     """Settings of a node with so many connections in all, and so many of one torrent."""
     return {

@@ -1,9 +1,9 @@
-"""A libtorrent session: ``libtorrent_node.py HOST PORT FOLDER HASHING_THREADS UPLOAD``.
+"""A libtorrent session: ``libtorrent_node.py HOST PORT FOLDER HASHING_THREADS UPLOAD ENCRYPTION``.
 
 A command is a line of JSON on stdin and has one answer, a line on stdout. Torrents whose resume
 data is in FOLDER are there from the start. The settings are those that measured best on a machine
 with two cores. UPLOAD limits it, in bytes a second without headers, to peers on loopback too; 0 is
-no limit.
+no limit. ENCRYPTION is none, or rc4 for peers that speak so alone.
 """
 
 from __future__ import annotations
@@ -64,11 +64,21 @@ LIMITED: dict[str, Any] = {"unchoke_slots_limit": 2}
 """In place of TUNED where uploads are limited: 2, 3, 4, 5 and its default of 8 were tried."""
 
 
+RC4: dict[str, Any] = {"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2}
+"""Everything encrypted, with everybody."""
+
+
 class Node:
     """The session; each public method is a command."""
 
     def __init__(
-        self, host: str, port: int, folder: Path, hashing_threads: int, upload: int
+        self,
+        host: str,
+        port: int,
+        folder: Path,
+        hashing_threads: int,
+        upload: int,
+        encryption: str,
     ) -> None:
         parameters = lt.session_params()
         settings: Any = lt.default_settings()
@@ -76,7 +86,8 @@ class Node:
         settings["outgoing_interfaces"] = host
         settings["hashing_threads"] = hashing_threads
         settings["upload_rate_limit"] = upload
-        parameters.settings = settings | LOOPBACK_ONLY | UNLIMITED | (LIMITED if upload else TUNED)
+        settings |= LOOPBACK_ONLY | UNLIMITED | (LIMITED if upload else TUNED)
+        parameters.settings = settings | RC4 if encryption == "rc4" else settings
         self._session = lt.session(parameters)
         if upload:
             self._limit_local_peers()
@@ -151,8 +162,8 @@ def _is_checking(status: Any) -> bool:
 
 def main() -> None:
     """Answer commands until there are no more."""
-    host, port, folder, hashing_threads, upload = sys.argv[1:]
-    node = Node(host, int(port), Path(folder), int(hashing_threads), int(upload))
+    host, port, folder, hashing_threads, upload, encryption = sys.argv[1:]
+    node = Node(host, int(port), Path(folder), int(hashing_threads), int(upload), encryption)
     print(json.dumps({"version": lt.__version__}), flush=True)
     for line in sys.stdin:
         arguments = json.loads(line)

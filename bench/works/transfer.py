@@ -15,6 +15,8 @@ from typing import Protocol
 from bench.case import CPU, PEAK, RATE, STALL, Case
 from bench.content import Torrent
 from bench.engines.engine import Engine, Status
+from bench.engines.libtorrent import Libtorrent
+from bench.engines.p2pd import P2pd
 from bench.figures import Sample
 from bench.following import downloaded, follow, wait_checked, wait_complete
 from bench.meter import Elsewhere, Meter
@@ -32,6 +34,8 @@ class Roles:
 
     measured_leeches: bool
     others: int = 1
+    encrypted: bool = False
+    """Whether all of it goes by message stream encryption (RC4)."""
 
 
 ROLES = {
@@ -39,7 +43,11 @@ ROLES = {
     "seed": Roles(False),
     "many-seeds": Roles(True, 8),
     "many-leechers": Roles(False, 8),
+    "leech-rc4": Roles(True, encrypted=True),
+    "seed-rc4": Roles(False, encrypted=True),
 }
+ENCRYPTING = (P2pd.name, Libtorrent.name)
+"""The engines that are measured so."""
 
 
 class Disturbance(Protocol):
@@ -77,7 +85,10 @@ def _case(bench: Workbench, work: str, size: int, piece: int) -> Case:
 
     figures = (PEAK, STALL) if work == "memory" else (RATE, CPU, PEAK, STALL)
     detail = f"{size_text(size)}, pieces of {size_text(piece)}"
-    return Case(work, detail, bench.engines, figures, measure, warm_up=work != "memory")
+    engines = bench.engines
+    if roles.encrypted:
+        engines = tuple(name for name in engines if name in ENCRYPTING)
+    return Case(work, detail, engines, figures, measure, warm_up=work != "memory")
 
 
 def measure_transfer(
@@ -91,8 +102,8 @@ def measure_transfer(
 ) -> Sample:
     """One transfer, its bytes compared afterwards; for `places` see Workbench.new."""
     with bench.run_folder() as folder, contextlib.ExitStack() as stack:
-        measured = bench.new(name, folder / "measured", places=places)
-        others = bench.others(roles.others, folder)
+        measured = bench.new(name, folder / "measured", places=places, encrypted=roles.encrypted)
+        others = bench.others(roles.others, folder, encrypted=roles.encrypted)
         for engine in (measured, *others):
             stack.callback(engine.stop)
         swarm = Swarm(torrent, measured, others, roles, bench.options.timeout)
