@@ -305,6 +305,13 @@ def test_properties_files_trackers_and_pieces(client):
     trackers = client.json("torrents/trackers", hash=ONE)
     assert [each["url"] for each in trackers[:3]] == [f"** [{w}] **" for w in ("DHT", "PeX", "LSD")]
     assert (trackers[3]["status"], trackers[3]["num_seeds"]) == (3, 2)
+    assert [each["status"] for each in trackers[:3]] == [0, 0, 2]
+    assert trackers[1]["msg"] == "This torrent is private"
+    assert (trackers[2]["num_peers"], trackers[2]["num_leeches"]) == (2, 1)
+    found = client.session.all[0].sources[1]
+    client.session.all[0].sources = (replace(found, name="dht", error="nobody answers"),)
+    row = client.json("torrents/trackers", hash=ONE)[0]
+    assert (row["status"], row["msg"]) == (4, "nobody answers")
     assert client.json("torrents/webseeds", hash=ONE) == [{"url": "http://seed.test/"}]
     assert client.json("torrents/pieceStates", hash=ONE) == [2, 0, 2, 0]
     assert client.json("torrents/pieceHashes", hash=ONE) == []

@@ -28,6 +28,7 @@ from p2pd.control.qbittorrent.torrent_fields import (
     ratio,
     swarm,
 )
+from p2pd.discovery.source_report import DHT, IS_PRIVATE, LSD, PEX, SourceReport
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.metainfo import Metainfo, to_torrent
 from p2pd.session.api import FileView, SessionApi, TorrentView
@@ -146,12 +147,7 @@ class Reading:
     async def trackers(self, call: Call) -> Answer:
         """Its trackers, and the other ways to peers."""
         torrent = one_torrent(self._api, call)
-        on = self._api.settings
-        found = [
-            _way(torrent, words, getattr(on, key, on.fixed.get(key, False)))
-            for words, key in WAYS.items()
-        ]
-        return [*found, *(tracker_row(state) for state in torrent.tracker_states)]
+        return [*_ways(torrent), *(tracker_row(state) for state in torrent.tracker_states)]
 
     async def web_seeds(self, call: Call) -> Answer:
         """Where else its data is."""
@@ -206,27 +202,33 @@ def _those(files: list[FileView], indices: list[str]) -> list[FileView]:
     return found
 
 
-WAYS: Mapping[tuple[str, str], str] = {
-    ("** [DHT] **", "dht"): "dht_enabled",
-    ("** [PeX] **", "pex"): "pex_enabled",
-    ("** [LSD] **", "lsd"): "lpd_enabled",
-}
+WAYS: Mapping[str, str] = {"** [DHT] **": DHT, "** [PeX] **": PEX, "** [LSD] **": LSD}
+"""What is in the list of trackers besides them: the sources of peers that clients know there."""
+
+PRIVATE = "This torrent is private"
 
 
-def _way(torrent: TorrentView, words: tuple[str, str], enabled: bool) -> dict[str, Any]:
-    """One of the ways to peers that are no trackers, as clients expect them in the list."""
-    private = torrent.summary is not None and torrent.summary.private
-    found = [peer for peer in torrent.peers if peer.source == words[1]]
+def _ways(torrent: TorrentView) -> list[dict[str, Any]]:
+    """The ways to peers that are no trackers, as clients expect them in the list."""
+    sources = {source.name: source for source in torrent.sources}
+    unknown = SourceReport("", enabled=False)
+    return [_way(torrent, words, sources.get(name, unknown)) for words, name in WAYS.items()]
+
+
+def _way(torrent: TorrentView, words: str, source: SourceReport) -> dict[str, Any]:
+    found = [peer for peer in torrent.peers if not peer.incoming and peer.source == source.name]
     seeds = sum(peer.progress >= 1 for peer in found)
+    status = NOT_WORKING if source.error else WORKING
+    reason = PRIVATE if source.why_not == IS_PRIVATE else source.why_not
     return {
-        "msg": "This torrent is private" if private else "",
+        "msg": source.error if source.enabled else reason,
         "num_downloaded": 0,
         "num_leeches": len(found) - seeds,
-        "num_peers": 0,
+        "num_peers": source.found,
         "num_seeds": seeds,
-        "status": WORKING if enabled and not private else DISABLED,
+        "status": status if source.enabled else DISABLED,
         "tier": -1,
-        "url": words[0],
+        "url": words,
     }
 
 

@@ -85,6 +85,8 @@ class TorrentDialling:
             self._peers.pool.add(address, source, now, seed=address in seeds)
             for address in addresses
         )
+        if addresses:
+            self._host.activity.noted(self.owner)
         self.wake()
         return new
 
