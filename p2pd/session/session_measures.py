@@ -51,7 +51,7 @@ class _Tally:
         self.troubles: Counter[Labels] = Counter({(t.name.lower(),): 0 for t in TorrentTrouble})
         self.disks: Counter[Labels] = Counter({(state.value,): 0 for state in DiskState})
         self.peers: Counter[Labels] = Counter()
-        self.unchoked = 0
+        self.unchoked = self.encrypted = 0
         self.queued = self.longest_queue = 0
         self.requests = self.most_requests = 0
 
@@ -64,6 +64,7 @@ class _Tally:
         direction = "incoming" if peer.incoming else "outgoing"
         self.peers[direction, peer.source, peer.transport_name] += 1
         self.unchoked += not peer.am_choking
+        self.encrypted += peer.encrypted
         queued, requests = peer.send_pending, len(peer.upload.queue)
         self.queued += queued
         self.longest_queue = max(self.longest_queue, queued)
@@ -131,6 +132,7 @@ def _peers(tally: _Tally) -> list[Measure]:
             tally.peers,
         ),
         gauge("peers_unchoked", "Peers that may ask for data.", tally.unchoked),
+        gauge("peers_encrypted", "Peers that are spoken with encrypted.", tally.encrypted),
         *bounded(
             "peer_send_queues_bytes",
             "Bytes that wait for all peers' sockets; with more the slowest peers are dropped.",
@@ -177,6 +179,7 @@ def _connections(session: Session) -> list[Measure]:
             len(connections.arrivals),
             HANDSHAKES,
         ),
+        *connections.opener.measures(),
         counters(
             "connections_refused_total",
             "Peers that came in vain, by the bound that was reached.",

@@ -124,14 +124,14 @@ def test_keys_are_made_for_as_many_as_there_is_room_for(network: MemoryNetwork) 
     had = seed.put(V1, FILES)
     work = seed.session.connections.opener.work
     assert work is not None
-    work._limit = 0
+    work.limit = 0
     leecher = SimNode(network, LEECHER, encryption="required")
     wanted = leecher.add(V1)
     leecher.connect(wanted, seed.address)
     network.run(1.0)
     assert not had.connected
     assert work.refused == 1
-    work._limit = 10
+    work.limit = 10
     network.run_until(lambda: bool(wanted.connected), limit=60)
     assert work.in_line == 0
 

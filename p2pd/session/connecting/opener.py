@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from typing import Callable
+from typing import Callable, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
+from p2pd.base.measures import Measure, bounded, counter
 from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
 from p2pd.session.connecting.approaches import Approaches
@@ -51,6 +52,23 @@ class Opener:
     def can_speak(self) -> bool:
         """Whether anybody can be spoken with at all, as the user requires it."""
         return self.work is not None or EncryptionPolicy(self._policy()).takes_plain
+
+    def measures(self) -> Sequence[Measure]:
+        """Keys in the making, and for how many there was no place."""
+        work = self.work
+        return [
+            *bounded(
+                "key_exchanges",
+                "Keys of encrypted connections that are made, or wait for that.",
+                work.in_line if work else 0,
+                work.limit if work else 0,
+            ),
+            counter(
+                "key_exchanges_refused_total",
+                "Connections that ended since too many keys were in the making.",
+                work.refused if work else 0,
+            ),
+        ]
 
     def check(self, policy: str | None) -> None:
         """Whether this can be had. Raises P2pdError."""

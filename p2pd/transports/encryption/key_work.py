@@ -30,14 +30,14 @@ class KeyWork:
         """`rng` has to be one that nobody can predict, and that other threads may use."""
         self._elsewhere = elsewhere
         self._rng = rng
-        self._limit = limit
+        self.limit = limit
         self.in_line = 0
         self.refused = 0
 
     @property
     def has_room(self) -> bool:
         """Whether one more may be asked for."""
-        return self.in_line < self._limit
+        return self.in_line < self.limit
 
     def keys(self) -> Deferred[KeyPair]:
         """A new pair; to be asked for only while there is room."""
