@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.errors import P2pdError
 from p2pd.protocols.nat.mapping import Granted, NatFormatError, NatRefusalError, PortKind
+from p2pd.reachability.announcements import Announcements
 from p2pd.reachability.gateway_link import UnreachableError
 from p2pd.reachability.gateways import Gateway, Gateways, NoGatewayError
 from p2pd.reachability.mapping_way import MappingWay
@@ -43,6 +44,10 @@ PROBLEMS = (UnreachableError, NatRefusalError, NatFormatError)
 
 Ways = Callable[[Gateway], Sequence[MappingWay]]
 """The protocols to try with a gateway, in order."""
+
+
+Overhear = Callable[[Gateway, Callable[[], None]], Announcements]
+"""Has something called when a gateway tells that it was started anew."""
 
 
 class MappingState(Enum):
@@ -84,6 +89,7 @@ class FamilyMapper:
         rng: random.Random,
         gateways: Gateways,
         ways: Ways,
+        overhear: Overhear,
         *,
         ipv6: bool,
         changed: Callable[[], None],
@@ -102,6 +108,7 @@ class FamilyMapper:
         self._rng = rng
         self._gateways = gateways
         self._ways = ways
+        self._overhear = lambda gateway: overhear(gateway, self.hurry)
         self._changed = changed
         self._seen = seen
         self._port = 0
@@ -109,6 +116,7 @@ class FamilyMapper:
         self._running: Deferred[None] | None = None
         self._sleeping: Deferred[None] | None = None
         self._told: object = None
+        self._hurry = False
 
     @property
     def protocol(self) -> str:
@@ -120,6 +128,11 @@ class FamilyMapper:
         self._port = port
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._ended)
+
+    def hurry(self) -> None:
+        """The gateway may have been started anew: ask it now."""
+        self._hurry = True
+        self.look()
 
     def look(self) -> None:
         """See now whether the way out is another one."""
@@ -195,6 +208,7 @@ class FamilyMapper:
                 self.troubles[way.name] = str(problem)
                 self._drop_way()
                 continue
+            announcements = self._overhear(gateway)
             try:
                 await self._keep(way, gateway)
             except PROBLEMS as problem:
@@ -204,6 +218,8 @@ class FamilyMapper:
                 )  # fmt: skip
                 self._drop_way()
                 return True
+            finally:
+                announcements.close()
         return False
 
     async def _keep(self, way: MappingWay, gateway: Gateway) -> NoReturn:
@@ -212,6 +228,7 @@ class FamilyMapper:
         while True:
             renew_at = min(mapping.renew_at for mapping in self.mappings.values())
             await self._rest(min(renew_at, self._clock.seconds() + CHECK_SECONDS), gateway)
+            self._hurry = False
             if self._clock.seconds() < renew_at:
                 await self._check(way, gateway)
             else:
@@ -282,8 +299,8 @@ class FamilyMapper:
     # -- time ---------------------------------------------------------------------------------
 
     async def _rest(self, until: float, gateway: Gateway) -> None:
-        """Wait. Raises _MovedError when the gateway is not the way out any more."""
-        while (left := until - self._clock.seconds()) > 0:
+        """Wait, unless there is hurry. Raises _MovedError when another gateway is the way out."""
+        while (left := until - self._clock.seconds()) > 0 and not self._hurry:
             await self._sleep(min(left, LOOK_SECONDS))
             try:
                 now = self._gateways.find(self.ipv6)

@@ -43,5 +43,8 @@ class GatewayLink(Protocol):
     def search(self, gateway: Gateway, found: Found) -> Datagrams:
         """Ask the group of SSDP, and the gateway itself. Raises UnreachableError."""
 
+    def overhear(self, gateway: Gateway, received: Received) -> Datagrams:
+        """Hear what an IPv4 gateway tells everybody, and nobody else. Raises UnreachableError."""
+
     async def ask(self, gateway: Gateway, url: DeviceUrl, request: bytes) -> tuple[int, bytes]:
         """The status and body that a device answers to a request. Raises UnreachableError."""

@@ -22,6 +22,9 @@ from p2pd.transports.way_out import bind_to_device
 ANSWER_SECONDS = 8.0
 """For a device's answer over HTTP, from dialling to its last byte: some take long to wake up."""
 
+EVERYBODY, ANNOUNCED_PORT = "224.0.0.1", 5350
+"""Where gateways tell that they were started: a socket that is bound there hears nothing else."""
+
 LONGEST_DATAGRAM = 4096 + 1
 MOST_DATAGRAMS = 500
 """Read by one socket: who sends more is no gateway."""
@@ -58,6 +61,24 @@ class GatewaySockets:
         except OSError as problem:
             opened.close()
             raise UnreachableError(f"it cannot be searched for: {problem.strerror}") from None
+        return opened
+
+    def overhear(self, gateway: Gateway, received: Received) -> Datagrams:
+        """See GatewayLink."""
+
+        def heard(packet: bytes, host: str) -> None:
+            if host == gateway.host:
+                received(packet)
+
+        opened = _Datagrams(heard, lambda: None, [])
+        try:
+            opened.port = self._reactor.listenMulticast(
+                ANNOUNCED_PORT, opened, EVERYBODY, LONGEST_DATAGRAM, listenMultiple=True
+            )
+            bind_to_device(opened.port.socket, gateway.device)
+        except Exception as problem:
+            opened.close()
+            raise UnreachableError(f"it cannot be overheard: {problem}"[:200]) from None
         return opened
 
     async def ask(self, gateway: Gateway, url: DeviceUrl, request: bytes) -> tuple[int, bytes]:

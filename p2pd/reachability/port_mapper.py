@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable, Mapping
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -14,6 +15,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from p2pd.base.clock import Clock
 from p2pd.base.measures import Labels, Measure, counters, gauges
 from p2pd.protocols.nat.mapping import PortKind
+from p2pd.reachability.announcements import Announcements
 from p2pd.reachability.external_address import is_public
 from p2pd.reachability.family_mapper import FamilyMapper, PortMapping
 from p2pd.reachability.gateway_link import GatewayLink
@@ -99,8 +101,11 @@ class PortMapper:
         self._clock = clock
         self._port = 0
         ways = _Ways(clock, rng, link, secret)
+        overhear = partial(Announcements, clock, link)
         self.families = {
-            ipv6: FamilyMapper(clock, rng, gateways, make, ipv6=ipv6, changed=changed, seen=seen)
+            ipv6: FamilyMapper(
+                clock, rng, gateways, make, overhear, ipv6=ipv6, changed=changed, seen=seen
+            )
             for ipv6, make in ((False, ways.ipv4), (True, ways.ipv6))
         }
 

@@ -251,6 +251,15 @@ def test_the_firewall_of_ipv6_is_opened_and_closed(
     assert dial(home, MACHINES_6[0], PORT) == "timed out"
 
 
+def test_a_router_that_was_started_anew_is_asked_again(
+    home: HomeNetwork, daemon_at: Callable[..., Daemon]
+) -> None:
+    home.serve("pcp")
+    daemon_at(0).wait_mapped()
+    home.restart()
+    wait_until(lambda: home.mappings() == BOTH, 20, "the mappings, once more")
+
+
 def test_another_address_of_the_interface_is_followed(
     home: HomeNetwork, daemon_at: Callable[..., Daemon]
 ) -> None:

@@ -64,11 +64,18 @@ class ScriptedGateway:
         self.asked = []
         self.nonces = {}
         self.sockets = 0
+        self.listeners = []
 
     def restart(self):
         self.started = self.clock.seconds()
         self.mappings.clear()
         self.nonces.clear()
+
+    def announce(self, packet=None):
+        """To everybody who listens, several times."""
+        for _ in range(3):
+            for listener in list(self.listeners):
+                listener(packet or struct.pack(">BBBBII12x", 2, 0x80, 0, 0, 0, self.epoch))
 
     @property
     def epoch(self):
@@ -87,6 +94,10 @@ class ScriptedGateway:
                 self._later(found, self._location(), self.answers_from)
 
         return _Socket(self, answer)
+
+    def overhear(self, gateway, received):
+        self.listeners.append(received)
+        return _Socket(self, lambda packet: None, lambda: self.listeners.remove(received))
 
     def ask(self, gateway, url, request):
         answered = Deferred()
@@ -223,8 +234,9 @@ class ScriptedGateway:
 
 
 class _Socket:
-    def __init__(self, gateway, send):
+    def __init__(self, gateway, send, closed=lambda: None):
         self._gateway = gateway
+        self._closed = closed
         self._send = send
         self._open = True
         gateway.sockets += 1
@@ -237,6 +249,7 @@ class _Socket:
         if self._open:
             self._open = False
             self._gateway.sockets -= 1
+            self._closed()
 
 
 async def _awaited(answered):

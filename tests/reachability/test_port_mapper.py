@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs
 
 from p2pd.protocols.nat import igd
 from p2pd.protocols.nat.mapping import PortKind
+from p2pd.reachability.announcements import QUIET_SECONDS
 from p2pd.reachability.family_mapper import (
     CHECK_SECONDS,
     FIRST_WAIT,
@@ -148,6 +149,28 @@ def test_a_short_lease_is_no_reason_to_ask_all_the_time():
     bench.run(300)
     assert len(bench.gateway.asked) < 30
     bench.stop()
+
+
+@pytest.mark.parametrize("protocol", ["pcp", "natpmp", "upnp"])
+def test_one_that_tells_of_its_restart_is_asked_at_once_but_not_for_ever(protocol):
+    bench = Bench(speaks={protocol})
+    bench.start()
+    bench.gateway.restart()
+    bench.gateway.announce()
+    bench.run(1.0)
+    assert set(bench.gateway.mappings) == {("TCP", PORT), ("UDP", PORT)}
+    bench.gateway.asked.clear()
+    for _ in range(100):
+        bench.gateway.announce()
+        bench.run(1.0)
+    assert len(bench.gateway.asked) <= 3 * 100 / QUIET_SECONDS + 6
+    bench.gateway.asked.clear()
+    bench.run(QUIET_SECONDS)
+    bench.gateway.announce(b"anything else")
+    bench.run(1.0)
+    assert bench.gateway.asked == []
+    bench.stop()
+    assert bench.gateway.listeners == []
 
 
 def test_who_does_not_answer_a_check_is_asked_for_what_matters(monkeypatch):

@@ -6,6 +6,7 @@ import struct
 
 from p2pd.protocols.nat import pcp
 from p2pd.protocols.nat.mapping import NatFormatError
+from p2pd.reachability.announcements import is_announcement
 
 _HEAD = struct.pack(">BBBBII12x", 2, 0x81, 0, 0, 3600, 77)
 _MAP = struct.pack(">12sB3xHH", b"n" * 12, 6, 6881, 7000) + bytes(10) + b"\xff\xff\xc6\x33\x64\x07"
@@ -20,6 +21,7 @@ SEEDS: list[bytes] = [
 
 
 def fuzz(data: bytes) -> None:
+    is_announcement(data)
     assert len(pcp.nonce_of(data)) in (0, pcp.NONCE_SIZE)
     try:
         answer = pcp.parse_answer(data)

@@ -118,6 +118,10 @@ class HomeNetwork:
         natpmp = "no" if protocol == "upnp" else "yes"
         upnp = "yes" if protocol == "upnp" else "no"
         configuration.write_text(CONFIGURATION.format(natpmp=natpmp, upnp=upnp))
+        self._begin()
+
+    def _begin(self) -> None:
+        configuration = self._folder / "miniupnpd.conf"
         self._daemon = ChildProcess(
             [*self.inside(self.router), shutil.which("miniupnpd", path=PATH) or "miniupnpd", "-d",
              "-f", str(configuration), "-P", str(self._folder / "miniupnpd.pid")],
@@ -129,6 +133,14 @@ class HomeNetwork:
             lambda: READY.search(daemon.log_path.read_text()), 10, "miniupnpd",
             details=daemon.log_tail,
         )  # fmt: skip
+
+    def restart(self) -> None:
+        """Have the router forget everything, and say so if it does."""
+        assert self._daemon is not None
+        self._daemon.stop()
+        for chain in ("miniupnpd", "prerouting_miniupnpd", "postrouting_miniupnpd"):
+            self.run(self.router, "nft", "flush", "chain", "inet", "miniupnpd", chain)
+        self._begin()
 
     def mappings(self) -> dict[tuple[str, int], tuple[str, int]]:
         """What leads where, by protocol and port outside, as the kernel has it."""
