@@ -34,6 +34,11 @@ REJECT_P99 = Figure("reject_p99", "reject p99 ms", 2, compared=False)
 BLOCK_P50 = Figure("block_p50", "block p50 ms", 2, compared=False)
 BLOCK_P99 = Figure("block_p99", "block p99 ms", 2, compared=False)
 
+KRPC_RATE = Figure("krpc_rate", "queries/s", 0)
+KRPC_PER_CPU = Figure("krpc_per_cpu", "queries/CPU s", 0)
+KRPC_RSS = Figure("krpc_rss", "RSS MiB", 1)
+KRPC_GROWN = Figure("krpc_grown", "grown MiB", 2, compared=False)
+
 CEILING = "SHA-1 ceiling"
 """The name under which a case has what the machine can do, in place of an engine."""
 

@@ -12,7 +12,7 @@ from bench.sizes import GIB, KIB, MIB, parse_size
 TRANSFERS = ("leech", "seed", "many-seeds", "many-leechers", "leech-rc4", "seed-rc4")
 WORKS = (
     *TRANSFERS, "recheck", "memory", "idle", "scale", "latency", "stall", "limited-swarm", "flood",
-    "follow", "listing",
+    "follow", "listing", "krpc",
 )  # fmt: skip
 ENGINES = ("p2pd", "libtorrent", "transmission", "aria2")
 

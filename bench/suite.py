@@ -16,6 +16,7 @@ from bench.works import (
     flood,
     follow,
     idle,
+    krpc,
     latency,
     limited_swarm,
     listing,
@@ -42,6 +43,7 @@ def all_cases(bench: Workbench) -> list[Case]:
         flood.WORK: flood.cases,
         follow.WORK: follow.cases,
         listing.WORK: listing.cases,
+        krpc.WORK: krpc.cases,
     }
     found: list[Case] = []
     for work in bench.options.works:

@@ -59,6 +59,8 @@ TARGETS = (
     Target("scale", "idle_cpu", "idle CPU", False, 2.0, None, " %"),
     Target("listing", "all", "20 fields of all torrents", False, 1.0, "transmission"),
     Target("listing", "recent", "those active lately", False, 20.0, None, " ms"),
+    Target("krpc", "krpc_per_cpu", "queries answered a second of a core", True, 1.0),
+    Target("krpc", "krpc_grown", "memory that it grew by", False, 1.0, None, " MiB"),
     Target("latency", "answer_p99", "p99 from arrival to answer", False, 1.0, None, " ms"),
 )
 STALL_LIMIT = 100.0

@@ -10,7 +10,7 @@ from bench.content import Sources, Torrent
 from bench.engines.choice import ENGINES
 from bench.engines.engine import Engine
 from bench.engines.libtorrent import Libtorrent
-from bench.engines.p2pd import ENCRYPTED, P2pd, crowded, limited
+from bench.engines.p2pd import ENCRYPTED, NODE_OF_DHT, P2pd, crowded, limited
 from bench.flame_graph import recording
 from bench.options import Options
 from bench.processes import HOST
@@ -50,6 +50,13 @@ class Workbench:
         settings = crowded(*places) if places else {}
         settings |= (ENCRYPTED if encrypted else {}) | (self.options.settings or {})
         return P2pd(folder, settings, watched=watched, answers=answers)
+
+    def with_dht(self, name: str, folder: Path) -> Engine:
+        """A node of the DHT without limits: p2pd's or libtorrent's."""
+        if name == Libtorrent.name:
+            return Libtorrent(folder, HOST, self.options.hashing_threads, dht=True)
+        settings = NODE_OF_DHT | (self.options.settings or {})
+        return P2pd(folder, settings, watched=False)
 
     def others(self, count: int, folder: Path, *, encrypted: bool = False) -> list[Engine]:
         """Engines for the other side, each with an address of loopback to itself.

@@ -76,6 +76,10 @@ class Engine(ABC):
         """How many torrents are complete and seeding, by an answer that tells of all of them."""
         raise CannotMeasureError(f"{self.name} is not measured with many torrents")
 
+    def add_dht_nodes(self, nodes: Sequence[tuple[str, int]]) -> None:
+        """Tell it of nodes of the DHT; by itself it hears of those that ask."""
+        return
+
     @property
     def child(self) -> Child:
         """Its process. Raises BenchError when it was not started."""

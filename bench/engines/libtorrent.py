@@ -32,12 +32,14 @@ class Libtorrent(Engine):
         upload: int = 0,
         *,
         encrypted: bool = False,
+        dht: bool = False,
     ) -> None:
         super().__init__(folder)
         self.host = host
         self._hashing_threads = hashing_threads
         self._upload = upload
         self._encryption = "rc4" if encrypted else "none"
+        self._dht = dht
         self._node: LineChild | None = None
 
     @classmethod
@@ -52,6 +54,8 @@ class Libtorrent(Engine):
         command += [str(self._hashing_threads), str(self._upload), self._encryption]
         self._child = self._node = LineChild(self.name, command, self.folder, pipes=True)
         self._node.listen(START_SECONDS)
+        if self._dht:
+            self._node.call("start_dht")
 
     @property
     def _running(self) -> LineChild:
@@ -71,6 +75,10 @@ class Libtorrent(Engine):
         """Dial."""
         peers = [(other.host, other.port) for other in others]
         self._running.call("connect", info_hash=torrent.info_hash, peers=peers)
+
+    def add_dht_nodes(self, nodes: Sequence[tuple[str, int]]) -> None:
+        """It pings each of them."""
+        self._running.call("add_dht_nodes", nodes=list(nodes))
 
     def uploaded(self, torrent: Torrent) -> int:
         """Its count for the torrent."""

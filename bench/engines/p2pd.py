@@ -50,6 +50,14 @@ SETTINGS = {
 }
 """Peers are those that are dialled; and as the other engines, it serves all of them at once."""
 
+NODE_OF_DHT = {
+    "discovery.dht": "true",
+    "discovery.dht_bootstrap": "[]",
+    "discovery.dht_upload": "0",
+    "discovery.dht_queries": "0",
+}
+"""Settings of a node of the DHT that nobody limits."""
+
 
 def limited(host: str, upload: int) -> dict[str, str]:
     """Settings of one of many nodes: an address to itself, a limit, and p2pd's own upload slots.

@@ -48,6 +48,16 @@ UNLIMITED: dict[str, Any] = {
     "active_lsd_limit": -1,
     "close_redundant_connections": False,
 }
+UNLIMITED_DHT: Any = {
+    "enable_dht": True,
+    "dht_bootstrap_nodes": "",
+    "dht_upload_rate_limit": 1_000_000_000,
+    "dht_block_ratelimit": 1_000_000,
+    "dht_restrict_routing_ips": False,
+    "dht_restrict_search_ips": False,
+    "dht_prefer_verified_node_ids": False,
+    "dht_ignore_dark_internet": False,
+}
 TUNED: dict[str, Any] = {
     "aio_threads": 2,
     "send_buffer_watermark": 3 << 20,
@@ -127,6 +137,17 @@ class Node:
         """Dial peers."""
         for host, port in peers:
             self._handles[info_hash].connect_peer((host, port))
+        return {}
+
+    def start_dht(self) -> dict[str, Any]:
+        """Be a node of the DHT, without any limit."""
+        self._session.apply_settings(UNLIMITED_DHT)
+        return {}
+
+    def add_dht_nodes(self, nodes: list[tuple[str, int]]) -> dict[str, Any]:
+        """Ping nodes of the DHT."""
+        for host, port in nodes:
+            self._session.add_dht_node((host, port))
         return {}
 
     def uploaded(self, info_hash: str) -> dict[str, Any]:
