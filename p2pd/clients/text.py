@@ -120,3 +120,22 @@ def amount_done(torrent: dict[str, Any]) -> str:
     if not has_metadata(torrent):
         return ""
     return f"{percent(torrent['percent_done'])} of {size(torrent['size_when_done'])}"
+
+
+SOURCE_WORDS = {
+    "cache": "known from before",
+    "catcher": "met elsewhere",
+    "dht": "DHT",
+    "incoming": "came to us",
+    "lpd": "local network",
+    "magnet": "magnet link",
+    "manual": "given by hand",
+    "pex": "other peers",
+    "tracker": "trackers",
+}
+"""Where peers come from."""
+
+
+def source_word(name: str) -> str:
+    """What a source of peers is called."""
+    return SOURCE_WORDS.get(name) or plain(name, 40)

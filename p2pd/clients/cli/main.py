@@ -43,6 +43,7 @@ COMMANDS = {
     "list": "show.list_torrents",
     "login": "login.login",
     "logout": "login.logout",
+    "magnet": "show.magnet",
     "move": "move.move",
     "nat": "nat.nat",
     "passwd": "login.passwd",

@@ -1,16 +1,21 @@
-"""p2pctl list, info, pieces."""
+"""p2pctl list, info, magnet, pieces."""
 
 from __future__ import annotations
 
 import click
 
 from p2pd.clients.api_client import JsonObject
-from p2pd.clients.cli.choosing import ONE_TORRENT, chooses_torrents_or_all, torrent_of
+from p2pd.clients.cli.choosing import (
+    ONE_TORRENT,
+    chooses_torrents,
+    chooses_torrents_or_all,
+    torrent_of,
+)
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.cli.tables import LIST_FIELDS, info_table, torrent_table
 from p2pd.clients.piece_map import PieceMap
 from p2pd.clients.selection import Wanted
-from p2pd.clients.text import counted, percent, size
+from p2pd.clients.text import counted, percent, plain, size
 
 INFO_FIELDS = [
     "activity_date", "added_date", "bandwidth_priority", "comment", "corrupt_ever", "creator",
@@ -45,6 +50,7 @@ SORT_KEYS = {
     "up": "rate_upload",
 }
 MOST_ERRORS = 10
+LONGEST_LINK = 64 * 1024
 MAP_WIDTH = 100
 NO_TORRENTS = "there are no torrents: add one with p2pctl add"
 
@@ -105,6 +111,23 @@ def info(invocation: Invocation, word: str) -> None:
         invocation.tell(torrent)
     else:
         invocation.show(info_table(torrent))
+
+
+@click.command()
+@chooses_torrents
+@api_options
+@pass_invocation
+def magnet(invocation: Invocation, wanted: Wanted) -> None:
+    """Print magnet links of torrents, a line each, with their trackers."""
+    with in_words():
+        ids = [torrent["id"] for torrent in wanted.find(invocation.client)]
+        fields = ["hash_string", "id", "magnet_link", "name"]
+        torrents = invocation.client.torrents(fields, ids) if ids else []
+    if invocation.as_json:
+        invocation.tell(torrents)
+        return
+    for torrent in torrents:
+        click.echo(plain(torrent["magnet_link"], LONGEST_LINK))  # cut short it would be useless
 
 
 @click.command()

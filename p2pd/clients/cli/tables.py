@@ -19,6 +19,7 @@ from p2pd.clients.text import (
     rate,
     ratio,
     size,
+    source_word,
     status,
 )
 
@@ -111,20 +112,6 @@ def peer_table(peers: Iterable[JsonObject]) -> Columns:
     return table
 
 
-SOURCE_WORDS = {
-    "cache": "known from before",
-    "catcher": "met elsewhere",
-    "dht": "DHT",
-    "incoming": "came to us",
-    "lpd": "local network",
-    "magnet": "magnet link",
-    "manual": "given by hand",
-    "pex": "other peers",
-    "tracker": "trackers",
-}
-"""Where peers come from."""
-
-
 def source_table(sources: Iterable[JsonObject]) -> Columns:
     """One line a source of peers."""
     table = Columns(
@@ -133,7 +120,7 @@ def source_table(sources: Iterable[JsonObject]) -> Columns:
     )  # fmt: skip
     for source in sources:
         table.add_row(
-            SOURCE_WORDS.get(source["name"], plain(source["name"])),
+            source_word(source["name"]),
             str(source["peers_known"]),
             str(source["peers_connected"]),
             moment(source["last_time"]) if source["last_time"] else "",
@@ -156,7 +143,7 @@ def _source(source: JsonObject) -> str:
     last = f"last {moment(source['last_time'])}" if source["last_time"] else ""
     following = f"next {moment(source['next_time'])}" if source["next_time"] else ""
     facts = ", ".join(filter(None, (known, last, following, _remark(source))))
-    return f"{SOURCE_WORDS.get(source['name'], plain(source['name']))}: {facts}" if facts else ""
+    return f"{source_word(source['name'])}: {facts}" if facts else ""
 
 
 def ban_table(bans: Iterable[JsonObject]) -> Columns:

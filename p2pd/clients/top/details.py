@@ -14,6 +14,7 @@ from p2pd.clients.text import (
     rate,
     ratio,
     size,
+    source_word,
     status,
 )
 from p2pd.clients.top.cells import BAD, CARE, DOWN, GOOD, QUIET, UP, Column, Row, bar, cell
@@ -108,6 +109,28 @@ def tracker_row(tracker: JsonObject, now: float) -> Row:
             cell(str(tracker["leecher_count"]) if tracker["leecher_count"] >= 0 else ""),
             cell(answer, BAD if asked and not good else ""),
         )
+    )
+
+
+def source_row(source: JsonObject, now: float) -> Row:
+    """The cells of TRACKER_COLUMNS for a way to peers that is no tracker."""
+    answer = source["error_string"] if source["enabled"] else source["disabled_reason"]
+    if not answer and source["peers_known"]:
+        answer = f"{source['peers_connected']} connected"
+    if left := duration(source["next_time"] - now) if source["next_time"] else "":
+        answer += f"{', again' if answer else 'asked'} in {left}"
+    known = str(source["peers_known"]) if source["peers_known"] else ""
+    wrong = source["enabled"] and source["error_string"]
+    return Row(
+        (
+            cell(""),
+            cell(source_word(source["name"]), QUIET),
+            cell("" if source["enabled"] else "off", QUIET),
+            cell(""),
+            cell(known),
+            cell(plain(answer, 200), BAD if wrong else QUIET),
+        ),
+        "" if source["enabled"] else QUIET,
     )
 
 

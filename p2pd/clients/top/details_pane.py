@@ -24,6 +24,7 @@ from p2pd.clients.top.details import (
     file_row,
     file_step,
     peer_row,
+    source_row,
     tracker_row,
 )
 from p2pd.clients.top.feed import Look
@@ -64,6 +65,7 @@ class Details(Container):
         self._files: list[JsonObject] = []
         self._peers: list[JsonObject] = []
         self._trackers: list[JsonObject] = []
+        self._sources: list[JsonObject] = []
         self._torrent: int | None = None
         self._history = History()
         nothing = "not known yet: the metadata is still to come"
@@ -105,7 +107,7 @@ class Details(Container):
             return
         self._torrent = torrent
         self._history = self.rates.history = History()
-        self._files, self._peers, self._trackers = [], [], []
+        self._files, self._peers, self._trackers, self._sources = [], [], [], []
         for grid in (self.files, self.peers, self.trackers):
             grid.show([])
         self.overview.update("")
@@ -155,7 +157,8 @@ class Details(Container):
 
     def _show_trackers(self, details: JsonObject) -> None:
         self._trackers = details["tracker_stats"]
-        self.trackers.show(range(len(self._trackers)))
+        self._sources = [each for each in details["discovery"] if each["name"] != "tracker"]
+        self.trackers.show(range(len(self._trackers) + len(self._sources)))
 
     def _show_pieces(self, details: JsonObject) -> None:
         pieces = PieceMap(details["pieces"], details["piece_count"], details["availability"])
@@ -171,4 +174,6 @@ class Details(Container):
         return peer_row(self._peers[key])
 
     def _tracker_row(self, key: int) -> Row:
-        return tracker_row(self._trackers[key], time.time())
+        if key < len(self._trackers):
+            return tracker_row(self._trackers[key], time.time())
+        return source_row(self._sources[key - len(self._trackers)], time.time())

@@ -38,7 +38,7 @@ PART_FIELDS: Mapping[str, list[str]] = {
     ],
     "files": ["file_stats", "files"],
     "peers": ["peers"],
-    "trackers": ["tracker_stats"],
+    "trackers": ["discovery", "tracker_stats"],
     "pieces": ["availability", "piece_count", "piece_size", "pieces"],
     "rates": ["download_limit_in_force", "upload_limit_in_force"],
 }  # fmt: skip

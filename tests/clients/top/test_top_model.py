@@ -163,6 +163,21 @@ class TestRows:
         fresh = tracker | {"has_announced": False}
         assert words(details.tracker_row(fresh, 0))[5] == "not asked yet"
 
+    def test_ways_to_peers_besides_trackers(self, daemon: Any) -> None:
+        failing, private, quiet = daemon.torrents[2]["discovery"]
+        row = details.source_row(failing, 1_700_000_540)
+        assert words(row)[1:5] == ["trackers", "", "", "12"]
+        assert words(row)[5] == "t.test: not registered, again in 1m 00s"
+        assert row.cells[5][0][1] == BAD
+        assert words(details.source_row(private, 0))[1:] == [
+            "other peers", "off", "", "", "the torrent is private"
+        ]  # fmt: skip
+        assert words(details.source_row(quiet, 0))[1:] == ["given by hand", "", "", "", ""]
+        some = quiet | {"peers_known": 5, "peers_connected": 2, "next_time": 70, "name": "n\x1bw"}
+        assert words(details.source_row(some, 10))[1:] == [
+            "nw", "", "", "5", "2 connected, again in 1m 00s"
+        ]  # fmt: skip
+
     def test_facts(self, daemon: Any) -> None:
         found = {name: value for name, value, _ in details.facts(daemon.torrents[2])}
         assert found["Pieces"] == "10 of 1.0 MiB"
