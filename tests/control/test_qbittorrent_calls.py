@@ -360,6 +360,24 @@ def test_preferences_are_settings(client):
     assert session.settings.download_dir == "/downloads"
 
 
+@pytest.mark.parametrize(
+    ("number", "wanted"),
+    [(0, {"encryption": "preferred"}), (1, {"encryption": "required"}), (2, None)],
+)
+def test_encryption_has_a_number(client, number, wanted):
+    assert client.json("app/preferences")["encryption"] == 2
+    asked = client.asked("app/setPreferences", json=json.dumps({"encryption": number}))
+    assert asked == ([("change_settings", wanted)] if wanted else [])
+    client.session.settings.encryption = "allowed"
+    assert client.json("app/preferences")["encryption"] == 0
+    assert client.asked("app/setPreferences", json='{"encryption": 0}') == []
+
+
+def test_there_is_no_other_number_for_encryption(client):
+    answer = client.post("app/setPreferences", json='{"encryption": 3}')
+    assert (answer.status, answer.body) == (400, b"encryption is 0, 1 or 2")
+
+
 def test_a_limit_that_lets_nothing_through_is_not_shown_as_none(client):
     settings = client.session.settings
     settings.speed_limit_up, settings.speed_limit_up_enabled = 0, True

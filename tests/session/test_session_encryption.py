@@ -7,6 +7,8 @@ import random
 import pytest
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.base.errors import P2pdError
+from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 
@@ -161,3 +163,13 @@ def test_the_setting_holds_for_who_comes_from_then_on(network: MemoryNetwork) ->
     network.run(1.0)
     assert [peer.encrypted for peer in third.connected] == [True]
     assert [peer.encrypted for peer in wanted.connected] == [False]
+
+
+def test_what_cannot_be_had_cannot_be_required(network: MemoryNetwork) -> None:
+    node = SimNode(network, SEED, encryption="off")
+    node.session.connections.opener.work = None
+    with pytest.raises(P2pdError, match="OpenSSL has no RC4"):
+        network.result(node.control.change_settings({"encryption": "required"}))
+    assert node.session.settings.encryption == "off"
+    network.result(node.control.change_settings({"encryption": "allowed"}))
+    assert node.session.connections.opener.policy is EncryptionPolicy.OFF
