@@ -2,7 +2,8 @@
 
 Of a torrent only the names change; where its bytes lie in the piece space does not. What is kept is
 what differs from the torrent: rows of a file's index and the parts of its path, and before these
-one of an empty index with the top name, if that is another one for all files.
+one of an empty index with the top name, if that is another one for all files. Of a torrent whose
+files may not be known yet the first row can have `LAYOUT` for an index, and then one of LAYOUTS.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ from p2pd.formats.metainfo import Metainfo
 from p2pd.formats.safe_paths import MAX_PATH_DEPTH, Path, path_key, safe_component
 
 Names = tuple[tuple[str, ...], ...]
+
+LAYOUT = "*"
+ORIGINAL, SUBFOLDER, NO_SUBFOLDER = "original", "subfolder", "no_subfolder"
+LAYOUTS = (ORIGINAL, SUBFOLDER, NO_SUBFOLDER)
+"""As the torrent has it; a single file in a folder, too; several files in none of their own."""
 
 PART = ".part"
 """What stands behind the name of a file that is not complete."""
@@ -31,7 +37,9 @@ def with_names(layout: FileLayout, names: Names) -> FileLayout:
         return layout
     paths = [file.path for file in layout.files]
     for number, *parts in names:
-        if not number and len(parts) == 1:
+        if number == LAYOUT and len(parts) == 1 and parts[0] in LAYOUTS:
+            paths = [_laid_out(path, parts[0]) for path in paths]
+        elif not number and len(parts) == 1:
             paths = [(parts[0], *path[1:]) for path in paths]
         elif number.isdecimal() and len(number) < 10 and int(number) < len(paths) and parts:
             paths[int(number)] = tuple(parts)
@@ -40,6 +48,30 @@ def with_names(layout: FileLayout, names: Names) -> FileLayout:
     renamed = layout.with_paths(paths)
     _check(names, renamed)
     return renamed
+
+
+def wanted_names(name: str, content_layout: str) -> Names:
+    """What is to be kept of a torrent that is added under another name, or laid out otherwise.
+
+    Where files have no folder of their own it has no name on the disk. Raises FormatError.
+    """
+    if name and safe_component(name) != name:
+        raise FormatError(f"{name!r} cannot be the name of a file")
+    rows: list[tuple[str, ...]] = []
+    if content_layout != ORIGINAL:
+        rows.append((LAYOUT, content_layout))
+    if name and content_layout != NO_SUBFOLDER:
+        rows.append(("", name))
+    return tuple(rows)
+
+
+def _laid_out(path: Path, content_layout: str) -> Path:
+    if content_layout == SUBFOLDER and len(path) == 1:
+        stem, _, extension = path[0].rpartition(".")
+        return (safe_component(stem if stem.strip(". ") else extension), *path)
+    if content_layout == NO_SUBFOLDER and len(path) > 1:
+        return path[1:]
+    return path
 
 
 def names_between(original: FileLayout, renamed: FileLayout) -> Names:
@@ -126,7 +158,9 @@ def partial_paths(layout: FileLayout) -> dict[int, Path]:
 
 def _check(names: Names, layout: FileLayout) -> None:
     """Whether these names are safe, and no two files meet. Raises FormatError."""
-    for _, *parts in names:
+    for number, *parts in names:
+        if number == LAYOUT:
+            continue
         if len(parts) > MAX_PATH_DEPTH or any(safe_component(part) != part for part in parts):
             raise FormatError("the names of its files are not safe")
     if not _distinct(path_key(file.path) for file in layout.files if not file.pad):

@@ -10,6 +10,7 @@ import pytest
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.control.qbittorrent.preferences import PREFERENCES
+from p2pd.session.importing.import_requests import ImportTorrent
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.swarm.share_limits import LimitsInForce, ShareLimits
@@ -207,11 +208,60 @@ def test_a_file_is_added_with_what_it_is_to_have(with_category):
 
 def test_what_is_done_once_a_torrent_is_here(client):
     client.session.settings.download_queue_enabled = True
-    asked = client.asked("torrents/add", urls=ONE, rename="new", addToTopOfQueue="true")
-    assert asked[1:] == [
-        ("move_in_queue", [1], QueueMove.TOP),
-        ("rename", 1, "some torrent", "new"),
-    ]
+    asked = client.asked("torrents/add", urls=ONE, rename=" new ", addToTopOfQueue="true")
+    assert asked[0][1].name == "new"
+    assert asked[1:] == [("move_in_queue", [1], QueueMove.TOP)]
+
+
+@pytest.mark.parametrize(
+    ("params", "layout"),
+    [
+        ({"contentLayout": "Original"}, "original"),
+        ({"contentLayout": "Subfolder"}, "subfolder"),
+        ({"contentLayout": "NoSubfolder"}, "no_subfolder"),
+        ({"root_folder": "false"}, "no_subfolder"),
+        ({"root_folder": "true", "contentLayout": "NoSubfolder"}, "original"),
+        ({"root_folder": "unset", "contentLayout": "Subfolder"}, "subfolder"),
+    ],
+)
+def test_how_files_are_laid_out(client, params, layout):
+    ((_, wanted),) = client.asked("torrents/add", urls=ONE, **params)
+    assert wanted.content_layout == layout
+    assert client.post("torrents/add", urls=ONE, contentLayout="Flat").status == 400
+
+
+@pytest.mark.parametrize(
+    ("params", "folder"),
+    [
+        ({"savepath": "/media"}, "/media"),
+        ({"savepath": "/media", "autoTMM": "false"}, "/media"),
+        ({"savepath": "/media", "autoTMM": "true"}, None),
+        ({"autoTMM": "true"}, None),
+        ({"autoTMM": "false"}, "/downloads"),
+        ({}, None),
+    ],
+)
+def test_with_automatic_management_the_category_says_where(with_category, params, folder):
+    ((_, wanted),) = with_category.asked("torrents/add", urls=ONE, category="tv", **params)
+    assert (wanted.download_dir, wanted.labels) == (folder, ("tv",))
+
+
+def test_data_is_believed_if_so_wished_and_otherwise_added_as_ever(client):
+    answer = client.upload("torrents/add", [b"torrent"], skip_checking="true")
+    assert answer.body == b"Ok."
+    ((_, wanted),) = client.session.asked
+    assert isinstance(wanted, ImportTorrent)
+    assert (wanted.is_whole, wanted.add.torrent) == (True, b"torrent")
+    client.session.asked.clear()
+
+    async def refuse(request):
+        raise P2pdError("its data is not there")
+
+    client.session.import_torrent = refuse
+    client.upload("torrents/add", [b"torrent"], skip_checking="true")
+    assert client.session.asked == [("add", AddTorrent(torrent=b"torrent"))]
+    client.session.asked.clear()
+    assert len(client.asked("torrents/add", urls=ONE, skip_checking="true")) == 1
 
 
 def test_links_and_urls_are_added(client):

@@ -204,6 +204,7 @@ class TestAdd:
             bandwidth_priority=1, sequential_download_from_piece=8,
             seed_choking="fastest_upload", super_seeding="on", group="slow", queue_position=3,
             download_limit=0, upload_limit=9, honors_session_limits=False, seed_ratio_limit=1.5,
+            name="other", content_layout="subfolder",
             metadata_only=True,
         )  # fmt: skip
         assert session.asked[0][1] == AddTorrent(
@@ -212,6 +213,7 @@ class TestAdd:
             priority_normal=(4,), priority_low=(5,), seed_choking="fastest_upload",
             super_seeding="on", sequential_from=8, bandwidth_priority=1, bandwidth_group="slow",
             queue_position=3, download_limit=0, upload_limit=9, honors_session_limits=False,
+            name="other", content_layout="subfolder",
             share_limits=ShareLimits(seed_ratio_limit=1.5), metadata_only=True,
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ from p2pd.formats.file_names import (
     partial_paths,
     renamed,
     top_name,
+    wanted_names,
     with_names,
 )
 from p2pd.formats.safe_paths import path_key, safe_component, safe_paths
@@ -122,3 +123,35 @@ def test_what_another_program_called_them() -> None:
     for wrong in (["x"], ["x", "y", "z"], ["x/../y", ""], ["/x", ""], ["x", "x/y"], ["x//y", ""]):
         with pytest.raises(FormatError):
             names_given(layout, wrong)
+
+
+@pytest.mark.parametrize(
+    ("paths", "wish", "laid"),
+    [
+        (["film.mkv"], ("", "subfolder"), ["film/film.mkv"]),
+        (["film.mkv"], ("other", "subfolder"), ["other/film.mkv"]),
+        (["film"], ("", "subfolder"), ["film/film"]),
+        ([".film"], ("", "subfolder"), ["film/.film"]),
+        (["film.mkv"], ("", "no_subfolder"), ["film.mkv"]),
+        (["film.mkv"], ("other", "original"), ["other"]),
+        (["top/a", "top/sub/b"], ("", "subfolder"), ["top/a", "top/sub/b"]),
+        (["top/a", "top/sub/b"], ("other", "subfolder"), ["other/a", "other/sub/b"]),
+        (["top/a", "top/sub/b"], ("", "no_subfolder"), ["a", "sub/b"]),
+        (["top/a", "top/sub/b"], ("other", "no_subfolder"), ["a", "sub/b"]),
+        (["top/a", "top/sub/b"], ("", "original"), ["top/a", "top/sub/b"]),
+    ],
+)
+def test_how_a_torrent_can_be_laid_out(
+    paths: list[str], wish: tuple[str, str], laid: list[str]
+) -> None:
+    layout = layout_of(*paths)
+    found = with_names(layout, wanted_names(*wish))
+    assert paths_of(found) == laid
+    # A later rename is kept as what differs from the torrent.
+    assert paths_of(with_names(layout, names_between(layout, found))) == laid
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "con", "x" * 256, "a\0", " "])
+def test_what_no_file_can_be_called_is_no_name_to_add_one_under(name: str) -> None:
+    with pytest.raises(FormatError, match="cannot be the name"):
+        wanted_names(name, "original")

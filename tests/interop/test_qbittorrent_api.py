@@ -198,3 +198,45 @@ def test_what_sonarr_asks_for_with_a_grab(node, client, work):
     client.torrents_delete(delete_files=True, torrent_hashes=node.hash_string)
     wait_until(lambda: not content.path.exists(), 10, "the data's end", details=node.state)
     node.check_healthy()
+
+
+def test_how_it_is_added_has_an_effect(node, client, work, new_libtorrent):
+    """Without a check, laid out otherwise, where the category says, and under another name."""
+    single = libtorrent_content(make_file(work / "single", 2 * MIB, name="film.bin"), "v1")
+    folder = work / "elsewhere"
+    (folder / "film").mkdir(parents=True)
+    (folder / "film" / "film.bin").write_bytes(bytes(2 * MIB))  # of the right size, and wrong
+    client.torrents_create_category("films", save_path=str(folder))
+    added = client.torrents_add(
+        torrent_files=single.torrent.read_bytes(), is_skip_checking=True, category="films",
+        content_layout="Subfolder", use_auto_torrent_management=True, save_path="/nowhere",
+    )  # fmt: skip
+    assert added == "Ok."
+    (torrent,) = client.torrents_info()
+    node.hash_string = torrent.hash
+    assert torrent.save_path == str(folder)
+    wait_until(lambda: client.torrents_info()[0].progress == 1, 10, "it", details=node.state)
+    assert client.torrents_files(torrent.hash)[0].name == "film/film.bin"
+    client.torrents_recheck(torrent.hash)
+    wait_until(lambda: client.torrents_info()[0].progress == 0, 20, "the truth", details=node.state)
+    client.torrents_delete(delete_files=True, torrent_hashes=torrent.hash)
+
+    many = libtorrent_content(make_folder(work / "many"), "v1")
+    seed = new_libtorrent()
+    seed.share(many)
+    link = f"{many.magnet}&x.pe={seed.host}:{seed.port}"
+    client.torrents_add(urls=link, rename="another name", use_auto_torrent_management=False,
+                        category="films")  # fmt: skip
+    node.hash_string = client.torrents_info()[0].hash
+    assert client.torrents_info()[0].name == "another name"
+    wait_until(node.is_seed, 30, "all of it", details=node.state)
+    (torrent,) = client.torrents_info()
+    assert torrent.content_path == str(node.downloads / "another name")
+    client.torrents_delete(delete_files=True, torrent_hashes=node.hash_string)
+    flat = work / "flat"
+    client.torrents_add(urls=link, content_layout="NoSubfolder", save_path=str(flat))
+    node.hash_string = client.torrents_info()[0].hash
+    wait_until(node.is_seed, 30, "all of it", details=node.state)
+    assert (flat / "last.bin").read_bytes() == (many.path / "last.bin").read_bytes()
+    assert not (flat / many.name).exists()
+    node.check_healthy()

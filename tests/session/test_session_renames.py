@@ -14,6 +14,7 @@ from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.formats import bencode
 from p2pd.session.api import TorrentStatus
 from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_requests import AddTorrentError
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 from tests.session.three_files import FILES, PIECE, TORRENT, have
 from tests.session.two_disks import WHOLE, disk_node, put_files, restarted_node, seeding, tree
@@ -309,3 +310,48 @@ def test_a_magnet_without_metadata_has_no_files(node: SimNode) -> None:
     torrent = node.add("magnet:?xt=urn:btih:" + "a" * 40)
     with pytest.raises(P2pdError, match="not known yet"):
         rename(node, torrent, "x", "y")
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        ({"name": "new"}, ("new", ["new/a.bin", "new/b.bin", "new/c.bin"])),
+        (
+            {"content_layout": "no_subfolder", "name": "new"},
+            ("folder", ["a.bin", "b.bin", "c.bin"]),
+        ),
+    ],
+)
+@pytest.mark.parametrize("link", [False, True])
+def test_one_is_added_under_another_name(
+    network: MemoryNetwork, tmp_path: Path, wish: dict[str, str], expected: Any, link: bool
+) -> None:
+    """Also a link, of which nothing else is known yet; and over a restart."""
+    (tmp_path / "seed").mkdir()
+    seed = disk_node(network, tmp_path / "seed")
+    given = seeding(network, seed, tmp_path / "seed/one")
+    node = disk_node(network, tmp_path, "10.0.0.2")
+    magnet = f"magnet:?xt=urn:btih:{given.info_hashes.hash_string}"
+    torrent = node.add(magnet if link else TORRENT, **wish)
+    if "content_layout" not in wish:
+        assert torrent.record.name == "new"
+    node.connect(torrent, seed.address)
+    network.run_until(lambda: torrent.content is not None and torrent.is_complete(), limit=60)
+    assert shown(node, torrent) == expected
+    assert sorted(tree(tmp_path / "one")) == expected[1]
+    node.stop()
+    again, back = restarted_node(network, node, tmp_path)
+    network.run(1.0)
+    assert shown(again, back) == expected
+    rename(again, back, expected[1][0], "first.bin")
+    assert shown(again, back)[1][0].endswith("first.bin")
+    view = again.control.find(back.record.id)
+    assert view is not None
+    network.result(again.control.remove(view, delete_data=True))
+    network.run(5.0)
+    assert tree(tmp_path / "one") == {}
+
+
+def test_a_name_that_no_file_can_have_is_refused(node: SimNode) -> None:
+    with pytest.raises(AddTorrentError, match="cannot be the name"):
+        node.add(TORRENT, name="../x")

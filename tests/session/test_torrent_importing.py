@@ -289,3 +289,18 @@ def test_one_that_is_to_go_elsewhere_goes_there_when_it_is_complete(
     assert (taken.pieces, hashed) == (Believed(30, 30), [])
     assert (home / "folder/b.bin").read_bytes() == FILES["b.bin"]
     assert torrent.record.download_dir == str(home)
+
+
+def test_all_of_it_can_be_said_to_be_there(importer: Importer, hashed: list[int]) -> None:
+    importer.write("a.bin", b"x" * len(FILES["a.bin"]))  # nobody looks
+    taken = importer.take(pieces=None, is_whole=True, changed_before=None)
+    assert (taken.pieces, taken.problem) == (Believed(30, 30, 0), "")
+    assert importer.opened().is_complete()
+    assert hashed == []
+
+
+def test_but_not_where_nothing_is(importer: Importer) -> None:
+    for name in FILES:
+        (importer.folder / name).unlink()
+    with pytest.raises(P2pdError, match="its data is not there"):
+        importer.take(pieces=None, is_whole=True)

@@ -11,7 +11,7 @@ from typing import Any
 from p2pd.automation.mutable.followed_torrent import Choice
 from p2pd.automation.mutable.followed_torrents import FollowedTorrents
 from p2pd.automation.mutable.mutable_torrents import MutableTorrents
-from p2pd.base.errors import FormatError
+from p2pd.base.errors import FormatError, P2pdError
 from p2pd.control.access.caller import NotPermittedError, current_caller
 from p2pd.control.access.roles import Need, permits
 from p2pd.control.errors import RpcCode, RpcError
@@ -34,8 +34,10 @@ from p2pd.control.schema import (
     text,
 )
 from p2pd.control.torrent_source import MAX_TORRENT, TorrentSource
+from p2pd.formats.file_names import LAYOUTS, ORIGINAL
 from p2pd.formats.mutable_link import parse_mutable_link
 from p2pd.session.api import AddedTorrent, SessionApi
+from p2pd.session.importing.import_requests import ImportTorrent
 from p2pd.session.session_settings import AS_SESSION, FIND_DATA, TORRENT_SEEDING_MODES
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.swarm.share_limits import ShareLimits
@@ -50,6 +52,8 @@ ADD_PARAMS = (
     Param("paused", boolean, None),
     Param("metadata_only", boolean, False),
     Param("labels", labels, ()),
+    Param("name", text(255), ""),
+    Param("content_layout", one_of(*LAYOUTS), ORIGINAL),
     Param("sequential_download", boolean, None),
     Param("sequential_download_from_piece", PIECE, 0),
     Param("super_seeding", one_of(*MODES), None),
@@ -70,8 +74,8 @@ ADD_PARAMS = (
 )
 
 _SAME_NAME = (
-    "bandwidth_priority", "download_dir", "download_limit", "find_data", "honors_session_limits",
-    "metadata_only", "paused", "labels", "peer_limit", "queue_position", "seed_choking",
+    "bandwidth_priority", "content_layout", "download_dir", "download_limit", "find_data",
+    "honors_session_limits", "metadata_only", "name", "paused", "labels", "peer_limit", "queue_position", "seed_choking",
     "super_seeding", "upload_limit",
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
@@ -90,8 +94,11 @@ class TorrentAdder:
         self._source = source
         self._mutable = mutable
 
-    async def add(self, params: Mapping[str, object]) -> JsonObject:
-        """Add; answers `torrent_added` or `torrent_duplicate`. Raises RpcError, AddTorrentError."""
+    async def add(self, params: Mapping[str, object], *, unchecked: bool = False) -> JsonObject:
+        """Add; answers `torrent_added` or `torrent_duplicate`. Raises RpcError, AddTorrentError.
+
+        `unchecked`: what is there is believed as far as it has the sizes that it should.
+        """
         # Transmission passes over what is null, and clients (stig) rely on it.
         given = {name: value for name, value in params.items() if value is not None}
         wanted = bind(given, ADD_PARAMS)
@@ -103,12 +110,27 @@ class TorrentAdder:
             return await self._follow(self._mutable.followed, content, wanted)
         request = add_request(wanted, content)
         try:
+            if unchecked and (believed := await self._believed(request)) is not None:
+                return believed
             added = await self._api.add(request)
         except IndexError:
             raise RpcError(
                 RpcCode.FILE_INDEX_OUT_OF_RANGE, "the torrent has no file of that index"
             ) from None
         return _answer(added)
+
+    async def _believed(self, request: AddTorrent) -> JsonObject | None:
+        """The answer, if data of it is there that can be believed, and it was not here yet."""
+        if request.torrent is None:
+            return None
+        try:
+            imported = await self._api.import_torrent(ImportTorrent(request, is_whole=True))
+        except P2pdError:
+            return None  # what else is wrong with it is found once more
+        if imported.duplicate:
+            return None
+        facts = {"hash_string": imported.hash_string, "id": imported.id, "name": imported.name}
+        return {"torrent_added": facts}
 
     async def _follow(
         self, followed: FollowedTorrents, link: str, wanted: Mapping[str, Any]

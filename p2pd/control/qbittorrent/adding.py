@@ -12,12 +12,13 @@ from twisted.logger import Logger
 from p2pd.base.errors import P2pdError
 from p2pd.control.errors import RpcError
 from p2pd.control.methods.torrent_add import TorrentAdder
-from p2pd.control.qbittorrent.call import Action, Answer, Call, check_role
+from p2pd.control.qbittorrent.call import Action, Answer, Call, check_role, may
 from p2pd.control.qbittorrent.labels import Labels, category_name, tag_names
 from p2pd.control.qbittorrent.limits import kilobytes
 from p2pd.control.qbittorrent.preferences import is_queueing
 from p2pd.control.qbittorrent.refusals import ApiError, refusal_of, wrong
 from p2pd.control.qbittorrent.share_limits import asked_limits
+from p2pd.formats.file_names import NO_SUBFOLDER, ORIGINAL, SUBFOLDER
 from p2pd.session.api import SessionApi, TorrentView
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.torrents.torrent_requests import TorrentChanges
@@ -29,6 +30,7 @@ STOP_CONDITIONS = ("MetadataReceived", "FilesChecked")
 """Of a .torrent file the metadata is there, and it is paused at once; its files are looked at."""
 
 NOT_A_TORRENT = 415
+CONTENT_LAYOUTS = {"Original": ORIGINAL, "Subfolder": SUBFOLDER, "NoSubfolder": NO_SUBFOLDER}
 NOTHING = ("undefined", "null")
 
 _log = Logger()
@@ -39,8 +41,9 @@ class _Afterwards:
     """What the torrents of a call get once they are here."""
 
     limits: TorrentChanges | None
-    name: str
     on_top: bool
+    unchecked: bool
+    """Whether data that is there is believed."""
 
 
 class Adding:
@@ -66,7 +69,8 @@ class Adding:
         on_top = bool(call.flag("addToTopOfQueue")) and is_queueing(self._api.settings)
         if on_top:
             check_role("queue_move_top")
-        after = _Afterwards(_limits(call), call.text("rename", "").strip(), on_top)
+        unchecked = bool(call.flag("skip_checking")) and may("torrent_import")
+        after = _Afterwards(_limits(call), on_top, unchecked)
         params = await self._params(call)
         outcomes = [await self._add_one({**source, **params}, after) for source in sources]
         if True in outcomes:
@@ -79,8 +83,15 @@ class Adding:
     async def _params(self, call: Call) -> dict[str, Any]:
         """What torrent_add is told of each of them."""
         params: dict[str, Any] = {**asked_limits(call), "labels": await self._labels_for(call)}
-        if folder := call.text("savepath", "").strip():
+        folder, automatic = call.text("savepath", "").strip(), call.flag("autoTMM")
+        if folder and not automatic:
             params["download_dir"] = folder
+        elif automatic is False:
+            # The category's folder is for automatic management alone.
+            params["download_dir"] = self._api.settings.download_dir
+        if name := call.text("rename", "").strip():
+            params["name"] = name
+        params["content_layout"] = _content_layout(call)
         if cookie := call.text("cookie", "").strip():
             params["cookies"] = cookie
         stopped = call.flag("paused") if call.flag("stopped") is None else call.flag("stopped")
@@ -102,7 +113,7 @@ class Adding:
 
     async def _add_one(self, params: Mapping[str, object], after: _Afterwards) -> bool | ApiError:
         try:
-            answer = await self._adder.add(params)
+            answer = await self._adder.add(params, unchecked=after.unchecked)
             added = self._api.find(answer.get("torrent_added", {}).get("id", 0))
             if added is not None:
                 await self._finish(added, after)
@@ -118,8 +129,17 @@ class Adding:
             await self._api.change(torrent, after.limits)
         if after.on_top:
             await self._api.move_in_queue([torrent], QueueMove.TOP)
-        if after.name and torrent.summary is not None:
-            await self._api.rename(torrent, torrent.name, after.name)
+
+
+def _content_layout(call: Call) -> str:
+    """Raises ApiError. Before Web API 2.7 it was `root_folder`."""
+    own_folder = call.text("root_folder", "").lower()  # or `unset`
+    if own_folder in ("true", "false"):
+        return ORIGINAL if own_folder == "true" else NO_SUBFOLDER
+    word = call.text("contentLayout", "Original")
+    if word not in CONTENT_LAYOUTS:
+        raise wrong(f"contentLayout is one of {', '.join(CONTENT_LAYOUTS)}")
+    return CONTENT_LAYOUTS[word]
 
 
 def _leave_out_unfilled(call: Call) -> None:

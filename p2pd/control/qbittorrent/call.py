@@ -151,8 +151,12 @@ class Action:
         return (b"POST",) if self.posted or self.rule.changes else (b"GET", b"HEAD", b"POST")
 
 
+def may(method: str) -> bool:
+    """Whether the caller may do what this method of ours does."""
+    return current_caller().identity.permits(rule_of(method).need)
+
+
 def check_role(method: str) -> None:
     """Refuse a caller who may not do what this method of ours does. Raises ApiError."""
-    identity, need = current_caller().identity, rule_of(method).need
-    if not identity.permits(need):
-        raise ApiError(403, f"this takes {need.words}")
+    if not may(method):
+        raise ApiError(403, f"this takes {rule_of(method).need.words}")

@@ -65,7 +65,12 @@ class CrossChecks:
         session = self._session
         how = how or session.settings.find_data
         hashes = InfoHashes(record.hash_v1, record.hash_v2)
-        if how == OFF or metainfo is None or session.torrents.sharing(hashes) is not None:
+        if (
+            how == OFF
+            or metainfo is None
+            or record.file_names
+            or session.torrents.sharing(hashes) is not None
+        ):
             return False
         aim = record.download_dir
         folders = list(dict.fromkeys(torrent.record.download_dir for torrent in session.torrents))

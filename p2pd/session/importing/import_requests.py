@@ -19,6 +19,8 @@ class ImportTorrent:
     """Only say what would become of it."""
     pieces: bytes | None = None
     """The bitfield of what the program had verified; None where it did not know."""
+    is_whole: bool = False
+    """Whether everything is said to be there."""
     file_times: tuple[int | None, ...] | None = None
     """For each visible file the latest time of change with which its pieces are believed."""
     exact_times: bool = False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from p2pd.base.errors import FormatError
 from p2pd.base.ids import InfoHashes
+from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.file_names import layout_of, names_given, top_name
 from p2pd.formats.metainfo import Metainfo
@@ -48,7 +50,7 @@ class TorrentImporting:
             if request.file_names:
                 await self._name(metainfo, request, record)
             judgement = None
-            if metainfo is not None and request.pieces is not None:
+            if metainfo is not None and (request.pieces is not None or request.is_whole):
                 judgement = await self._judge(metainfo, request, record)
             _fill(record, request, judgement)
             if not request.trial:
@@ -81,6 +83,8 @@ class TorrentImporting:
         session, folder = self._session, record.download_dir
         layout = await session.disks.aside.run("read", layout_of, metainfo, record.file_names)
         record.name = top_name(layout, metainfo.name)
+        if request.is_whole:
+            request = replace(request, pieces=PieceSet.full(layout.piece_count).to_bitfield())
         storage = session.new_storage(layout, folder)
         device = await in_time(session.devices.of(storage), LOOK_SECONDS, session.clock)
         looking = device.run("read", self._look, layout, request, record)

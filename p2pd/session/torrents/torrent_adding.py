@@ -11,6 +11,7 @@ from twisted.internet.defer import DeferredLock
 from p2pd.base.errors import FormatError, StorageError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.file_names import wanted_names
 from p2pd.formats.magnet import Magnet, parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.add_line import AddLine
@@ -184,10 +185,15 @@ class TorrentAdding:
         rules = self._session.rules
         labels = tuple(dict.fromkeys((*request.labels, *rules.labels_for(trackers))))
         folder = request.download_dir or rules.folder_for(labels, trackers)
+        try:
+            names = wanted_names(request.name, request.content_layout)
+        except FormatError as problem:
+            raise AddTorrentError(AddProblem.PATH, str(problem)) from None
         record = TorrentRecord(
             hash_v1=hashes.v1,
             hash_v2=hashes.v2,
-            name=name,
+            name=request.name if ("", request.name) in names else name,
+            file_names=names,
             download_dir=os.path.normpath(folder or settings.download_dir),
             paused=request.metadata_only
             or (not settings.start_added_torrents if paused is None else paused),

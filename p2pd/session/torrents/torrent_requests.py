@@ -9,6 +9,7 @@ from typing import Any, Callable, Mapping
 from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
+from p2pd.formats.file_names import ORIGINAL
 from p2pd.session.session_settings import AS_SESSION
 from p2pd.swarm.deadlines import DeadlineWindow
 from p2pd.swarm.share_limits import ShareLimits
@@ -67,6 +68,10 @@ class AddTorrent:
     metadata_only: bool = False
     """To be paused as soon as it is known what its files are."""
     labels: tuple[str, ...] = ()
+    name: str = ""
+    """What its file or folder is called; empty: as in the torrent."""
+    content_layout: str = ORIGINAL
+    """One of formats.file_names.LAYOUTS."""
     find_data: str | None = None
     """One of session_settings.FIND_DATA: of a .torrent, whose files are known."""
     owner: str = ""
