@@ -75,8 +75,8 @@ ADD_PARAMS = (
 
 _SAME_NAME = (
     "bandwidth_priority", "content_layout", "download_dir", "download_limit", "find_data",
-    "honors_session_limits", "metadata_only", "name", "paused", "labels", "peer_limit", "queue_position", "seed_choking",
-    "super_seeding", "upload_limit",
+    "honors_session_limits", "metadata_only", "name", "paused", "labels", "peer_limit",
+    "queue_position", "seed_choking", "super_seeding", "upload_limit",
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
 _V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")
