@@ -16,18 +16,20 @@ FIND_NODE = (
 
 
 def ask(node, query: bytes) -> bytes:
-    """What its node of the DHT answers; nothing, if there is none."""
+    """What its node of the DHT answers; nothing, if there is none. It may ask us, too."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(0.5)
         asking.sendto(query, (node.host, node.port))
         try:
-            return asking.recv(1500)
+            while b"1:t2:aa" not in (answer := asking.recv(1500)):
+                continue
         except TimeoutError:
             return b""
+        return answer
 
 
 def answers(node) -> bool:
-    return b"1:t2:aa" in ask(node, PING)
+    return bool(ask(node, PING))
 
 
 def knows(node, other) -> bool:
