@@ -37,6 +37,12 @@ def knows(node, other) -> bool:
     return socket.inet_aton(other.host) + other.port.to_bytes(2, "big") in ask(node, FIND_NODE)
 
 
+def was_looked_up(node) -> bool:
+    """Whether its torrent was, and announced."""
+    (dht,) = [each for each in node.torrent("discovery")["discovery"] if each["name"] == "dht"]
+    return dht["last_time"] > 0
+
+
 def network_of(new_p2pd, count: int, **more):
     """So many daemons; all but the first are told of the first."""
     nodes = [new_p2pd("node0", settings={**ON, "discovery.dht_bootstrap": "[]"})]
@@ -63,8 +69,9 @@ def test_a_restart_begins_with_the_nodes_of_before(work, new_p2pd):
     for node in (seed, other):
         wait_until(partial(knows, leecher, node), 30, "a node in the leecher's table")
     leecher.stop()
-    first.stop()
     seed.share(content)
+    wait_until(partial(was_looked_up, seed), 30, "an announce")
+    first.stop()
     again = new_p2pd(
         leecher.folder.name,
         host=leecher.host,
