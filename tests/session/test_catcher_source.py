@@ -122,8 +122,14 @@ def test_each_is_tried_once_and_then_there_is_a_rest(network: MemoryNetwork, nod
     network.run((TRIES + 2) * (LONELY_SECONDS + DIAL_SECONDS))
     assert [address.host for address in dialled] == hosts[:TRIES]
     assert len(torrent.peers.pool) == 0, "who was not there is not tried again"
+    report, wall = told(torrent), node.session.wall()
+    assert report.last_at is not None
+    assert report.next_at is not None
+    assert wall < report.next_at == report.last_at + RESTED_SECONDS
+    assert report.error == ""
     network.run(RESTED_SECONDS + 5 * (LONELY_SECONDS + DIAL_SECONDS))
     assert [address.host for address in dialled] == hosts
+    assert told(torrent).error == "nobody is known who was not tried"
 
 
 def test_who_has_peers_tries_nobody(network: MemoryNetwork, node: SimNode) -> None:

@@ -36,6 +36,7 @@ MOST_TRIED = 500
 
 IS_OFF = "it is switched off (host_catcher_enabled)"
 IS_COMPLETE = "the torrent is complete"
+NOBODY = "nobody is known who was not tried"
 
 
 class CaughtMemory(Protocol):
@@ -64,9 +65,11 @@ class CatcherHost(Protocol):
 class _Search:
     """A torrent that may find nobody."""
 
-    __slots__ = ("call", "left", "tried")
+    __slots__ = ("call", "due", "exhausted", "left", "tried")
 
     def __init__(self) -> None:
+        self.due = 0.0
+        self.exhausted = False
         self.tried: frozenset[PeerAddress] = frozenset()
         self.left = TRIES
         self.call: DelayedCall | None = None
@@ -183,12 +186,15 @@ class CatcherSource:
     def report(self, torrent: Any) -> SourceReport:
         """What it does for this torrent."""
         why_not = self._why_not(torrent)
+        search = None if why_not else self._searches.get(torrent)
         return SourceReport(
             self.name,
             enabled=not why_not,
             why_not=why_not,
             found=torrent.found_by(self.name),
             last_at=torrent.told_at(self.name),
+            next_at=None if search is None else max(search.due, self._host.wall()),
+            error=NOBODY if search is not None and search.exhausted else "",
         )
 
     def _why_not(self, torrent: Any) -> str:
@@ -201,6 +207,7 @@ class CatcherSource:
     # -- trying --------------------------------------------------------------------------------
 
     def _look_in(self, torrent: Any, search: _Search, seconds: float) -> None:
+        search.due = self._host.wall() + seconds
         search.call = self._timers.callLater(seconds, partial(self._look, torrent))
 
     def _look(self, torrent: Any) -> None:
@@ -233,6 +240,7 @@ class CatcherSource:
         if search is None or search.call is not None:  # it was stopped meanwhile
             return
         address = self._untried(torrent, search.tried)
+        search.exhausted = address is None
         if address is None or not torrent.finds_nobody(LONELY_SECONDS):
             self._look_in(torrent, search, FOUND_SECONDS)
             return

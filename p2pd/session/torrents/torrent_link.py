@@ -130,7 +130,7 @@ class TorrentLink:
             twin.trackers.add(owner.record.trackers)
         host.yield_hashes(owner, twin)
         twin.metadata_complete(metainfo)
-        owner.record.paused = True
+        owner.record.paused, owner.record.metadata_only = True, False
         named = f"number {twin.record.id}, {metainfo.name}"
         owner.fail(f"it is the same torrent as {named}: remove one of them")
         host.background(host.store.save(owner.record), owner.record.name)
