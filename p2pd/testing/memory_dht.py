@@ -43,6 +43,7 @@ class MemoryStatus:
     bootstrap_error: str = ""
     sent_bytes: int = 0
     dropped: int = 0
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,11 @@ def dht_measures(report: DhtReport) -> list[Measure]:
             "Datagrams of the DHT that were not sent for the limit on it.",
             0 if network is None else network.dropped,
         ),
+        counter(
+            "dht_unread_total",
+            "Datagrams of the DHT that were thrown away as they came: too many did.",
+            0 if network is None else network.unread,
+        ),
     ]
 
 
