@@ -125,7 +125,7 @@ def _rows(text: str) -> list[list[str]]:
 
 
 class Gateways:
-    """Finds them; `fixed` (an IP address) is the one to ask whatever the routes say."""
+    """Finds them; `fixed` (an IP address) is the one of its family, whatever the routes say."""
 
     def __init__(self, way: WayOut, fixed: str = "", system: System | None = None) -> None:
         self._way = way
@@ -135,8 +135,8 @@ class Gateways:
     def find(self, ipv6: bool) -> Gateway:
         """The gateway now. Raises NoGatewayError."""
         bound = self._bound(ipv6)
-        if self._fixed:
-            return self._named(bound, ipv6)
+        if self._fixed and (":" in self._fixed) is ipv6:
+            return self._named(bound)
         try:
             local = bound or self._system.source(_OUTSIDE[ipv6])
         except OSError:
@@ -156,9 +156,7 @@ class Gateways:
             raise NoGatewayError("peers are talked to on this machine alone")
         return bound
 
-    def _named(self, bound: str, ipv6: bool) -> Gateway:
-        if (":" in self._fixed) is not ipv6:
-            raise NoGatewayError(f"the gateway that is set, {self._fixed}, is of the other family")
+    def _named(self, bound: str) -> Gateway:
         try:
             return Gateway(self._fixed, self._way.device, bound or self._system.source(self._fixed))
         except OSError:

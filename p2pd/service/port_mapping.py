@@ -24,7 +24,8 @@ class PortMapping:
         self._reactor = reactor
         self._gateways = Gateways(way_of(way), gateway)
         self._state_folder = state_folder
-        self._secret = b""
+        self.secret = b""
+        """By which PCP servers know us; there after `prepare`."""
 
     def mapper(self, changed: Callable[[], None], seen: Callable[[str, str], None]) -> PortMapper:
         """See session.reaching.MakePortMapping."""
@@ -35,13 +36,13 @@ class PortMapping:
             GatewaySockets(self._reactor),
             changed=changed,
             seen=seen,
-            secret=lambda: self._secret,
+            secret=lambda: self.secret,
         )
 
     def prepare(self) -> None:
         """Read what makes a gateway know us again after a crash, or make it; blocks."""
         path = os.path.join(self._state_folder, SECRET_NAME)
-        self._secret = _read(path) or _made(path)
+        self.secret = _read(path) or _made(path)
 
 
 def _read(path: str) -> bytes:

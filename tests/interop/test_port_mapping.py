@@ -260,6 +260,27 @@ def test_a_router_that_was_started_anew_is_asked_again(
     wait_until(lambda: home.mappings() == BOTH, 20, "the mappings, once more")
 
 
+@pytest.mark.parametrize("protocol", ["pcp", "upnp"])
+def test_a_router_that_is_gone_does_not_hold_up_the_end(
+    home: HomeNetwork, daemon_at: Callable[..., Daemon], protocol: str
+) -> None:
+    home.serve(protocol)
+    daemon = daemon_at(0)
+    daemon.wait_mapped()
+    home.run(home.router, "ip", "link", "set", "lan", "down")
+    assert daemon.process.terminate(5) == 0
+
+
+def test_a_gateway_that_no_route_tells_is_named(
+    home: HomeNetwork, daemon_at: Callable[..., Daemon]
+) -> None:
+    home.serve("pcp")
+    home.run(home.machines[0], "ip", "route", "del", "default")
+    daemon = daemon_at(0, "peers.interface=eth0", f"reachability.gateway={GATEWAY}")
+    assert daemon.wait_mapped()["gateway"] == GATEWAY
+    assert home.mappings() == BOTH
+
+
 def test_another_address_of_the_interface_is_followed(
     home: HomeNetwork, daemon_at: Callable[..., Daemon]
 ) -> None:
