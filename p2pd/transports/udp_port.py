@@ -27,6 +27,8 @@ KRPC, UTP, OTHER = "dht", "utp", "other"
 UTP_SIZE = 20
 """Of the header of a packet of uTP: what is shorter is none."""
 
+_KRPC_FIRST, _KRPC_LAST = b"de"
+
 _UTP_FIRST = frozenset((0x01, 0x11, 0x21, 0x31, 0x41))
 
 BUFFER = 1024 * 1024
@@ -47,7 +49,7 @@ def kind_of(data: bytes) -> str:
     if not data:
         return OTHER
     first = data[0]
-    if first == 0x64 and data[-1] == 0x65:  # d...e
+    if first == _KRPC_FIRST and data[-1] == _KRPC_LAST:
         return KRPC
     if first in _UTP_FIRST and len(data) >= UTP_SIZE:
         return UTP
@@ -210,9 +212,18 @@ class UdpPort:
 
     def _received(self, by: UdpSocket, datagrams: list[Datagram]) -> None:
         sorted_out: dict[str, list[Datagram]] = {}
+        krpc: list[Datagram] = []
         for each in datagrams:
-            if each[1].port:  # nobody could be answered at 0: it is forged
-                sorted_out.setdefault(kind_of(each[0]), []).append(each)
+            data, (_, port) = each
+            if not port:  # nobody could be answered at 0: it is forged
+                continue
+            # Nearly all are of this kind where there are many: nothing is called for these.
+            if data and data[0] == _KRPC_FIRST and data[-1] == _KRPC_LAST:
+                krpc.append(each)
+            else:
+                sorted_out.setdefault(kind_of(data), []).append(each)
+        if krpc:
+            sorted_out[KRPC] = krpc
         for kind, those in sorted_out.items():
             self.counts.received[kind] += len(those)
             receiver = self._receivers.get(kind)

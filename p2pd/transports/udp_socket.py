@@ -96,12 +96,30 @@ class UdpSocket:
             self._enqueue(data, address)
 
     def send_all(self, datagrams: Iterable[Datagram]) -> None:
-        """Send these; those that the system refuses are only counted."""
+        """Send these; those that the system refuses are only counted.
+
+        A busy node of the DHT sends thousands a second: only the system is called for each.
+        """
+        if self.closed:
+            return
+        sent = size = 0
+        sendto, mapped = self._socket.sendto, self._both
         for data, address in datagrams:
-            try:
-                self.send(data, address)
-            except OSError:
+            if self._queue:
+                self._enqueue(data, address)
                 continue
+            to = (MAPPED + address[0], address[1]) if mapped and ":" not in address[0] else address
+            try:
+                sendto(data, to)
+            except BlockingIOError:
+                self._enqueue(data, address)
+            except OSError:
+                self._counts.refused += 1
+            else:
+                sent += 1
+                size += len(data)
+        self._counts.sent += sent
+        self._counts.sent_bytes += size
 
     def close(self) -> None:
         """Give the socket back; what waits is dropped."""
@@ -156,14 +174,16 @@ class UdpSocket:
     def _read(self) -> list[Datagram]:
         found: list[Datagram] = []
         read, recvfrom_into, ipv6 = 0, self._socket.recvfrom_into, self.ipv6
+        new, scratch = tuple.__new__, _scratch
         try:
             while read < BYTES_A_TURN and len(found) < DATAGRAMS_A_TURN:
-                size, sender = recvfrom_into(_scratch)
+                size, sender = recvfrom_into(scratch)
                 read += size
-                host, port = sender[:2]
-                if ipv6 and "." in host:
-                    host = canonical_host(host)
-                found.append((_scratch[:size].tobytes(), PeerAddress(host, port)))
+                if ipv6:
+                    host, port = sender[:2]
+                    sender = (canonical_host(host) if "." in host else host, port)
+                # What PeerAddress(*sender) is, in half the time.
+                found.append((scratch[:size].tobytes(), new(PeerAddress, sender)))
         except BlockingIOError:
             pass
         except OSError as problem:

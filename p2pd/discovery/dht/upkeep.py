@@ -60,10 +60,11 @@ class Upkeep:
     # --- what is heard --------------------------------------------------------------------------
 
     def add_router(self, address: PeerAddress, now: float) -> None:
-        """A node to begin with, which is not kept."""
-        if len(self.routers) < MOST_ROUTERS:
-            self.routers[address] = None
-            self._join_soon(now)
+        """A node to begin with, which is not kept; of many the latest are asked."""
+        self.routers[address] = None
+        if len(self.routers) > MOST_ROUTERS:
+            del self.routers[next(iter(self.routers))]
+        self._join_soon(now)
 
     def add_node(self, node_id: bytes | None, address: PeerAddress, now: float) -> None:
         """We are told of a node on purpose: while we know few it is asked again later."""

@@ -69,6 +69,9 @@ class PacedSending:
 
     def send(self, by: UdpSocket, datagrams: Iterable[Datagram]) -> None:
         """Send these by a socket, now or in a moment."""
+        if not self.rate and not self._questions.queue and not self._answers.queue:
+            self._send_all(by, list(datagrams))
+            return
         room = self.rate * LONGEST_WAIT if self.rate else inf
         for each in datagrams:
             waiting = self._questions if each[0].endswith(QUESTION) else self._answers
@@ -89,6 +92,13 @@ class PacedSending:
                 if not by.closed:
                     self._send(by, datagram)
         self._sleep(bool(self._questions.queue or self._answers.queue))
+
+    def _send_all(self, by: UdpSocket, datagrams: list[Datagram]) -> None:
+        """Without a limit nothing has to wait for its turn."""
+        if not by.closed:
+            self.sent += len(datagrams)
+            self.sent_bytes += sum([len(data) for data, _ in datagrams])
+            by.send_all(datagrams)
 
     def _send(self, by: UdpSocket, datagram: Datagram) -> None:
         size = len(datagram[0])

@@ -358,3 +358,17 @@ def test_any_datagrams_change_counters_alone(datagrams: list[bytes], seed: int) 
     assert len(node.table) == 0
     assert node.stores.peers.info_hashes == 0
     assert node.status().malformed + node.status().unasked <= len(datagrams)
+
+
+def test_of_many_routers_the_latest_are_asked() -> None:
+    network = DhtNetwork()
+    strangers = Strangers(
+        network, lambda to, query: {b"id": bound_node_id(to.host, random.Random(1))}
+    )
+    node = network.add(0)
+    routers = [PeerAddress(f"90.{index}.1.1", 1000) for index in range(60)]
+    for router in routers:
+        node.add_router(router, network.now)
+    network.run(20)
+    assert {to for to, _ in strangers.queries} == set(routers[-32:])
+    assert len(node.table) == 0
