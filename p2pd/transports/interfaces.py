@@ -26,6 +26,19 @@ class StreamReceiver(Protocol):
         """The stream is gone, said in words; called once, the last call."""
 
 
+class Nobody:
+    """Listens while nobody else does."""
+
+    def stream_received(self, data: memoryview) -> None:
+        """Not heard."""
+
+    def stream_writable(self) -> None:
+        """There is nothing to say."""
+
+    def stream_lost(self, reason: str) -> None:
+        """Nobody minds."""
+
+
 class Landing(Protocol):
     """Places where the next bytes should go, for who knows what comes. None of these may raise."""
 

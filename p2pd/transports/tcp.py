@@ -21,6 +21,7 @@ from p2pd.transports.interfaces import (
     Connected,
     Failed,
     Landing,
+    Nobody,
     StreamReceiver,
 )
 from p2pd.transports.tcp_counts import TcpCounts
@@ -163,7 +164,7 @@ class TcpStream(protocol.Protocol):
         self.counts = counts
         self._connected = connected
         self._address = address
-        self.receiver: StreamReceiver = _Nobody()
+        self.receiver: StreamReceiver = Nobody()
         self.landing: Landing | None = None
 
     @property
@@ -209,22 +210,9 @@ class TcpStream(protocol.Protocol):
         self.receiver = self._connected(self)
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:  # noqa: N802, D102
-        receiver, self.receiver = self.receiver, _Nobody()
+        receiver, self.receiver = self.receiver, Nobody()
         self.landing = None
         receiver.stream_lost(reason.getErrorMessage())
-
-
-class _Nobody:
-    """Listens while nobody else does."""
-
-    def stream_received(self, data: memoryview) -> None:
-        pass
-
-    def stream_writable(self) -> None:
-        pass
-
-    def stream_lost(self, reason: str) -> None:
-        pass
 
 
 class DialFactory(protocol.ClientFactory):

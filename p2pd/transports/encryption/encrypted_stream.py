@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.mse.keystream import Keystream
+from p2pd.transports.encryption.over_stream import OverStream
 from p2pd.transports.interfaces import Buffer, Landing, PeerStream, StreamReceiver
 
 
-class EncryptedStream:
+class EncryptedStream(OverStream):
     """A PeerStream that encrypts what goes through `inner`, whose receiver it is from now on."""
 
-    __slots__ = ("_decrypt", "_encrypt", "_inner", "_landing", "receiver")
+    __slots__ = ("_decrypt", "_encrypt", "_landing")
 
     def __init__(
         self, inner: PeerStream, receiver: StreamReceiver, encrypt: Keystream, decrypt: Keystream
     ) -> None:
-        self.receiver = receiver
-        self._inner = inner
+        super().__init__(inner, receiver)
         self._encrypt = encrypt
         self._decrypt = decrypt
         self._landing: Landing | None = None
@@ -38,39 +37,9 @@ class EncryptedStream:
         self._landing = landing
         self._inner.landing = None if landing is None else _Decrypted(landing, self._decrypt)
 
-    @property
-    def address(self) -> PeerAddress:
-        """The other end."""
-        return self._inner.address
-
-    @property
-    def pending(self) -> int:
-        """Bytes written and not yet taken by the network."""
-        return self._inner.pending
-
     def write(self, buffers: Sequence[Buffer]) -> None:
         """Send these in order."""
         self._inner.write([self._encrypt.apply(buffer) for buffer in buffers])
-
-    def call_when_writable(self) -> None:
-        """Tell the receiver that it may write."""
-        self._inner.call_when_writable()
-
-    def pause(self) -> None:
-        """Read nothing until `resume`."""
-        self._inner.pause()
-
-    def resume(self) -> None:
-        """Read again."""
-        self._inner.resume()
-
-    def close(self) -> None:
-        """Send what is pending, then close."""
-        self._inner.close()
-
-    def abort(self) -> None:
-        """Close now."""
-        self._inner.abort()
 
     # -- what the stream beneath tells -----------------------------------------------------------
 
@@ -82,14 +51,10 @@ class EncryptedStream:
             self._decrypt.apply_in_place(data)
         self.receiver.stream_received(data)
 
-    def stream_writable(self) -> None:
-        """More may be written."""
-        self.receiver.stream_writable()
-
     def stream_lost(self, reason: str) -> None:
         """It is gone."""
         self._landing = None
-        self.receiver.stream_lost(reason)
+        super().stream_lost(reason)
 
 
 class _Decrypted:

@@ -12,7 +12,6 @@ from typing import Callable, Sequence
 
 from twisted.python.failure import Failure
 
-from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.mse.handshake import (
     MAX_PADDING,
     Agreement,
@@ -26,13 +25,14 @@ from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.protocols.peerwire.handshake import PREFIX
 from p2pd.transports.encryption.encrypted_stream import EncryptedStream
 from p2pd.transports.encryption.key_work import KeyWork
-from p2pd.transports.interfaces import Buffer, Landing, PeerStream, StreamReceiver
+from p2pd.transports.encryption.over_stream import OverStream
+from p2pd.transports.interfaces import Buffer, Landing, Nobody, PeerStream
 
 Opened = Callable[[PeerStream, bool], None]
 """Called with the stream to use from now on, and whether it is encrypted."""
 
 
-class Opening:
+class Opening(OverStream):
     """A PeerStream over `inner`, whose receiver it is until it is open."""
 
     landing: Landing | None = None
@@ -40,8 +40,7 @@ class Opening:
     def __init__(
         self, inner: PeerStream, opened: Opened, work: KeyWork, rng: random.Random
     ) -> None:
-        self.receiver: StreamReceiver = _Nobody()
-        self._inner = inner
+        super().__init__(inner, Nobody())
         self._opened = opened
         self._work = work
         self._rng = rng
@@ -53,30 +52,13 @@ class Opening:
     # -- PeerStream ------------------------------------------------------------------------------
 
     @property
-    def address(self) -> PeerAddress:
-        """The other end."""
-        return self._inner.address
-
-    @property
     def pending(self) -> int:
         """Bytes written and not yet taken by the network."""
-        return self._inner.pending + sum(map(len, self._later))
+        return super().pending + sum(map(len, self._later))
 
     def write(self, buffers: Sequence[Buffer]) -> None:
         """Send these when it is known how."""
         self._later.extend(map(bytes, buffers))
-
-    def call_when_writable(self) -> None:
-        """Tell the receiver that it may write."""
-        self._inner.call_when_writable()
-
-    def pause(self) -> None:
-        """Read nothing until `resume`."""
-        self._inner.pause()
-
-    def resume(self) -> None:
-        """Read again."""
-        self._inner.resume()
 
     def close(self) -> None:
         """There is nothing to wait for: what is pending cannot be said any more."""
@@ -85,7 +67,7 @@ class Opening:
     def abort(self) -> None:
         """Close now."""
         self._over = True
-        self._inner.abort()
+        super().abort()
 
     # -- what the stream beneath tells -----------------------------------------------------------
 
@@ -98,14 +80,10 @@ class Opening:
         except MseError as problem:
             self._fail(str(problem))
 
-    def stream_writable(self) -> None:
-        """More may be written."""
-        self.receiver.stream_writable()
-
     def stream_lost(self, reason: str) -> None:
         """It is gone."""
         self._over = True
-        self.receiver.stream_lost(reason)
+        super().stream_lost(reason)
 
     # -- the inside ------------------------------------------------------------------------------
 
@@ -189,7 +167,7 @@ class Opening:
 
     def _fail(self, reason: str) -> None:
         self._over = True
-        self._inner.receiver = _Nobody()
+        self._inner.receiver = Nobody()
         self._inner.abort()
         self.receiver.stream_lost(reason)
 
@@ -261,16 +239,3 @@ class AcceptedOpening(Opening):
     def _handshake(self, keys: KeyPair) -> MseHandshake:
         choices = self._policy.choices
         return MseResponder(keys, self._swarms, choices=choices, rng=self._rng)
-
-
-class _Nobody:
-    """Listens while nobody else does."""
-
-    def stream_received(self, data: memoryview) -> None:
-        pass
-
-    def stream_writable(self) -> None:
-        pass
-
-    def stream_lost(self, reason: str) -> None:
-        pass
