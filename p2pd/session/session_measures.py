@@ -31,8 +31,11 @@ from p2pd.session.peers.peer_upload import REQUEST_QUEUE
 from p2pd.session.peers.send_queues import BYTES as SEND_QUEUES
 from p2pd.session.session import Session
 from p2pd.session.torrents.torrent_report import TorrentReport
+from p2pd.swarm.caught_hosts import LIMIT, SLACK
 
 Pause = Callable[[], Awaitable[None]]
+
+CAUGHT = "Addresses of peers that worked, which torrents that find nobody try."
 
 TURN = 50
 """Torrents that are looked at between two pauses."""
@@ -120,6 +123,7 @@ def _torrents(session: Session, tally: _Tally) -> list[Measure]:
         counter("pieces_passed_total", "Pieces that came and were right.", counts.pieces_passed),
         counter("pieces_failed_total", "Pieces that came and were wrong.", counts.pieces_failed),
         gauge("bans", "Bans in force, of hosts or of single peers.", len(session.bans.in_force)),
+        *bounded("caught_hosts", CAUGHT, len(session.catcher.hosts), LIMIT + SLACK),
     ]
 
 

@@ -17,6 +17,7 @@ from p2pd.session.discovering.catcher_source import (
     TRIES,
 )
 from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_requests import TorrentChanges
 from p2pd.swarm.caught_hosts import CaughtHost
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 
@@ -130,6 +131,24 @@ def test_each_is_tried_once_and_then_there_is_a_rest(network: MemoryNetwork, nod
     network.run(RESTED_SECONDS + 5 * (LONELY_SECONDS + DIAL_SECONDS))
     assert [address.host for address in dialled] == hosts
     assert told(torrent).error == "nobody is known who was not tried"
+
+
+def test_what_was_complete_and_lacks_something_again_looks_again(
+    network: MemoryNetwork, node: SimNode
+) -> None:
+    contents = {"a": bytes(70_000), "b": bytes(90_000)}
+    made = make_torrent(contents)
+    seed = SimNode(network, "10.0.0.2")
+    seed.put(made, contents)
+    torrent = node.add(made)
+    view = node.control.find(torrent.info_hashes.hash_string)
+    assert view is not None
+    network.result(node.control.change(view, TorrentChanges(files_unwanted=(1,))))
+    node.connect(torrent, seed.address)
+    network.run_until(lambda: torrent.record.completed_at)
+    assert told(torrent).next_at is None
+    network.result(node.control.change(view, TorrentChanges(files_wanted=(1,))))
+    assert told(torrent).next_at is not None
 
 
 def test_who_has_peers_tries_nobody(network: MemoryNetwork, node: SimNode) -> None:

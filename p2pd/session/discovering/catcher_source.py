@@ -153,6 +153,11 @@ class CatcherSource:
             search = self._searches[torrent] = _Search()
             self._look_in(torrent, search, LONELY_SECONDS)
 
+    def selection_changed(self, torrent: Any) -> None:
+        """It may lack something again."""
+        if torrent.running:
+            self.started(torrent)
+
     def stopped(self, torrent: Any) -> None:
         """It runs no more, is complete, or proved private."""
         search = self._searches.pop(torrent, None)

@@ -220,6 +220,7 @@ class TorrentParts:
         self.exchange.feed_all()
         self.outcomes.settle_completion(downloaded=False)
         self.host.queues.changed_sides(self)
+        self.host.catcher.selection_changed(self)
         self.dialling.wake()
 
     def layers_arrived(self) -> None:
