@@ -13,6 +13,7 @@ import random
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 from typing import Sequence
 
 from p2pd.base.addresses import PeerAddress, is_local
@@ -100,6 +101,7 @@ class PeerStore:
         self._swarms: OrderedDict[bytes, _Swarm] = OrderedDict()
         self._places: list[bytes] = []
         self._of_network: dict[bytes, int] = {}
+        self._expires_at = -inf
         self.peer_count = 0
         self.refused = 0
 
@@ -187,10 +189,15 @@ class PeerStore:
 
     def expire(self, now: float) -> None:
         """Forget swarms where nobody announced for long; old peers of others go when asked for."""
-        oldest = now - self._limits.seconds
+        if now < self._expires_at:
+            return
+        seconds = self._limits.seconds
         while self._swarms:
             info_hash, swarm = next(iter(self._swarms.items()))
-            if next(reversed(swarm.peers.values())).at > oldest:
+            newest = next(reversed(swarm.peers.values())).at
+            if newest > now - seconds:
+                # Whatever is announced until then is newer.
+                self._expires_at = newest + seconds
                 return
             self._remove(info_hash)
 

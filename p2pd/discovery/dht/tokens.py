@@ -27,8 +27,8 @@ class WriteTokens:
 
     def __init__(self, rng: random.Random, now: float) -> None:
         self._rng = rng
-        self._secret = rng.randbytes(_SECRET_SIZE)
-        self._former = rng.randbytes(_SECRET_SIZE)
+        self._secret = _new_secret(rng)
+        self._former = _new_secret(rng)
         self._changes_at = now + SECRET_SECONDS
 
     def make(self, address: PeerAddress, target: bytes, now: float) -> bytes:
@@ -49,10 +49,17 @@ class WriteTokens:
     def _change(self, now: float) -> None:
         """Make a new secret; after a long silence, two."""
         rests = now < self._changes_at + SECRET_SECONDS
-        self._former = self._secret if rests else self._rng.randbytes(_SECRET_SIZE)
-        self._secret = self._rng.randbytes(_SECRET_SIZE)
+        self._former = self._secret if rests else _new_secret(self._rng)
+        self._secret = _new_secret(self._rng)
         self._changes_at = now + SECRET_SECONDS
 
 
-def _token(secret: bytes, host: str, target: bytes) -> bytes:
-    return blake2s(target + host.encode(), key=secret, digest_size=TOKEN_SIZE).digest()
+def _new_secret(rng: random.Random) -> blake2s:
+    """A hash that was given its key already: each token begins with a copy of it."""
+    return blake2s(key=rng.randbytes(_SECRET_SIZE), digest_size=TOKEN_SIZE)
+
+
+def _token(secret: blake2s, host: str, target: bytes) -> bytes:
+    made = secret.copy()
+    made.update(target + host.encode())
+    return made.digest()
