@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 
 import click
@@ -15,6 +16,10 @@ from p2pd.clients.cli.invocation import (
     in_words,
     pass_invocation,
 )
+from p2pd.clients.event_stream import EventStream
+
+TOLD_SECONDS = 0.5
+"""Between two messages of the daemon, at most: what a key did is seen soon."""
 
 TIMEOUT_SECONDS = 20.0
 """For the looks: who waits for longer than this is told."""
@@ -36,8 +41,10 @@ def top(invocation: Invocation, interval: float) -> None:
         raise click.UsageError("top is for people: p2pctl watch --json is for programs")
     try:
         from p2pd.clients.top.app import TopApp
-        from p2pd.clients.top.feed import Feed
+        from p2pd.clients.top.feed import SETTING_FIELDS, STAT_FIELDS, Feed
+        from p2pd.clients.top.follower import Follower
         from p2pd.clients.top.poller import Poller
+        from p2pd.clients.top.torrent_list import FIELDS
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "textual":
             raise
@@ -49,8 +56,15 @@ def top(invocation: Invocation, interval: float) -> None:
         # Asked before the screen is taken: a daemon that is not there is a line, and status 3.
         invocation.client.call("session_get", fields=["version"])
         looking = ApiClient(HttpTransport(invocation.url, TIMEOUT_SECONDS), invocation.token_found)
-        feed = Feed(looking, time.monotonic)
+        follower = Follower(
+            lambda: EventStream(invocation.door(invocation.url), invocation.token_found),
+            {"fields": FIELDS, "session_fields": SETTING_FIELDS, "statistics": STAT_FIELDS,
+             "interval": min(interval, TOLD_SECONDS)},
+        )  # fmt: skip
+        threading.Thread(target=follower.run, name="follower", daemon=True).start()
+        feed = Feed(looking, time.monotonic, follower)
         app = TopApp(invocation.client, lambda publish: Poller(feed, publish, interval))
     app.run()
+    follower.end()
     if app.return_code:
         sys.exit(app.return_code)

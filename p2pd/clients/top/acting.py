@@ -21,6 +21,7 @@ from p2pd.clients.top.screens import Help, Limits, Removal
 from p2pd.clients.top.torrent_list import TorrentList
 
 MOST_NAMED = 8
+_WAYS = {"up": "up in", "down": "down in", "top": "to the top of", "bottom": "to the end of"}
 MakePoller = Callable[[Callable[[Look | Trouble], None]], Poller]
 
 
@@ -87,6 +88,10 @@ class Acting(App[None]):
         """Something that is done at once."""
         if ids := self.chosen():
             self.call(method, f"{self._names(ids)}: {done}", ids=ids)
+
+    def action_queue(self, where: str) -> None:
+        """Move them in the queue: up, down, top or bottom."""
+        self.action_act(f"queue_move_{where}", f"moved {_WAYS[where]} the queue")
 
     def action_remove(self) -> None:
         """Ask, then remove."""

@@ -1,6 +1,7 @@
 """What is asked of the daemon at each look: what changed, not everything there is.
 
-Knows the API, and neither threads nor screens.
+And nothing of the torrents as long as the daemon tells of them by itself. Knows the API, and
+neither threads nor screens.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import ApiClient, JsonObject
+from p2pd.clients.top.follower import Changes, Follower
 from p2pd.clients.top.torrent_list import FIELDS
 
 FRESH_SECONDS = 50.0
@@ -74,10 +76,15 @@ class Look:
 class Feed:
     """Asks, and remembers what has been told, so that the next look can be small."""
 
-    def __init__(self, client: ApiClient, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, client: ApiClient, clock: Callable[[], float], follower: Follower | None = None
+    ) -> None:
+        """`follower` has what the daemon tells by itself."""
+        self._follower = follower
         self._client = client
         self._clock = clock
         self._known: set[int] = set()
+        self._follows = False
         self._looked = self._asked_all = self._asked_settings = float("-inf")
 
     def forget(self) -> None:
@@ -91,6 +98,11 @@ class Feed:
     def look(self, interest: Interest) -> Look:
         """What there is to know now. Raises P2pdError."""
         now = self._clock()
+        if self._follower is not None:
+            changes = self._follower.take(everything=self._looked == float("-inf"))
+            if changes is not None:
+                return self._told(changes, interest)
+            self._forget_told()
         whole = now - self._looked > FRESH_SECONDS
         torrents, removed = self._all(now) if whole else self._recent()
         stats = _complete(self._client.call("session_stats"), STAT_FIELDS)
@@ -104,6 +116,24 @@ class Feed:
         self._looked = now
         details = self._details(interest)
         return Look(torrents, removed, whole, stats, self._settings(now), interest, details)
+
+    def _told(self, changes: Changes, interest: Interest) -> Look:
+        """Of what the daemon told; only the details are asked for."""
+        stats = _complete(changes.statistics, STAT_FIELDS)
+        settings = _complete(changes.session, SETTING_FIELDS)
+        for torrent in changes.torrents:
+            _complete(torrent, FIELDS)
+        self._looked, self._follows = self._clock(), True
+        details = self._details(interest)
+        return Look(
+            changes.torrents, changes.removed, changes.whole, stats, settings, interest, details
+        )
+
+    def _forget_told(self) -> None:
+        """From now on it is asked, and first for everything."""
+        if self._follows:
+            self._follows = False
+            self.forget()
 
     def _all(self, now: float) -> tuple[list[JsonObject], list[int]]:
         torrents, _ = self._ask()

@@ -23,6 +23,7 @@ KEYS = (
         ("space", "mark a torrent: actions are then about all that are marked"),
         ("s", "start"), ("x", "stop"), ("v", "check the data"), ("a", "ask trackers for peers"),
         ("r", "remove; asks first"), ("l", "speed limits of the torrent"),
+        ("u n", "up and down in the queue"), ("U N", "to the top of the queue, or to its end"),
     )),
     ("View", (
         ("/", "filter: words of the name, label:linux, state:seeding; Esc ends it"),

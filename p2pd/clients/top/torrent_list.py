@@ -18,8 +18,8 @@ from p2pd.clients.top.cells import BAD, CARE, DOWN, GOOD, QUIET, UP, Column, Row
 FIELDS = [
     "added_date", "disk_state", "error", "error_string", "eta", "id", "labels",
     "metadata_percent_complete", "move", "name", "peers_connected", "percent_done",
-    "rate_download", "rate_upload", "recheck_progress", "size_when_done", "status",
-    "upload_ratio",
+    "queue_position", "rate_download", "rate_upload", "recheck_progress", "size_when_done",
+    "status", "upload_ratio",
 ]  # fmt: skip
 
 COLUMNS = (
@@ -33,6 +33,7 @@ COLUMNS = (
     Column("left", "Left", 7, right=True, rank=5),
     Column("ratio", "Ratio", 6, right=True, rank=7),
     Column("peers", "Peers", 5, right=True, rank=8),
+    Column("queue", "Queue", 5, right=True, rank=10),
     Column("labels", "Labels", 14, rank=9),
 )
 BAR_WIDTH = 7
@@ -49,6 +50,7 @@ SORT_KEYS: Mapping[str, Callable[[JsonObject], Any]] = {
     "left": lambda torrent: torrent["eta"] if torrent["eta"] >= 0 else FAR,
     "ratio": lambda torrent: torrent["upload_ratio"],
     "peers": lambda torrent: torrent["peers_connected"],
+    "queue": lambda torrent: torrent["queue_position"],
     "labels": lambda torrent: [label.casefold() for label in torrent["labels"]],
 }
 LARGEST_FIRST = {"done", "size", "down", "up", "ratio", "peers"}
@@ -177,6 +179,7 @@ def torrent_row(torrent: JsonObject, marked: bool = False) -> Row:
             cell(duration(torrent["eta"])),
             cell(ratio(torrent["upload_ratio"])),
             cell(str(torrent["peers_connected"] or "")),
+            cell(str(torrent["queue_position"]), QUIET),
             cell(plain(", ".join(torrent["labels"]), 100), QUIET),
         ),
         QUIET if torrent["status"] == 0 and not torrent["error"] else "",

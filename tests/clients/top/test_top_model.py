@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from p2pd.clients.api_client import ApiClient, CannotConnectError, HttpAnswer
+from p2pd.clients.api_client import ApiClient, ApiError, CannotConnectError, HttpAnswer
 from p2pd.clients.top import bars, details, feed, torrent_list
 from p2pd.clients.top.cells import BAD, Column, bar, cell, fitting, shaped
 from p2pd.clients.top.feed import Feed, Interest, Look
+from p2pd.clients.top.follower import FIRST_PAUSE, LONGEST_PAUSE, Follower
 from p2pd.clients.top.history import History, graph
 from p2pd.clients.top.poller import Poller, Trouble
 from p2pd.clients.top.torrent_list import COLUMNS, Filter, TorrentList, torrent_row
@@ -122,7 +124,7 @@ class TestRows:
         row = torrent_row(daemon.torrents[1], marked=True)
         assert words(row) == [
             "●2", "other film", "━━━━━━╸━  99.9%".replace("╸━", "╸"), "9.5 MiB", "downloading",
-            "1.4 MiB/s", "", "1m 05s", "1.50", "3", "Video",
+            "1.4 MiB/s", "", "1m 05s", "1.50", "3", "1", "Video",
         ]  # fmt: skip
 
     def test_names_from_strangers_are_plain(self, daemon: Any) -> None:
@@ -189,6 +191,93 @@ class TestRows:
         details.facts({name: one[name] for name in feed.PART_FIELDS["overview"]})
 
 
+class Stream:
+    """A connection that tells what it is told to, and then breaks."""
+
+    def __init__(self, *told: Any) -> None:
+        self.told_later = told
+        self.closed = False
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        assert (method, params) == ("events_subscribe", {"fields": ["id"]})
+        return {}
+
+    def told(self) -> Iterator[Any]:
+        for each in self.told_later:
+            if isinstance(each, Exception):
+                raise each
+            yield each
+        raise CannotConnectError("it broke")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class TestFollower:
+    """A copy that is in step, or none."""
+
+    def following(self) -> Follower:
+        return Follower(lambda: None, {})  # type: ignore[arg-type,return-value]
+
+    def test_nothing_is_taken_before_all_is_told(self) -> None:
+        follower = self.following()
+        assert follower.take() is None
+        follower.told("events_resync", {"torrents": [{"id": 1}], "more": True})
+        assert follower.take() is None
+        follower.told("events_resync", {"torrents": [{"id": 2}]})
+        changes = follower.take()
+        assert changes is not None
+        assert (changes.whole, [row["id"] for row in changes.torrents]) == (True, [1, 2])
+
+    def test_what_came_is_put_together(self) -> None:
+        follower = self.following()
+        follower.told("events_resync", {"torrents": [{"id": 1, "a": 1, "b": 1}, {"id": 2}]})
+        follower.take()
+        follower.told("events_changed", {"torrents": [{"id": 1, "a": 2}, {"id": 3}]})
+        follower.told("events_changed", {"torrents": [{"id": 1, "b": 3}], "removed": [2, 3]})
+        changes = follower.take()
+        assert changes is not None
+        assert (changes.torrents, changes.removed) == ([{"id": 1, "a": 2, "b": 3}], [2, 3])
+        follower.told("events_changed", {"torrents": [{"id": 3}]})
+        changes = follower.take()
+        assert changes is not None
+        assert (changes.torrents, changes.removed) == ([{"id": 3}], [])
+
+    def test_who_fell_behind_begins_anew(self) -> None:
+        follower = self.following()
+        follower.told("events_resync", {"torrents": [{"id": 1}], "session": {"a": 1}})
+        follower.take()
+        follower.told("events_resync", {"torrents": [{"id": 2}], "session": {"b": 1}})
+        changes = follower.take()
+        assert changes is not None
+        assert (changes.whole, changes.torrents, changes.session) == (True, [{"id": 2}], {"b": 1})
+
+    def test_a_connection_that_breaks_is_made_again_and_a_refusal_waited_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        streams = [
+            Stream(("events_resync", {"torrents": [{"id": 1}]})),
+            Stream(ApiError(503, "busy")),
+            Stream(("events_resync", {"torrents": "odd"})),
+            Stream(("events_resync", {"torrents": [{"id": 2}]})),
+        ]
+        made = iter(streams)
+        pauses: list[float] = []
+        follower = Follower(lambda: next(made), {"fields": ["id"]})  # type: ignore[arg-type,return-value]
+
+        def wait(seconds: float) -> bool:
+            assert follower.take() is None
+            pauses.append(seconds)
+            if len(pauses) == len(streams):
+                follower.end()
+            return True
+
+        monkeypatch.setattr(follower._ended, "wait", wait)
+        follower.run()
+        assert pauses == [FIRST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE, FIRST_PAUSE]
+        assert all(stream.closed for stream in streams)
+
+
 class TestFeed:
     """Only what changed is asked for, and all of it when that may not be enough."""
 
@@ -243,6 +332,34 @@ class TestFeed:
         times[0] = 30
         assert feeding.look(Interest()).removed == [1]
         assert self.ids_asked(daemon) == ["all", "recently_active"]
+
+    def test_what_is_told_is_not_asked_for(self, daemon: Any, times: list[float]) -> None:
+        follower = Follower(lambda: None, {})  # type: ignore[arg-type,return-value]
+        feeding = Feed(ApiClient(daemon), lambda: times[0], follower)
+        assert feeding.look(Interest()).whole
+        asked = len(daemon.calls)
+        facts = {"session": daemon.answers["session_get"],
+                 "statistics": daemon.answers["session_stats"]}  # fmt: skip
+        follower.told("events_resync", {"torrents": daemon.torrents, **facts})
+        first = feeding.look(Interest())
+        assert (first.whole, len(first.torrents)) == (True, 3)
+        assert first.settings == daemon.answers["session_get"]
+        second = feeding.look(Interest())
+        assert (second.whole, second.torrents, second.removed) == (False, [], [])
+        changed = {"torrents": [{"id": 2, "name": "new"}], "statistics": {"download_speed": 7}}
+        follower.told("events_changed", changed)
+        third = feeding.look(Interest())
+        assert [(row["id"], row["name"], row["labels"]) for row in third.torrents] == [
+            (2, "new", ["Video"])
+        ]
+        assert third.stats["download_speed"] == 7
+        feeding.forget()
+        assert len(feeding.look(Interest()).torrents) == 3
+        assert len(daemon.calls) == asked
+        assert feeding.look(Interest(2, "files")).details is not None
+        follower._forget()  # the connection broke
+        assert feeding.look(Interest()).whole
+        assert self.ids_asked(daemon) == ["all", "all"]
 
     def test_settings_that_were_changed_are_asked_for_at_once(
         self, feeding: Feed, daemon: Any
@@ -363,5 +480,7 @@ class TestLines:
 
 def test_the_pure_part_knows_no_screen() -> None:
     folder = Path(torrent_list.__file__).parent
-    for name in ("cells", "torrent_list", "history", "feed", "poller", "details", "bars"):
+    for name in (
+        "cells", "torrent_list", "history", "feed", "follower", "poller", "details", "bars",
+    ):  # fmt: skip
         assert "textual" not in (folder / f"{name}.py").read_text().lower(), name

@@ -158,6 +158,18 @@ def test_actions_are_about_the_cursor_or_the_marked(
     on_screen(script)
 
 
+def test_keys_for_the_queue(on_screen: Callable[..., None], daemon: Any) -> None:
+    async def script(view: View) -> None:
+        for key in ("u", "n", "U", "N"):
+            await view.press(key)
+            await view.called()
+        assert [(m, p) for m, p in daemon.calls if m.startswith("queue")] == [
+            (f"queue_move_{where}", {"ids": [1]}) for where in ("up", "down", "top", "bottom")
+        ]
+
+    on_screen(script)
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [("k", [{"ids": [1], "delete_local_data": False}]),
