@@ -102,6 +102,7 @@ class AutomationPart:
             clock=self._reactor,
             wall=time.time,
             rng=random.Random(secrets.randbits(128)),
+            add_for=self.owners.add,
         )
         self._started = True
         await self.hooks.start()

@@ -17,7 +17,7 @@ from p2pd.discovery.dht.mutable_items import public_key_of, sign, torrent_value
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.formats.mutable_link import MutableLink
 from p2pd.session.session_control import SessionControl
-from p2pd.session.torrents.torrent_requests import TorrentChanges
+from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.noted_rows import FOLLOWED, PUBLISHED, NotedStore
 from p2pd.testing import MemoryDht, MemoryDhtNode, MemoryNetwork, SimNode, make_torrent
 from tests.automation.memory_database import MemoryDatabase
@@ -49,7 +49,7 @@ class World:
         self.database: Any = MemoryDatabase()
         self.start()
 
-    def start(self) -> None:
+    def start(self, **more: Any) -> None:
         """Begin, or begin anew after `stop`, with what was kept."""
         self.mutable = MutableTorrents(
             self.node.control,
@@ -58,6 +58,7 @@ class World:
             clock=self.network.clock,
             wall=self.node.session.wall,
             rng=random.Random(1),
+            **more,
         )
         self.network.result(self.mutable.start())
 
@@ -95,6 +96,21 @@ class TestFollowing:
         assert (torrent.labels, torrent.download_dir) == (("dumps",), "/dumps")
         assert torrent.tracker_tiers == (("http://t.example/a",),)
         assert (followed.note.seq, followed.note.problem) == (1, "")
+
+    def test_it_is_added_as_its_users(self, world: World) -> None:
+        asked: list[str] = []
+
+        async def add_for(owner: str, request: AddTorrent) -> Any:
+            asked.append(owner)
+            raise P2pdError("bob may have 1 torrent, and has them")
+
+        world.mutable.stop()
+        world.start(add_for=add_for)
+        world.say(b"1" * 20, 5)
+        followed = world.follow(owner="bob")
+        assert asked == ["bob"]
+        assert "bob may have 1 torrent" in followed.note.problem
+        assert world.hashes() == []
 
     def test_a_newer_one_takes_the_place_of_the_old(
         self, network: MemoryNetwork, world: World

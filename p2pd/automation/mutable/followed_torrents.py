@@ -21,6 +21,7 @@ from p2pd.automation.mutable.followed_torrent import (
     Note,
     followed_of,
 )
+from p2pd.automation.owners import AddFor, as_nobodys
 from p2pd.automation.refusals import RefusedError
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.errors import P2pdError
@@ -48,6 +49,8 @@ class FollowingParts:
     clock: Clock
     wall: Callable[[], float]
     rng: random.Random
+    add_for: AddFor | None = None
+    """Knows the users who follow."""
 
 
 class FollowedTorrents:
@@ -218,7 +221,8 @@ class FollowedTorrents:
         api, old = self._parts.api, self.torrent(followed)
         link = followed.link.magnet_for(newest)
         if old is None:
-            await api.add(_first(followed.choice, link))
+            add_for = self._parts.add_for or as_nobodys(api)
+            await add_for(followed.choice.owner, _first(followed.choice, link))
             return
         added = await api.add(_like(old, link))
         self.log.info(

@@ -11,6 +11,7 @@ from p2pd.automation.mutable.followed_torrents import (
     FollowingParts,
 )
 from p2pd.automation.mutable.published_items import MOST_PUBLISHED, PublishedItems
+from p2pd.automation.owners import AddFor
 from p2pd.base.clock import Clock
 from p2pd.base.measures import Measure, bounded
 from p2pd.session.api import SessionApi
@@ -29,8 +30,10 @@ class MutableTorrents:
         clock: Clock,
         wall: Callable[[], float],
         rng: random.Random,
+        add_for: AddFor | None = None,
     ) -> None:
-        self.followed = FollowedTorrents(FollowingParts(api, followed, clock, wall, rng))
+        parts = FollowingParts(api, followed, clock, wall, rng, add_for)
+        self.followed = FollowedTorrents(parts)
         self.published = PublishedItems(api, published, clock, wall)
 
     async def start(self) -> None:
