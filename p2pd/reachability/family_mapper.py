@@ -163,15 +163,16 @@ class FamilyMapper:
                 if await self._attempt(gateway):
                     attempts = 0  # it worked for a while: look for it anew, at once
                     continue
-                wait = min(FIRST_WAIT * 2.0**attempts, LONGEST_WAIT) * self._rng.uniform(1.0, 1.25)
+                wait = min(FIRST_WAIT * 2.0 ** min(attempts, 10), LONGEST_WAIT)
                 attempts += 1
-                self.next_try_at = self._clock.seconds() + wait
+                self.next_try_at = self._clock.seconds() + wait * self._rng.uniform(1.0, 1.25)
                 await self._rest(self.next_try_at, gateway)
             except _MovedError:
                 attempts = 0
 
     async def _attempt(self, gateway: Gateway) -> bool:
         """Whether it worked, until now. Raises _MovedError."""
+        self._hurry = False
         self.next_try_at = 0.0
         self.troubles = {}
         self._lose(MappingState.TRYING)

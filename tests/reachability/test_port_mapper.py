@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs
 
 from p2pd.protocols.nat import igd
 from p2pd.protocols.nat.mapping import PortKind
+from p2pd.reachability import family_mapper
 from p2pd.reachability.announcements import QUIET_SECONDS
 from p2pd.reachability.family_mapper import (
     CHECK_SECONDS,
@@ -171,6 +172,29 @@ def test_one_that_tells_of_its_restart_is_asked_at_once_but_not_for_ever(protoco
     assert bench.gateway.asked == []
     bench.stop()
     assert bench.gateway.listeners == []
+
+
+def test_one_that_told_of_its_restart_and_is_gone_is_not_asked_all_the_time():
+    bench = Bench(speaks={"pcp"})
+    bench.start()
+    bench.gateway.mute = True
+    bench.run(CHECK_SECONDS - 27.0)  # a question is under way
+    bench.gateway.announce()
+    bench.run(3600.0)
+    assert bench.status.state == "failed"
+    assert value(bench.mapper.measures(), "nat_failures_total", "ipv4") <= 7
+    bench.stop()
+
+
+def test_it_is_tried_for_months(monkeypatch):
+    bench = Bench(speaks=set(), refuses=True)
+    monkeypatch.setattr(family_mapper, "LONGEST_WAIT", 1.0)
+    bench.start(9 * 1100.0)
+    assert value(bench.mapper.measures(), "nat_failures_total", "ipv4") > 1100
+    bench.gateway.speaks = {"pcp"}
+    bench.run(10.0)
+    assert bench.port == PORT
+    bench.stop()
 
 
 def test_who_does_not_answer_a_check_is_asked_for_what_matters(monkeypatch):
