@@ -16,7 +16,7 @@ from p2pd import __version__
 from p2pd.base.errors import FormatError
 from p2pd.formats import bencode, merkle
 from p2pd.formats.file_layout import FileLayout, LaidOutFile
-from p2pd.formats.metainfo import MAX_PIECES, Metainfo, Version, parse_info, to_torrent
+from p2pd.formats.metainfo import MAX_NODES, MAX_PIECES, Metainfo, Version, parse_info, to_torrent
 from p2pd.formats.safe_paths import safe_component, safe_paths
 from p2pd.formats.urls import tracker_url, web_seed_url
 
@@ -42,7 +42,8 @@ class SourceFile(NamedTuple):
 class CreationOptions:
     """How a torrent is made. `piece_length` in bytes, None: by the size of the content.
 
-    `trackers` are tiers (BEP 12). `creation_date` is in Unix seconds and left out when None.
+    `trackers` are tiers (BEP 12), `nodes` are of the DHT, by name or address (BEP 5).
+    `creation_date` is in Unix seconds and left out when None.
     """
 
     version: Version = "v1"
@@ -51,6 +52,7 @@ class CreationOptions:
     source: str | None = None
     trackers: tuple[tuple[str, ...], ...] = ()
     web_seeds: tuple[str, ...] = ()
+    nodes: tuple[tuple[str, int], ...] = ()
     comment: str | None = None
     created_by: str | None = f"p2pd/{__version__}"
     creation_date: int | None = None
@@ -137,6 +139,7 @@ class TorrentDraft:
         )
         return replace(
             found,
+            nodes=options.nodes,
             comment=options.comment,
             created_by=options.created_by,
             creation_date=options.creation_date,
@@ -194,6 +197,17 @@ class TorrentDraft:
         return tree
 
 
+def _check_nodes(options: CreationOptions) -> None:
+    if options.nodes and options.private:
+        raise CreationError("a private torrent names no nodes of the DHT (BEP 27)")
+    if len(options.nodes) > MAX_NODES:
+        raise CreationError(f"a torrent names {MAX_NODES} nodes of the DHT at most")
+    for host, port in options.nodes:
+        fits = 0 < len(host) <= 255 and host.isascii() and host.isprintable() and " " not in host
+        if not fits or not 0 < port < 65536:
+            raise CreationError(f"this is no node of the DHT: {host[:100]!r}, port {port}")
+
+
 def _check(plan: CreationPlan) -> None:
     options = plan.options
     length = options.piece_length
@@ -213,6 +227,7 @@ def _check(plan: CreationPlan) -> None:
     for url in options.web_seeds:
         if web_seed_url(url) != url:
             raise CreationError(f"this is no web seed's URL: {url[:200]!r}")
+    _check_nodes(options)
     if (
         options.version == "v2"
         and not plan.single_file

@@ -45,14 +45,15 @@ def test_the_daemon_makes_it_and_it_is_written_here(p2pctl: Any, daemon: Any, he
     daemon.answers = Tasks(state("waiting"), state("hashing", 50), state("adding", 100), DONE)
     result = p2pctl(
         "create", "/srv/film", "--remote", "--add", "--label", "x", "-t", "http://a.test/a",
-        "-t", "http://b.test/a", "-w", "http://w.test/", "--private", "--source", "s",
-        "--comment", "c", "--piece-size", "64K", "--no-date", "--type", "v2",
+        "-t", "http://b.test/a", "-w", "http://w.test/", "--node", "[::1]:8", "--private",
+        "--source", "s", "--comment", "c", "--piece-size", "64K", "--no-date", "--type", "v2",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert (here / "film.torrent").read_bytes() == TORRENT
     assert daemon.asked("torrent_create") == [
         {"path": "/srv/film", "version": "v2", "is_private": True, "dated": False,
          "tracker_list": "http://a.test/a\n\nhttp://b.test/a", "webseeds": ["http://w.test/"],
+         "nodes": ["[::1]:8"],
          "piece_size": 65536, "source": "s", "comment": "c", "add": True, "labels": ["x"]},
     ]  # fmt: skip
     assert daemon.asked("task_get")[-1] == {"ids": [7], "metainfo": True}

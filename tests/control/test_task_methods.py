@@ -48,8 +48,8 @@ def test_what_is_asked_for_is_handed_on(caller: Any, creating: FakeCreating) -> 
     result = caller.call(
         "torrent_create", path="/downloads/film", version="hybrid", piece_size=65536,
         tracker_list="http://a.test/announce\nhttp://b.test/announce\n\nudp://c.test:1/announce",
-        webseeds=["http://w.test/"], is_private=True, source="me", comment="words", add=True,
-        paused=True, labels=["x"],
+        webseeds=["http://w.test/"], nodes=["n.test:7", "[::1]:8"], is_private=True, source="me",
+        comment="words", add=True, paused=True, labels=["x"],
     ).result  # fmt: skip
     assert result == {"task_id": 5}
     (request,) = creating.asked
@@ -64,6 +64,7 @@ def test_what_is_asked_for_is_handed_on(caller: Any, creating: FakeCreating) -> 
     assert (options.web_seeds, options.source, options.comment) == (
         ("http://w.test/",), "me", "words",
     )  # fmt: skip
+    assert options.nodes == (("n.test", 7), ("::1", 8))
     assert options.creation_date == int(NOW)
 
 
@@ -85,6 +86,7 @@ def test_little_has_to_be_said(caller: Any, creating: FakeCreating) -> None:
         ({"path": "/x", "piece_size": -1}, RpcCode.INVALID_PARAMS),
         ({"path": "/x", "tracker_list": "no tracker"}, RpcCode.INVALID_TRACKER_LIST),
         ({"path": "/x", "webseeds": "http://w.test"}, RpcCode.INVALID_PARAMS),
+        ({"path": "/x", "nodes": ["n.test"]}, RpcCode.INVALID_PARAMS),
         ({"path": "/x", "labels": ["a,b"]}, RpcCode.INVALID_PARAMS),
     ],
 )

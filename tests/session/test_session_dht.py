@@ -6,10 +6,17 @@ import pytest
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.discovery.source_report import SourceReport
+from p2pd.formats.creator import CreationError
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.handshake import Handshake
-from p2pd.session.discovering.dht_source import IS_OFF, IS_PRIVATE, MOST_FOUND, NOT_THERE
+from p2pd.session.discovering.dht_source import (
+    IS_OFF,
+    IS_PRIVATE,
+    MOST_FOUND,
+    MOST_NAMED,
+    NOT_THERE,
+)
 from p2pd.session.torrents.resting import REST_SECONDS
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.swarm.lookup_schedule import Need
@@ -323,3 +330,25 @@ class TestPeersWithNodes:
         peer = self.dialled(network, node, TORRENT)
         assert not self.has_bit(peer)
         assert self.ports(peer) == []
+
+
+class TestNodesThatATorrentNames:
+    NODES = (("router.test", 6881), ("::1", 7))
+
+    def test_they_are_told_to_the_dht(self, node: SimNode, way: MemoryDhtNode) -> None:
+        node.add(make_torrent({"n": b"n" * 1000}, nodes=self.NODES))
+        assert way.named == list(self.NODES)
+
+    def test_one_file_cannot_name_any_number(self, node: SimNode, way: MemoryDhtNode) -> None:
+        many = [(f"n{number}.test", 1) for number in range(100)]
+        node.add(make_torrent({"n": b"n" * 1000}, nodes=tuple(many)))
+        assert way.named == many[:MOST_NAMED]
+
+    @pytest.mark.parametrize("nodes", [(("", 1),), (("a b", 1),), (("a", 0),), (("a", 1),) * 101])
+    def test_what_is_none_is_not_written(self, nodes: tuple[tuple[str, int], ...]) -> None:
+        with pytest.raises(CreationError):
+            make_torrent({"n": b"n"}, nodes=nodes)
+
+    def test_private_torrents_name_none(self) -> None:
+        with pytest.raises(CreationError, match="private"):
+            make_torrent({"n": b"n"}, nodes=self.NODES, private=True)

@@ -69,7 +69,7 @@ class FollowedTorrent:
         if self.note.seq < 0:
             return None
         value, signature = bytes.fromhex(self.note.value), bytes.fromhex(self.note.signature)
-        return MutableItem(*self.key[:1], self.note.seq, value, signature, self.link.salt)
+        return MutableItem(self.link.public_key, self.note.seq, value, signature, self.link.salt)
 
     def next_at(self) -> float:
         """When it is asked about next."""

@@ -11,7 +11,8 @@ from typing import Literal
 
 import click
 
-from p2pd.base.errors import P2pdError
+from p2pd.base.addresses import split_host_port
+from p2pd.base.errors import FormatError, P2pdError
 from p2pd.clients.cli.choosing import complete_labels
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.cli.making import bars, made_remotely
@@ -21,6 +22,15 @@ from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.storage.torrent_creator import create_torrent
 
 _SIZE = re.compile(r"(\d{1,12})([KM]?)(?:i?B)?\Z", re.IGNORECASE)
+
+
+def _nodes(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, int], ...]:
+    try:
+        return tuple(map(split_host_port, values))
+    except FormatError as problem:
+        raise click.BadParameter(str(problem)) from None
 
 
 def _bytes(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
@@ -48,6 +58,10 @@ def _bytes(context: click.Context, option: click.Parameter, value: str | None) -
     "-t", "--tracker", "trackers", multiple=True, help="Announce URL, a tier each; repeatable."
 )
 @click.option("-w", "--web-seed", "web_seeds", multiple=True, help="Web seed URL; repeatable.")
+@click.option(
+    "--node", "nodes", metavar="HOST:PORT", callback=_nodes, multiple=True,
+    help="A node of the DHT to begin with; repeatable.",
+)  # fmt: skip
 @click.option("--private", is_flag=True, help="Peers from its trackers only (BEP 27).")
 @click.option("--source", help="A word that makes the info-hash another one.")
 @click.option("--comment", help="A comment for people.")
@@ -74,6 +88,7 @@ def create(
     version: Literal["v1", "v2", "hybrid"],
     trackers: tuple[str, ...],
     web_seeds: tuple[str, ...],
+    nodes: tuple[tuple[str, int], ...],
     private: bool,
     source: str | None,
     comment: str | None,
@@ -98,6 +113,7 @@ def create(
         source=source,
         trackers=tuple((url,) for url in trackers),
         web_seeds=web_seeds,
+        nodes=nodes,
         comment=comment,
         creation_date=None if no_date else int(time.time()),
     )

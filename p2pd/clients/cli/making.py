@@ -55,9 +55,14 @@ def _params(options: CreationOptions) -> dict[str, Any]:
         "is_private": options.private,
         "tracker_list": "\n\n".join("\n".join(tier) for tier in options.trackers),
         "webseeds": list(options.web_seeds),
+        "nodes": [_node(*node) for node in options.nodes],
         "dated": options.creation_date is not None,
         **{name: value for name, value in given.items() if value is not None},
     }
+
+
+def _node(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _wait(invocation: Invocation, path: str, number: int) -> None:

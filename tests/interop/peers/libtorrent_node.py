@@ -103,6 +103,10 @@ class LibtorrentNode(Peer):
 
         wait_until(announced, seconds, "announce of libtorrent", details=self.state)
 
+    def wait_dht(self, seconds: float = 20) -> None:
+        """Until its node of the DHT runs."""
+        wait_until(self._session.is_dht_running, seconds, "DHT of libtorrent")
+
     def stop(self) -> None:
         if self._session is not None:
             self._session = None

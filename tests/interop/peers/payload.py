@@ -108,7 +108,12 @@ def libtorrent_content(
 
 
 def p2pd_content(
-    path: Path, version: str, *, trackers: Sequence[str] = (), piece_length: int = PIECE
+    path: Path,
+    version: str,
+    *,
+    trackers: Sequence[str] = (),
+    nodes: Sequence[tuple[str, int]] = (),
+    piece_length: int = PIECE,
 ) -> Content:
     """`path` with a torrent that p2pd's creator made."""
     from p2pd.storage.torrent_creator import CreationOptions, create_torrent
@@ -117,6 +122,7 @@ def p2pd_content(
         version=version,
         piece_length=piece_length,
         trackers=tuple((url,) for url in trackers),
+        nodes=tuple(nodes),
     )
     return content_of(path, create_torrent(str(path), options))
 
