@@ -5,11 +5,10 @@ It is the only place with a clock that ticks: once a second, over the torrents t
 
 from __future__ import annotations
 
-from typing import Any, Coroutine, Mapping, Sequence, TypeVar, cast
+from typing import Any, Mapping, Sequence, TypeVar, cast
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from p2pd.base.clock import DelayedCall
 from p2pd.base.errors import P2pdError
@@ -20,6 +19,7 @@ from p2pd.discovery.source_report import DiscoverySource
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
 from p2pd.formats.metainfo import Metainfo, to_torrent
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
+from p2pd.session.background_work import BackgroundWork, Work
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.connections import Connections
 from p2pd.session.discovering.catcher_source import CatcherSource
@@ -130,7 +130,7 @@ class Session:
         self._make_announcer = parts.make_announcer
         self._tick_call: DelayedCall | None = None
         self._next_checkpoint = 0.0
-        self._background: set[Deferred[Any]] = set()
+        self._work = BackgroundWork(self.log, lambda: self.closing)
 
     def _keep_away(self, parts: SessionParts, limits: SessionLimits) -> None:
         """Whom nobody is to talk to."""
@@ -192,15 +192,14 @@ class Session:
         self.dht.close()
         self.lsd.close()
         await self.connections.close()
-        await SessionClosing(self, self._run).close(list(self.torrents))
+        await SessionClosing(self, self._work.run).close(list(self.torrents))
         self.catcher.close()
         self.activity.close()
         self.resting.close()
         self.rates.close()
         await unmapped
         # What waits for a disk that does not answer is given up.
-        rest = DeferredList(list(self._background))
-        await rest.addTimeout(REST_SECONDS, cast(Any, self.clock))
+        await self._work.rest().addTimeout(REST_SECONDS, cast(Any, self.clock))
 
     def _restore(self, record: TorrentRecord, move: MoveRow | None) -> None:
         if move is not None:
@@ -362,24 +361,9 @@ class Session:
         """While the session ends, a StorageError if the disk does not answer soon."""
         return in_time(done, CLOSE_SECONDS, self.clock) if self.closing else done
 
-    def background(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> None:
+    def background(self, work: Work, what: str) -> None:
         """Run something nobody waits for; `stop` does wait, and a failure is logged."""
-        running = self._run(work, what)
-        if not running.called:
-            self._background.add(running)
-            running.addBoth(lambda _: self._background.discard(running))
-
-    def _run(self, work: Coroutine[Any, Any, Any] | Deferred[Any], what: str) -> Deferred[Any]:
-        def failed(failure: Failure) -> None:
-            if self.closing and failure.check(CancelledError):
-                return
-            if failure.check(P2pdError):
-                self.log.error("{what}: {sentence}", what=what, sentence=str(failure.value))
-                return
-            self.log.failure("{what}: internal error", failure, what=what)
-
-        started = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)
-        return started.addErrback(failed)
+        self._work.keep(work, what)
 
     # -- time ----------------------------------------------------------------------------------
 

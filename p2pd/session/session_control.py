@@ -6,8 +6,6 @@ import functools
 import os
 from typing import Any, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
-from twisted.internet.defer import Deferred
-
 from p2pd import __version__
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
@@ -23,7 +21,7 @@ from p2pd.session.api import (
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.creating.creation_tasks import CreationTasks
 from p2pd.session.discovering.dht_requests import DhtRequests
-from p2pd.session.disks.devices import at_most, in_time
+from p2pd.session.disks.devices import in_time
 from p2pd.session.free_space import free_space_of
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.importing.torrent_importing import TorrentImporting
@@ -40,6 +38,7 @@ from p2pd.session.session_totals import SessionTotals
 from p2pd.session.settings_rules import checked_settings
 from p2pd.session.state_backups import StateBackups, TakeAccounts
 from p2pd.session.torrents.following import Following
+from p2pd.session.torrents.starts_and_stops import start, stop
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_adding import TorrentAdding
 from p2pd.session.torrents.torrent_changes import apply_changes, needs_content
@@ -48,9 +47,6 @@ from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.backups import BackupFolder
 from p2pd.storage.block_cache import BlockCache
 from p2pd.swarm.bans import Ban
-
-STOP_SECONDS = 2.0
-"""What a stop of a torrent may take before it is answered."""
 
 ANSWER_SECONDS = 5.0
 """What a disk has to say how much room it has."""
@@ -221,19 +217,11 @@ class SessionControl:
 
     async def start(self, torrent: TorrentView) -> None:
         """Run it."""
-        subject = self._torrent(torrent)
-        subject.record.metadata_only = False
-        if not self._session.cross_checks.notes(subject, paused=False):
-            await subject.start()
-        await self._session.store.save(subject.record)
+        await start(self._session, self._torrent(torrent))
 
     async def start_now(self, torrent: TorrentView) -> None:
         """Run it, whoever is before it."""
-        subject = self._torrent(torrent)
-        subject.record.metadata_only = False
-        if not self._session.cross_checks.notes(subject, paused=False):
-            await subject.start(now=True)
-        await self._session.store.save(subject.record)
+        await start(self._session, self._torrent(torrent), now=True)
 
     async def move_in_queue(self, torrents: Iterable[TorrentView], where: QueueMove) -> None:
         """Move these."""
@@ -241,17 +229,7 @@ class SessionControl:
 
     async def stop(self, torrent: TorrentView) -> None:
         """Pause it."""
-        subject, session = self._torrent(torrent), self._session
-        subject.record.metadata_only = False
-        if session.cross_checks.notes(subject, paused=True):
-            await session.store.save(subject.record)
-            return
-        # It runs no more at once. What its disk holds up is not waited for.
-        stopping = Deferred.fromCoroutine(subject.stop())
-        answer, rest = at_most(STOP_SECONDS, stopping, session.clock)
-        session.background(rest, subject.record.name)
-        await answer
-        await session.store.save(subject.record)
+        await stop(self._session, self._torrent(torrent))
 
     async def verify(self, torrent: TorrentView) -> None:
         """Hash its data again; answers when the check is queued."""

@@ -15,8 +15,8 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.service.node import STOP_SECONDS
 from p2pd.session.api import AddTorrent, TorrentStatus, TorrentTrouble
 from p2pd.session.disks.devices import SILENT_SECONDS, UNKNOWN_DEVICE
-from p2pd.session.session_control import STOP_SECONDS as STOP_SECONDS_OF_A_TORRENT
 from p2pd.session.session_parts import SessionLimits
+from p2pd.session.torrents.starts_and_stops import STOP_SECONDS as STOP_SECONDS_OF_A_TORRENT
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.session.torrents.torrent_trouble import SILENT_DISK
