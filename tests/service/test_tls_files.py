@@ -113,7 +113,7 @@ def test_a_certificate_alone_is_refused() -> None:
     section = ControlSection(tls_certificate="/a.pem")
     port = HttpPort("control.port", "", 0)
     with pytest.raises(ConfigError, match="go together"):
-        ControlPart(section, port, None, None, "", None)  # type: ignore[arg-type]
+        ControlPart(section, port, None, None, "")  # type: ignore[arg-type]
 
 
 def test_users_are_known_by_their_names() -> None:
