@@ -77,6 +77,15 @@ def test_limits_group_and_place_in_the_queue(p2pctl: Any, adding: Any) -> None:
     ]  # fmt: skip
 
 
+def test_another_name_and_layout(p2pctl: Any, adding: Any) -> None:
+    assert p2pctl("add", "magnet:?x", "--name", "new", "--layout", "no-subfolder").exit_code == 0
+    assert adding.asked("torrent_add") == [
+        {"filename": "magnet:?x", "name": "new", "content_layout": "no_subfolder"}
+    ]
+    assert p2pctl("add", "magnet:?x", "magnet:?y", "--name", "new").exit_code == 2
+    assert p2pctl("add", "magnet:?x", "--layout", "flat").exit_code == 2
+
+
 def test_a_duplicate_and_json(p2pctl: Any, adding: Any) -> None:
     adding.answers["torrent_add"] = {"torrent_duplicate": ADDED["torrent_added"]}
     assert "is there already" in p2pctl("add", "magnet:?x").output

@@ -24,6 +24,9 @@ from p2pd.clients.text import plain
 MAX_TORRENT = 23 * 1024 * 1024
 """What fits into the daemon's bound on a call, in base64."""
 
+LAYOUTS = {
+    "original": "original", "subfolder": "subfolder", "no-subfolder": "no_subfolder"
+}  # fmt: skip
 _REMOTE = re.compile(r"(?:magnet:|https?://)", re.IGNORECASE)
 _HASH = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
 
@@ -53,6 +56,13 @@ _HASH = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
 @click.option(
     "--find-link", "find_data", flag_value="hard_link",
     help="The same, and link what is right to the folder that it goes to.",
+)  # fmt: skip
+@click.option("--name", help="What its file or folder is called. [as in the torrent]")
+@click.option(
+    "--layout", "content_layout", type=click.Choice(list(LAYOUTS)),
+    callback=lambda _, __, word: LAYOUTS.get(word),
+    help="subfolder: a single file is in a folder of its name, too; no-subfolder: several files "
+    "are in none of their own.",
 )  # fmt: skip
 @torrent_options
 @click.option(
@@ -89,6 +99,8 @@ def add(
     if any(value == () for value in others.values()):
         # In torrent_add an empty list is none: it may come before the files are known.
         raise click.UsageError("all is for p2pctl files: when adding, say which by their indices")
+    if others["name"] is not None and len(sources) > 1:
+        raise click.UsageError("one name is for one torrent")
     if wait and (paused or metadata_only):
         option = "--paused" if paused else "--metadata-only"
         raise click.UsageError(f"a paused torrent never gets done: --wait and {option} exclude")
