@@ -101,17 +101,6 @@ def test_three_that_only_one_of_them_knows_all_find_each_other(network: MemoryNe
     assert any(report(torrent).last_at for torrent in torrents)
 
 
-def test_the_data_comes_from_whom_others_told_of(network: MemoryNetwork) -> None:
-    seed, middle, leecher = (node(network, number) for number in (1, 2, 3))
-    seed.put(TORRENT, DATA)
-    between = middle.add(TORRENT)
-    middle.connect(between, seed.address)
-    downloading = leecher.add(TORRENT)
-    leecher.connect(downloading, middle.address)
-    network.run_until(downloading.is_complete, limit=120)
-    assert downloading.is_complete()
-
-
 def test_private_torrents_never_mix(network: MemoryNetwork) -> None:
     middle, *others = (node(network, number) for number in (1, 2, 3))
     torrents = [each.add(PRIVATE) for each in (middle, *others)]
