@@ -65,7 +65,7 @@ class Plan:
     seconds: float
     nodes: int = 200
     asking: int = 16
-    window: int = 8
+    window: int = 16
     hashes: int = 200
     seed: int = 1
 

@@ -41,9 +41,9 @@ class WriteTokens:
         """Whether the token was made for this address and target, from whatever port it comes."""
         if now >= self._changes_at:
             self._change(now)
-        return any(
-            compare_digest(token, _token(secret, address.host, target))
-            for secret in (self._secret, self._former)
+        host = address.host
+        return compare_digest(token, _token(self._secret, host, target)) or compare_digest(
+            token, _token(self._former, host, target)
         )
 
     def _change(self, now: float) -> None:
