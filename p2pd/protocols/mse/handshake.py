@@ -28,6 +28,11 @@ MAX_PADDING = 512
 ZEROS = bytes(8)
 """The verification constant: that it is read as zeros proves that both have the same key."""
 
+MAX_PAYLOAD = 2 + 65_535
+"""The initial payload, with its length."""
+AHEAD = 16 * 1024
+"""What may follow at once, by who offers one method alone and so knows which is chosen."""
+
 _OFFERS = struct.Struct("!8sLH")
 _CHOICE = struct.Struct("!LH")
 _LENGTH = struct.Struct("!H")
@@ -83,7 +88,7 @@ class MseHandshake:
             del self._came[:KEY_SIZE]
         if self._secret is not None:
             self._go_on()
-        elif len(self._came) > MAX_PADDING:
+        elif len(self._came) > self._most_before_secret:
             raise MseError("the peer says more than it may before the keys are exchanged")
 
     def secret_known(self, secret: bytes) -> None:
@@ -98,6 +103,9 @@ class MseHandshake:
         return out
 
     # -- what the sides do differently -----------------------------------------------------------
+
+    _most_before_secret = MAX_PADDING
+    """Bytes that the other side may have said behind its key while we calculate."""
 
     def _begin(self, secret: bytes) -> None:
         """The secret is known now."""
@@ -194,6 +202,9 @@ class MseInitiator(MseHandshake):
 
 class MseResponder(MseHandshake):
     """Of who accepted: finds out which torrent is meant, and chooses of what is offered."""
+
+    # Who dialled has our key already, may calculate faster, and goes on at once.
+    _most_before_secret = 2 * MAX_PADDING + 2 * _HASH + _OFFERS.size + MAX_PAYLOAD + AHEAD
 
     def __init__(
         self, keys: KeyPair, swarms: Swarms, *, choices: tuple[Methods, ...], rng: random.Random

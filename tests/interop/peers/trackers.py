@@ -49,6 +49,7 @@ class OpenTracker:
 
     def serve(self, wire_ids: Iterable[bytes]) -> None:
         """Start, for these info-hashes."""
+        wire_ids = list(wire_ids)
         allowed = "".join(f"{wire_id.hex().upper()}\n" for wire_id in wire_ids)
         (self._folder / "allowed").write_text(allowed)
         configuration = self._folder / "opentracker.conf"
@@ -61,9 +62,19 @@ class OpenTracker:
         self._process = ChildProcess(
             [BINARY, "-f", str(configuration)], self._folder, name="opentracker"
         )
-        wait_until(self._answers, 10, "opentracker", details=self._process.log_tail)
+        # It listens before a thread of its own has read what is allowed.
+        wait_until(
+            lambda: self._allows(wire_ids), 10, "opentracker", details=self._process.log_tail
+        )
 
-    def _answers(self) -> bool:
+    def _allows(self, wire_ids: list[bytes]) -> bool:
+        for wire_id in wire_ids:
+            about = {"info_hash": wire_id, "peer_id": bytes(20), "port": 1, "event": "stopped"}
+            about |= dict.fromkeys(("uploaded", "downloaded", "left"), 0)
+            url = f"http://{self.host}:{self.port}/announce?{urllib.parse.urlencode(about)}"
+            with urllib.request.urlopen(url, timeout=1) as answer:
+                if b"failure reason" in answer.read():
+                    return False
         with socket.create_connection((self.host, self.port), 1):
             return True
 

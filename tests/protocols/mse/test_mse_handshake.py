@@ -275,10 +275,28 @@ def test_a_responder_that_lies_is_refused(said: bytes, words: str) -> None:
         hand_over(said, one)
 
 
-@pytest.mark.parametrize("side", [initiator, responder])
-def test_who_says_too_much_before_the_keys_are_exchanged_is_refused(side: object) -> None:
+@pytest.mark.parametrize(
+    ("side", "most"), [(initiator, MAX_PADDING), (responder, MseResponder._most_before_secret)]
+)
+def test_who_says_too_much_before_the_keys_are_exchanged_is_refused(
+    side: object, most: int
+) -> None:
     assert callable(side)
     hearing: MseHandshake = side()
-    hearing.receive_data(bytes(KEY_SIZE + MAX_PADDING))
+    hearing.receive_data(bytes(KEY_SIZE + most))
     with pytest.raises(MseError, match="more than it may"):
         hearing.receive_data(b"!")
+
+
+@pytest.mark.parametrize("payload", [b"", b"first", bytes(65_535)])
+def test_who_calculates_faster_than_we_goes_on_at_once(payload: bytes) -> None:
+    one, other = initiator(offers=Methods.RC4, payload=payload), responder()
+    other.receive_data(one.data_to_send())
+    hand_over(other.data_to_send(), one)
+    assert one._encrypt is not None
+    other.receive_data(one.data_to_send() + one._encrypt.apply(b" and more"))
+    assert other.their_key is not None
+    assert other.agreement is None
+    other.secret_known(other.keys.secret(other.their_key))
+    assert other.agreement is not None
+    assert other.agreement.payload == payload + b" and more"
