@@ -6,6 +6,7 @@ them, the tests are skipped.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -256,8 +257,13 @@ def test_a_router_that_was_started_anew_is_asked_again(
 ) -> None:
     home.serve("pcp")
     daemon_at(0).wait_mapped()
-    home.restart()
-    wait_until(lambda: home.mappings() == BOTH, 20, "the mappings, once more")
+    # That it was started is told in datagrams; one that nobody hears is made up for minutes later.
+    for _ in range(5):
+        home.restart()
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: home.mappings() == BOTH, 8, "the mappings, once more")
+            return
+    pytest.fail("none of five starts was heard")
 
 
 @pytest.mark.parametrize("protocol", ["pcp", "upnp"])
