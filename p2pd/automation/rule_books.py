@@ -10,7 +10,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from p2pd.base.errors import P2pdError
 from p2pd.session.api import SessionApi, TorrentView
-from p2pd.session.rule_checks import MOST_RULES, host, label
+from p2pd.session.settings.rule_checks import MOST_RULES, host, label
 from p2pd.session.torrent_rules import first_with_folder, ruling
 from p2pd.session.torrents.torrent_requests import TorrentChanges
 

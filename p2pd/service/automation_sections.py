@@ -17,7 +17,7 @@ from p2pd.service.checks import (
     words,
 )
 from p2pd.service.config_key import key
-from p2pd.session.watch_settings import AFTERWARDS
+from p2pd.session.settings.watch_settings import AFTERWARDS
 from p2pd.swarm.share_limits import ACTIONS, MOST_MINUTES, MOST_RATIO, STOP
 
 _MINUTES = whole(0, MOST_MINUTES)

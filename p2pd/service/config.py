@@ -29,7 +29,7 @@ from p2pd.service.checks import (
 from p2pd.service.config_key import key
 from p2pd.service.discovery_sections import DiscoverySection, ReachabilitySection
 from p2pd.service.log_lines import FORMATS
-from p2pd.session.session_settings import FIND_DATA, OFF
+from p2pd.session.settings.session_settings import FIND_DATA, OFF
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO, MODES
 

@@ -12,8 +12,8 @@ from p2pd.service.config import BandwidthSection, Config, QueueSection
 from p2pd.service.descriptors import DescriptorShares, share
 from p2pd.session.peers.peer_upload import REQUEST_QUEUE
 from p2pd.session.session_parts import SessionLimits
-from p2pd.session.session_settings import SessionSettings
-from p2pd.session.watch_settings import checked_watch_folders
+from p2pd.session.settings.session_settings import SessionSettings
+from p2pd.session.settings.watch_settings import checked_watch_folders
 
 BUILT: frozenset[str] = frozenset({"dht"})
 """Which of the switches have something behind them: clients are told of no others as being on."""

@@ -39,8 +39,8 @@ from p2pd.session.session import Session
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_history import SessionHistory
 from p2pd.session.session_parts import SessionParts
-from p2pd.session.session_settings import SCRIPT_FILENAMES
-from p2pd.session.settings_rules import checked_settings, kept_settings
+from p2pd.session.settings.session_settings import SCRIPT_FILENAMES
+from p2pd.session.settings.settings_rules import checked_settings, kept_settings
 from p2pd.session.state_backups import TakeAccounts
 from p2pd.state.accounts import AccountStore
 from p2pd.state.audit import AuditStore

@@ -32,8 +32,8 @@ from p2pd.session.peers.peer_view import PeerView
 from p2pd.session.queueing.queue_api import QueueApi
 from p2pd.session.reaching_api import ReachingReport
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
-from p2pd.session.session_settings import SessionSettings
-from p2pd.session.speed_settings import TorrentLimits
+from p2pd.session.settings.session_settings import SessionSettings
+from p2pd.session.settings.speed_settings import TorrentLimits
 from p2pd.session.torrents.sharing_view import SharingApi, SharingView
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.summaries import TorrentSummary

@@ -13,9 +13,9 @@ from typing import Callable, Hashable, Iterable, Iterator, NamedTuple, Protocol
 from p2pd.base.addresses import is_local
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.requests import BLOCK_SIZE
-from p2pd.session.bandwidth_groups import group_limit, honors_session
-from p2pd.session.session_settings import SessionSettings
-from p2pd.session.speed_settings import KB, TorrentLimits
+from p2pd.session.settings.bandwidth_groups import group_limit, honors_session
+from p2pd.session.settings.session_settings import SessionSettings
+from p2pd.session.settings.speed_settings import KB, TorrentLimits
 from p2pd.session.torrent_rules import TorrentRules
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.bandwidth.alternative_speeds import DAY_MINUTES, ScheduledSwitch

@@ -17,7 +17,7 @@ from p2pd.base.measures import Measure
 from p2pd.protocols.nat.mapping import PortKind
 from p2pd.reachability.external_address import ExternalAddresses
 from p2pd.session.reaching_api import FamilyStatus, ReachingReport
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.swarm.preference import Preferences
 
 

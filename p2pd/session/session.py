@@ -43,7 +43,7 @@ from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_events import EventKind, SessionEvents
 from p2pd.session.session_parts import SessionLimits, SessionParts
 from p2pd.session.session_removals import SessionRemovals
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.torrent_rules import TorrentRules
 from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.session.torrents.first_looks import FirstLooks

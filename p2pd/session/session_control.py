@@ -33,9 +33,9 @@ from p2pd.session.session import Session
 from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_history import SessionHistory
 from p2pd.session.session_measures import session_measures
-from p2pd.session.session_settings import SessionSettings
 from p2pd.session.session_totals import SessionTotals
-from p2pd.session.settings_rules import checked_settings
+from p2pd.session.settings.session_settings import SessionSettings
+from p2pd.session.settings.settings_rules import checked_settings
 from p2pd.session.state_backups import StateBackups, TakeAccounts
 from p2pd.session.torrents.following import Following
 from p2pd.session.torrents.starts_and_stops import start, stop

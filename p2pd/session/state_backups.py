@@ -17,7 +17,7 @@ from p2pd.base.errors import FormatError, P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.session import Session
-from p2pd.session.settings_rules import kept_settings
+from p2pd.session.settings.settings_rules import kept_settings
 from p2pd.session.torrents.torrent_adding import TorrentAdding
 from p2pd.state.accounts import Rows, rows_of
 from p2pd.state.backups import Backup, BackupFolder

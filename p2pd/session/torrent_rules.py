@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import Any, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.state.records import Tiers, TorrentRecord
 from p2pd.swarm.share_limits import (
     LimitsInForce,

@@ -22,7 +22,7 @@ from p2pd.session.session import Session
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_events import Listener
 from p2pd.session.session_parts import MakeStorage, SessionLimits, SessionParts
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage

@@ -15,8 +15,8 @@ from p2pd.automation.watching import folder_scan
 from p2pd.automation.watching.notices import Notices
 from p2pd.automation.watching.watch_folders import RESCAN_SECONDS, WatchFolders
 from p2pd.base.errors import P2pdError, StorageError
+from p2pd.session.settings.watch_settings import checked_watch_folders
 from p2pd.session.torrents.torrent_requests import AddProblem, AddTorrent, AddTorrentError
-from p2pd.session.watch_settings import checked_watch_folders
 
 MAGNET = "magnet:?xt=urn:btih:" + "ab" * 20
 

@@ -34,8 +34,8 @@ from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.reaching_api import ReachingReport
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.session_events import EventKind, TorrentEvent
-from p2pd.session.session_settings import SessionSettings
-from p2pd.session.speed_settings import TorrentLimits
+from p2pd.session.settings.session_settings import SessionSettings
+from p2pd.session.settings.speed_settings import TorrentLimits
 from p2pd.session.torrents.change_watch import ChangeWatch
 from p2pd.session.torrents.torrent_requests import (
     AddProblem,

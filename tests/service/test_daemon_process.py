@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from p2pd.service.config import Config
-from p2pd.session.session_settings import IN_PLACE
+from p2pd.session.settings.session_settings import IN_PLACE
 
 ROOT = Path(__file__).resolve().parents[2]
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from p2pd.base.errors import P2pdError
-from p2pd.session.bandwidth_groups import NEW_GROUP
-from p2pd.session.speed_settings import TorrentLimits
+from p2pd.session.settings.bandwidth_groups import NEW_GROUP
+from p2pd.session.settings.speed_settings import TorrentLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.testing import SimNode, make_torrent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pd.session.settings_rules import checked_settings, kept_settings
+from p2pd.session.settings.settings_rules import checked_settings, kept_settings
 
 
 def test_limits_of_labels_become_rules() -> None:

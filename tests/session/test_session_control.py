@@ -11,7 +11,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.ids import InfoHashes
 from p2pd.session.api import TorrentStatus
-from p2pd.session.settings_rules import checked_settings
+from p2pd.session.settings.settings_rules import checked_settings
 from p2pd.session.torrents.torrent_registry import TorrentRegistry
 from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.session.torrents.torrent_requests import (

@@ -25,7 +25,7 @@ from p2pd.base.clock import Clock
 from p2pd.base.measures import Measure, bounded, counters
 from p2pd.session.api import SessionApi
 from p2pd.session.session_events import EventKind, TorrentEvent
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.state.hooks import HookStore
 
 MOST_HOOKS = 100

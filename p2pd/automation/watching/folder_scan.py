@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from p2pd.base.errors import StorageError
-from p2pd.session.watch_settings import WatchFolder
+from p2pd.session.settings.watch_settings import WatchFolder
 
 TORRENT = ".torrent"
 LINKS = (".magnet", ".url")

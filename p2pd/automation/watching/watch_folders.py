@@ -33,8 +33,8 @@ from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.errors import FormatError, P2pdError
 from p2pd.base.measures import Labels, Measure, counters, gauge
 from p2pd.session.api import SessionApi
+from p2pd.session.settings.watch_settings import WatchFolder, label_of, watch_folders_of
 from p2pd.session.torrents.torrent_requests import AddProblem, AddTorrent, AddTorrentError
-from p2pd.session.watch_settings import WatchFolder, label_of, watch_folders_of
 
 T = TypeVar("T")
 

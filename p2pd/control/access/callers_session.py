@@ -32,7 +32,7 @@ from p2pd.session.follow_api import FollowApi
 from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.session_events import SessionEvents
-from p2pd.session.session_settings import OFF, SessionSettings
+from p2pd.session.settings.session_settings import OFF, SessionSettings
 from p2pd.session.torrent_rules import first_with_folder
 from p2pd.session.torrents.torrent_requests import AddTorrent, Candidate, TorrentChanges
 

@@ -20,7 +20,7 @@ from p2pd.control.schema import (
     text,
 )
 from p2pd.session.api import SessionApi
-from p2pd.session.bandwidth_groups import LONGEST_NAME, MOST_GROUPS, NEW_GROUP
+from p2pd.session.settings.bandwidth_groups import LONGEST_NAME, MOST_GROUPS, NEW_GROUP
 
 _NAME = text(LONGEST_NAME)
 _NAMES = list_of(_NAME, MOST_GROUPS)

@@ -20,7 +20,7 @@ from p2pd.control.schema import (
     path_or_none,
     text,
 )
-from p2pd.session.session_settings import FIND_DATA, SessionSettings
+from p2pd.session.settings.session_settings import FIND_DATA, SessionSettings
 from p2pd.swarm.share_limits import ACTIONS
 from p2pd.swarm.super_seeding import MODES
 

@@ -24,7 +24,7 @@ from p2pd.control.methods.torrent_fields import in_force
 from p2pd.control.schema import JsonObject, Param, bind, declares, list_of, refuse, takes, text
 from p2pd.session.api import SessionApi, SessionStatistics
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
-from p2pd.session.session_settings import SCRIPT_FILENAMES
+from p2pd.session.settings.session_settings import SCRIPT_FILENAMES
 
 COMMANDS_OVER_RPC = "allow_commands_over_rpc"
 

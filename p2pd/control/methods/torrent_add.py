@@ -38,7 +38,7 @@ from p2pd.formats.file_names import LAYOUTS, ORIGINAL
 from p2pd.formats.mutable_link import parse_mutable_link
 from p2pd.session.api import AddedTorrent, SessionApi
 from p2pd.session.importing.import_requests import ImportTorrent
-from p2pd.session.session_settings import AS_SESSION, FIND_DATA, TORRENT_SEEDING_MODES
+from p2pd.session.settings.session_settings import AS_SESSION, FIND_DATA, TORRENT_SEEDING_MODES
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.swarm.share_limits import ShareLimits
 from p2pd.swarm.super_seeding import MODES

@@ -36,7 +36,7 @@ from p2pd.control.schema import (
     text,
 )
 from p2pd.session.api import SessionApi, TorrentView
-from p2pd.session.session_settings import TORRENT_SEEDING_MODES
+from p2pd.session.settings.session_settings import TORRENT_SEEDING_MODES
 from p2pd.session.torrents.torrent_requests import TorrentChanges
 from p2pd.swarm.deadlines import DeadlineWindow
 from p2pd.swarm.super_seeding import MODES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pd.session.speed_settings import KB, TorrentLimits
+from p2pd.session.settings.speed_settings import KB, TorrentLimits
 
 MOST = 2**31 - 1
 """In kB/s: what stands for no limit where there has to be one."""

@@ -13,7 +13,7 @@ from typing import Any
 from p2pd.control.qbittorrent.limits import MOST, kilobytes, shown
 from p2pd.control.qbittorrent.refusals import conflict, wrong
 from p2pd.control.qbittorrent.share_limits import action_changes, action_number
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 
 Changes = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from p2pd.control.qbittorrent.call import Call
 from p2pd.control.qbittorrent.refusals import wrong
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.swarm.share_limits import (
     MOST_MINUTES,
     MOST_RATIO,

@@ -25,7 +25,7 @@ from p2pd.session.blocklist.blocklist_source import (
     ListVersion,
 )
 from p2pd.session.blocklist.blocklist_sweep import BlocklistSweep, SweptConnections, SweptTorrent
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.state.blocklist_file import BlocklistNote, KeptBlocklist
 from p2pd.storage.disks import Disks
 

@@ -20,7 +20,7 @@ from p2pd.session.connecting.opener import UNANSWERED, Opener
 from p2pd.session.discovering.catcher_source import CatcherSource
 from p2pd.session.peers.partings import PREFERRED
 from p2pd.session.peers.peer_session import PeerSession
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.torrents.resting import Resting
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.discovery.source_report import CATCHER, IS_PRIVATE, SourceReport
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.swarm.caught_hosts import CaughtHost, CaughtHosts
 from p2pd.swarm.kept_away import KeptAway
 

@@ -16,7 +16,7 @@ from p2pd.base.clock import Clock, DelayedCall
 from p2pd.discovery.source_report import DHT, IS_PRIVATE, SourceReport
 from p2pd.session.discovering.dht_api import DhtReport
 from p2pd.session.discovering.dht_network import DhtNetwork, LookupOutcome, Operation
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.swarm.lookup_schedule import LookupSchedule, Need
 
 IS_OFF = "the DHT is switched off"

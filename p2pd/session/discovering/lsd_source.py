@@ -14,7 +14,7 @@ from p2pd.base.clock import Clock, DelayedCall
 from p2pd.discovery.lsd.rounds import Rounds
 from p2pd.discovery.source_report import IS_PRIVATE, LSD, SourceReport
 from p2pd.session.discovering.lsd_network import LsdNetwork
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 
 IS_OFF = "local discovery is switched off (lpd_enabled)"
 NOT_THERE = "there is no local discovery"

@@ -21,7 +21,7 @@ from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Metainfo
 from p2pd.session.disks.devices import in_time
 from p2pd.session.finding.data_search import best_folder, link_files
-from p2pd.session.session_settings import HARD_LINK, OFF
+from p2pd.session.settings.session_settings import HARD_LINK, OFF
 from p2pd.state.records import TorrentRecord
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from p2pd.base.clock import DelayedCall
 from p2pd.base.schedule import Schedule
 from p2pd.session.queueing.queue_line import QueueLine
 from p2pd.session.queueing.queue_order import QueueMove, QueueOrder
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.state.resume import TorrentRecord
 

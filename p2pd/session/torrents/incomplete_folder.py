@@ -12,7 +12,7 @@ from contextlib import suppress
 from p2pd.base.errors import StorageError
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.disks.devices import in_time
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.state.records import TorrentRecord
 from p2pd.storage.interfaces import Storage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, Sequence
 
 from p2pd.session.peers.peer_session import PeerSession
-from p2pd.session.session_settings import AS_SESSION
+from p2pd.session.settings.session_settings import AS_SESSION
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.choker import Choker

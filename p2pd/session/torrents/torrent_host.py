@@ -29,7 +29,7 @@ from p2pd.session.reaching import Reaching
 from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_events import SessionEvents
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.torrent_rules import TorrentRules
 from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.session.torrents.first_looks import FirstLooks

@@ -12,7 +12,7 @@ from p2pd.formats.magnet import Magnet
 from p2pd.session.api import DiskState, FileView, TorrentStatus, TorrentTrouble
 from p2pd.session.moving.move_view import MoveView
 from p2pd.session.peers.peer_report import PeerReport
-from p2pd.session.speed_settings import TorrentLimits
+from p2pd.session.settings.speed_settings import TorrentLimits
 from p2pd.session.torrents.file_selection import FileSelection
 from p2pd.session.torrents.record_report import RecordReport
 from p2pd.session.torrents.resting import Details

@@ -10,7 +10,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.file_names import ORIGINAL
-from p2pd.session.session_settings import AS_SESSION
+from p2pd.session.settings.session_settings import AS_SESSION
 from p2pd.swarm.deadlines import DeadlineWindow
 from p2pd.swarm.share_limits import ShareLimits
 

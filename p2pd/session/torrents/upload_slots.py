@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Hashable, Protocol, Sequence
 
 from p2pd.session.rate_limits import RateLimits
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.swarm.choking.slot_count import SlotCount
 from p2pd.swarm.choking.slot_shares import SlotShares
 

@@ -15,7 +15,7 @@ from p2pd.session.api import SessionStatistics
 from p2pd.session.session import Session
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_parts import SessionLimits, SessionParts
-from p2pd.session.session_settings import SessionSettings
+from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage

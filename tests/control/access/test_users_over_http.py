@@ -15,7 +15,7 @@ from p2pd.control.access.roles import METHODS, Role, permits, rule_of
 from p2pd.control.auth import FIRST_DELAY, PROMPT_TRIES
 from p2pd.control.errors import RpcCode
 from p2pd.session.history_api import History, Span
-from p2pd.session.settings_rules import checked_settings
+from p2pd.session.settings.settings_rules import checked_settings
 from p2pd.session.torrents.torrent_requests import Candidate
 from tests.control.conftest import Caller
 from tests.control.fake_session import FakeSession, FakeTorrent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-from p2pd.session.speed_settings import SpeedSettings
+from p2pd.session.settings.speed_settings import SpeedSettings
 from p2pd.swarm.share_limits import STOP
 
 Rules = Mapping[str, Mapping[str, Any]]

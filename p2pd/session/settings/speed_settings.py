@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from p2pd.session.bandwidth_groups import GroupLimits
+from p2pd.session.settings.bandwidth_groups import GroupLimits
 from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
 
 KB = 1000

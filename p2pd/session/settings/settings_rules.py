@@ -8,8 +8,8 @@ from typing import Any, Callable, Mapping
 from p2pd.base.errors import P2pdError
 from p2pd.formats.urls import tracker_url
 from p2pd.protocols.mse.policy import EncryptionPolicy
-from p2pd.session.bandwidth_groups import checked_groups
-from p2pd.session.rule_checks import (
+from p2pd.session.settings.bandwidth_groups import checked_groups
+from p2pd.session.settings.rule_checks import (
     ACTION,
     MINUTES,
     SPEED,
@@ -21,8 +21,8 @@ from p2pd.session.rule_checks import (
     ratio,
     tracker_rules,
 )
-from p2pd.session.session_settings import FIND_DATA
-from p2pd.session.watch_settings import checked_watch_folders
+from p2pd.session.settings.session_settings import FIND_DATA
+from p2pd.session.settings.watch_settings import checked_watch_folders
 from p2pd.swarm.bandwidth.alternative_speeds import ALL_DAYS
 from p2pd.swarm.choking.seeding_modes import SEEDING_MODES
 from p2pd.swarm.super_seeding import MODES
@@ -41,33 +41,6 @@ def _program(value: Any) -> str:
     if value and not os.path.isabs(value):
         raise P2pdError(f"not an absolute path: {value[:100]!r}")
     return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise P2pdError(f"not true or false: {value!r}")
-    return value
-
-
-def _seeding_mode(value: Any) -> str:
-    if not isinstance(value, str) or value not in SEEDING_MODES:
-        raise P2pdError(f"not one of {', '.join(SEEDING_MODES)}: {value!r}")
-    return value
-
-
-def _super_seeding(value: Any) -> str:
-    if not isinstance(value, str) or value not in MODES:
-        raise P2pdError(f"not one of {', '.join(MODES)}: {value!r}")
-    return value
-
-
-def _count(low: int, high: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise P2pdError(f"not a whole number from {low} to {high}: {value!r}")
-        return value
-
-    return check
 
 
 def _list_source(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-from p2pd.session.sharing_settings import SharingSettings
+from p2pd.session.settings.sharing_settings import SharingSettings
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO
 

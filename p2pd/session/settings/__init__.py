@@ -1,0 +1,1 @@
+"""What users may set of a session and of its torrents, and to what."""
