@@ -13,9 +13,10 @@ from p2pd.base.clock import Clock
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
+from p2pd.session.connecting.admission import Entry, HandshakeTorrent
 from p2pd.session.connecting.arrivals import Arrivals, HandshakeEnd
 from p2pd.session.connecting.dialer import Dialer, DialTorrent
-from p2pd.session.connecting.handshaking import HandshakeTorrent, Handshaking
+from p2pd.session.connecting.handshaking import Handshaking
 from p2pd.session.connecting.opener import UNANSWERED, Opener
 from p2pd.session.discovering.catcher_source import CatcherSource
 from p2pd.session.peers.partings import PREFERRED
@@ -162,10 +163,12 @@ class Connections:
         """Monotonic time."""
         return self._owner.clock.seconds()
 
-    def accepting(self, info_hash: bytes) -> HandshakeTorrent | None:
-        """The torrent, if it runs."""
+    def accepting(self, info_hash: bytes, entry: Entry) -> HandshakeTorrent | None:
+        """The torrent, if it runs and this is a way to it."""
         torrent = self._owner.torrent_by_wire_id(info_hash)
-        return torrent if torrent is not None and torrent.running else None
+        if torrent is None or not torrent.running or not entry.leads_to(torrent):
+            return None
+        return torrent
 
     def handshake_done(self, done: Handshaking, events: Sequence[Event]) -> None:
         """Let the peer in, or say why not."""
@@ -266,7 +269,7 @@ class Connections:
         source = torrent.peers.pool.source_of(address)
         receiver, handshake = self.opener.dialled(self, stream, torrent, source, address)
         self._handshakes[handshake] = None
-        self.opener.begin(receiver)
+        self.opener.begin(receiver, handshake)
         return receiver
 
     def _refuse(self, done: Handshaking, torrent: Torrent, kind: str, reason: str) -> None:

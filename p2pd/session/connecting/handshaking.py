@@ -2,28 +2,23 @@
 
 The dialler says its info-hash first; who accepted looks the torrent up by it. A hybrid torrent is
 dialled with its v1 info-hash and the v2 bit, and either side may answer with the truncated v2 one.
+To which torrents a connection leads depends on how it came (admission.py).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.ids import InfoHashes
 from p2pd.protocols.peerwire.connection import Event, PeerWire, PeerWireError
 from p2pd.protocols.peerwire.handshake import Handshake, our_reserved
+from p2pd.session.connecting.admission import IN_THE_CLEAR, Entry, HandshakeTorrent
 from p2pd.session.connecting.arrivals import HandshakeEnd
 from p2pd.transports.interfaces import PeerStream
 
-
-class HandshakeTorrent(Protocol):
-    """What a handshake needs to know of a torrent."""
-
-    @property
-    def info_hashes(self) -> InfoHashes: ...
-    @property
-    def uses_dht(self) -> bool:
-        """Whether its peers may know that we have a DHT node (BEP 5)."""
+OTHER_WAY = "the torrent's peers are not reached in this way"
 
 
 class HandshakeHost(Protocol):
@@ -35,8 +30,8 @@ class HandshakeHost(Protocol):
     def seconds(self) -> float:
         """Monotonic time."""
 
-    def accepting(self, info_hash: bytes) -> HandshakeTorrent | None:
-        """The running torrent with this 20-byte id, for a peer that dialled us."""
+    def accepting(self, info_hash: bytes, entry: Entry) -> HandshakeTorrent | None:
+        """The running torrent with this 20-byte id, for a peer that dialled us in this way."""
 
     def handshake_done(self, done: Handshaking, events: Sequence[Event]) -> None:
         """Both handshakes are through; `events` came behind the peer's in the same read."""
@@ -61,15 +56,18 @@ class Handshaking:
         self.stream = stream
         self.torrent = torrent
         self.source = source
-        self.encrypted = False
+        self.entry = IN_THE_CLEAR
         self.incoming = torrent is None
         self.address = dialled or stream.address
         self.began = host.seconds()
         self.wire = PeerWire(initiator=not self.incoming, now=self.began)
         self.v2 = False
         self._over = False
-        if torrent is not None:
-            self._greet(torrent.info_hashes.wire_ids[0], torrent)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether nobody can listen."""
+        return self.entry.encrypted
 
     @property
     def remote(self) -> Handshake:
@@ -94,10 +92,20 @@ class Handshaking:
         """The peer hung up, which is how most clients refuse an info-hash."""
         self._end(reason or "the peer closed the connection", HandshakeEnd.HUNG_UP)
 
-    def opened(self, stream: PeerStream, encrypted: bool) -> None:
+    def begin(self) -> bool:
+        """Say which torrent it is dialled for, if that may be told here; whether it was."""
+        torrent = self.torrent
+        assert torrent is not None
+        if self.entry.leads_to(torrent):
+            self._greet(torrent.info_hashes.wire_ids[0], torrent)
+            return True
+        self.fail(OTHER_WAY, HandshakeEnd.OTHER_TORRENT)
+        return False
+
+    def opened(self, stream: PeerStream, encrypted: bool, binding: bytes | None = None) -> None:
         """It is agreed how the peers speak: what follows goes by this stream."""
         self.stream = stream
-        self.encrypted = encrypted
+        self.entry = replace(self.entry, encrypted=encrypted, binding=binding)
 
     def wait(self) -> None:
         """The torrent is not ready for the peer: nothing more is read until `go_on`."""
@@ -124,7 +132,7 @@ class Handshaking:
 
     def _meet(self, remote: Handshake, events: Sequence[Event]) -> None:
         if self.torrent is None:
-            self.torrent = self.host.accepting(remote.info_hash)
+            self.torrent = self.host.accepting(remote.info_hash, self.entry)
             if self.torrent is None:
                 sentence = "the peer asked for a torrent that is not here"
                 self.fail(sentence, HandshakeEnd.OTHER_TORRENT)
@@ -132,6 +140,9 @@ class Handshaking:
             self._greet(self._answer_id(remote, self.torrent.info_hashes), self.torrent)
         elif remote.info_hash not in self.torrent.info_hashes.wire_ids:
             self.fail("the peer answered with another info-hash", HandshakeEnd.OTHER_TORRENT)
+            return
+        elif not self.entry.leads_to(self.torrent):  # it learned meanwhile what it is
+            self.fail(OTHER_WAY, HandshakeEnd.OTHER_TORRENT)
             return
         hashes = self.torrent.info_hashes
         self.v2 = self.v2 or (hashes.v2 is not None and remote.info_hash == hashes.v2[:20])

@@ -10,9 +10,10 @@ from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Measure, bounded, counter
 from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
+from p2pd.session.connecting.admission import HandshakeTorrent
 from p2pd.session.connecting.approaches import Approaches
 from p2pd.session.connecting.arrivals import HandshakeEnd
-from p2pd.session.connecting.handshaking import HandshakeHost, HandshakeTorrent, Handshaking
+from p2pd.session.connecting.handshaking import HandshakeHost, Handshaking
 from p2pd.transports.encryption.key_work import KeyWork
 from p2pd.transports.encryption.openings import AcceptedOpening, DialledOpening
 from p2pd.transports.interfaces import PeerStream, StreamReceiver
@@ -120,9 +121,9 @@ class Opener:
         return opening, handshake
 
     @staticmethod
-    def begin(receiver: StreamReceiver) -> None:
-        """Speak first, if it is for us to do so."""
-        if isinstance(receiver, DialledOpening):
+    def begin(receiver: StreamReceiver, handshake: Handshaking) -> None:
+        """Speak first, for it is for us to do so."""
+        if handshake.begin() and isinstance(receiver, DialledOpening):
             receiver.begin()
 
     def answered(self, address: PeerAddress) -> None:

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.discovery.source_report import SourceReport
+from p2pd.session.connecting.admission import Way
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
@@ -59,6 +60,11 @@ class TorrentParts:
     def uses_dht(self) -> bool:
         """Whether its peers may know that we have a DHT node (BEP 5)."""
         return self.host.dht.is_for(self)
+
+    @property
+    def way(self) -> Way:
+        """How its peers are reached."""
+        return Way.OPEN
 
     @property
     def peer_limit(self) -> int:
