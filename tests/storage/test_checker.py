@@ -256,6 +256,17 @@ def test_files_that_vanish_or_shrink_are_wrong_from_there_on(tmp_path: Path) -> 
     assert list(torrent.check(storage, threads=2)) == [2, 3, 4]
 
 
+def test_files_that_are_open_still_but_at_their_paths_no_more_are_wrong(tmp_path: Path) -> None:
+    """As of a volume that was let go lazily."""
+    (tmp_path / "here").mkdir()
+    torrent, storage = on_disk(tmp_path / "here", {"a": os.urandom(4 * BLOCK)}, 2 * BLOCK)
+    before = storage.read(0, 0, BLOCK)
+    (tmp_path / "here").rename(tmp_path / "elsewhere")
+    (tmp_path / "here").mkdir()
+    assert storage.read(0, 0, BLOCK) == before, "it is open"
+    assert not torrent.check(storage)
+
+
 def test_a_file_that_shrinks_while_it_is_read_is_wrong_from_there_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
