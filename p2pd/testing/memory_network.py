@@ -22,6 +22,8 @@ from p2pd.transports.interfaces import (
 class MemoryStream:
     """One end of a link."""
 
+    binding: bytes | None = None
+
     def __init__(self, network: MemoryNetwork, address: PeerAddress) -> None:
         self.receiver: StreamReceiver = _Silent()
         self.landing: Landing | None = None

@@ -67,6 +67,14 @@ class PeerStream(Protocol):
     def pending(self) -> int:
         """Bytes written and not yet taken by the network."""
 
+    @property
+    def binding(self) -> bytes | None:
+        """32 bytes that both ends of this connection know and nobody else; None in the clear.
+
+        Who puts himself between two ends has two connections, and two of these: what is said of one
+        proves nothing on the other.
+        """
+
     def write(self, buffers: Sequence[Buffer]) -> None:
         """Send these in order. The buffers must not change until they are sent."""
 

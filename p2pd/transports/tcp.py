@@ -159,6 +159,8 @@ class TcpStream(protocol.Protocol):
     """A PeerStream over a vectored connection."""
 
     transport: VectoredConnection
+    binding: bytes | None = None
+    """What goes over it goes in the clear, as far as this layer knows."""
 
     def __init__(self, connected: Connected, address: PeerAddress, counts: TcpCounts) -> None:
         self.counts = counts

@@ -60,6 +60,9 @@ def test_they_speak_as_both_want_it(network: MemoryNetwork, dials: str, accepts:
         return
     for peer in (*wanted.connected, *had.connected):
         assert peer.encrypted is (expected == RC4)
+    (ours,), (theirs,) = wanted.connected, had.connected
+    assert ours.binding == theirs.binding
+    assert expected == PLAIN or len(ours.binding or b"") == 32
     assert len(wanted.connected) == len(had.connected) == 1
     network.run_until(wanted.is_complete, limit=20)
 

@@ -21,7 +21,7 @@ import random
 import struct
 from typing import NamedTuple, Protocol
 
-from p2pd.protocols.mse.key_exchange import KEY_SIZE, KeyPair, MseError
+from p2pd.protocols.mse.key_exchange import KEY_SIZE, KeyPair, MseError, binding
 from p2pd.protocols.mse.keystream import Keystream, digest, initiators, responders
 
 MAX_PADDING = 512
@@ -51,13 +51,15 @@ class Agreement(NamedTuple):
     """What both sides have agreed on.
 
     `encrypt` and `decrypt` are None where what follows is sent as it is. `payload` is what the
-    other side said already, as it meant it.
+    other side said already, as it meant it. `binding` is what both ends alone know of this
+    connection, 32 bytes, whichever method was chosen.
     """
 
     info_hash: bytes
     encrypt: Keystream | None
     decrypt: Keystream | None
     payload: bytes
+    binding: bytes
 
 
 class Swarms(Protocol):
@@ -115,7 +117,19 @@ class MseHandshake:
         """Read on, as far as what came reaches."""
         raise NotImplementedError
 
+    def _keys(self) -> tuple[bytes, bytes]:
+        """The public keys, that of who dialled first."""
+        raise NotImplementedError
+
     # -- what both need --------------------------------------------------------------------------
+
+    def _agree_on(
+        self, info_hash: bytes, ways: tuple[Keystream | None, Keystream | None], payload: bytes
+    ) -> None:
+        """All is said; `ways` are out and in."""
+        assert self._secret is not None
+        bound = binding(*self._keys(), self._secret)
+        self.agreement = Agreement(info_hash, *ways, payload, bound)
 
     def _skip_padding(self, behind: bytes) -> bool:
         """Whether what comes behind the padding was found; all up to its end is dropped then."""
@@ -154,6 +168,10 @@ class MseInitiator(MseHandshake):
         self._sign = b""
         self._choice: tuple[Methods, int] | None = None
 
+    def _keys(self) -> tuple[bytes, bytes]:
+        assert self.their_key is not None
+        return self.keys.public, self.their_key
+
     def _begin(self, secret: bytes) -> None:
         encrypt = self._encrypt = initiators(secret, self._info_hash)
         self._decrypt = responders(secret, self._info_hash)
@@ -182,9 +200,9 @@ class MseInitiator(MseHandshake):
         rest = self._taken(len(self._came))
         if method is Methods.RC4:
             payload = self._decrypt.apply(rest)
-            self.agreement = Agreement(self._info_hash, self._encrypt, self._decrypt, payload)
+            self._agree_on(self._info_hash, (self._encrypt, self._decrypt), payload)
         else:
-            self.agreement = Agreement(self._info_hash, None, None, rest)
+            self._agree_on(self._info_hash, (None, None), rest)
 
     def _chosen(self, said: bytes) -> tuple[Methods, int]:
         choice, padding = _CHOICE.unpack(said)
@@ -219,6 +237,10 @@ class MseResponder(MseHandshake):
         self._decrypt: Keystream | None = None
         self._read = bytearray()
         self._wanted = _OFFERS.size
+
+    def _keys(self) -> tuple[bytes, bytes]:
+        assert self.their_key is not None
+        return self.their_key, self.keys.public
 
     def _begin(self, secret: bytes) -> None:
         self._sign = digest(b"req1", secret)
@@ -291,9 +313,9 @@ class MseResponder(MseHandshake):
         self._came.clear()
         if method is Methods.RC4:
             payload += self._decrypt.apply(rest)
-            self.agreement = Agreement(self._info_hash, self._encrypt, self._decrypt, payload)
+            self._agree_on(self._info_hash, (self._encrypt, self._decrypt), payload)
         else:
-            self.agreement = Agreement(self._info_hash, None, None, payload + rest)
+            self._agree_on(self._info_hash, (None, None), payload + rest)
 
 
 def obscured(info_hash: bytes, secret: bytes) -> bytes:

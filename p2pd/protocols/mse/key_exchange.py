@@ -7,6 +7,7 @@ whoever has a reactor has them made elsewhere.
 from __future__ import annotations
 
 import random
+from hashlib import sha256
 
 from p2pd.base.errors import FormatError
 
@@ -20,6 +21,9 @@ KEY_SIZE = 96
 """Bytes of a public key, and of the secret."""
 
 PRIVATE_BITS = 160
+
+
+_BINDING = b"p2pd binding"
 
 
 class MseError(FormatError):
@@ -46,3 +50,12 @@ class KeyPair:
         if not 1 < theirs < PRIME - 1:
             raise MseError("the peer's key is one that hides nothing")
         return pow(theirs, self._private, PRIME).to_bytes(KEY_SIZE, "big")
+
+
+def binding(initiators_public: bytes, responders_public: bytes, secret: bytes) -> bytes:
+    """What the two ends of one connection have in common with nobody: 32 bytes.
+
+    The keys are part of it, so that it is another one whenever either of them was made anew, even
+    if somebody between the two has both find the same secret, or could find it himself.
+    """
+    return sha256(b"".join((_BINDING, initiators_public, responders_public, secret))).digest()

@@ -102,7 +102,7 @@ class Handshaking:
         self.fail(OTHER_WAY, HandshakeEnd.OTHER_TORRENT)
         return False
 
-    def opened(self, stream: PeerStream, encrypted: bool, binding: bytes | None = None) -> None:
+    def opened(self, stream: PeerStream, encrypted: bool, binding: bytes | None) -> None:
         """It is agreed how the peers speak: what follows goes by this stream."""
         self.stream = stream
         self.entry = replace(self.entry, encrypted=encrypted, binding=binding)

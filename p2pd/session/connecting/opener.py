@@ -85,8 +85,8 @@ class Opener:
             handshake = Handshaking(host, stream, torrent=None, source="incoming")
             return handshake, handshake
 
-        def opened(stream: PeerStream, encrypted: bool) -> None:
-            handshake.opened(stream, encrypted)
+        def opened(stream: PeerStream, encrypted: bool, binding: bytes | None) -> None:
+            handshake.opened(stream, encrypted, binding)
 
         opening = AcceptedOpening(
             stream, opened, work, self._rng, swarms=self._swarms, policy=policy
@@ -109,8 +109,8 @@ class Opener:
             handshake = Handshaking(host, stream, torrent=torrent, source=source, dialled=address)
             return handshake, handshake
 
-        def opened(stream: PeerStream, encrypted: bool) -> None:
-            handshake.opened(stream, encrypted)
+        def opened(stream: PeerStream, encrypted: bool, binding: bytes | None) -> None:
+            handshake.opened(stream, encrypted, binding)
 
         info_hash = torrent.info_hashes.wire_ids[0]
         opening = DialledOpening(

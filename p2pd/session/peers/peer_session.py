@@ -56,6 +56,8 @@ class PeerSession:
         self.source = shaken.source
         self.incoming = shaken.incoming
         self.encrypted = shaken.encrypted
+        self.binding = shaken.entry.binding
+        """What both ends alone know of this connection (transports/interfaces.py), 32 bytes."""
         self.v2 = shaken.v2
         self.peer_id = remote.peer_id
         self.supports_fast = remote.supports_fast

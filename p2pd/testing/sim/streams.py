@@ -45,6 +45,8 @@ class SimStream:
         "_latency", "_outbox", "_paused", "_queued", "_up", "_wanted",
     )  # fmt: skip
 
+    binding: bytes | None = None
+
     def __init__(
         self, clock: EventClock, address: PeerAddress, up: Uplink, down: Downlink, latency: float
     ) -> None:

@@ -16,16 +16,27 @@ from p2pd.transports.interfaces import Buffer, Landing, PeerStream, StreamReceiv
 class EncryptedStream(OverStream):
     """A PeerStream that encrypts what goes through `inner`, whose receiver it is from now on."""
 
-    __slots__ = ("_decrypt", "_encrypt", "_landing")
+    __slots__ = ("_binding", "_decrypt", "_encrypt", "_landing")
 
     def __init__(
-        self, inner: PeerStream, receiver: StreamReceiver, encrypt: Keystream, decrypt: Keystream
+        self,
+        inner: PeerStream,
+        receiver: StreamReceiver,
+        encrypt: Keystream,
+        decrypt: Keystream,
+        binding: bytes,
     ) -> None:
         super().__init__(inner, receiver)
+        self._binding = binding
         self._encrypt = encrypt
         self._decrypt = decrypt
         self._landing: Landing | None = None
         inner.receiver = self
+
+    @property
+    def binding(self) -> bytes | None:
+        """See interfaces.PeerStream."""
+        return self._binding
 
     @property
     def landing(self) -> Landing | None:

@@ -28,8 +28,12 @@ from p2pd.transports.encryption.key_work import KeyWork
 from p2pd.transports.encryption.over_stream import OverStream
 from p2pd.transports.interfaces import Buffer, Landing, Nobody, PeerStream
 
-Opened = Callable[[PeerStream, bool], None]
-"""Called with the stream to use from now on, and whether it is encrypted."""
+Opened = Callable[[PeerStream, bool, "bytes | None"], None]
+"""Called with the stream to use from now on, whether it is encrypted, and the binding of the keys.
+
+Where it goes on in the clear behind an encrypted handshake there is a binding, too, which the
+stream beneath knows nothing of. It says with whom the handshake was, and nothing of what follows.
+"""
 
 
 class Opening(OverStream):
@@ -145,13 +149,17 @@ class Opening(OverStream):
         stream: PeerStream = self._inner
         if agreement.encrypt is not None and agreement.decrypt is not None:
             encrypt, decrypt = agreement.encrypt, agreement.decrypt
-            stream = EncryptedStream(self._inner, self.receiver, encrypt, decrypt)
-        self._open(stream, agreement.payload, encrypted=agreement.encrypt is not None)
+            ways = encrypt, decrypt
+            stream = EncryptedStream(self._inner, self.receiver, *ways, agreement.binding)
+        encrypted = agreement.encrypt is not None
+        self._open(stream, agreement.payload, agreement.binding, encrypted=encrypted)
 
-    def _open(self, stream: PeerStream, came: bytes, *, encrypted: bool) -> None:
+    def _open(
+        self, stream: PeerStream, came: bytes, binding: bytes | None, *, encrypted: bool
+    ) -> None:
         self._over = True
         stream.receiver = self.receiver
-        self._opened(stream, encrypted)
+        self._opened(stream, encrypted, binding)
         later, self._later = self._later, []
         if later:
             stream.write(later)
@@ -234,7 +242,7 @@ class AcceptedOpening(Opening):
             if not self._policy.takes_plain:
                 raise MseError("the peer speaks in the clear, which is not allowed here")
             came, self._came = bytes(self._came), bytearray()
-            self._open(self._inner, came, encrypted=False)
+            self._open(self._inner, came, None, encrypted=False)
 
     def _handshake(self, keys: KeyPair) -> MseHandshake:
         choices = self._policy.choices

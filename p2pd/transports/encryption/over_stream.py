@@ -25,6 +25,11 @@ class OverStream:
         """Bytes written and not yet taken by the network."""
         return self._inner.pending
 
+    @property
+    def binding(self) -> bytes | None:
+        """What both ends alone know of this connection."""
+        return self._inner.binding
+
     def call_when_writable(self) -> None:
         """Tell the receiver that it may write."""
         self._inner.call_when_writable()

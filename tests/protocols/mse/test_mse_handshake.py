@@ -19,7 +19,7 @@ from p2pd.protocols.mse.handshake import (
     MseResponder,
     obscured,
 )
-from p2pd.protocols.mse.key_exchange import KEY_SIZE, PRIME, KeyPair, MseError
+from p2pd.protocols.mse.key_exchange import KEY_SIZE, PRIME, KeyPair, MseError, binding
 from p2pd.protocols.mse.keystream import digest, initiators, responders
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
 
@@ -113,7 +113,30 @@ def test_both_agree_whatever_the_slices(
     ours, theirs = shake(one, other, sizes)
     assert (theirs.info_hash, theirs.payload, ours.payload) == (HASH, payload, b"")
     assert (ours.encrypt is None) is (method is Methods.PLAIN)
+    assert ours.binding == theirs.binding
     talk(ours, theirs)
+
+
+def test_each_connection_has_a_binding_of_its_own() -> None:
+    found = set()
+    for number in range(5):
+        one = MseInitiator(KeyPair(2**159 + number), HASH, offers=BOTH, rng=random.Random(1))
+        found.add(shake(one, responder())[0].binding)
+    assert {len(each) for each in found} == {32}
+    assert len(found) == 5, "one side's key is enough for another one"
+
+
+def test_who_stands_between_two_has_another_binding_with_each() -> None:
+    """Also where both find the same secret: he hands each the other's key, to the power of his."""
+    one, other = KeyPair(2**159 + 5), KeyPair(2**159 + 7)
+    between = 2**159 + 9
+    to_one, to_other = (
+        pow(int.from_bytes(theirs.public, "big"), between, PRIME).to_bytes(KEY_SIZE, "big")
+        for theirs in (other, one)
+    )
+    secret = one.secret(to_one)
+    assert other.secret(to_other) == secret
+    assert binding(one.public, to_one, secret) != binding(to_other, other.public, secret)
 
 
 @pytest.mark.parametrize("method", [Methods.PLAIN, Methods.RC4])

@@ -28,6 +28,7 @@ class End:
 
     address = PeerAddress("192.0.2.1", 6881)
     landing: Any = None
+    binding: bytes | None = None
 
     def __init__(self) -> None:
         self.receiver: Any = None
@@ -66,11 +67,12 @@ class Above:
         self.lost: list[str] = []
         self.stream: PeerStream | None = None
         self.encrypted: bool | None = None
+        self.binding: bytes | None = None
         self.writable = 0
 
-    def opened(self, stream: PeerStream, encrypted: bool) -> None:
+    def opened(self, stream: PeerStream, encrypted: bool, binding: bytes | None) -> None:
         assert self.stream is None
-        self.stream, self.encrypted = stream, encrypted
+        self.stream, self.encrypted, self.binding = stream, encrypted, binding
 
     def stream_received(self, data: memoryview) -> None:
         self.heard += data
@@ -175,6 +177,10 @@ def test_what_one_says_the_other_hears(
     assert bytes(one.above.heard) == b"answer" * 100
     required = REQUIRED in (dials, accepts)
     assert one.above.encrypted is other.above.encrypted is (required or accepts is PREFERRED)
+    assert one.above.binding == other.above.binding
+    assert len(one.above.binding or b"") == 32
+    for side in (one, other):
+        assert side.stream.binding == (side.above.binding if side.above.encrypted else None)
 
 
 def test_the_stream_beneath_is_used_where_it_goes_on_in_the_clear() -> None:
@@ -195,6 +201,7 @@ def test_who_speaks_in_the_clear_is_heard_at_once(policy: EncryptionPolicy, step
         side.hear(said[at : at + step])
     assert bytes(side.above.heard) == said
     assert (side.above.stream, side.above.encrypted) == (side.end, False)
+    assert side.above.binding is None
     assert side.work.in_line == 0
 
 
