@@ -12,8 +12,12 @@ from bench.sizes import GIB, KIB, MIB, parse_size
 TRANSFERS = ("leech", "seed", "many-seeds", "many-leechers", "leech-rc4", "seed-rc4")
 WORKS = (
     *TRANSFERS, "recheck", "memory", "idle", "scale", "latency", "stall", "limited-swarm", "flood",
-    "follow", "listing", "krpc",
+    "half-open", "follow", "listing", "krpc",
 )  # fmt: skip
+STRANGERS = (
+    "all", "silent", "drip", "mse-key", "mse-again", "tls-part", "tls-hello", "tls-again",
+)  # fmt: skip
+"""The kinds of half-open handshakes."""
 ENGINES = ("p2pd", "libtorrent", "transmission", "aria2")
 
 
@@ -38,6 +42,8 @@ class Options:
     pace: float = 20.0
     load_seconds: float = 5.0
     attempts: float = 1000.0
+    half_open: int = 2000
+    strangers: tuple[str, ...] = ("all",)
     hashing_threads: int = 2
     settings: dict[str, str] | None = None
     profile: str | None = None
@@ -66,6 +72,8 @@ def parse(arguments: Sequence[str]) -> Options:
         pace=told.pace,
         load_seconds=told.load_seconds,
         attempts=told.attempts,
+        half_open=told.half_open,
+        strangers=told.strangers,
         hashing_threads=told.hashing_threads,
         settings=dict(told.set),
         profile=told.profile,
@@ -95,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--pace", type=_seconds, default=known.pace, help="requests/s of each (default 20)")
     add("--load-seconds", type=_seconds, default=known.load_seconds, help="(default 5)")
     add("--attempts", type=_seconds, default=known.attempts, help="/s of flood (default 1000)")
+    add("--half-open", type=_count, default=known.half_open, help="handshakes (default 2000)")
+    add("--strangers", type=_some_of(STRANGERS), default=known.strangers,
+        help="of half-open, some of " + ", ".join(STRANGERS))  # fmt: skip
     add("--hashing-threads", type=_count, default=known.hashing_threads,
         help="of libtorrent (default 2)")  # fmt: skip
     add("--set", action="append", type=_setting, default=[], metavar="SECTION.KEY=VALUE",

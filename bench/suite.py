@@ -15,6 +15,7 @@ from bench.workbench import Workbench
 from bench.works import (
     flood,
     follow,
+    half_open,
     idle,
     krpc,
     latency,
@@ -41,6 +42,7 @@ def all_cases(bench: Workbench) -> list[Case]:
         "stall": stall.cases,
         limited_swarm.WORK: limited_swarm.cases,
         flood.WORK: flood.cases,
+        half_open.WORK: half_open.cases,
         follow.WORK: follow.cases,
         listing.WORK: listing.cases,
         krpc.WORK: krpc.cases,
@@ -54,10 +56,11 @@ def all_cases(bench: Workbench) -> list[Case]:
 def room_needed(bench_size: int, works: tuple[str, ...]) -> int:
     """Bytes of files that there are at one time at most: sources, and the copies of one run."""
     large = 2 if {"memory", "recheck"} & set(works) else 0
-    large += flood.TIMES_SIZE if flood.WORK in works else 0
+    flooded = bool({flood.WORK, half_open.WORK} & set(works))
+    large += flood.TIMES_SIZE if flooded else 0
     sources = 1 + large + (0.25 if "many-leechers" in works else 0)
     copies = 2 if {"memory", "many-leechers", "stall"} & set(works) else 1
-    copies = flood.TIMES_SIZE if flood.WORK in works else copies
+    copies = flood.TIMES_SIZE if flooded else copies
     swarm = limited_swarm.ROOM if limited_swarm.WORK in works else 0
     library = scale.ROOM * len({scale.WORK, follow.WORK, listing.WORK} & set(works))
     return int((sources + sources / 4 + copies) * bench_size) + swarm + library + 256 * MIB

@@ -52,6 +52,8 @@ TARGETS = (
     Target("memory", "peak", "peak RSS", False, 1.0),
     Target("limited-swarm", "mean", "mean completion", False, 1.0),
     Target("flood", "kept", "rate kept", True, 70.0, None, " %"),
+    Target("half-open", "kept", "rate kept", True, 80.0, None, " %"),
+    Target("half-open", "grown", "memory that it grew by", False, 32.0, None, " MiB"),
     Target(
         "scale", "ready", "seconds from the start to the first answer", False, 1.0, "transmission"
     ),
@@ -118,9 +120,14 @@ def judge_all(outcomes: Sequence[Outcome]) -> list[Verdict]:
         judge(target, outcome)
         for outcome in outcomes
         for target in TARGETS
-        if target.work == outcome.case.work
+        if target.work == outcome.case.work and _is_measured(target, outcome)
     ]
     return verdicts + _judge_growth(outcomes) + _judge_stalls(outcomes)
+
+
+def _is_measured(target: Target, outcome: Outcome) -> bool:
+    """Whether the case has to do with it: some works have cases of several kinds."""
+    return any(figure.name == target.figure for figure in outcome.case.figures)
 
 
 def _judge_growth(outcomes: Sequence[Outcome]) -> list[Verdict]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.content import Sources, Torrent
@@ -36,20 +36,22 @@ class Workbench:
         answers: bool = False,
         places: tuple[int, int] | None = None,
         encrypted: bool = False,
+        settings: Mapping[str, str] | None = None,
     ) -> Engine:
         """An engine that is not started; what is named is for p2pd, see there.
 
         `places` are its connections in all and those of one torrent, if not as many as usual;
-        `encrypted`: it speaks by RC4 with everybody.
+        `encrypted`: it speaks by RC4 with everybody. `settings` are configuration keys.
         """
         if name == Libtorrent.name:
             return self._libtorrent(folder, encrypted=encrypted)
         if name != P2pd.name:
             return ENGINES[name](folder)
         watched = watched and self.options.profile is None
-        settings = crowded(*places) if places else {}
-        settings |= (ENCRYPTED if encrypted else {}) | (self.options.settings or {})
-        return P2pd(folder, settings, watched=watched, answers=answers)
+        chosen = crowded(*places) if places else {}
+        chosen |= (ENCRYPTED if encrypted else {}) | dict(settings or {})
+        chosen |= self.options.settings or {}
+        return P2pd(folder, chosen, watched=watched, answers=answers)
 
     def with_dht(self, name: str, folder: Path) -> Engine:
         """A node of the DHT without limits: p2pd's or libtorrent's."""

@@ -6,9 +6,6 @@ at the measured engine's port from the first progress on. What is left is the ra
 
 from __future__ import annotations
 
-import contextlib
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,15 +17,14 @@ from bench.engines.p2pd import P2pd
 from bench.errors import BenchError
 from bench.figures import Sample
 from bench.inside import flood
-from bench.line_child import LineChild
 from bench.sizes import size_text
 from bench.workbench import Workbench
-from bench.works.transfer import ROLES, Roles, measure_transfer
+from bench.works.strangers import Strangers, measure_beside
+from bench.works.transfer import ROLES, Roles
 from p2pd.service.config import PeersSection
 
 WORK = "flood"
 FLOODER = Path(flood.__file__)
-READY_SECONDS = 10.0
 TIMES_SIZE = 4
 """The torrent is so many times as large: a transfer has to last for some seconds of flood."""
 
@@ -59,59 +55,16 @@ def _case(bench: Workbench, role: str, engines: tuple[str, ...]) -> Case:
 
 def measure_flood(bench: Workbench, name: str, torrent: Torrent, roles: Roles) -> Sample:
     """Both transfers of one engine."""
-    alone = measure_transfer(bench, name, torrent, roles, places=PLACES)
-    with contextlib.ExitStack() as stack:
 
-        def disturb(engine: Engine, folder: Path) -> Flood:
-            return stack.enter_context(Flood(bench, engine, torrent, folder))
-
-        beside = measure_transfer(bench, name, torrent, roles, places=PLACES, disturb=disturb)
-    return {
-        **beside,
-        "rate": alone["rate"],
-        "alone_cpu": alone["cpu"],
-        "flooded_rate": beside["rate"],
-        "kept": 100 * beside["rate"] / alone["rate"],
-    }
-
-
-class Flood:
-    """The process that knocks at an engine's port."""
-
-    def __init__(self, bench: Workbench, engine: Engine, torrent: Torrent, folder: Path) -> None:
+    def strangers(engine: Engine, folder: Path) -> Strangers:
         options = bench.options
         plan = flood.Plan(
             engine.host, engine.port, torrent.info_hash, options.attempts, options.timeout
         )
-        command = [sys.executable, "-P", str(FLOODER), json.dumps(asdict(plan))]
-        self._child = LineChild("flood", command, folder, pipes=True)
-        self._pace = plan.pace
-        self._begun = False
+        return Strangers("flood", FLOODER, asdict(plan), folder)
 
-    def __enter__(self) -> Flood:
-        self._child.listen(READY_SECONDS)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._child.end(2.0)
-
-    @property
-    def pid(self) -> int:
-        """Its process."""
-        return self._child.pid
-
-    def begin(self) -> None:
-        """Knock from now on."""
-        if not self._begun:
-            self._begun = True
-            self._child.tell("go")
-
-    def end(self) -> Sample:
-        """What became of it. Raises BenchError when it was no flood."""
-        self._child.tell("enough")
-        told = self._child.listen(READY_SECONDS)
-        pace = told["attempts"] / told["seconds"]
-        if pace < LEAST_PACE * self._pace:
-            raise BenchError(f"only {pace:.0f} attempts a second were made")
-        found = {name: float(told[name]) for name in ("answered", "turned_away", "open")}
-        return {**found, "attempts": pace, "flood_seconds": told["seconds"]}
+    sample = measure_beside(bench, name, torrent, roles, strangers, places=PLACES)
+    pace = sample["attempts"] / sample["strangers_seconds"]
+    if pace < LEAST_PACE * bench.options.attempts:
+        raise BenchError(f"only {pace:.0f} attempts a second were made")
+    return sample | {"pace": pace}

@@ -7,7 +7,7 @@ to the last piece verified, as the leecher itself tells; CPU from the dialling o
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -98,11 +98,18 @@ def measure_transfer(
     roles: Roles,
     *,
     places: tuple[int, int] | None = None,
+    settings: Mapping[str, str] | None = None,
     disturb: Callable[[Engine, Path], Disturbance] | None = None,
 ) -> Sample:
-    """One transfer, its bytes compared afterwards; for `places` see Workbench.new."""
+    """One transfer, its bytes compared afterwards; for the options see Workbench.new."""
     with bench.run_folder() as folder, contextlib.ExitStack() as stack:
-        measured = bench.new(name, folder / "measured", places=places, encrypted=roles.encrypted)
+        measured = bench.new(
+            name,
+            folder / "measured",
+            places=places,
+            encrypted=roles.encrypted,
+            settings=settings,
+        )
         others = bench.others(roles.others, folder, encrypted=roles.encrypted)
         for engine in (measured, *others):
             stack.callback(engine.stop)
