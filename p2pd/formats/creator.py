@@ -19,6 +19,8 @@ from p2pd.formats.file_layout import FileLayout, LaidOutFile
 from p2pd.formats.metainfo import MAX_NODES, MAX_PIECES, Metainfo, Version, parse_info, to_torrent
 from p2pd.formats.safe_paths import safe_component, safe_paths
 from p2pd.formats.urls import tracker_url, web_seed_url
+from p2pd.formats.x509.pem import certificate_pem
+from p2pd.formats.x509.swarm_ca import read_ca
 
 SMALLEST_PIECE = 16 * 1024
 LARGEST_AUTOMATIC_PIECE = 16 * 1024 * 1024
@@ -43,7 +45,8 @@ class CreationOptions:
     """How a torrent is made. `piece_length` in bytes, None: by the size of the content.
 
     `trackers` are tiers (BEP 12), `nodes` are of the DHT, by name or address (BEP 5).
-    `creation_date` is in Unix seconds and left out when None.
+    `creation_date` is in Unix seconds and left out when None. `authority` is the certificate, in
+    PEM, of who issues those of the torrent's peers, who are to speak TLS: it is in `info`.
     """
 
     version: Version = "v1"
@@ -56,6 +59,7 @@ class CreationOptions:
     comment: str | None = None
     created_by: str | None = f"p2pd/{__version__}"
     creation_date: int | None = None
+    authority: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,9 @@ class TorrentDraft:
             info[b"private"] = 1
         if options.source:
             info[b"source"] = options.source.encode()
+        if options.authority:
+            # Of what was handed in nothing else: a key may stand beside it.
+            info[b"ssl-cert"] = certificate_pem(read_ca(options.authority)).encode()
         if self.version != "v2":
             info.update(self._v1_keys(hashes))
         layers: dict[bytes, bytes] = {}
@@ -208,6 +215,14 @@ def _check_nodes(options: CreationOptions) -> None:
             raise CreationError(f"this is no node of the DHT: {host[:100]!r}, port {port}")
 
 
+def _check_authority(pem: str | None) -> None:
+    try:
+        if pem is not None:
+            read_ca(pem)
+    except FormatError as problem:
+        raise CreationError(str(problem)) from None
+
+
 def _check(plan: CreationPlan) -> None:
     options = plan.options
     length = options.piece_length
@@ -228,6 +243,7 @@ def _check(plan: CreationPlan) -> None:
         if web_seed_url(url) != url:
             raise CreationError(f"this is no web seed's URL: {url[:200]!r}")
     _check_nodes(options)
+    _check_authority(options.authority)
     if (
         options.version == "v2"
         and not plan.single_file

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from p2pd.formats import bencode
 from p2pd.formats.creator import (
     CreationError,
     CreationOptions,
@@ -19,6 +21,9 @@ from p2pd.formats.creator import (
 )
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import Version, parse_torrent
+from p2pd.formats.x509.pem import certificate_pem, private_key_pem
+from p2pd.formats.x509.swarm_ca import new_ca
+from tests.formats.x509.certificates import certificate
 
 KIB = 1024
 MIB = 1024 * 1024
@@ -99,6 +104,19 @@ def test_all_options_arrive() -> None:
     assert (found.name, found.single_file, found.files[0].length) == ("f", True, 5)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_peers_can_be_made_to_speak_tls(version: Version) -> None:
+    ca, key = new_ca("films", 10, datetime(2026, 5, 1, tzinfo=UTC))
+    text = "ours:\n" + private_key_pem(key) + certificate_pem(ca)
+    contents = {"f": b"12345"}
+    torrent = made(plan({"f": 5}, name="f", version=version, authority=text), contents)
+    info = bencode.decode(torrent)[b"info"]
+    assert info[b"ssl-cert"].decode() == certificate_pem(ca)
+    assert b"PRIVATE" not in torrent
+    plain = parse_torrent(made(plan({"f": 5}, name="f", version=version), contents))
+    assert parse_torrent(torrent).info_hashes != plain.info_hashes
+
+
 def test_executables_are_marked() -> None:
     for version in VERSIONS:
         files = (SourceFile(("run",), 5, True), SourceFile(("sub", "read"), 5))
@@ -140,6 +158,8 @@ def test_pieces_grow_with_the_content(total: int, length: int) -> None:
         (plan({"a": 1}, source="\ud800"), "half a character"),
         (plan({"a": 1}, comment="\ud800"), "half a character"),
         (plan({"a": 1}, trackers=(("http://x/\ud800",),)), "tracker"),
+        (plan({"a": 1}, authority="of mine"), "the CA's certificate is no PEM"),
+        (plan({"a": 1}, authority=certificate_pem(certificate())), "is of no CA"),
         (plan({"a": 1}, version="v2"), "folder with one file"),
         (plan({"a": 1, "A": 1}), "upper and lower case"),
         (plan({"aux.c": 1, "b": 1}), "rename"),
