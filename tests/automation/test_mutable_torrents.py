@@ -6,9 +6,11 @@ import random
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
-from p2pd.automation.mutable.followed_torrent import Choice, FollowedTorrent
-from p2pd.automation.mutable.followed_torrents import NOBODY_KNOWS, WAS_REMOVED
+from p2pd.automation.mutable.followed_torrent import WAS_REMOVED, Choice, FollowedTorrent
+from p2pd.automation.mutable.followed_torrents import NOBODY_KNOWS
 from p2pd.automation.mutable.mutable_torrents import MutableTorrents
 from p2pd.automation.mutable.published_items import item_of
 from p2pd.automation.refusals import RefusedError
@@ -82,6 +84,17 @@ class World:
 @pytest.fixture
 def world(network: MemoryNetwork) -> World:
     return World(network)
+
+
+@pytest.fixture
+def slow_store(network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is new is kept a moment later."""
+    add = NotedStore.add
+
+    def later(*args: Any) -> Deferred[int]:
+        return deferLater(network.clock, 0.1, add, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(NotedStore, "add", later)
 
 
 class TestFollowing:
@@ -160,8 +173,22 @@ class TestFollowing:
         network.run(HOUR)
         assert world.hashes() == []
         assert followed.note.problem == WAS_REMOVED
+        assert followed.next_at() > world.node.session.wall() + 300.0, "only the user changes that"
         world.follow()
         assert world.hashes() == [(b"2" * 20).hex()]
+
+    def test_a_torrent_that_was_here_anyway_is_not_removed(
+        self, network: MemoryNetwork, world: World
+    ) -> None:
+        """An owner may name any torrent: that makes it none of his."""
+        network.result(world.api.add(AddTorrent(magnet=f"magnet:?xt=urn:btih:{'31' * 20}")))
+        world.say(b"1" * 20, 1)
+        followed = world.follow()
+        for seq in (2, 3):
+            world.say(bytes([48 + seq]) * 20, seq)
+            network.run(HOUR)
+            assert world.hashes() == [(b"1" * 20).hex(), (bytes([48 + seq]) * 20).hex()]
+        assert followed.note.problem == ""
 
     def test_one_that_was_paused_stays_so(self, network: MemoryNetwork, world: World) -> None:
         world.say(b"1" * 20, 1)
@@ -203,6 +230,16 @@ class TestFollowing:
     def test_a_second_time_it_is_the_same(self, world: World) -> None:
         world.say(b"1" * 20, 1)
         assert world.follow() is world.follow()
+        assert len(world.mutable.followed.all) == 1
+
+    def test_two_who_follow_it_at_the_same_time_follow_one(
+        self, network: MemoryNetwork, world: World, slow_store: None
+    ) -> None:
+        world.say(b"1" * 20, 1)
+        follow = world.mutable.followed.follow
+        asked = [Deferred.fromCoroutine(follow(Choice(LINK))) for _ in range(2)]
+        first, second = [network.result(each) for each in asked]
+        assert first is second
         assert len(world.mutable.followed.all) == 1
 
     def test_an_item_that_names_no_torrent_is_said(self, world: World) -> None:
@@ -276,6 +313,17 @@ class TestPublishing:
             network.result(publish(one))
         network.result(publish(three))
         assert [each.item.seq for each in world.mutable.published.all.values()] == [3]
+
+    def test_two_at_the_same_time_are_one(
+        self, network: MemoryNetwork, world: World, slow_store: None
+    ) -> None:
+        publish = world.mutable.published.publish
+        two, three = (item_of(sign(SECRET, seq, torrent_value(b"1" * 20))) for seq in (2, 3))
+        asked = [Deferred.fromCoroutine(publish(item)) for item in (two, three)]
+        for each in asked:
+            network.result(each)
+        (published,) = world.mutable.published.all.values()
+        assert published.item.seq == 3
 
     def test_the_words_of_nodes_that_refuse_are_told(
         self, network: MemoryNetwork, world: World

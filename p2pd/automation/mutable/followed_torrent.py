@@ -19,6 +19,8 @@ RETRY_SECONDS = 120.0
 PUT_SECONDS = 3600.0
 """Who follows keeps the item alive, too (BEP 46): it is forgotten after two hours."""
 
+WAS_REMOVED = "its torrent was removed here, so no newer one is added"
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -41,6 +43,8 @@ class Note:
     signature: str = ""
     info_hash: str = ""
     """Of the torrent that is here; empty: none was added yet."""
+    added: bool = True
+    """Whether it came by this, so that it goes when there is a newer one."""
     checked_at: float = 0.0
     tried_at: float = 0.0
     changed_at: float = 0.0
@@ -57,6 +61,8 @@ class FollowedTorrent:
     link: MutableLink
     note: Note
     busy: bool = False
+    not_before: float = 0.0
+    """Unix seconds, before which it is not asked about by itself."""
 
     @property
     def key(self) -> tuple[bytes, bytes]:
@@ -73,8 +79,9 @@ class FollowedTorrent:
 
     def next_at(self) -> float:
         """When it is asked about next."""
-        failed = self.note.problem and self.note.tried_at >= self.note.checked_at
-        return self.note.tried_at + (RETRY_SECONDS if failed else CHECK_SECONDS)
+        failed = self.note.problem not in ("", WAS_REMOVED)
+        due = self.note.tried_at + (RETRY_SECONDS if failed else CHECK_SECONDS)
+        return max(due, self.not_before)
 
     def noted(self, **changes: Any) -> None:
         """Something came of it."""

@@ -2,20 +2,22 @@
 
 The new torrent gets the folder, the labels and the limits of the old one, which is removed without
 its files: what is the same in both is found there by the check. A torrent that the user removed is
-not replaced.
+not replaced, and one that the user had anyway is not removed: an owner may name any torrent.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
+from p2pd.automation.mutable.due_rounds import DueRounds
 from p2pd.automation.mutable.followed_torrent import (
     PUT_SECONDS,
+    WAS_REMOVED,
     Choice,
     FollowedTorrent,
     Note,
@@ -23,20 +25,17 @@ from p2pd.automation.mutable.followed_torrent import (
 )
 from p2pd.automation.owners import AddFor, as_nobodys
 from p2pd.automation.refusals import RefusedError
-from p2pd.base.clock import Clock, DelayedCall
+from p2pd.base.clock import Clock
 from p2pd.base.errors import P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.discovery.dht.mutable_items import MutableItem, torrent_of
-from p2pd.formats.mutable_link import parse_mutable_link
+from p2pd.formats.mutable_link import MutableLink, parse_mutable_link
 from p2pd.session.api import SessionApi, TorrentStatus, TorrentView
-from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
+from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.state.noted_rows import NotedStore
 
 MOST_FOLLOWED = 1000
-LOOK_SECONDS = 20.0
-AT_ONCE = 4
 
-WAS_REMOVED = "its torrent was removed here, so no newer one is added"
 NOBODY_KNOWS = "no node of the DHT knows of an item of this key"
 
 
@@ -61,9 +60,14 @@ class FollowedTorrents:
     def __init__(self, parts: FollowingParts) -> None:
         self._parts = parts
         self.all: dict[int, FollowedTorrent] = {}
-        self._call: DelayedCall | None = None
-        self._works: set[Deferred[Any]] = set()
-        self._not_before: dict[int, float] = {}
+        self._adding = DeferredLock()
+        self._rounds = DueRounds(
+            lambda: self.all.values(),
+            self._check_quietly,
+            on=lambda: parts.api.dht.enabled,
+            clock=parts.clock,
+            wall=parts.wall,
+        )
 
     # -- its life ------------------------------------------------------------------------------
 
@@ -74,35 +78,12 @@ class FollowedTorrents:
             if found is not None:
                 self.all[found.id] = found
                 spread = self._parts.rng.uniform(0.0, 10.0 * len(self.all) ** 0.5)
-                self._not_before[found.id] = self._parts.wall() + spread
-        self._look()
+                found.not_before = self._parts.wall() + spread
+        self._rounds.start()
 
     def stop(self) -> None:
         """No more questions; what is under way is given up."""
-        if self._call is not None and self._call.active():
-            self._call.cancel()
-        for work in list(self._works):
-            work.cancel()
-
-    def _look(self) -> None:
-        self._call = self._parts.clock.callLater(LOOK_SECONDS, self._look)
-        if not self._parts.api.dht.enabled:
-            return
-        now = self._parts.wall()
-        busy = sum(followed.busy for followed in self.all.values())
-        due = [each for each in self.all.values() if not each.busy and self._due(each) <= now]
-        for followed in sorted(due, key=self._due)[: max(0, AT_ONCE - busy)]:
-            self._background(self._check_quietly(followed))
-
-    def _due(self, followed: FollowedTorrent) -> float:
-        return max(followed.next_at(), self._not_before.get(followed.id, 0.0))
-
-    def _background(self, work: Any) -> None:
-        running = Deferred.fromCoroutine(work)
-        if not running.called:
-            self._works.add(running)
-        running.addErrback(lambda failure: failure.trap(CancelledError))
-        running.addBoth(lambda _: self._works.discard(running))
+        self._rounds.stop()
 
     # -- what users ask ------------------------------------------------------------------------
 
@@ -121,11 +102,19 @@ class FollowedTorrents:
         link = parse_mutable_link(choice.link)
         if link is None:
             raise RefusedError("the link names no owner's key (xs=urn:btpk:…)")
+        await self._adding.acquire()
+        try:
+            followed = await self._of_link(link, choice)
+        finally:
+            self._adding.release()
+        await self._check_quietly(followed)
+        return followed
+
+    async def _of_link(self, link: MutableLink, choice: Choice) -> FollowedTorrent:
         for each in self.all.values():
             if each.key == (link.public_key, link.salt):
                 if not self._here(each):
                     each.noted(info_hash="", seq=-1, value="", signature="")
-                await self._check_quietly(each)
                 return each
         if len(self.all) >= MOST_FOLLOWED:
             raise RefusedError(f"{MOST_FOLLOWED} torrents are followed already")
@@ -133,14 +122,12 @@ class FollowedTorrents:
         row = followed.row()
         followed.id = await self._parts.store.add(row.chosen, row.note)
         self.all[followed.id] = followed
-        await self._check_quietly(followed)
         return followed
 
     async def unfollow(self, id_: int) -> None:
         """Follow it no more; its torrent stays. Raises RefusedError."""
         self.of(id_)
         del self.all[id_]
-        self._not_before.pop(id_, None)
         await self._parts.store.remove(id_)
 
     async def check(self, id_: int) -> FollowedTorrent:
@@ -183,8 +170,8 @@ class FollowedTorrents:
         """The owner says something newer. Raises FormatError if that is no torrent."""
         info_hash = torrent_of(item.value)
         if info_hash.hex() != followed.note.info_hash:
-            await self._replace(followed, InfoHashes(info_hash))
-            followed.noted(changed_at=now)
+            added = await self._replace(followed, InfoHashes(info_hash))
+            followed.noted(changed_at=now, added=added)
         followed.noted(
             seq=item.seq,
             value=item.value.hex(),
@@ -196,8 +183,8 @@ class FollowedTorrents:
         """Nobody tells: the torrent that the link names does for now. Raises RefusedError."""
         torrent = followed.link.torrent
         if torrent is not None and not followed.note.info_hash:
-            await self._replace(followed, torrent)
-            followed.noted(info_hash=torrent.hash_string)
+            added = await self._replace(followed, torrent)
+            followed.noted(info_hash=torrent.hash_string, added=added)
         raise RefusedError(NOBODY_KNOWS)
 
     async def _keep_alive(self, followed: FollowedTorrent, now: float) -> None:
@@ -216,23 +203,28 @@ class FollowedTorrents:
     def _here(self, followed: FollowedTorrent) -> bool:
         return not followed.note.info_hash or self.torrent(followed) is not None
 
-    async def _replace(self, followed: FollowedTorrent, newest: InfoHashes) -> None:
-        """Add the newest torrent, as the old one was, and remove that. Raises P2pdError."""
+    async def _replace(self, followed: FollowedTorrent, newest: InfoHashes) -> bool:
+        """Add the newest torrent, as the old one was, and remove that; whether it was not here yet.
+
+        Raises P2pdError.
+        """
         api, old = self._parts.api, self.torrent(followed)
         link = followed.link.magnet_for(newest)
         if old is None:
             add_for = self._parts.add_for or as_nobodys(api)
-            await add_for(followed.choice.owner, _first(followed.choice, link))
-            return
+            first = await add_for(followed.choice.owner, _first(followed.choice, link))
+            return not first.duplicate
         added = await api.add(_like(old, link))
         self.log.info(
             "{name}: its owner has a newer torrent, {newest}",
             name=old.name,
             newest=newest.hash_string,
         )
-        if added.torrent.id != old.id:
-            await api.change(added.torrent, _limits_of(old))
+        if added.torrent.id == old.id:
+            return followed.note.added
+        if followed.note.added:
             await api.remove(old, delete_data=False)
+        return not added.duplicate
 
 
 def _first(choice: Choice, link: str) -> AddTorrent:
@@ -246,6 +238,7 @@ def _first(choice: Choice, link: str) -> AddTorrent:
 
 
 def _like(old: TorrentView, link: str) -> AddTorrent:
+    limits = old.limits
     return AddTorrent(
         magnet=link,
         download_dir=old.download_dir,
@@ -257,18 +250,10 @@ def _like(old: TorrentView, link: str) -> AddTorrent:
         seed_choking=old.seed_choking,
         peer_limit=old.peer_limit,
         queue_position=old.queue_position,
-        bandwidth_group=old.limits.group,
-        bandwidth_priority=old.limits.priority,
-        honors_session_limits=old.limits.honors_session_limits,
+        bandwidth_group=limits.group,
+        bandwidth_priority=limits.priority,
+        download_limit=limits.download_limit if limits.download_limited else None,
+        upload_limit=limits.upload_limit if limits.upload_limited else None,
+        honors_session_limits=limits.honors_session_limits,
         share_limits=old.sharing.own,
-    )
-
-
-def _limits_of(old: TorrentView) -> TorrentChanges:
-    limits = old.limits
-    return TorrentChanges(
-        download_limit=limits.download_limit,
-        download_limited=limits.download_limited,
-        upload_limit=limits.upload_limit,
-        upload_limited=limits.upload_limited,
     )

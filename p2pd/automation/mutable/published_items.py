@@ -6,13 +6,13 @@ They come signed: whose secret it is that they were signed with, is not known he
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Callable
+from typing import Callable
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
+from twisted.internet.defer import DeferredLock
 
+from p2pd.automation.mutable.due_rounds import DueRounds
 from p2pd.automation.refusals import RefusedError
-from p2pd.base.clock import Clock, DelayedCall
+from p2pd.base.clock import Clock
 from p2pd.base.errors import P2pdError
 from p2pd.discovery.dht.mutable_items import MutableItem, immutable_target
 from p2pd.session.api import SessionApi
@@ -21,8 +21,6 @@ from p2pd.state.noted_rows import NotedRow, NotedStore
 MOST_PUBLISHED = 1000
 PUT_SECONDS = 3600.0
 RETRY_SECONDS = 120.0
-LOOK_SECONDS = 20.0
-AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +86,21 @@ def item_of(item: MutableItem) -> Item:
 class PublishedItems:
     """All of them."""
 
-    log = Logger()
-
     def __init__(
         self, api: SessionApi, store: NotedStore, clock: Clock, wall: Callable[[], float]
     ) -> None:
         self._api = api
         self._store = store
-        self._clock = clock
         self._wall = wall
         self.all: dict[int, PublishedItem] = {}
-        self._call: DelayedCall | None = None
-        self._works: set[Deferred[Any]] = set()
+        self._keeping = DeferredLock()
+        self._rounds = DueRounds(
+            lambda: self.all.values(),
+            self._put_again,
+            on=lambda: api.dht.enabled,
+            clock=clock,
+            wall=wall,
+        )
 
     async def start(self) -> None:
         """Those of earlier runs, as soon as they are due."""
@@ -107,29 +108,39 @@ class PublishedItems:
             found = _published_of(row)
             if found is not None:
                 self.all[found.id] = found
-        self._look()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Put no more; what is under way is given up."""
-        if self._call is not None and self._call.active():
-            self._call.cancel()
-        for work in list(self._works):
-            work.cancel()
+        self._rounds.stop()
 
     async def publish(self, item: Item, cas: int | None = None) -> PublishedItem:
         """Put it now, and again every hour, in the place of what the key published before.
 
         Raises P2pdError when no node took it, or when what is published is newer.
         """
-        before = next((each for each in self.all.values() if each.item.target == item.target), None)
+        self._check(item)
+        nodes = await self._put(item, cas)
+        now = self._wall()
+        await self._keeping.acquire()
+        try:
+            return await self._keep(item, PutNote(now, now, nodes))
+        finally:
+            self._keeping.release()
+
+    def _check(self, item: Item) -> PublishedItem | None:
+        """What is published in its place. Raises RefusedError if it cannot be replaced."""
+        target = item.target
+        before = next((each for each in self.all.values() if each.item.target == target), None)
         if before is not None and before.item.seq > item.seq:
             raise RefusedError(f"the number {before.item.seq} of this key is published already")
         if before is None and len(self.all) >= MOST_PUBLISHED:
             raise RefusedError(f"{MOST_PUBLISHED} items are published already")
-        nodes = await self._put(item, cas)
-        now = self._wall()
-        note = PutNote(now, now, nodes)
-        if before is not None and before.id in self.all:
+        return before
+
+    async def _keep(self, item: Item, note: PutNote) -> PublishedItem:
+        before = self._check(item)
+        if before is not None:
             before.item, before.note = item, note
             await self._store.save(before.row())
             return before
@@ -152,33 +163,19 @@ class PublishedItems:
             return await self._api.dht.put_immutable(bytes.fromhex(item.value))
         return await self._api.dht.put_mutable(mutable, cas)
 
-    def _look(self) -> None:
-        self._call = self._clock.callLater(LOOK_SECONDS, self._look)
-        if not self._api.dht.enabled:
-            return
-        now = self._wall()
-        busy = sum(each.busy for each in self.all.values())
-        due = [each for each in self.all.values() if not each.busy and each.next_at() <= now]
-        for published in sorted(due, key=PublishedItem.next_at)[: max(0, AT_ONCE - busy)]:
-            self._background(Deferred.fromCoroutine(self._put_again(published, now)))
-
-    def _background(self, running: Deferred[None]) -> None:
-        if not running.called:
-            self._works.add(running)
-        running.addErrback(lambda failure: failure.trap(CancelledError))
-        running.addBoth(lambda _: self._works.discard(running))
-
-    async def _put_again(self, published: PublishedItem, now: float) -> None:
+    async def _put_again(self, published: PublishedItem) -> None:
+        now, item = self._wall(), published.item
         published.busy = True
         note = replace(published.note, tried_at=now)
         try:
-            nodes = await self._put(published.item)
+            nodes = await self._put(item)
             note = replace(note, put_at=now, nodes=nodes, problem="")
         except P2pdError as problem:
             note = replace(note, problem=str(problem))
         finally:
             published.busy = False
-            published.note = note
+            if published.item is item:  # else another one was put in its place meanwhile
+                published.note = note
         if published.id in self.all:
             await self._store.save(published.row())
 
