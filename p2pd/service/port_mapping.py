@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import secrets
@@ -59,8 +60,6 @@ def _read(path: str) -> bytes:
 def _made(path: str) -> bytes:
     """A disk that takes none costs no more than that."""
     secret = secrets.token_bytes(SECRET_BYTES)
-    try:
+    with contextlib.suppress(OSError):
         write_whole(path, secret)
-    except OSError:
-        return secret
     return secret

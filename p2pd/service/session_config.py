@@ -15,9 +15,6 @@ from p2pd.session.session_parts import SessionLimits
 from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.settings.watch_settings import checked_watch_folders
 
-BUILT: frozenset[str] = frozenset({"dht"})
-"""Which of the switches have something behind them: clients are told of no others as being on."""
-
 
 def _script(event: str) -> tuple[str, str]:
     """The settings of one of Transmission's scripts."""
@@ -79,38 +76,49 @@ def settings_of(config: Config, download_dir: str, state_dir: str = "") -> Sessi
         upload_slots=config.peers.upload_slots,
         upload_slots_global=config.peers.upload_slots_global,
         seed_choking=config.peers.seed_choking,
-        lpd_enabled=config.discovery.lsd,
-        pex_enabled=config.discovery.pex,
-        host_catcher_enabled=config.discovery.host_catcher,
         super_seeding=config.peers.super_seeding,
-        port_forwarding_enabled=config.reachability.port_mapping,
         blocklist_enabled=config.blocklist.enabled,
         blocklist_url=config.blocklist.url,
         encryption=config.peers.encryption,
-        dht_enabled=config.discovery.dht and "dht" in BUILT,
         find_data=config.storage.find_data,
         watch_folders=_watch_folders(config.watch),
+        **_discovery(config),
         **_speeds(config.bandwidth),
         **_queues(config.queue),
         **_share_limits(config.seeding),
         **_scripts(config.automation),
-        fixed={
-            "anti_brute_force_enabled": True,
-            "cache_size_mib": config.storage.cache_mib,
-            "config_dir": state_dir,
-            "peer_port_random_on_start": config.peers.port == 0,
-            "preferred_transports": ["tcp"],
-            "reqq": REQUEST_QUEUE,
-            "tcp_enabled": True,
-            "trash_original_torrent_files": False,
-            "utp_enabled": False,
-            "content_folders": content_folders(config, download_dir),
-            "allow_commands_over_rpc": config.automation.allow_commands_over_rpc,
-            "peer_port": config.peers.port,
-            "peer_interface": config.peers.interface,
-            "peer_interface_addresses": [],
-        },
+        fixed=_fixed(config, download_dir, state_dir),
     )
+
+
+def _fixed(config: Config, download_dir: str, state_dir: str) -> dict[str, Any]:
+    """What only the configuration decides, or nobody, for clients to know."""
+    return {
+        "anti_brute_force_enabled": True,
+        "cache_size_mib": config.storage.cache_mib,
+        "config_dir": state_dir,
+        "peer_port_random_on_start": config.peers.port == 0,
+        "preferred_transports": ["tcp"],
+        "reqq": REQUEST_QUEUE,
+        "tcp_enabled": True,
+        "trash_original_torrent_files": False,
+        "utp_enabled": False,
+        "content_folders": content_folders(config, download_dir),
+        "allow_commands_over_rpc": config.automation.allow_commands_over_rpc,
+        "peer_port": config.peers.port,
+        "peer_interface": config.peers.interface,
+        "peer_interface_addresses": [],
+    }
+
+
+def _discovery(config: Config) -> dict[str, Any]:
+    return {
+        "dht_enabled": config.discovery.dht,
+        "host_catcher_enabled": config.discovery.host_catcher,
+        "lpd_enabled": config.discovery.lsd,
+        "pex_enabled": config.discovery.pex,
+        "port_forwarding_enabled": config.reachability.port_mapping,
+    }
 
 
 def _scripts(automation: AutomationSection) -> dict[str, Any]:

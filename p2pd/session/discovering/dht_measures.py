@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from p2pd.base.measures import Labels, Measure, counter, counters, gauge, gauges
 from p2pd.discovery.dht.outcomes import DhtStatus
@@ -16,11 +16,18 @@ def dht_measures(report: DhtReport) -> list[Measure]:
     """Nodes of one family are told together."""
     network = report.network
     nodes: Sequence[DhtStatus] = () if network is None else network.nodes
-    # What is kept for others is shared by all nodes of the host.
-    kept = nodes[0] if nodes else None
     return [
         gauge("dht_torrents", "Torrents that are in the DHT.", report.torrents),
         gauge("dht_torrents_looked_up", "Those that are just looked up.", report.looked_up),
+        *_known(nodes),
+        *_asked(nodes),
+        *_kept(nodes[0] if nodes else None),
+        *_traffic(network),
+    ]
+
+
+def _known(nodes: Sequence[DhtStatus]) -> list[Measure]:
+    return [
         gauges(
             "dht_nodes",
             "Nodes of the DHT that we know, by family and state.",
@@ -39,6 +46,11 @@ def dht_measures(report: DhtReport) -> list[Measure]:
                 },
             ),
         ),
+    ]
+
+
+def _asked(nodes: Sequence[DhtStatus]) -> list[Measure]:
+    return [
         counters(
             "dht_queries_total",
             "Queries of the DHT, by family, direction and kind.",
@@ -51,20 +63,31 @@ def dht_measures(report: DhtReport) -> list[Measure]:
             ("family", "what"),
             _sums(nodes, lambda node: {(what,): getattr(node, what) for what in _FAILURES}),
         ),
+    ]
+
+
+def _kept(node: DhtStatus | None) -> list[Measure]:
+    """What is kept for others is shared by all nodes of the host: any of them tells it."""
+    return [
         gauges(
             "dht_stored",
             "What we keep for others in the DHT, by what it is.",
             ("what",),
             {
-                (what,): 0 if kept is None else getattr(kept, f"stored_{what}")
+                (what,): 0 if node is None else getattr(node, f"stored_{what}")
                 for what in ("info_hashes", "peers", "items")
             },
         ),
         gauge(
             "dht_stored_bytes",
             "Memory that this takes, about.",
-            0 if kept is None else kept.stored_bytes,
+            0 if node is None else node.stored_bytes,
         ),
+    ]
+
+
+def _traffic(network: Any) -> list[Measure]:
+    return [
         counter(
             "dht_sent_bytes_total",
             "Bytes that our nodes sent.",
