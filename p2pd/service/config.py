@@ -28,6 +28,7 @@ from p2pd.service.checks import (
 )
 from p2pd.service.config_key import key
 from p2pd.service.discovery_sections import DiscoverySection, ReachabilitySection
+from p2pd.service.keys_section import KeysSection
 from p2pd.service.log_lines import FORMATS
 from p2pd.session.settings.session_settings import FIND_DATA, OFF
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
@@ -346,6 +347,7 @@ class Config:
     storage: StorageSection = StorageSection()
     watch: WatchSection = field(default=WatchSection())
     state: StateSection = StateSection()
+    keys: KeysSection = field(default=KeysSection())
     logging: LoggingSection = LoggingSection()
 
 

@@ -28,6 +28,7 @@ from p2pd.service.daemon_measures import (
 from p2pd.service.descriptors import DescriptorShares, raise_limit
 from p2pd.service.folders import Place, download_folder, trouble_with
 from p2pd.service.garbage import Garbage
+from p2pd.service.key_passphrase import key_files, seal_keys
 from p2pd.service.loop_lag import LoopLag
 from p2pd.service.network import Network, PeerSockets
 from p2pd.service.session_config import SETTINGS, limits_of, settings_of, shares_of
@@ -103,6 +104,7 @@ class SessionPart:
         self._good_peers = GoodPeerStore(self._database)
         self.accounts = AccountStore(self._database)
         self.audit = AuditStore(self._database)
+        self.keys = key_files(config.keys.passphrase_file)
         self.take_accounts: TakeAccounts | None = None
         """What a restore does with users of the control API."""
         self.network = Network(
@@ -136,6 +138,7 @@ class SessionPart:
         """Open the databases and listen for peers. Raises StateError or ConfigError."""
         self._database.open()
         self._countries.open()
+        seal_keys(self.keys, self._place.state_dir)
         self.network.listen(self._session)
 
     def describe(self) -> str:
@@ -325,6 +328,7 @@ class SessionPart:
             caught_hosts=CaughtHostStore(self._database),
             names=PeerNames(self._reactor, self.network.way),
             country_of=self._countries,
+            keys=self.keys,
             ban_memory=BanStore(self._database),
             blocklist_memory=BlocklistFile(self._place.state_dir),
             blocklist_source=BlocklistSource(self._reactor, self.disks, self.network.way),

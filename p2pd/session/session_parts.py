@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Sequence
 
 from p2pd.base.clock import Clock
@@ -21,6 +21,7 @@ from p2pd.session.reaching import MakePortMapping
 from p2pd.session.session_bans import BanMemory
 from p2pd.session.session_removals import RemovalJournal
 from p2pd.session.torrents.torrent_host import NameLookup
+from p2pd.state.key_files import KeyFiles
 from p2pd.state.resume import TorrentStore
 from p2pd.storage.disks import Disks
 from p2pd.storage.interfaces import Storage
@@ -55,6 +56,8 @@ class SessionParts:
     names: NameLookup | None = None
     """None: peers that links have by name are left out."""
     country_of: CountryOf = no_country
+    keys: KeyFiles = field(default_factory=KeyFiles)
+    """Reads and writes private keys in the state folder, sealed if there is a passphrase."""
     journal: MoveJournal | None = None
     """Of torrents that are moved. None: none can be."""
     ban_memory: BanMemory | None = None

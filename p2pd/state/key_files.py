@@ -111,14 +111,14 @@ def key_paths(state_folder: str) -> Iterator[str]:
         )
 
 
-def seal_all(files: KeyFiles, state_folder: str, told: Told) -> None:
+def seal_all(files: KeyFiles, state_folder: str, told: Told, failed: Told) -> None:
     """Have all keys lie as they are to lie now; what cannot be opened stays as it is."""
     for path in key_paths(state_folder):
         try:
             if files.seal_again(path):
                 told(path, "is sealed" if files.seal else "is no longer sealed")
         except P2pdError as problem:
-            told(path, str(problem))
+            failed(path, str(problem))
 
 
 def _entries(folder: str, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:

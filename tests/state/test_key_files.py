@@ -19,6 +19,15 @@ KEY = ed25519.Ed25519PrivateKey.generate().private_bytes(
 )
 
 
+def nobody(path: str, what: str) -> None:
+    """Who need not hear it."""
+
+
+def unwanted(path: str, why: str) -> None:
+    """What must not be told."""
+    raise AssertionError(f"{path}: {why}")
+
+
 def mode_of(path: Path) -> int:
     """Who may do what with a file."""
     return path.stat().st_mode & 0o777
@@ -83,24 +92,28 @@ def placed(folder: Path, files: KeyFiles) -> list[Path]:
 def test_a_passphrase_that_appears_seals_every_key(tmp_path: Path) -> None:
     paths = placed(tmp_path, KeyFiles())
     told: list[tuple[str, str]] = []
-    seal_all(KeyFiles(NEW), str(tmp_path), lambda *what: told.append(what))
+
+    def tell(path: str, what: str) -> None:
+        told.append((path, what))
+
+    seal_all(KeyFiles(NEW), str(tmp_path), tell, tell)
     assert sorted(told) == [(str(path), "is sealed") for path in paths]
     assert all(is_sealed(path.read_bytes()) and mode_of(path) == 0o600 for path in paths)
     assert all(KeyFiles(NEW).read(str(path)) == KEY for path in paths)
     told.clear()
-    seal_all(KeyFiles(NEW), str(tmp_path), lambda *what: told.append(what))
+    seal_all(KeyFiles(NEW), str(tmp_path), tell, tell)
     assert told == []
 
 
 def test_another_passphrase_seals_what_the_one_before_opens(tmp_path: Path) -> None:
     paths = placed(tmp_path, KeyFiles(OLD))
-    seal_all(KeyFiles(NEW, [OLD]), str(tmp_path), lambda *_: None)
+    seal_all(KeyFiles(NEW, [OLD]), str(tmp_path), nobody, unwanted)
     assert all(KeyFiles(NEW).read(str(path)) == KEY for path in paths)
 
 
 def test_where_no_passphrase_is_wanted_any_more_keys_are_opened(tmp_path: Path) -> None:
     paths = placed(tmp_path, KeyFiles(OLD))
-    seal_all(KeyFiles(None, [OLD]), str(tmp_path), lambda *_: None)
+    seal_all(KeyFiles(None, [OLD]), str(tmp_path), nobody, unwanted)
     assert all(path.read_bytes() == KEY for path in paths)
 
 
@@ -108,8 +121,8 @@ def test_what_cannot_be_opened_stays_as_it_is_and_the_others_are_sealed(tmp_path
     KeyFiles(OLD).write(str(tmp_path / "a.key"), KEY)
     KeyFiles().write(str(tmp_path / "b.key"), KEY)
     before = (tmp_path / "a.key").read_bytes()
-    told: dict[str, str] = {}
-    seal_all(KeyFiles(NEW), str(tmp_path), told.__setitem__)
+    failed: dict[str, str] = {}
+    seal_all(KeyFiles(NEW), str(tmp_path), nobody, failed.__setitem__)
     assert (tmp_path / "a.key").read_bytes() == before
-    assert "another passphrase" in told[str(tmp_path / "a.key")]
+    assert "another passphrase" in failed[str(tmp_path / "a.key")]
     assert KeyFiles(NEW).read(str(tmp_path / "b.key")) == KEY

@@ -1,0 +1,20 @@
+"""Private keys and what ends in certificates, in the configuration: a part of config.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p2pd.service.checks import file
+from p2pd.service.config_key import key
+
+
+@dataclass(frozen=True, slots=True)
+class KeysSection:
+    """Private keys on the disk."""
+
+    passphrase_file: str = key(
+        "",
+        file,
+        "A file with the passphrase that private keys are sealed with, in its first line; further\n"
+        "lines are passphrases of before. Empty is systemd's credential p2pd-keys, if it is there.",
+    )
