@@ -1,8 +1,10 @@
 """Ports that peers come to: they take connections in small batches, and so many a second.
 
 To take a connection and to hang up costs the kernel and us some forty microseconds, and wakes the
-other side up. What comes faster than the pace waits in the kernel's queue, and what finds that full
-is not answered and tries again in a second: a flood spends its own time and not ours.
+other side up; to listen to it costs several times that, and keys more. So who is turned away counts
+for less than who is let in, and does not keep others waiting for long. What comes faster than the
+pace waits in the kernel's queue, and what finds that full is not answered and tries again in a
+second: a flood spends its own time and not ours.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ ACCEPTS_PER_TURN = 16
 ACCEPTS_PER_SECOND = 200
 ACCEPTS_SAVED = 200
 """What may come at once after a quiet second."""
+
+TURNED_AWAY_COST = 0.25
+"""Of one who is let in."""
 
 PAUSE_SECONDS = 0.1
 """For which a port is left alone that gave all that it may."""
@@ -74,9 +79,9 @@ class AcceptPace:
         self._saved, self._at = min(self._saved + more, ACCEPTS_SAVED), now
         return min(int(self._saved), ACCEPTS_PER_TURN)
 
-    def took(self, count: int) -> None:
-        """So many were taken."""
-        self._saved -= count
+    def took(self, count: int, turned_away: int = 0) -> None:
+        """So many were taken, and so many of them turned away."""
+        self._saved -= count - turned_away * (1 - TURNED_AWAY_COST)
 
 
 class PeerFactory(protocol.Factory):
@@ -95,6 +100,7 @@ class PeerFactory(protocol.Factory):
         dialler = cast(twisted_address.IPv4Address, addr)
         address = PeerAddress(canonical_host(dialler.host), dialler.port)
         if not self._admits(address.host):
+            self.counts.turned_away += 1
             return None
         return TcpStream(self._connected, address, self.counts)
 
@@ -123,9 +129,9 @@ class VectoredPort(tcp.Port):
             return
         # Twisted would take 20 more at each turn as long as a flood lasts.
         self.numberAccepts = min(self.numberAccepts, allowed)
-        before = counts.accepted
+        before, turned_away = counts.accepted, counts.turned_away
         super().doRead()
-        self._pace.took(counts.accepted - before)
+        self._pace.took(counts.accepted - before, counts.turned_away - turned_away)
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: N802, D102 - Twisted's name
         if self._again is not None and self._again.active():

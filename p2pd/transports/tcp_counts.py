@@ -13,5 +13,7 @@ class TcpCounts:
     sent: int = 0
     accepted: int = 0
     """Connections that were taken from ports, admitted or not."""
+    turned_away: int = 0
+    """Of these those that were not."""
     pauses: int = 0
     """How often a port was left alone for a moment, since connections came too fast."""

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.base.networks import V6_USER, packed_v6
 
 V4_SIZE = 4
 V6_SIZE = 16
-_V6_NETWORK = 8
-"""Bytes of an IPv6 address that its user cannot choose: whoever has one has its whole /64."""
 
 
 def packed_host(host: str) -> bytes:
     """The 4 or 16 bytes of a canonical IP address."""
     if ":" in host:
-        return _packed_v6(host)
+        return packed_v6(host)
     return bytes(map(int, host.split(".")))
-
-
-@lru_cache(maxsize=1024)
-def _packed_v6(host: str) -> bytes:
-    return ipaddress.IPv6Address(host).packed
 
 
 def network_of(packed: bytes) -> bytes:
     """What limits for one address hold for: an IPv4 address, or the /64 of an IPv6 address."""
-    return packed if len(packed) == V4_SIZE else packed[:_V6_NETWORK]
-
-
-def network_name(host: str) -> str | bytes:
-    """The same for the text of an address, without work for IPv4."""
-    return _packed_v6(host)[:_V6_NETWORK] if ":" in host else host
+    return packed if len(packed) == V4_SIZE else packed[:V6_USER]
 
 
 def address_of(compact: bytes) -> PeerAddress:

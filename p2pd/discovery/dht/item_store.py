@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from p2pd.base.errors import FormatError, P2pdError
-from p2pd.discovery.dht.hosts import network_name
+from p2pd.base.networks import user_of
 from p2pd.discovery.dht.mutable_items import (
     MAX_SALT_SIZE,
     MAX_SEQ,
@@ -178,7 +178,7 @@ class ItemStore:
         return PutRefused(code, words)
 
     def _keep(self, target: bytes, item: StoredItem, by: str, now: float) -> None:
-        network = network_name(by)
+        network = user_of(by)
         has = self._of_network.get(network, 0)
         if by and has >= self._limits.of_one_network:
             raise self._refusal(SERVER_ERROR, "your address has as many items here as it may")
@@ -190,7 +190,7 @@ class ItemStore:
     def _refresh(self, target: bytes, kept: _Kept, by: str, now: float) -> None:
         kept.at = now
         self._kept.move_to_end(target)
-        network = network_name(by)
+        network = user_of(by)
         if len(kept.putters) < MOST_PUTTERS and network not in kept.putters:
             kept.putters = (*kept.putters, network)
 

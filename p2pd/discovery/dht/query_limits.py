@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from p2pd.base.addresses import PeerAddress, is_local
-from p2pd.discovery.dht.hosts import network_name
+from p2pd.base.networks import user_of
 
 _ROUNDING = 1e-6
 
@@ -64,7 +64,7 @@ class QueryLimits:
             self.refused_of_all += 1
             return False
         host = address.host
-        if not is_local(host) and not self._one_allows(network_name(host), now):
+        if not is_local(host) and not self._one_allows(user_of(host), now):
             self.refused_of_one += 1
             return False
         self._queries -= 1

@@ -2,22 +2,29 @@
 
 A stranger costs nothing but a system call until there is a place for him: he is counted and turned
 away before any object is made for him. Places are few, of one host fewer, and who holds one and
-says nothing loses it to the next when all are taken.
+does not come to an end loses it to the next when all are taken: at once where his network has many,
+and else when he has had his time. Addresses of the local network count like any.
 """
 
 from __future__ import annotations
 
 import enum
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import Callable, Protocol
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock
+from p2pd.base.networks import provider_of, user_of
 
 HANDSHAKES = 200
 """Handshakes of strangers under way."""
 
 PER_HOST_HANDSHAKES = 20
+"""Of one IPv4 address, or of one /64."""
+
+CROWD = 20
+"""Of so many of one network (/16, /32) the first gives way to who comes from a network that has
+fewer, even if it came just now: whoever floods has many addresses, but seldom in many networks."""
 
 GRACE_SECONDS = 3.0
 """What everyone has for a handshake, however many others knock: some round trips."""
@@ -65,7 +72,8 @@ class Arrivals:
         self._clock = clock
         self._room = room
         self._strangers: dict[Stranger, None] = {}
-        self._of_host: Counter[str] = Counter()
+        self._of_host: Counter[str | bytes] = Counter()
+        self._of_network: dict[str | bytes, OrderedDict[Stranger, None]] = {}
         self.turned_away: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -81,30 +89,39 @@ class Arrivals:
     def came(self, stranger: Stranger) -> None:
         """A connection that was admitted."""
         self._strangers[stranger] = None
-        self._of_host[stranger.address.host] += 1
+        host = stranger.address.host
+        self._of_host[user_of(host)] += 1
+        self._of_network.setdefault(provider_of(host), OrderedDict())[stranger] = None
 
     def went(self, stranger: Stranger) -> None:
         """It shook hands, or it ended."""
         del self._strangers[stranger]
-        host = stranger.address.host
-        self._of_host[host] -= 1
-        if not self._of_host[host]:
-            del self._of_host[host]
+        user, network = user_of(stranger.address.host), provider_of(stranger.address.host)
+        self._of_host[user] -= 1
+        if not self._of_host[user]:
+            del self._of_host[user]
+        del self._of_network[network][stranger]
+        if not self._of_network[network]:
+            del self._of_network[network]
 
     def _refusal(self, host: str) -> str:
         if self._blocked(host):
             return "blocked"
         if self._room() + SPARE_CONNECTIONS <= 0:
             return "session_full"
-        if self._of_host[host] >= PER_HOST_HANDSHAKES:
+        if self._of_host[user_of(host)] >= PER_HOST_HANDSHAKES:
             return "host_handshakes"
-        if len(self._strangers) >= HANDSHAKES and not self._make_room():
+        if len(self._strangers) >= HANDSHAKES and not self._make_room(host):
             return "handshakes"
         return ""
 
-    def _make_room(self) -> bool:
+    def _make_room(self, host: str) -> bool:
         oldest = next(iter(self._strangers))
         if self._clock.seconds() - oldest.began < GRACE_SECONDS:
-            return False
-        oldest.fail("others came while it said nothing", HandshakeEnd.GAVE_WAY)
+            crowd = max(self._of_network.values(), key=len)
+            own = self._of_network.get(provider_of(host), ())
+            if len(crowd) < CROWD or len(crowd) <= len(own) + 1:
+                return False
+            oldest = next(iter(crowd))
+        oldest.fail("others came before it had shaken hands", HandshakeEnd.GAVE_WAY)
         return True

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pd.base.addresses import PeerAddress, pack_compact
-from p2pd.discovery.dht.hosts import address_of, network_name, network_of, packed_host
+from p2pd.base.networks import user_of
+from p2pd.discovery.dht.hosts import address_of, network_of, packed_host
 
 hosts = st.ip_addresses().map(str)
 
@@ -28,4 +29,4 @@ def test_both_forms_of_a_network_tell_the_same(one: str, other: str) -> None:
     for host in (one, other):
         assert len(network_of(packed_host(host))) == (8 if ":" in host else 4)
     same = network_of(packed_host(one)) == network_of(packed_host(other))
-    assert same is (network_name(one) == network_name(other))
+    assert same is (user_of(one) == user_of(other))
