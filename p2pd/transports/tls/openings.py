@@ -1,0 +1,294 @@
+"""Streams whose TLS handshake is under way: until it is known who is at the other end.
+
+To those above they are streams like any other, from the first moment on; what is written waits.
+When both sides have shown their certificates `opened` is called with the stream that is to be used
+from then on.
+
+Of who dialled us the first message is read here: it names the swarm, whose context `find` knows.
+A context that is chosen so is the connection's from the start. (One that is put in its place later
+does not bring its demand for a certificate along.) Until then OpenSSL does nothing and nothing is
+answered but the alert that there is no such name.
+
+What OpenSSL does is done in other threads, for whole records at a time; meanwhile the stream
+beneath is paused. So what waits here is what one wake-up brought, and of that at most `MOST_HEARD`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Sequence
+
+from OpenSSL import SSL
+from twisted.python.failure import Failure
+
+from p2pd.base.clock import Clock
+from p2pd.protocols.tls.client_hello import (
+    NAME_SIZE,
+    UNRECOGNIZED_NAME,
+    HelloError,
+    HelloReader,
+    whole_records,
+)
+from p2pd.transports.encryption.over_stream import OverStream
+from p2pd.transports.interfaces import Buffer, Landing, Nobody, PeerStream
+from p2pd.transports.tls.context import TlsContext, Verdict
+from p2pd.transports.tls.handshake_work import HandshakeWork
+from p2pd.transports.tls.records import words_of
+from p2pd.transports.tls.tls_stream import TlsStream
+
+MOST_HEARD = 256 * 1024
+"""Bytes of a handshake, and of what comes along with its end: chains of certificates are long."""
+
+FLIGHT = 256 * 1024
+"""More bytes than a step of a handshake says."""
+
+Opened = Callable[[TlsStream], None]
+"""Called with the stream to use from now on; its receiver is the opening's."""
+
+Find = Callable[[str], TlsContext | None]
+"""The context of the swarm with this name, 40 lowercase hex digits; None: it is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What came of one: bytes to send, whether it was the last, and what is wrong, in words."""
+
+    said: bytes
+    is_last: bool
+    problem: str
+
+
+def _step(connection: SSL.Connection, came: bytes) -> _Step:
+    """One step of a handshake, in any thread."""
+    is_last, problem = False, ""
+    try:
+        if came:
+            connection.bio_write(came)
+        connection.do_handshake()
+        is_last = True
+    except SSL.WantReadError:
+        pass
+    except SSL.Error as error:
+        verdict: Verdict = connection.get_app_data()
+        refusal = verdict.refusal
+        problem = f"the peer's certificate: {refusal}" if refusal else words_of(error)
+    try:
+        said = connection.bio_read(FLIGHT)
+    except SSL.Error:
+        said = b""
+    return _Step(said, is_last, problem)
+
+
+class TlsOpening(OverStream):
+    """A PeerStream over `inner`, whose receiver it is until it is open."""
+
+    landing: Landing | None = None
+
+    def __init__(
+        self, inner: PeerStream, opened: Opened, work: HandshakeWork, clock: Clock
+    ) -> None:
+        super().__init__(inner, Nobody())
+        self._opened = opened
+        self._work = work
+        self._clock = clock
+        self._over = False
+        self._paused = False
+        self._stepping = False
+        self._heard = 0
+        self._came = bytearray()
+        self._later: list[bytes] = []
+        self._connection: SSL.Connection | None = None
+        self._server_name = ""
+
+    # -- PeerStream ------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> int:
+        """Bytes written and not yet taken by the network."""
+        return super().pending + sum(map(len, self._later))
+
+    def write(self, buffers: Sequence[Buffer]) -> None:
+        """Send these when the handshake is through."""
+        self._later.extend(map(bytes, buffers))
+
+    def pause(self) -> None:
+        """Hand on nothing; the handshake goes on."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Hand on again."""
+        self._paused = False
+
+    def close(self) -> None:
+        """There is nothing to wait for: what is pending cannot be said any more."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._over = True
+        super().abort()
+
+    # -- what the stream beneath tells -----------------------------------------------------------
+
+    def stream_received(self, data: memoryview) -> None:
+        """Bytes arrived."""
+        if self._over:
+            return
+        self._heard += len(data)
+        if self._heard > MOST_HEARD:
+            self._fail(f"TLS: the peer says more than {MOST_HEARD} bytes before it is known")
+            return
+        self._take(data)
+
+    def stream_lost(self, reason: str) -> None:
+        """It is gone."""
+        self._over = True
+        super().stream_lost(reason)
+
+    # -- the inside ------------------------------------------------------------------------------
+
+    def _take(self, data: memoryview) -> None:
+        """Bytes of the handshake."""
+        self._came += data
+        if not self._stepping:
+            self._step_on()
+
+    def _has_place(self) -> bool:
+        """Whether it may begin; if not, it ends here."""
+        if self._work.has_room:
+            return True
+        self._work.refused += 1
+        self._fail("TLS: too many handshakes are under way")
+        return False
+
+    def _step_on(self) -> None:
+        """The next step, if there is a record for it."""
+        size = whole_records(self._came)
+        if size:
+            came = bytes(self._came[:size])
+            del self._came[:size]
+            self._step(came)
+
+    def _step(self, came: bytes) -> None:
+        assert self._connection is not None
+        self._stepping = True
+        super().pause()
+        step = self._work.run(_step, self._connection, came)
+        step.addCallbacks(self._stepped, self._broken)
+
+    def _stepped(self, step: _Step) -> None:
+        self._stepping = False
+        if self._over:
+            return
+        super().resume()
+        if step.said:
+            self._inner.write([step.said])
+        if step.problem:
+            self._refuse(step.problem)
+        elif step.is_last:
+            self._open()
+        else:
+            self._step_on()
+
+    def _broken(self, failure: Failure) -> None:
+        """There is no thread any more."""
+        self._stepping = False
+        if not self._over:
+            self._fail("TLS: the handshake could not be made")
+
+    def _open(self) -> None:
+        assert self._connection is not None
+        self._over = True
+        stream = TlsStream(
+            self._inner, self.receiver, self._connection, self._server_name, self._clock
+        )
+        if self._paused:
+            stream.pause()
+        self._opened(stream)
+        later, self._later = self._later, []
+        if later:
+            stream.write(later)
+        came, self._came = bytes(self._came), bytearray()
+        stream.begin(came)
+
+    def _refuse(self, reason: str) -> None:
+        """End it, behind the alert that was written."""
+        self._over = True
+        self._inner.receiver = Nobody()
+        if self._inner.pending:
+            self._inner.abort()
+        else:
+            self._inner.close()
+        self.receiver.stream_lost(reason)
+
+    def _fail(self, reason: str) -> None:
+        self._over = True
+        self._inner.receiver = Nobody()
+        self._inner.abort()
+        self.receiver.stream_lost(reason)
+
+
+class TlsAccepted(TlsOpening):
+    """Of a peer that dialled us. Who names no swarm that is here gets an alert, and that is all."""
+
+    def __init__(
+        self,
+        inner: PeerStream,
+        opened: Opened,
+        work: HandshakeWork,
+        clock: Clock,
+        *,
+        find: Find,
+    ) -> None:
+        super().__init__(inner, opened, work, clock)
+        self._find = find
+        self._hello: HelloReader | None = HelloReader()
+
+    def _take(self, data: memoryview) -> None:
+        if self._hello is None:
+            super()._take(data)
+            return
+        try:
+            if not self._hello.receive(data):
+                return
+            name = self._hello.server_name()[:NAME_SIZE].lower()
+        except HelloError as problem:
+            self._fail(f"TLS: {problem}")
+            return
+        self._came, self._hello = self._hello.data, None
+        self._choose(name)
+
+    def _choose(self, name: str) -> None:
+        context = self._find(name) if len(name) == NAME_SIZE else None
+        if context is None:
+            self._inner.write([UNRECOGNIZED_NAME])
+            self._refuse("TLS: the peer asked for a swarm that is not here")
+            return
+        if self._has_place():
+            self._server_name = name
+            self._connection = context.accept()
+            self._step_on()
+
+
+class TlsDialled(TlsOpening):
+    """Of a peer that we dialled, for the swarm with this name: 40 lowercase hex digits."""
+
+    def __init__(
+        self,
+        inner: PeerStream,
+        opened: Opened,
+        work: HandshakeWork,
+        clock: Clock,
+        *,
+        context: TlsContext,
+        server_name: str,
+    ) -> None:
+        super().__init__(inner, opened, work, clock)
+        self._context = context
+        self._server_name = server_name
+
+    def begin(self) -> None:
+        """Speak first."""
+        if self._has_place():
+            self._connection = self._context.dial(self._server_name)
+            self._step(b"")
