@@ -1,0 +1,1 @@
+"""The authorities of private swarms that a node, or a person, keeps in a folder."""

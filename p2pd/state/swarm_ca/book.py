@@ -1,0 +1,226 @@
+"""What an authority remembers: whom it issued what to, what may be asked for with which token.
+
+A book is one file of JSON, bounded: what is over long enough is forgotten, and an authority that
+has too much of what is not over issues no more. Of a token only what proves it is kept, never what
+is asked with it. Where the file is, and who writes it when, is not known here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeVar
+
+from p2pd.base.errors import StateError
+from p2pd.formats.x509.peer_names import ANY_TORRENT
+from p2pd.formats.x509.swarm_ca import DEFAULT_DAYS, MOST_DAYS, SwarmCaError, check_names
+
+VERSION = 1
+MOST_ISSUED = 10_000
+"""Certificates of one authority that are not over."""
+MOST_TOKENS = 200
+KEPT_SECONDS = 30 * 86_400.0
+"""For so long it is remembered what is over."""
+MOST_USES = 10_000
+MOST_TORRENTS = 100
+"""That go with a token."""
+MAX_BOOK = 32 * 1024 * 1024
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an authority issues, whoever asks: for which torrents, and for how long."""
+
+    names: tuple[str, ...] = ()
+    """Empty: for any."""
+    most_days: float = MOST_DAYS
+    usual_days: float = DEFAULT_DAYS
+
+    def check(self, names: Sequence[str], days: float) -> None:
+        """Raises SwarmCaError for what is beyond them."""
+        check_names(names)
+        beyond = [name for name in names if self.names and name not in self.names]
+        if beyond:
+            what = "all torrents" if beyond[0] == ANY_TORRENT else f"{beyond[0][:100]!r}"
+            raise SwarmCaError(f"the CA is not for {what}, but for {_listed(self.names)} alone")
+        if days > self.most_days:
+            raise SwarmCaError(
+                f"the CA issues for {self.most_days:g} days at most, not for {days:g}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate that was issued; times are in Unix seconds."""
+
+    serial: int
+    names: tuple[str, ...]
+    key: str
+    """The SHA-256 of its public key in DER, in hex."""
+    issued_at: int
+    expires_at: int
+    label: str = ""
+    way: str = ""
+    """How it was asked for: by hand if empty, or with which token, or to renew which serial."""
+    renewable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentToken:
+    """What whoever has a token may ask for; times are in Unix seconds."""
+
+    id: str
+    proof: str
+    """The public key that proves who has the secret, in hex: the secret itself is not kept."""
+    names: tuple[str, ...]
+    days: float
+    uses: int
+    made_at: int
+    expires_at: int
+    used: int = 0
+    label: str = ""
+    renewable: bool = True
+    torrents: tuple[str, ...] = ()
+    """Ids of the torrents that go with the certificate."""
+
+
+@dataclass(slots=True)
+class Book:
+    """All of it. `revoked` has since when, by serial, and `list_number` the last list's number."""
+
+    name: str
+    made_at: int
+    limits: Limits = Limits()
+    issued: dict[int, Issued] = field(default_factory=dict)
+    tokens: dict[str, EnrolmentToken] = field(default_factory=dict)
+    revoked: dict[int, int] = field(default_factory=dict)
+    list_number: int = 0
+
+    def note_issued(self, row: Issued) -> None:
+        """One more. Raises SwarmCaError when there are too many."""
+        self.forget_old(row.issued_at)
+        if len(self.issued) >= MOST_ISSUED:
+            raise SwarmCaError(
+                f"the CA has {MOST_ISSUED} certificates that are not over: it issues no more"
+            )
+        self.issued[row.serial] = row
+
+    def note_token(self, row: EnrolmentToken) -> None:
+        """One more. Raises SwarmCaError when there are too many, or it is beyond the limits."""
+        self.limits.check(row.names, row.days)
+        if not 0 < row.uses <= MOST_USES:
+            raise SwarmCaError(f"a token is for 1 to {MOST_USES} nodes")
+        if len(row.torrents) > MOST_TORRENTS:
+            raise SwarmCaError(f"{MOST_TORRENTS} torrents at most go with a token")
+        self.forget_old(row.made_at)
+        if len(self.tokens) >= MOST_TOKENS:
+            raise SwarmCaError(f"the CA has {MOST_TOKENS} tokens: revoke some")
+        self.tokens[row.id] = row
+
+    def spend(self, id_: str, now: float) -> EnrolmentToken:
+        """Count a use of a token. Raises SwarmCaError when it is good for none."""
+        token = self.token(id_, now)
+        if token.used >= token.uses:
+            raise SwarmCaError(_used_up(token))
+        self.tokens[id_] = spent = replace(token, used=token.used + 1)
+        return spent
+
+    def token(self, id_: str, now: float) -> EnrolmentToken:
+        """A token that is not over, whether it was used up or not. Raises SwarmCaError."""
+        token = self.tokens.get(id_)
+        if token is None:
+            raise SwarmCaError("there is no such token: it may have been revoked")
+        if now >= token.expires_at:
+            raise SwarmCaError("the token has expired")
+        return token
+
+    def of_key(self, key: str, way: str, now: float) -> Issued | None:
+        """What was issued for a key that way, and is not over or taken back."""
+        for row in self.issued.values():
+            good = row.expires_at > now and row.serial not in self.revoked
+            if good and row.key == key and row.way == way:
+                return row
+        return None
+
+    def forget_old(self, now: float) -> None:
+        """Forget what was over long ago."""
+        kept = now - KEPT_SECONDS
+        gone = {serial for serial, row in self.issued.items() if row.expires_at < kept}
+        self.issued = {serial: x for serial, x in self.issued.items() if serial not in gone}
+        self.tokens = {id_: token for id_, token in self.tokens.items() if token.expires_at >= kept}
+        # A list of revoked certificates need not have those that are over (RFC 5280, 5).
+        self.revoked = {serial: x for serial, x in self.revoked.items() if serial not in gone}
+
+
+def _used_up(token: EnrolmentToken) -> str:
+    return "the token was used already" if token.uses == 1 else "the token was used up"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name[:100]) for name in names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def book_json(book: Book) -> bytes:
+    """The book as it is kept."""
+    value = {
+        "version": VERSION,
+        "name": book.name,
+        "made_at": book.made_at,
+        "limits": asdict(book.limits),
+        "issued": [{**asdict(row), "serial": f"{row.serial:x}"} for row in book.issued.values()],
+        "tokens": [asdict(token) for token in book.tokens.values()],
+        "revoked": {f"{serial:x}": since for serial, since in book.revoked.items()},
+        "list_number": book.list_number,
+    }
+    return json.dumps(value, indent=1).encode()
+
+
+def read_book(data: bytes) -> Book:
+    """The book that was kept. Raises StateError when it is damaged."""
+    try:
+        value = json.loads(data)
+        if value["version"] != VERSION:
+            raise StateError(f"it is of version {value['version']!r}, which is not known here")
+        issued = [_row(Issued, {**x, "serial": int(x["serial"], 16)}) for x in value["issued"]]
+        tokens = [_row(EnrolmentToken, each) for each in value["tokens"]]
+        return Book(
+            _of(str, value["name"]),
+            _of(int, value["made_at"]),
+            _row(Limits, value["limits"]),
+            {row.serial: row for row in issued},
+            {token.id: token for token in tokens},
+            {int(serial, 16): _of(int, since) for serial, since in value["revoked"].items()},
+            _of(int, value["list_number"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise StateError("it is damaged") from None
+
+
+_TEXTS = ("id", "proof", "key", "label", "way")
+_LISTS = ("names", "torrents")
+_BOOLEANS = ("renewable",)
+
+
+def _row(kind: type[Row], value: Mapping[str, Any]) -> Row:
+    """A row of the file. Raises TypeError or ValueError when it is none."""
+    found = dict(value)
+    for name, each in found.items():
+        if name in _TEXTS:
+            _of(str, each)
+        elif name in _LISTS:
+            found[name] = tuple(_of(str, text) for text in _of(list, each))
+        elif name in _BOOLEANS:
+            _of(bool, each)
+        elif not isinstance(each, (int, float)) or isinstance(each, bool) or each != each:
+            raise TypeError
+    return kind(**found)
+
+
+def _of(kind: type[Row], value: object) -> Row:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError
+    return value
