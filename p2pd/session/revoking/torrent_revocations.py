@@ -1,0 +1,224 @@
+"""Revocation lists among the peers of one torrent (p2pd_crl): who has which, and who gets it.
+
+Each side says which list it has when the two meet, and whenever it gets a newer one; who lacks it
+asks one of those that have it. So a list crosses each connection once at most, and comes to each
+node about once. Whoever a new list names is sent it and parted from, all in one turn, and learns by
+it why nobody talks to him any more. What a peer may say is bounded; a list that it sends and the
+torrent's CA did not sign, or that is another than it said, is held against it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Protocol
+
+from cryptography import x509
+from twisted.logger import Logger
+
+from p2pd.base.errors import FormatError
+from p2pd.formats.x509.revocation import RevocationList, refusal
+from p2pd.protocols.peerwire.extensions import p2pd_crl
+from p2pd.protocols.peerwire.extensions.p2pd_crl import (
+    NO_LIST,
+    ListHeld,
+    ListSent,
+    ListVersion,
+    ListWanted,
+)
+from p2pd.session.revoking.revocations import Revocations
+
+NAME = p2pd_crl.NAME
+ANSWER_SECONDS = 10.0
+"""What a peer has to send a list that was asked of it; then another is asked."""
+AT_ONCE, SECONDS_EACH = 30, 5.0
+"""Messages that a peer may send at once, and after how many seconds it may send one more."""
+
+
+class RevocationPeer(Protocol):
+    """A connected peer; hashable by identity."""
+
+    closed: bool
+    address: Any
+    extensions: Any
+    certificate: Any
+
+    def flush(self) -> None: ...
+    def disconnect(self, reason: str) -> None: ...
+
+
+class RevocationOwner(Protocol):
+    """The torrent."""
+
+    @property
+    def ca(self) -> x509.Certificate | None:
+        """Whose certificates its peers have; None: their peers need none."""
+
+    @property
+    def connected(self) -> Iterable[Any]: ...
+    @property
+    def name(self) -> str: ...
+
+
+class _Said:
+    """What is known of one peer."""
+
+    __slots__ = ("allowance", "at", "given", "unanswered", "version")
+
+    def __init__(self, now: float) -> None:
+        self.version = NO_LIST
+        self.unanswered = 0
+        self.given: ListVersion | None = None
+        """The list that it got of us last."""
+        self.allowance, self.at = float(AT_ONCE), now
+
+    def may_speak(self, now: float) -> bool:
+        """Whether one more message is not too many."""
+        grown = self.allowance + (now - self.at) / SECONDS_EACH
+        self.allowance, self.at = min(float(AT_ONCE), grown) - 1.0, now
+        return self.allowance >= 0.0
+
+
+class TorrentRevocations:
+    """The exchange of one torrent. To be told of every list that is in force from now on."""
+
+    __slots__ = ("_asked", "_asked_at", "_owner", "_said", "_session")
+
+    log = Logger()
+
+    def __init__(self, owner: RevocationOwner, session: Revocations) -> None:
+        self._owner = owner
+        self._session = session
+        self._said: dict[RevocationPeer, _Said] = {}
+        self._asked: RevocationPeer | None = None
+        self._asked_at = 0.0
+
+    @property
+    def allowed(self) -> bool:
+        """Whether there is a CA whose lists could be exchanged."""
+        return self._owner.ca is not None
+
+    # -- peers come and go ---------------------------------------------------------------------
+
+    def introduced(self, peer: RevocationPeer, now: float) -> None:
+        """It told which extensions it speaks."""
+        if self.allowed and peer.extensions.speaks(NAME) and peer not in self._said:
+            self._said[peer] = _Said(now)
+            self._tell(peer)
+
+    def left(self, peer: RevocationPeer, now: float) -> None:
+        """A connection ended."""
+        self._said.pop(peer, None)
+        if peer is self._asked:
+            self._asked = None
+            self._ask(now)
+
+    def tick(self, now: float) -> None:
+        """Now and then: who was asked and does not answer is asked no more."""
+        if self._asked is not None and now >= self._asked_at + ANSWER_SECONDS:
+            said = self._said.get(self._asked)
+            if said is not None:
+                said.unanswered += 1
+            self._asked = None
+            self._ask(now)
+
+    # -- a message -----------------------------------------------------------------------------
+
+    def received(self, peer: RevocationPeer, payload: bytes, now: float) -> None:
+        """What a peer says of lists. Raises FormatError."""
+        ca = self._owner.ca
+        if ca is None:
+            return
+        said = self._said.setdefault(peer, _Said(now))
+        if not said.may_speak(now):
+            raise FormatError("it says too much of revocation lists")
+        message = p2pd_crl.parse(payload)
+        if isinstance(message, ListHeld):
+            said.version = message.version
+            self._ask(now)
+        elif isinstance(message, ListWanted):
+            self._give(peer, said)
+        elif isinstance(message, ListSent):
+            self._take(peer, said, message, ca, now)
+
+    def _take(
+        self, peer: RevocationPeer, said: _Said, message: ListSent, ca: x509.Certificate, now: float
+    ) -> None:
+        if peer is self._asked:
+            self._asked = None
+        said.version = message.version
+        if message.version <= self._version():
+            return  # somebody else was quicker
+        found = self._session.take(message.der, ca, f"the peer {peer.address}")
+        if found is None or found.version != message.version:
+            raise FormatError("it sent another revocation list than it said")
+
+    # -- asking and giving ---------------------------------------------------------------------
+
+    def _version(self) -> ListVersion:
+        ca = self._owner.ca
+        found = None if ca is None else self._session.of(ca)
+        return NO_LIST if found is None else ListVersion(*found.version)
+
+    def _ask(self, now: float) -> None:
+        """One of those that have a newer list, if nobody is asked: first who always answered."""
+        if self._asked is not None:
+            return
+        ours = self._version()
+        newer = [(said, peer) for peer, said in self._said.items() if said.version > ours]
+        if newer:
+            _, peer = min(newer, key=lambda one: (one[0].unanswered, -one[0].version.number))
+            self._asked, self._asked_at = peer, now
+            self._send(peer, ListWanted())
+
+    def _give(self, peer: RevocationPeer, said: _Said) -> None:
+        ca = self._owner.ca
+        found = None if ca is None else self._session.of(ca)
+        if found is None:
+            return
+        version = ListVersion(*found.version)
+        if said.given != version:  # once is enough
+            said.given = said.version = version
+            self._send(peer, ListSent(version, found.der))
+
+    def _tell(self, peer: RevocationPeer) -> None:
+        self._send(peer, ListHeld(self._version()))
+
+    def _send(self, peer: RevocationPeer, message: ListHeld | ListWanted | ListSent) -> None:
+        if not peer.closed:
+            peer.extensions.send(NAME, message.encode())
+            peer.flush()
+
+    # -- a list is in force --------------------------------------------------------------------
+
+    def list_changed(self, found: RevocationList) -> None:
+        """It holds for those that are connected, and others are to have it."""
+        ca = self._owner.ca
+        if ca is None:
+            return
+        version = ListVersion(*found.version)
+        for peer in list(self._owner.connected):
+            said = self._said.get(peer)
+            reason = _reason(peer, ca, found)
+            if reason is None:
+                if said is not None and said.version < version:
+                    self._tell(peer)
+                continue
+            if said is not None and said.version < version:
+                self._give(peer, said)
+            self.log.info(
+                "{name}: {address} is disconnected: {reason}",
+                name=self._owner.name,
+                address=peer.address,
+                reason=reason,
+            )
+            peer.disconnect(reason)
+
+
+def _reason(peer: RevocationPeer, ca: x509.Certificate, found: RevocationList) -> str | None:
+    """Why a peer that was let in is to go."""
+    if peer.certificate is None:
+        return None
+    certificate = x509.load_der_x509_certificate(peer.certificate.der)
+    if found.revoked and certificate.issuer != ca.subject:
+        # Whose certificate another than the CA issued is judged when he comes again.
+        return "its certificate is to be looked at anew"
+    return refusal([certificate], ca, found)
