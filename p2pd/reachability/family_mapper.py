@@ -159,10 +159,11 @@ class FamilyMapper:
         attempts = 0
         while True:
             try:
-                gateway = await self._find()
+                gateway, began = await self._find(), self._clock.seconds()
                 if await self._attempt(gateway):
-                    attempts = 0  # it worked for a while: look for it anew, at once
-                    continue
+                    attempts = 0
+                    if self._clock.seconds() - began >= LOOK_SECONDS:
+                        continue  # it worked for a while: look for it anew, at once
                 wait = min(FIRST_WAIT * 2.0 ** min(attempts, 10), LONGEST_WAIT)
                 attempts += 1
                 self.next_try_at = self._clock.seconds() + wait * self._rng.uniform(1.0, 1.25)

@@ -23,6 +23,7 @@ from p2pd.protocols.nat.mapping import (
     NatFormatError,
     NatRefusalError,
     PortKind,
+    checked_port,
 )
 from p2pd.reachability.gateway_link import Datagrams, GatewayLink, UnreachableError
 from p2pd.reachability.gateways import Gateway
@@ -163,9 +164,9 @@ class UpnpWay:
     ) -> int:
         answer = await self._act_leased(service, "AddAnyPortMapping", kind, port, wished)
         told = answer.get("NewReservedPort", "")
-        if not (told.isascii() and told.isdigit() and 0 < int(told[:6]) < 65536):
+        if not (told.isascii() and told.isdigit() and len(told) <= 5):
             raise NatFormatError(f"it tells of port {told[:20]!r}")
-        return int(told)
+        return checked_port(int(told))
 
     async def _act_leased(
         self, service: igd.GatewayService, action: str, kind: PortKind, port: int, external: int

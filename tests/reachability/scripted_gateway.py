@@ -52,6 +52,8 @@ class ScriptedGateway:
     refusal: int = 0
     """The code with which every mapping is refused."""
     types: tuple = (igd.IP_1,)
+    reserved: str = ""
+    """What a gateway of version 2 says that it chose, whatever it did."""
     permanent_only: bool = False
     control_host: str = GATEWAY
     answers_from: str = GATEWAY
@@ -230,7 +232,8 @@ class ScriptedGateway:
             external += 1
         host, internal = said["NewInternalClient"], int(said["NewInternalPort"])
         self.mappings[kind, external] = (host, internal, lease)
-        return 0, {"NewReservedPort": external} if action == "AddAnyPortMapping" else {}
+        told = {"NewReservedPort": self.reserved or external}
+        return 0, told if action == "AddAnyPortMapping" else {}
 
 
 class _Socket:

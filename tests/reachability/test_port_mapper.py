@@ -19,6 +19,7 @@ from p2pd.reachability.family_mapper import (
     LONGEST_WAIT,
     LOOK_SECONDS,
     RELEASE_SECONDS,
+    FamilyMapper,
 )
 from p2pd.reachability.gateway_link import UnreachableError
 from p2pd.reachability.gateways import Gateways, Route
@@ -247,6 +248,26 @@ def test_a_gateway_of_version_2_chooses_a_free_port_itself():
     used = {each[1:] for each in bench.gateway.asked if "AddAnyPortMapping" in each}
     assert used == {("AddAnyPortMapping", str(PORT), igd.IP_2),
                     ("AddAnyPortMapping", str(PORT + 1), igd.IP_2)}  # fmt: skip
+    bench.stop()
+
+
+@pytest.mark.parametrize("reserved", ["0", "65536", "00008012345", "-5", "x"])
+def test_a_port_that_there_is_not_is_not_believed(reserved):
+    bench = Bench(speaks={"upnp"}, types=(igd.IP_2,), reserved=reserved)
+    bench.start()
+    assert (bench.port, bench.status.state) == (0, "failed")
+    assert "it tells of port" in bench.status.troubles["upnp"]
+    bench.stop()
+
+
+def test_one_that_maps_and_does_not_keep_it_is_not_asked_all_the_time(monkeypatch):
+    async def unreachable(*_):
+        raise UnreachableError("it does not answer any more")
+
+    monkeypatch.setattr(FamilyMapper, "_check", unreachable)
+    bench = Bench(speaks={"natpmp"})
+    bench.start(600.0)
+    assert 2 * 5 <= len(bench.gateway.asked) <= 2 * 10
     bench.stop()
 
 
