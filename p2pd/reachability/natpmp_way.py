@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from p2pd.base.clock import Clock
 from p2pd.protocols.nat import natpmp
-from p2pd.protocols.nat.epochs import NATPMP_DRIFT, GatewayEpoch
+from p2pd.protocols.nat.epochs import NATPMP_DRIFT
 from p2pd.protocols.nat.mapping import Granted, PortKind
 from p2pd.reachability.gateway_link import GatewayLink
 from p2pd.reachability.gateways import Gateway
-from p2pd.reachability.mapping_way import LEASE_SECONDS, Checked
+from p2pd.reachability.mapping_way import Checked
+from p2pd.reachability.packet_way import PacketWay
 from p2pd.reachability.questions import Questions
 
 
-class NatPmpWay:
+class NatPmpWay(PacketWay):
     """NAT-PMP with one gateway."""
 
     name = "natpmp"
 
     def __init__(self, clock: Clock, link: GatewayLink, gateway: Gateway) -> None:
-        self._clock = clock
-        self._questions = Questions(clock, link, gateway, natpmp.SERVER_PORT)
-        self._epoch = GatewayEpoch(NATPMP_DRIFT)
-        self._restarted = False
-
-    async def map(self, kind: PortKind, port: int, wished: int) -> Granted:
-        """See MappingWay."""
-        granted = await self._map(kind, port, LEASE_SECONDS, wished)
-        self._restarted = False
-        return granted
-
-    async def unmap(self, kind: PortKind, granted: Granted) -> None:
-        """See MappingWay."""
-        await self._map(kind, granted.internal_port, 0, 0)
+        questions = Questions(clock, link, gateway, natpmp.SERVER_PORT)
+        super().__init__(clock, questions, NATPMP_DRIFT)
 
     async def check(self) -> Checked:
         """See MappingWay."""
@@ -45,15 +34,13 @@ class NatPmpWay:
                 raise
             return answer if answer.kind is None else None
 
-        answer = await self._questions.ask(natpmp.address_request(), read)
-        self._told(answer)
-        return Checked(answer.external_host, self._restarted)
+        answer = await self.questions.ask(natpmp.address_request(), read)
+        self.told(answer.epoch)
+        return Checked(answer.external_host, self.restarted)
 
-    def close(self) -> None:
-        """See MappingWay."""
-        self._questions.close()
+    async def ask_map(self, kind: PortKind, port: int, lease: int, wished: int) -> Granted:
+        """See PacketWay."""
 
-    async def _map(self, kind: PortKind, port: int, lease: int, wished: int) -> Granted:
         def read(packet: bytes) -> natpmp.NatPmpAnswer | None:
             try:
                 answer = natpmp.parse_answer(packet)
@@ -67,11 +54,7 @@ class NatPmpWay:
             return answer
 
         request = natpmp.map_request(kind, port, lease, wished)
-        answer = await self._questions.ask(request, read)
-        self._told(answer)
+        answer = await self.questions.ask(request, read)
+        self.told(answer.epoch)
         granted: Granted = answer.granted
         return granted
-
-    def _told(self, answer: natpmp.NatPmpAnswer) -> None:
-        if self._epoch.restarted(answer.epoch, self._clock.seconds()):
-            self._restarted = True

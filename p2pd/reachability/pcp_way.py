@@ -7,15 +7,16 @@ from typing import Callable
 
 from p2pd.base.clock import Clock
 from p2pd.protocols.nat import pcp
-from p2pd.protocols.nat.epochs import PCP_DRIFT, GatewayEpoch
+from p2pd.protocols.nat.epochs import PCP_DRIFT
 from p2pd.protocols.nat.mapping import Granted, PortKind
 from p2pd.reachability.gateway_link import GatewayLink
 from p2pd.reachability.gateways import Gateway
-from p2pd.reachability.mapping_way import LEASE_SECONDS, Checked
-from p2pd.reachability.questions import WAITS, Questions
+from p2pd.reachability.mapping_way import Checked
+from p2pd.reachability.packet_way import PacketWay
+from p2pd.reachability.questions import Questions
 
 
-class PcpWay:
+class PcpWay(PacketWay):
     """PCP with one gateway.
 
     `secret` makes the nonces by which a gateway knows whose a mapping is: with the same one after a
@@ -25,23 +26,11 @@ class PcpWay:
     name = "pcp"
 
     def __init__(self, clock: Clock, link: GatewayLink, gateway: Gateway, secret: bytes) -> None:
-        self._clock = clock
+        questions = Questions(clock, link, gateway, pcp.SERVER_PORT)
+        super().__init__(clock, questions, PCP_DRIFT)
         self._gateway = gateway
         self._secret = secret
-        self._questions = Questions(clock, link, gateway, pcp.SERVER_PORT)
-        self._epoch = GatewayEpoch(PCP_DRIFT)
         self._external_host = ""
-        self._restarted = False
-
-    async def map(self, kind: PortKind, port: int, wished: int) -> Granted:
-        """See MappingWay."""
-        granted = await self._map(kind, port, LEASE_SECONDS, wished)
-        self._restarted = False
-        return granted
-
-    async def unmap(self, kind: PortKind, granted: Granted) -> None:
-        """See MappingWay."""
-        await self._map(kind, granted.internal_port, 0, 0)
 
     async def check(self) -> Checked:
         """See MappingWay."""
@@ -51,14 +40,12 @@ class PcpWay:
             return answer if answer.granted is None else None
 
         request = pcp.announce_request(self._gateway.local_host)
-        self._told(await self._questions.ask(request, read))
-        return Checked(self._external_host, self._restarted)
+        answer = await self.questions.ask(request, read)
+        self.told(answer.epoch)
+        return Checked(self._external_host, self.restarted)
 
-    def close(self) -> None:
-        """See MappingWay."""
-        self._questions.close()
-
-    async def _map(self, kind: PortKind, port: int, lease: int, wished: int) -> Granted:
+    async def ask_map(self, kind: PortKind, port: int, lease: int, wished: int) -> Granted:
+        """See PacketWay."""
         nonce = self._nonce(kind, port)
         request = pcp.map_request(
             nonce,
@@ -69,16 +56,12 @@ class PcpWay:
             wished,
             self._external_host if lease else "",
         )
-        answer = await self._questions.ask(request, _reader(nonce, kind, port), WAITS)
-        self._told(answer)
+        answer = await self.questions.ask(request, _reader(nonce, kind, port))
+        self.told(answer.epoch)
         granted: Granted = answer.granted
         if lease:
             self._external_host = granted.external_host
         return granted
-
-    def _told(self, answer: pcp.PcpAnswer) -> None:
-        if self._epoch.restarted(answer.epoch, self._clock.seconds()):
-            self._restarted = True
 
     def _nonce(self, kind: PortKind, port: int) -> bytes:
         about = f"{self._gateway.host} {self._gateway.local_host} {kind.value} {port}".encode()

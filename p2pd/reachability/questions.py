@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence, TypeVar
+from typing import Any, Callable, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -32,11 +32,11 @@ class Questions:
         self._socket: Datagrams | None = None
         self._waiting: list[_Question] = []
 
-    async def ask(self, packet: bytes, read: Read, waits: Sequence[float] = WAITS) -> Any:
+    async def ask(self, packet: bytes, read: Read) -> Any:
         """The answer as `read` takes it. Raises UnreachableError and NatRefusalError."""
         if self._socket is None:
             self._socket = self._open()
-        question = _Question(self._clock, self._socket, packet, read, waits)
+        question = _Question(self._clock, self._socket, packet, read)
         self._waiting.append(question)
         try:
             return await question.begin()
@@ -66,14 +66,12 @@ class Questions:
 
 
 class _Question:
-    def __init__(
-        self, clock: Clock, socket: Datagrams, packet: bytes, read: Read, waits: Sequence[float]
-    ) -> None:
+    def __init__(self, clock: Clock, socket: Datagrams, packet: bytes, read: Read) -> None:
         self._clock = clock
         self._socket = socket
         self._packet = packet
         self._read = read
-        self._waits = list(waits)
+        self._waits = list(WAITS)
         self._timer: DelayedCall | None = None
         self._answer: Deferred[Any] = Deferred()
 
