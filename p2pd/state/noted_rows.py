@@ -36,11 +36,11 @@ class NotedStore:
 
     def load(self) -> Deferred[list[NotedRow]]:
         """All rows, in the order in which they were added."""
-        return self._database.run(_load, self._table)
+        return self._database.run(noted_rows, self._table)
 
     def add(self, chosen: Values, note: Values) -> Deferred[int]:
         """A new one; its id."""
-        return self._database.run(_add, self._table, json.dumps(chosen), json.dumps(note))
+        return self._database.run(add_noted, self._table, json.dumps(chosen), json.dumps(note))
 
     def save(self, row: NotedRow) -> Deferred[None]:
         """One as it is now, if it is there."""
@@ -52,13 +52,15 @@ class NotedStore:
         return self._database.run(_remove, self._table, id_)
 
 
-def _load(cursor: sqlite3.Cursor, table: str) -> list[NotedRow]:
+def noted_rows(cursor: sqlite3.Cursor, table: str) -> list[NotedRow]:
+    """All rows of a table, in the database's thread."""
     cursor.execute(f"SELECT * FROM {table} ORDER BY id")
     rows = [checked(table, row) for row in cursor.fetchall()]
     return [NotedRow(id_, json.loads(chosen), json.loads(note)) for id_, chosen, note, _ in rows]
 
 
-def _add(cursor: sqlite3.Cursor, table: str, chosen: str, note: str) -> int:
+def add_noted(cursor: sqlite3.Cursor, table: str, chosen: str, note: str) -> int:
+    """A new row, in the database's thread; its id."""
     cursor.execute(
         f"INSERT INTO {table} VALUES (NULL, ?, ?, ?)", [chosen, note, sum_of((chosen, note))]
     )

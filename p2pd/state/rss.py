@@ -7,24 +7,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+from typing import Iterable, NamedTuple, Sequence
 
 from twisted.internet.defer import Deferred
 
 from p2pd.state.database import Database
+from p2pd.state.noted_rows import NotedRow, Values, add_noted, noted_rows
 from p2pd.state.row_types import checked, sum_of
 
 FEEDS, RULES = "rss_feeds", "rss_rules"
-
-Values = Mapping[str, Any]
-
-
-class NotedRow(NamedTuple):
-    """A feed or a rule: what its user set, and what came of it."""
-
-    id: int
-    chosen: Values
-    note: Values
 
 
 class ItemRow(NamedTuple):
@@ -64,7 +55,7 @@ class RssStore:
 
     def add(self, table: str, chosen: Values, note: Values) -> Deferred[int]:
         """A new feed or rule; its id."""
-        return self._database.run(_add, table, json.dumps(chosen), json.dumps(note))
+        return self._database.run(add_noted, table, json.dumps(chosen), json.dumps(note))
 
     def save(self, table: str, rows: Iterable[NotedRow]) -> Deferred[None]:
         """Feeds or rules as they are now, if they are there."""
@@ -98,7 +89,7 @@ def _texts(row: NotedRow) -> _Texts:
 
 
 def _load(cursor: sqlite3.Cursor) -> RssRows:
-    feeds, rules = _noted(cursor, FEEDS), _noted(cursor, RULES)
+    feeds, rules = noted_rows(cursor, FEEDS), noted_rows(cursor, RULES)
     cursor.execute("SELECT feed, key, item FROM rss_items WHERE feed IN (SELECT id FROM rss_feeds)")
     items = [checked("rss_items", row) for row in cursor.fetchall()]
     cursor.execute(
@@ -108,19 +99,6 @@ def _load(cursor: sqlite3.Cursor) -> RssRows:
     episodes = [EpisodeRow(*checked("rss_episodes", row)) for row in cursor.fetchall()]
     read = [ItemRow(feed, key, json.loads(item)) for feed, key, item in items]
     return RssRows(feeds, rules, read, episodes)
-
-
-def _noted(cursor: sqlite3.Cursor, table: str) -> list[NotedRow]:
-    cursor.execute(f"SELECT * FROM {table} ORDER BY id")
-    rows = [checked(table, row) for row in cursor.fetchall()]
-    return [NotedRow(id_, json.loads(chosen), json.loads(note)) for id_, chosen, note, _ in rows]
-
-
-def _add(cursor: sqlite3.Cursor, table: str, chosen: str, note: str) -> int:
-    cursor.execute(
-        f"INSERT INTO {table} VALUES (NULL, ?, ?, ?)", [chosen, note, sum_of((chosen, note))]
-    )
-    return cursor.lastrowid or 0
 
 
 def _save(cursor: sqlite3.Cursor, table: str, rows: Sequence[_Texts]) -> None:

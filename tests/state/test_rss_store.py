@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from p2pd.state.database import Database
-from p2pd.state.rss import FEEDS, RULES, EpisodeRow, ItemRow, NotedRow, RssStore
+from p2pd.state.noted_rows import NotedRow
+from p2pd.state.rss import FEEDS, RULES, EpisodeRow, ItemRow, RssStore
 from tests.state.damaged import opened, result
 
 

@@ -42,7 +42,8 @@ from p2pd.automation.web import Web
 from p2pd.base.clock import Clock
 from p2pd.base.measures import Measure, bounded, counter
 from p2pd.session.api import SessionApi
-from p2pd.state.rss import FEEDS, RULES, ItemRow, NotedRow, RssStore
+from p2pd.state.noted_rows import NotedRow
+from p2pd.state.rss import FEEDS, RULES, ItemRow, RssStore
 
 MOST_FEEDS = 100
 MOST_RULES = 500
