@@ -8,11 +8,18 @@ from functools import lru_cache
 from typing import Iterator, NamedTuple
 
 from p2pd.base.addresses import canonical_host
-from p2pd.transports.way_out import AddressWay, InterfaceWay, WayOut, ask_interface
+from p2pd.transports.way_out import (
+    UP,
+    AddressWay,
+    InterfaceWay,
+    WayOut,
+    ask_interface,
+    interface_flags,
+)
 
-UP, LOOPBACK, POINT_TO_POINT, MULTICAST = 0x1, 0x8, 0x10, 0x1000
+LOOPBACK, POINT_TO_POINT, MULTICAST = 0x8, 0x10, 0x1000
 
-_FLAGS, _ADDRESS, _MASK = 0x8913, 0x8915, 0x891B  # SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFNETMASK
+_ADDRESS, _MASK = 0x8915, 0x891B  # SIOCGIFADDR, SIOCGIFNETMASK
 _TENTATIVE = 0x40
 _LINK_LOCAL = 0x20
 
@@ -53,11 +60,11 @@ def networks_by(way: WayOut) -> list[LocalNetwork]:
     """
     if isinstance(way, InterfaceWay):
         found = [each for each in _all() if each.device == way.device]
-        return [each for each in found if not _flags(each.device) & POINT_TO_POINT][:MOST]
+        return [each for each in found if not interface_flags(each.device) & POINT_TO_POINT][:MOST]
     if isinstance(way, AddressWay) and (bound := _bound(way)):
         hosts = (each._replace(host=bound) for each in _all() if each.contains(bound))
         return list(hosts)[:1]
-    return [each for each in _all() if _is_wanted(_flags(each.device))][:MOST]
+    return [each for each in _all() if _is_wanted(interface_flags(each.device))][:MOST]
 
 
 def _bound(way: WayOut) -> str:
@@ -70,14 +77,9 @@ def _is_wanted(flags: int) -> bool:
 
 def _all() -> Iterator[LocalNetwork]:
     for index, name in socket.if_nameindex():
-        if _flags(name) & UP:
+        if interface_flags(name) & UP:
             yield from _ipv4(index, name)
             yield from _ipv6(index, name)
-
-
-def _flags(name: str) -> int:
-    answer = ask_interface(_FLAGS, name)
-    return 0 if answer is None else int.from_bytes(answer[16:18], "little")
 
 
 def _ipv4(index: int, name: str) -> Iterator[LocalNetwork]:

@@ -16,7 +16,7 @@ from p2pd.base.addresses import canonical_host
 WILDCARDS = ("", "0.0.0.0", "::")
 
 _FLAGS, _ADDRESS = 0x8913, 0x8915  # SIOCGIFFLAGS, SIOCGIFADDR
-_UP = 1
+UP = 1
 _TENTATIVE = 0x40
 _LINK_LOCAL = 0x20
 
@@ -96,7 +96,7 @@ def bound_to_device(made: socket.socket, device: str) -> socket.socket:
 
 def interface_addresses(name: str) -> list[str]:
     """The IPv4 address of an interface that is up, and its IPv6 ones but for link-local ones."""
-    return [*_ipv4(name), *_ipv6(name)] if _is_up(name) else []
+    return [*_ipv4(name), *_ipv6(name)] if interface_flags(name) & UP else []
 
 
 def ask_interface(request: int, name: str) -> bytes | None:
@@ -108,9 +108,10 @@ def ask_interface(request: int, name: str) -> bytes | None:
             return None
 
 
-def _is_up(name: str) -> bool:
+def interface_flags(name: str) -> int:
+    """The flags of an interface (netdevice(7)); 0 when it is gone."""
     answer = ask_interface(_FLAGS, name)
-    return answer is not None and bool(struct.unpack_from("H", answer, 16)[0] & _UP)
+    return 0 if answer is None else int(struct.unpack_from("H", answer, 16)[0])
 
 
 def _ipv4(name: str) -> list[str]:

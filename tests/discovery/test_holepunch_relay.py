@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.discovery.holepunch import allowances
-from p2pd.discovery.holepunch.allowances import Allowances
+from p2pd.discovery.allowances import Allowances
 from p2pd.discovery.holepunch.relay import AT_ONCE, SECONDS, HolepunchCounts, Relay
 from p2pd.protocols.peerwire.extensions.ut_holepunch import (
     HolepunchError,
@@ -115,10 +114,9 @@ def test_who_left_and_came_back_begins_anew(relay: Relay[str]) -> None:
     assert relay.rendezvous("one", nobody, 0.0)
 
 
-def test_allowances_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allowances, "MOST", 10)
-    some = Allowances[int](1, 10.0)
+def test_allowances_are_bounded() -> None:
+    some = Allowances[int](1, 10.0, most=10)
     assert all(some.take(number, 0.0) for number in range(100))
-    assert len(some._left) == 10
+    assert len(some) == 10
     assert not some.has(99, 1.0)
     assert some.has(99, 10.0)

@@ -128,14 +128,14 @@ class TestArrivals:
     """How much of what comes is read."""
 
     def test_of_one_host(self) -> None:
-        arrivals = LsdArrivals(0.0)
+        arrivals = LsdArrivals()
         read = [arrivals.admits("192.168.1.2", 0.0) for _ in range(100)]
         assert read.count(True) == HOST_AT_ONCE
         assert arrivals.admits("192.168.1.3", 0.0)
         assert arrivals.admits("192.168.1.2", 1.0)
 
     def test_of_all(self) -> None:
-        arrivals = LsdArrivals(0.0)
+        arrivals = LsdArrivals()
         read = [arrivals.admits(f"10.0.{n // 250}.{n % 250}", 0.0) for n in range(1000)]
         assert read.count(True) == AT_ONCE
         assert len(arrivals._hosts) == HOSTS

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from typing import Generic, Hashable, TypeVar
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.discovery.holepunch.allowances import Allowances
+from p2pd.discovery.allowances import Allowances
 
 KNOWN = 1000
 """Peers of which it is kept who could introduce them."""

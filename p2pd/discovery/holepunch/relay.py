@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Counter, Generic, Hashable, Protocol, TypeVar
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.discovery.holepunch.allowances import Allowances
+from p2pd.discovery.allowances import Allowances
 from p2pd.discovery.pex.scopes import scope_of
 from p2pd.protocols.peerwire.extensions.ut_holepunch import (
     HolepunchError,

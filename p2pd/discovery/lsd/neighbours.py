@@ -82,7 +82,7 @@ class Neighbours:
         self._join = join
         self._cookie = f"{rng.getrandbits(31):x}"
         self._groups: dict[LocalNetwork, Group] = {}
-        self._arrivals = LsdArrivals(reactor.seconds())
+        self._arrivals = LsdArrivals()
         self._looking: DelayedCall | None = None
         self.is_on = False
 

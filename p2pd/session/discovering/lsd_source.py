@@ -11,6 +11,7 @@ from typing import Any, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock, DelayedCall
+from p2pd.discovery.allowances import Allowances
 from p2pd.discovery.lsd.rounds import Rounds
 from p2pd.discovery.source_report import IS_PRIVATE, LSD, SourceReport
 from p2pd.session.discovering.lsd_network import LsdNetwork
@@ -20,7 +21,7 @@ IS_OFF = "local discovery is switched off (lpd_enabled)"
 NOT_THERE = "there is no local discovery"
 NO_NETWORK = "there is no network with neighbours"
 
-WAKES_AT_ONCE = 20.0
+WAKES_AT_ONCE = 20
 WAKE_SECONDS = 5.0
 """For each of which one more torrent at rest may hear of a neighbour."""
 AGAIN_SECONDS = 3600.0
@@ -53,8 +54,7 @@ class LsdSource:
         self._rounds: Rounds[Any] = Rounds(lambda torrent: len(torrent.info_hashes.wire_ids))
         self._wake: DelayedCall | None = None
         self._woken: OrderedDict[tuple[int, PeerAddress], float] = OrderedDict()
-        self._wakes = WAKES_AT_ONCE
-        self._wakes_at = 0.0
+        self._wakes: Allowances[None] = Allowances(WAKES_AT_ONCE, WAKE_SECONDS)
         self._closed = False
         if network is not None:
             network.heard = self._heard
@@ -177,11 +177,8 @@ class LsdSource:
         now, key = self._now, (torrent.record.id, address)
         if now - self._woken.get(key, float("-inf")) < AGAIN_SECONDS:
             return False
-        earned = (now - self._wakes_at) / WAKE_SECONDS
-        self._wakes, self._wakes_at = min(WAKES_AT_ONCE, self._wakes + earned), now
-        if self._wakes < 1.0:
+        if not self._wakes.take(None, now):
             return False
-        self._wakes -= 1.0
         self._woken[key] = now
         self._woken.move_to_end(key)
         if len(self._woken) > REMEMBERED:

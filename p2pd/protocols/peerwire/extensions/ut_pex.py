@@ -12,7 +12,6 @@ from p2pd.base.addresses import (
     COMPACT_V4_SIZE,
     COMPACT_V6_SIZE,
     PeerAddress,
-    canonical_host,
     pack_compact,
 )
 from p2pd.base.errors import FormatError
@@ -120,4 +119,4 @@ def _address(packed: bytes, port: int) -> PeerAddress | None:
         return _address(ip.ipv4_mapped.packed, port)
     if ip.is_multicast or ip.is_unspecified:
         return None
-    return PeerAddress(canonical_host(str(ip)), port)
+    return PeerAddress(str(ip), port)
