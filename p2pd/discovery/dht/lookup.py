@@ -23,8 +23,6 @@ from p2pd.protocols.krpc.arguments import taken_nodes
 from p2pd.protocols.krpc.compact import Contact
 from p2pd.protocols.krpc.messages import KrpcError, Response
 
-_FARTHEST = 1 << 160
-
 
 class State(Enum):
     """How far a lookup is with a node."""
@@ -283,7 +281,8 @@ class Lookup:
     def _hear_of(self, node_id: bytes | None, address: PeerAddress, hops: int) -> None:
         if node_id == self._node.node_id or address in self._addresses:
             return
-        distance = _FARTHEST if node_id is None else as_number(node_id) ^ self._target
+        # Routers are asked first: the rest may know nobody near the target.
+        distance = 0 if node_id is None else as_number(node_id) ^ self._target
         candidate = Candidate(node_id, address, distance, hops)
         if self._node.options.restrict_addresses and candidate.subnet is not None:
             if candidate.subnet in self._subnets:

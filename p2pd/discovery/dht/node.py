@@ -366,11 +366,15 @@ class DhtNode(NodeLookups):
             self._lookups.run(now)
 
     def _seeds_for(self, target: bytes) -> Seeds:
-        """Where a lookup begins: the closest we know; routers as long as these are few."""
+        """Where a lookup begins: the closest we know; routers as long as these are few.
+
+        And as long as all whom we know are on our side of the network: they may know no others.
+        """
         entries = self.table.closest(as_number(target), 2 * self.options.closest)
         seeds: list[tuple[bytes | None, PeerAddress]]
         seeds = [(entry.node_id, entry.address) for entry in entries]
         if len(seeds) < FEW:
             seeds += [(entry.node_id, entry.address) for entry in self.table if entry.failures]
+        if len(seeds) < FEW or self.table.is_one_sided(as_number(target)):
             seeds += [(None, router) for router in self._upkeep.routers]
         return seeds

@@ -187,6 +187,11 @@ class RoutingTable:
             self._of_target[target] = made
         return made
 
+    def is_one_sided(self, target: int) -> bool:
+        """Whether we know nobody in the part of the network, larger than our own, where an id is."""
+        index = self.index_of(target)
+        return index < self._last and not self.buckets[index].nodes
+
     def stalest(self) -> TableEntry | None:
         """The node to look after next: one that failed, else the one not heard of longest."""
         return min(self, key=lambda e: (not e.failures, e.last_seen), default=None)

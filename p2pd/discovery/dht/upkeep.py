@@ -6,6 +6,7 @@ time: an answer shows that they are there and fills the bucket they are in (BEP 
 
 from __future__ import annotations
 
+import functools
 import random
 from collections import OrderedDict
 from contextlib import suppress
@@ -54,7 +55,7 @@ class Upkeep:
         self._told_of: OrderedDict[PeerAddress, bytes | None] = OrderedDict()
         self._look_at = now + self._options.least_ping_interval
         self._join_at: float | None = None
-        self._retry_after = self._options.bootstrap_retry
+        self._retry_after = self._join_again_after = self._options.bootstrap_retry
         self.joining = False
 
     # --- what is heard --------------------------------------------------------------------------
@@ -90,6 +91,7 @@ class Upkeep:
     def begin_anew(self, now: float) -> None:
         """Our id changed, and with it who our neighbours are."""
         self._join_at = now
+        self._join_again_after = self._options.bootstrap_retry
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -130,9 +132,30 @@ class Upkeep:
         if len(self._table) >= FEW:
             self._retry_after = self._options.bootstrap_retry
             self._told_of.clear()
-            self._join_at = now + self._options.refresh_after
+            # Soon at first: who joined when we did could not be told of then, nor told of us.
+            self._join_at = now + self._join_again_after
+            self._join_again_after = min(2 * self._join_again_after, self._options.refresh_after)
+            self._fill(0, now)
         else:
             self._join_later(now)
+
+    def _fill(self, first: int, now: float) -> None:
+        """Look for nodes of the buckets that have room, one after another from the farthest on.
+
+        The lookup for ourselves meets next to nobody who is far from us: where many join at one
+        moment none of them would know anybody in the other half (Kademlia, 2.3).
+        """
+        table = self._table
+        for index in range(first, len(table.buckets) - 1):
+            if len(table.buckets[index].nodes) < self._options.closest:
+                table.buckets[index].changed_at = now
+                target = table.random_id(index, self._node.rng)
+                rest = functools.partial(self._filled, index)
+                self._node.look_up(NodeSearch(target, rest), now)
+                return
+
+    def _filled(self, index: int, outcome: LookupOutcome, now: float) -> None:
+        self._fill(index + 1, now)
 
     def _join_later(self, now: float) -> None:
         if self._join_at is None and not self.joining:

@@ -52,6 +52,21 @@ def test_fifty_nodes_find_what_any_of_them_announced() -> None:
         assert outcome.answered >= 8
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_who_joins_when_all_others_do_knows_nodes_far_away_as_well(seed: int) -> None:
+    network = DhtNetwork(seed=seed)
+    nodes = [network.add(index) for index in range(50)]
+    for node in nodes[1:]:
+        node.add_router(network.address_of(nodes[0]), network.now)
+    network.run(60)
+    for node in nodes:
+        *far, _ = node.table.buckets
+        assert all(len(bucket.nodes) >= 3 for bucket in far)
+        assert len(far[0].nodes) == 8
+    find(network, nodes[7], announce=Announce(port=7000, implied_port=True))
+    assert all(find(network, node)[0] == [network.address_of(nodes[7])] for node in nodes[10::8])
+
+
 def test_fifty_nodes_find_each_other_though_datagrams_are_lost() -> None:
     network = DhtNetwork(seed=3, loss=0.2)
     nodes = network.joined(50)
