@@ -60,19 +60,14 @@ class DirectRecords(Records):
 
     def feed(self, data: memoryview) -> None:
         """See Records."""
-        unread = self._unread()
+        unread = b"" if self._is_dry else self._unread()
         self._feed_from(unread + data if unread else data)
+        self._is_dry = False
 
     def keep(self) -> None:
         """See Records."""
-        unread = self._unread()
-        if unread:
-            self._feed_from(unread)
-
-    @property
-    def has_unread(self) -> bool:
-        """See Records."""
-        return not self.is_over and bool(self._unread_size() or self._connection.pending())
+        if self.has_unread:
+            self._feed_from(self._unread())
 
     def read(self, places: Sequence[memoryview]) -> int:
         """See Records."""
@@ -96,12 +91,10 @@ class DirectRecords(Records):
         try:
             self._connection._raise_ssl_error(self._ssl, result)
         except SSL.WantReadError:
+            self._is_dry = True
             self._kept = b""
         except SSL.Error as error:
             self._failed(error)
-
-    def _unread_size(self) -> int:
-        return int(_lib.BIO_get_mem_data(self._into, _ffi.new("char **")))
 
     def _unread(self) -> bytes:
         found = _ffi.new("char **")

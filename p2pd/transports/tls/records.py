@@ -27,11 +27,12 @@ SAID = 64 * 1024
 class Records:
     """The records of one connection, in both directions."""
 
-    __slots__ = ("_connection", "_unfed", "ended", "problem")
+    __slots__ = ("_connection", "_is_dry", "_unfed", "ended", "problem")
 
     def __init__(self, connection: SSL.Connection) -> None:
         self._connection = connection
         self._unfed = memoryview(b"")
+        self._is_dry = False
         self.ended = False
         """Whether the peer said that it says nothing more (close_notify)."""
         self.problem = ""
@@ -45,8 +46,9 @@ class Records:
     # -- what comes ------------------------------------------------------------------------------
 
     def feed(self, data: memoryview) -> None:
-        """These came, behind what came before. They may change when `keep` was called."""
+        """These came, behind what came before. They may change after `keep`."""
         self._unfed = memoryview(bytes(self._unfed) + data) if self._unfed else data
+        self._is_dry = False
 
     def keep(self) -> None:
         """Copy what was not read: it lies in memory of others, who want it back."""
@@ -54,8 +56,8 @@ class Records:
 
     @property
     def has_unread(self) -> bool:
-        """Whether more may be read without more coming."""
-        return not self.is_over and bool(self._unfed or self._connection.pending())
+        """Whether there may be more to read although nothing more came."""
+        return not self._is_dry and not self.is_over
 
     def read(self, places: Sequence[memoryview]) -> int:
         """Fill these one after the other, as far as it goes; how many bytes were decrypted."""
@@ -74,6 +76,7 @@ class Records:
                 at += self._connection.recv_into(place[at : at + RECORD])
             except SSL.WantReadError:
                 if not self._unfed:
+                    self._is_dry = True
                     break
                 self._connection.bio_write(self._unfed[:SLICE])
                 self._unfed = self._unfed[SLICE:]

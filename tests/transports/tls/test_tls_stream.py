@@ -1,0 +1,459 @@
+"""TLS streams behind their handshake, in memory: batches, landings, pauses, ends, attacks."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+from typing import Any, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from OpenSSL import SSL
+
+from p2pd.transports.tls import direct_records
+from p2pd.transports.tls.records import SLICE
+from p2pd.transports.tls.tls_stream import MOST_SAID
+from tests.transports.tls.swarm import (
+    NAME,
+    Side,
+    accepted,
+    authority,
+    carry,
+    pair,
+    plain_context,
+)
+
+BLOCK = 16 * 1024
+HEAD_AND_TAG = 22
+
+
+@pytest.fixture(params=[True, False], ids=["direct", "by methods"])
+def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL's functions themselves, and pyOpenSSL's methods where those are missing."""
+    assert direct_records.IS_POSSIBLE
+    monkeypatch.setattr(direct_records, "IS_POSSIBLE", request.param)
+
+
+pytestmark = pytest.mark.usefixtures("_either_way")
+
+
+class Places:
+    """A landing, which takes what is read there; `then` is called each time."""
+
+    def __init__(self, *sizes: int, times: int = 1000) -> None:
+        self.shape = sizes
+        self.times = times
+        self.data: list[memoryview] = []
+        self.sizes: list[int] = []
+        self.landed = bytearray()
+        self.then: Any = lambda: None
+
+    def buffers(self) -> Sequence[memoryview]:
+        if not self.times:
+            return ()
+        self.times -= 1
+        self.data = [memoryview(bytearray(size)) for size in self.shape]
+        return self.data
+
+    def filled(self, size: int) -> None:
+        self.sizes.append(size)
+        self.landed += b"".join(self.data)[:size]
+        assert not any(b"".join(self.data)[size:]), "no more than what was read is touched"
+        self.then()
+
+
+def blocks(count: int) -> tuple[list[Any], bytes]:
+    """Messages with blocks, as an upload writes them, and the bytes that they are."""
+    data = random.Random(count).randbytes(count * BLOCK)
+    buffers: list[Any] = []
+    for at in range(0, len(data), BLOCK):
+        buffers += [b"a header of 13", memoryview(data)[at : at + BLOCK]]
+    return buffers, b"".join(buffers)
+
+
+# -- batches -------------------------------------------------------------------------------------
+
+
+def test_what_is_written_at_once_leaves_as_few_records_in_one_piece() -> None:
+    one, other = pair()
+    buffers, said = blocks(16)
+    one.end.writes.clear()
+    one.say(*buffers)
+    slices = -(-len(said) // SLICE)
+    most = -(-len(said) // BLOCK) + slices
+    assert len(one.end.writes) == 1
+    assert len(one.end.sent) <= len(said) + most * HEAD_AND_TAG
+    carry(one, other)
+    assert other.heard == said
+
+
+def test_what_comes_at_once_is_heard_at_once() -> None:
+    one, other = pair()
+    for number in range(32):
+        one.say(bytes([number]) * 20_000)
+    other.hear(one.taken())
+    assert other.above.sizes == [640_000]
+
+
+def test_a_mebibyte_and_more_is_heard_in_full() -> None:
+    one, other = pair()
+    said = random.Random(1).randbytes(3 << 20)
+    one.say(said)
+    other.hear(one.taken())
+    assert other.heard == said
+    assert max(other.above.sizes) <= 1 << 20
+
+
+def test_nothing_is_no_record() -> None:
+    one, other = pair()
+    one.taken()
+    for nothing in ([], [b""], [b"", memoryview(b"")]):
+        one.stream.write(nothing)
+    assert not one.end.sent
+    one.say(b"", b"something", b"")
+    carry(one, other)
+    assert other.heard == b"something"
+
+
+def test_what_was_written_may_change_afterwards() -> None:
+    one, other = pair()
+    buffer = bytearray(b"as it was")
+    one.stream.write([memoryview(buffer)])
+    buffer[:] = b"different"
+    carry(one, other)
+    assert other.heard == b"as it was"
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 40_000), max_size=4), max_size=6),
+    st.lists(st.integers(1, 30_000), max_size=20),
+    st.booleans(),
+)
+def test_any_writes_come_in_any_slices(
+    writes: list[list[int]], sizes: list[int], writable: bool
+) -> None:
+    one, other = pair()
+    rng, said = random.Random(1), b""
+    for write in writes:
+        buffers = [rng.randbytes(size) for size in write]
+        said += b"".join(buffers)
+        one.say(*buffers)
+        other.say(b"and back")
+    carry(one, other, sizes, writable=writable)
+    assert other.heard == said
+    assert one.heard == b"and back" * len(writes)
+
+
+# -- landings ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 5, 6, 11, 60])
+def test_what_lands_is_decrypted_to_where_it_belongs(size: int) -> None:
+    one, other = pair()
+    places = other.stream.landing = Places(5, 6, 50)
+    said = bytes(range(1, size + 1))
+    one.say(said)
+    other.hear(one.taken())
+    assert bytes(places.landed) == said
+    assert places.sizes == [size]
+    assert not other.heard
+    assert other.stream.landing is places
+
+
+def test_many_records_land_in_one_go() -> None:
+    one, other = pair()
+    buffers, said = blocks(20)
+    places = other.stream.landing = Places(*[len(buffer) for buffer in buffers])
+    for buffer in buffers:
+        one.say(buffer)
+    other.hear(one.taken())
+    assert places.sizes == [len(said)]
+    assert bytes(places.landed) == said
+
+
+def test_what_has_no_place_is_heard_in_its_order() -> None:
+    one, other = pair()
+    places = other.stream.landing = Places(3, 7, times=2)
+    one.say(bytes(range(1, 51)))
+    other.hear(one.taken())
+    assert bytes(places.landed) == bytes(range(1, 21))
+    assert other.heard == bytes(range(21, 51))
+
+
+def test_a_part_of_a_record_fills_nothing() -> None:
+    one, other = pair()
+    places = other.stream.landing = Places(5, 6)
+    one.say(b"hello")
+    said = one.taken()
+    other.hear(said[:-1])
+    assert places.sizes == []
+    other.hear(said[-1:])
+    assert places.sizes == [5]
+
+
+# -- pauses and back-pressure --------------------------------------------------------------------
+
+
+def test_nothing_is_heard_while_paused_and_everything_afterwards() -> None:
+    one, other = pair()
+    places = other.stream.landing = Places(3, times=4)
+    places.then = other.stream.pause
+    one.say(b"abcdefghi")
+    one.say(b"jkl")
+    other.hear(one.taken())
+    assert (bytes(places.landed), other.end.paused) == (b"abc", True)
+    other.clock.advance(1)
+    assert bytes(places.landed) == b"abc"
+    other.stream.resume()
+    assert bytes(places.landed) == b"abc", "not while the user resumes, but in a later turn"
+    other.clock.advance(0)
+    assert bytes(places.landed) == b"abcdef"
+    places.then = lambda: None
+    other.stream.resume()
+    other.clock.advance(0)
+    assert bytes(places.landed) == b"abcdefghijkl"
+    assert not other.end.paused
+
+
+def test_what_was_left_by_a_pause_is_kept_though_its_buffer_is_used_again() -> None:
+    one, other = pair()
+    places = other.stream.landing = Places(10, times=1)
+    places.then = other.stream.pause
+    for _ in range(5):
+        one.say(b"0123456789" * 2000)
+    data = bytearray(one.taken())
+    other.end.receiver.stream_received(memoryview(data))
+    data[:] = bytes(len(data))
+    one.say(b"and more")
+    other.stream.resume()
+    other.hear(one.taken())
+    other.clock.advance(0)
+    assert bytes(places.landed) + other.heard == b"0123456789" * 10000 + b"and more"
+
+
+def test_what_comes_although_paused_waits() -> None:
+    one, other = pair()
+    other.stream.pause()
+    for word in (b"one ", b"two ", b"three"):
+        one.say(word)
+        other.hear(one.taken())
+    assert not other.heard
+    other.stream.resume()
+    other.clock.advance(0)
+    assert other.heard == b"one two three"
+
+
+def test_a_paused_stream_still_sends() -> None:
+    one, other = pair()
+    one.stream.pause()
+    one.say(b"request")
+    carry(one, other)
+    assert other.heard == b"request"
+
+
+def test_a_pause_before_the_handshake_is_through_holds_afterwards() -> None:
+    other = accepted()
+    dialler = SSL.Connection(plain_context(authority().pem, *authority().issue()))
+    dialler.set_tlsext_host_name(NAME.encode())
+    dialler.set_connect_state()
+    other.opening.pause()
+    for _ in range(2):
+        with contextlib.suppress(SSL.WantReadError):
+            dialler.do_handshake()
+            dialler.send(b"at once")
+        other.hear(dialler.bio_read(1 << 16))
+        dialler.bio_write(other.taken())
+    assert other.above.stream is not None
+    assert (other.heard, other.end.paused) == (b"", True)
+    other.stream.resume()
+    other.clock.advance(0)
+    assert other.heard == b"at once"
+
+
+def test_who_never_reads_is_seen_in_what_is_pending() -> None:
+    one, _ = pair()
+    one.taken()
+    one.end.takes = False
+    assert one.stream.pending == 0
+    one.say(bytes(100_000))
+    assert one.stream.pending == len(one.end.sent) > 100_000
+    one.stream.call_when_writable()
+    assert one.end.asked == 1
+    one.end.receiver.stream_writable()
+    assert one.above.writable == 1
+
+
+# -- ends ----------------------------------------------------------------------------------------
+
+
+def test_who_closes_says_so_behind_what_was_pending() -> None:
+    one, other = pair()
+    one.say(b"last words")
+    one.stream.close()
+    assert one.end.closed
+    carry(one, other)
+    assert other.heard == b"last words"
+    assert other.above.lost == ["the peer closed the connection"]
+    assert other.end.closed
+    one.stream.close()
+    one.say(b"too late")
+    assert not one.end.sent
+    one.end.receiver.stream_lost("closed")
+    assert one.above.lost == ["closed"]
+
+
+def test_half_a_connection_is_none() -> None:
+    """The peer says no more, and may still read: it hears that it is over, if it takes that."""
+    for takes in (True, False):
+        one, other = pair()
+        one.stream.close()
+        other.end.takes = takes
+        other.say(b"much that waits")
+        other.hear(one.taken())
+        assert other.above.lost == ["the peer closed the connection"]
+        assert (other.end.closed, other.end.aborted) == (takes, not takes)
+        size = len(other.end.sent)
+        other.say(b"more")
+        assert len(other.end.sent) == size
+
+
+def test_an_end_within_a_record_brings_nothing_of_it() -> None:
+    one, other = pair()
+    one.say(b"whole")
+    one.say(b"cut off")
+    other.hear(one.taken()[:-1])
+    other.stream.landing = Places(5)
+    other.end.receiver.stream_lost("closed by the peer")
+    assert other.heard == b"whole"
+    assert other.above.lost == ["closed by the peer"]
+    assert other.stream.landing is None
+    for late in (other.stream.pause, other.stream.resume, other.stream.close, other.stream.abort):
+        late()
+    other.clock.advance(1)
+    other.say(b"too late")
+    assert len(other.above.lost) == 1
+
+
+@pytest.mark.parametrize("how", ["abort", "close"])
+def test_a_stream_may_be_ended_by_what_was_heard(how: str) -> None:
+    one, other = pair()
+    places = other.stream.landing = Places(4, times=10)
+    places.then = getattr(other.stream, how)
+    one.say(b"abcdefgh")
+    other.hear(one.taken())
+    assert places.sizes == [4]
+    assert not other.above.lost
+    assert other.end.aborted is (how == "abort")
+
+
+def test_who_answers_within_what_was_heard_is_heard() -> None:
+    one, other = pair()
+    other.above.then = lambda: other.say(b"answer")
+    one.say(b"question")
+    carry(one, other)
+    assert one.heard == b"answer"
+
+
+# -- hostile peers -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x13BitTorrent protocol" + bytes(48),
+        b"\x17\x03\x03\xff\xff" + bytes(100),
+        b"\x17\x03\x03\x41\x01" + bytes(100),
+        b"\x17\x03\x03\x00\x20" + bytes(32),
+        b"\x16\x03\x03\x00\x20" + bytes(32),
+    ],
+)
+def test_what_is_no_record_of_the_peer_ends_it_in_words(garbage: bytes) -> None:
+    one, other = pair()
+    one.say(b"before")
+    one.taken()
+    other.taken()
+    other.hear(garbage + bytes(1000))
+    assert len(other.above.lost) == 1
+    assert re.fullmatch("TLS: [a-z ]+", other.above.lost[0])
+    assert other.end.closed
+    assert len(other.end.sent) < 100, "an alert, and nothing else"
+    other.say(b"nothing more")
+    assert not other.heard
+    one.hear(other.taken())
+    assert "alert" in one.above.lost[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0, 1, exclude_max=True), st.integers(1, 255), st.integers(1, 3000))
+def test_a_damaged_record_brings_nothing(where: float, change: int, step: int) -> None:
+    one, other = pair()
+    one.say(b"first")
+    one.say(bytes(range(256)) * 20)
+    said = bytearray(one.taken())
+    at = int(where * len(said))
+    said[at] ^= change
+    for begin in range(0, len(said), step):
+        other.hear(bytes(said[begin : begin + step]))
+    whole = b"first" + bytes(range(256)) * 20
+    assert whole.startswith(other.heard)
+    assert len(other.heard) < len(whole)
+    assert len(other.above.lost) <= 1
+
+
+def old_client(side: Side) -> SSL.Connection:
+    """A foreign dialler that speaks TLS 1.2 and has shaken hands."""
+    made = plain_context(authority().pem, *authority().issue(), version=SSL.TLS1_2_VERSION)
+    connection = SSL.Connection(made)
+    connection.set_tlsext_host_name(NAME.encode())
+    connection.set_connect_state()
+    for _ in range(3):
+        try:
+            connection.do_handshake()
+            break
+        except SSL.WantReadError:
+            side.hear(connection.bio_read(1 << 16))
+            connection.bio_write(side.taken())
+    assert side.above.stream is not None
+    return connection
+
+
+def negotiate_anew(peer: SSL.Connection, side: Side) -> None:
+    """Raises SSL.Error when that is refused."""
+    peer.renegotiate()
+    for _ in range(3):
+        with contextlib.suppress(SSL.WantReadError):
+            peer.do_handshake()
+        with contextlib.suppress(SSL.WantReadError):
+            side.hear(peer.bio_read(1 << 16))
+        said = side.taken()
+        if said:
+            peer.bio_write(said)
+
+
+def test_whoever_wants_to_negotiate_anew_is_refused() -> None:
+    side = accepted()
+    peer = old_client(side)
+    side.end.writes.clear()
+    with pytest.raises(SSL.Error, match="no renegotiation"):
+        negotiate_anew(peer, side)
+    assert len(side.end.writes) <= 2
+    assert not side.heard
+
+
+def test_answers_to_who_never_reads_them_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = pair()
+    other.end.takes = False
+    other.end.writes.clear()
+    records = other.stream._records
+    monkeypatch.setattr(type(records), "said", lambda self: b"an alert")
+    for _ in range(1000):
+        if other.above.lost:
+            break
+        one.say(b"x")
+        other.hear(one.taken())
+    assert other.above.lost == ["TLS: the peer asks for one negotiation after the other"]
+    assert other.end.aborted
+    assert len(other.end.writes) <= MOST_SAID + 2
