@@ -342,7 +342,8 @@ class SessionPart:
         if not available():
             return None
         pool = self._reactor.getThreadPool()
-        return KeyWork(partial(deferToThreadPool, self._reactor, pool), random.SystemRandom())
+        elsewhere = partial(deferToThreadPool, self._reactor, pool)
+        return KeyWork(elsewhere, random.SystemRandom(), self._reactor)
 
     def _new_storage(self, layout: FileLayout, download_dir: str) -> Storage:
         preallocation = self._config.storage.preallocation

@@ -210,7 +210,7 @@ class SimNode:
             blocklist_source=self._lists,
             look_at_folder=self._look_at_folder,
             journal=cast(Any, self.journal),
-            key_work=KeyWork(self._in_a_moment, random.Random(seed)),
+            key_work=KeyWork(self._in_a_moment, random.Random(seed), self.network.clock),
             dht=self._dht,
             lsd=self._lsd,
             caught_hosts=self._caught_hosts,

@@ -7,6 +7,7 @@ whoever has a reactor has them made elsewhere.
 from __future__ import annotations
 
 import random
+from functools import lru_cache
 from hashlib import sha256
 
 from p2pd.base.errors import FormatError
@@ -22,6 +23,8 @@ KEY_SIZE = 96
 
 PRIVATE_BITS = 160
 
+_DIGIT_BITS = 5
+_DIGITS = 1 << _DIGIT_BITS
 
 _BINDING = b"p2pd binding"
 
@@ -37,7 +40,7 @@ class KeyPair:
 
     def __init__(self, private: int) -> None:
         self._private = private
-        self.public = pow(GENERATOR, private, PRIME).to_bytes(KEY_SIZE, "big")
+        self.public = _power(private).to_bytes(KEY_SIZE, "big")
 
     @classmethod
     def new(cls, rng: random.Random) -> KeyPair:
@@ -46,10 +49,37 @@ class KeyPair:
 
     def secret(self, their_public: bytes) -> bytes:
         """What both sides know then. Raises MseError for a key that anybody knows the secret of."""
+        check_key(their_public)
         theirs = int.from_bytes(their_public, "big")
-        if not 1 < theirs < PRIME - 1:
-            raise MseError("the peer's key is one that hides nothing")
         return pow(theirs, self._private, PRIME).to_bytes(KEY_SIZE, "big")
+
+
+def check_key(public: bytes) -> None:
+    """Raises MseError for a key that anybody knows the secret of: there is no need to make it."""
+    if not 1 < int.from_bytes(public, "big") < PRIME - 1:
+        raise MseError("the peer's key is one that hides nothing")
+
+
+@lru_cache(maxsize=1)
+def _powers() -> list[list[int]]:
+    """Of the generator, for each digit of a private key, the lowest first, and each value of it."""
+    table, base = [], GENERATOR
+    for _ in range(0, PRIVATE_BITS, _DIGIT_BITS):
+        row = [1]
+        for _ in range(_DIGITS - 1):
+            row.append(row[-1] * base % PRIME)
+        table.append(row)
+        base = row[-1] * base % PRIME
+    return table
+
+
+def _power(private: int) -> int:
+    """The generator to this power: a fifth of what pow() takes, which begins anew each time."""
+    made, left = 1, private
+    for row in _powers():
+        made = made * row[left % _DIGITS] % PRIME
+        left >>= _DIGIT_BITS
+    return made * pow(GENERATOR, left << PRIVATE_BITS, PRIME) % PRIME if left else made
 
 
 def binding(initiators_public: bytes, responders_public: bytes, secret: bytes) -> bytes:

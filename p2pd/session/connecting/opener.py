@@ -60,14 +60,19 @@ class Opener:
         return [
             *bounded(
                 "key_exchanges",
-                "Keys of encrypted connections that are made, or wait for that.",
-                work.in_line if work else 0,
+                "Strangers whose keys are made, or who wait for that.",
+                work.strangers if work else 0,
                 work.limit if work else 0,
             ),
             counter(
                 "key_exchanges_refused_total",
                 "Connections that ended since too many keys were in the making.",
                 work.refused if work else 0,
+            ),
+            counter(
+                "key_exchanges_cpu_seconds_total",
+                "CPU time that the keys of strangers took.",
+                work.share.total if work else 0,
             ),
         ]
 

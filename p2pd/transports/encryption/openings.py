@@ -8,8 +8,9 @@ follows is in the clear, so that it costs nothing.
 from __future__ import annotations
 
 import random
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from p2pd.protocols.mse.handshake import (
@@ -24,7 +25,7 @@ from p2pd.protocols.mse.key_exchange import KEY_SIZE, KeyPair, MseError
 from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.protocols.peerwire.handshake import PREFIX
 from p2pd.transports.encryption.encrypted_stream import EncryptedStream
-from p2pd.transports.encryption.key_work import KeyWork
+from p2pd.transports.encryption.key_work import Exchanged, KeyWork
 from p2pd.transports.encryption.over_stream import OverStream
 from p2pd.transports.interfaces import Buffer, Landing, Nobody, PeerStream
 
@@ -52,6 +53,7 @@ class Opening(OverStream):
         self._later: list[bytes] = []
         self._shaking: MseHandshake | None = None
         self._came = bytearray()
+        self._calculating: Deferred[Any] | None = None
 
     # -- PeerStream ------------------------------------------------------------------------------
 
@@ -70,7 +72,7 @@ class Opening(OverStream):
 
     def abort(self) -> None:
         """Close now."""
-        self._over = True
+        self._end()
         super().abort()
 
     # -- what the stream beneath tells -----------------------------------------------------------
@@ -86,7 +88,7 @@ class Opening(OverStream):
 
     def stream_lost(self, reason: str) -> None:
         """It is gone."""
-        self._over = True
+        self._end()
         super().stream_lost(reason)
 
     # -- the inside ------------------------------------------------------------------------------
@@ -100,43 +102,25 @@ class Opening(OverStream):
         if len(self._came) > KEY_SIZE + MAX_PADDING:
             raise MseError("the peer says more than it may before the keys are exchanged")
 
-    def _get_keys(self) -> None:
-        """Begin, when there is a place for the calculation."""
-        if not self._work.has_room:
-            self._work.refused += 1
-            raise MseError("too many keys are being exchanged")
-        self._work.keys().addCallbacks(self._begin, self._broken)
-
-    def _begin(self, keys: KeyPair) -> None:
-        if self._over:
-            return
-        self._shaking = self._handshake(keys)
-        came, self._came = bytes(self._came), bytearray()
-        try:
-            self._shake(self._shaking, came)
-        except MseError as problem:
-            self._fail(str(problem))
-
-    def _handshake(self, keys: KeyPair) -> MseHandshake:
-        """Our side of it."""
-        raise NotImplementedError
-
     def _shake(self, shaking: MseHandshake, data: bytes | memoryview) -> None:
-        had_key = shaking.their_key is not None
+        """Go on with the handshake. Raises MseError."""
         shaking.receive_data(data)
         self._send(shaking)
-        if not had_key and shaking.their_key is not None:
-            secret = self._work.secret(shaking.keys, shaking.their_key)
-            secret.addCallbacks(lambda known: self._secret_known(shaking, known), self._broken)
 
-    def _secret_known(self, shaking: MseHandshake, secret: bytes) -> None:
-        if self._over:
-            return
-        try:
-            shaking.secret_known(secret)
-            self._send(shaking)
-        except MseError as problem:
-            self._fail(str(problem))
+    def _calculate(self, work: Deferred[Any], made: Callable[[Any], None]) -> None:
+        """Have `made` told of what comes of this, unless it is over until then."""
+
+        def go_on(result: Any) -> None:
+            self._calculating = None
+            if self._over:
+                return
+            try:
+                made(result)
+            except MseError as problem:
+                self._fail(str(problem))
+
+        self._calculating = work
+        work.addCallbacks(go_on, self._broken)
 
     def _send(self, shaking: MseHandshake) -> None:
         said = shaking.data_to_send()
@@ -167,14 +151,22 @@ class Opening(OverStream):
             # In two steps, for the receiver may be another by now.
             stream.receiver.stream_received(memoryview(came))
 
+    def _end(self) -> None:
+        """Nothing is to be calculated any more."""
+        self._over = True
+        work, self._calculating = self._calculating, None
+        if work is not None:
+            work.cancel()
+
     def _broken(self, failure: Failure) -> None:
         """A calculation came to nothing."""
+        self._calculating = None
         if not self._over:
             problem = failure.value
             self._fail(str(problem) if isinstance(problem, MseError) else "no key could be made")
 
     def _fail(self, reason: str) -> None:
-        self._over = True
+        self._end()
         self._inner.receiver = Nobody()
         self._inner.abort()
         self.receiver.stream_lost(reason)
@@ -199,20 +191,33 @@ class DialledOpening(Opening):
 
     def begin(self) -> None:
         """Speak first."""
-        try:
-            self._get_keys()
-        except MseError as problem:
-            self._fail(str(problem))
+        self._calculate(self._work.keys(), self._begin)
 
-    def _handshake(self, keys: KeyPair) -> MseHandshake:
+    def _begin(self, keys: KeyPair) -> None:
         payload, self._later = b"".join(self._later), []
-        return MseInitiator(
+        shaking = self._shaking = MseInitiator(
             keys, self._info_hash, offers=self._policy.offers, payload=payload, rng=self._rng
         )
+        came, self._came = bytes(self._came), bytearray()
+        self._shake(shaking, came)
+
+    def _shake(self, shaking: MseHandshake, data: bytes | memoryview) -> None:
+        had_key = shaking.their_key is not None
+        super()._shake(shaking, data)
+        if not had_key and shaking.their_key is not None:
+
+            def known(secret: bytes) -> None:
+                shaking.secret_known(secret)
+                self._send(shaking)
+
+            self._calculate(self._work.secret(shaking.keys, shaking.their_key), known)
 
 
 class AcceptedOpening(Opening):
-    """Of a peer that dialled us: its first bytes tell whether it speaks in the clear."""
+    """Of a peer that dialled us: its first bytes tell whether it speaks in the clear.
+
+    Nothing is calculated for it before it has sent all of its key.
+    """
 
     def __init__(
         self,
@@ -228,22 +233,39 @@ class AcceptedOpening(Opening):
         self._swarms = swarms
         self._policy = policy
         self._is_encrypted = False
+        self._asked = False
 
     def _take(self, data: memoryview) -> None:
         if self._is_encrypted:
-            super()._take(data)
+            self._take_encrypted(data)
             return
         self._came += data
         size = min(len(self._came), len(PREFIX))
         if self._came[:size] != PREFIX[:size]:
             self._is_encrypted = True
-            self._get_keys()
+            self._take_encrypted(data[:0])
         elif size == len(PREFIX):
             if not self._policy.takes_plain:
                 raise MseError("the peer speaks in the clear, which is not allowed here")
             came, self._came = bytes(self._came), bytearray()
             self._open(self._inner, came, None, encrypted=False)
 
-    def _handshake(self, keys: KeyPair) -> MseHandshake:
-        choices = self._policy.choices
-        return MseResponder(keys, self._swarms, choices=choices, rng=self._rng)
+    def _take_encrypted(self, data: memoryview) -> None:
+        super()._take(data)
+        if self._asked or len(self._came) < KEY_SIZE:
+            return
+        self._asked = True
+        if not self._work.has_room:
+            self._work.refused += 1
+            raise MseError("too many keys are being exchanged")
+        key = bytes(self._came[:KEY_SIZE])
+        self._calculate(self._work.exchange(key, self.address.host), self._begin)
+
+    def _begin(self, exchanged: Exchanged) -> None:
+        shaking = self._shaking = MseResponder(
+            exchanged.keys, self._swarms, choices=self._policy.choices, rng=self._rng
+        )
+        came, self._came = bytes(self._came), bytearray()
+        self._shake(shaking, came)
+        shaking.secret_known(exchanged.secret)
+        self._send(shaking)

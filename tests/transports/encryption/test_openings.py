@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.protocols.mse.key_exchange import KeyPair, MseError
@@ -108,7 +109,7 @@ class Later:
 
 
 def work_of(elsewhere: Any = at_once, limit: int = 10) -> KeyWork:
-    return KeyWork(elsewhere, random.Random(1), limit=limit)
+    return KeyWork(elsewhere, random.Random(1), Clock(), limit=limit)
 
 
 class Side:
@@ -225,7 +226,8 @@ def test_there_is_a_bound_on_keys_in_the_making() -> None:
     assert work.refused == 1
     dialled = Side(DialledOpening, REQUIRED, work=work)
     dialled.opening.begin()
-    assert dialled.above.lost == ["too many keys are being exchanged"]
+    assert not dialled.above.lost, "nobody else takes the place of whom we dial"
+    assert work.in_line == 2
 
 
 def test_who_floods_while_keys_are_made_is_cut_off() -> None:
@@ -234,6 +236,18 @@ def test_who_floods_while_keys_are_made_is_cut_off() -> None:
     assert not side.above.lost
     side.hear(b"!")
     assert side.above.lost == ["the peer says more than it may before the keys are exchanged"]
+
+
+def test_nothing_is_calculated_for_less_than_a_key() -> None:
+    later = Later()
+    side = Side(AcceptedOpening, REQUIRED, work=work_of(later))
+    key = KeyPair(2**159 + 5).public
+    for byte in key[:-1]:
+        side.hear(bytes([byte]))
+    assert not later.line
+    side.hear(key[-1:])
+    side.hear(b"padding")
+    assert len(later.line) == 1
 
 
 @pytest.mark.parametrize("steps", [0, 1])
