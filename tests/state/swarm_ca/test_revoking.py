@@ -1,0 +1,151 @@
+"""An authority takes certificates back, and numbers its lists so that the last one counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from p2pd.formats.x509.keys_at_rest import KeySeal, SealedKeyError
+from p2pd.formats.x509.revocation import make_list, refusal
+from p2pd.formats.x509.swarm_ca import SwarmCaError, new_key
+from p2pd.state.key_files import KeyFiles
+from p2pd.state.swarm_ca.book import Limits
+from p2pd.state.swarm_ca.folder import SwarmCaFolder, Wanted, make_folder
+from p2pd.state.swarm_ca.revoking import (
+    LIST,
+    MOST_AT_ONCE,
+    current_list,
+    renew_list,
+    revoke,
+    revoked,
+)
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def authority(path: Path, keys: KeyFiles | None = None) -> SwarmCaFolder:
+    """An authority in a new folder."""
+    return make_folder(str(path / "mine"), "mine", 365, Limits(), NOW, keys)
+
+
+def issue(folder: SwarmCaFolder, label: str, days: float = 30) -> int:
+    """The serial of a new certificate."""
+    with folder.changing() as book:
+        wanted = Wanted(("*",), days, label)
+        return folder.issue(book, new_key().public_key(), wanted, NOW).serial_number
+
+
+def test_a_serial_or_a_label_is_revoked_and_on_the_list(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    first, second, renewed, kept = (issue(folder, one) for one in ("a", "b", "b", "c"))
+    rows, made = revoke(folder, [f"{first:X}"], NOW)
+    assert [(row.serial, row.label) for row in rows] == [(first, "a")]
+    assert (made.number, set(made.revoked)) == (1, {first})
+    rows, made = revoke(folder, ["b"], NOW + timedelta(hours=1))
+    assert {row.serial for row in rows} == {second, renewed}
+    assert (made.number, set(made.revoked)) == (2, {first, second, renewed})
+    ca = folder.certificate()
+    assert refusal([folder.issued(second)], ca, made)
+    assert refusal([folder.issued(kept)], ca, made) is None
+    assert current_list(folder) == made
+    assert (Path(folder.path) / LIST).stat().st_mode & 0o777 == 0o600
+    assert [row.serial for row in revoked(folder)][-1] == first
+    with pytest.raises(SwarmCaError, match="is revoked"), folder.changing() as book:
+        folder.renewed(book, first, None, NOW)
+
+
+def test_who_was_revoked_before_is_so_since_then(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    serial = issue(folder, "a")
+    _, first = revoke(folder, ["a"], NOW)
+    _, second = revoke(folder, ["a"], NOW + timedelta(days=1))
+    assert second.newer_than(first)
+    assert second.revoked == first.revoked == {serial: int(NOW.timestamp())}
+
+
+@pytest.mark.parametrize("which", ["nobody", "ff", "", "no hex", "0"])
+def test_what_the_authority_did_not_issue_is_not_revoked(tmp_path: Path, which: str) -> None:
+    folder = authority(tmp_path)
+    issue(folder, "a")
+    with pytest.raises(SwarmCaError, match="issued no certificate"):
+        revoke(folder, ["a", which], NOW)
+    assert revoked(folder) == []
+    assert current_list(folder) is None
+
+
+def test_unless_it_is_said_that_it_is_unknown(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    rows, made = revoke(folder, ["ff"], NOW, unknown_too=True)
+    assert set(made.revoked) == {255}
+    assert rows[0].names == ()
+    assert revoke(folder, ["ff"], NOW)[1].number == 2
+
+
+@pytest.mark.parametrize("which", [[], ["a"] * (MOST_AT_ONCE + 1)])
+def test_the_number_at_one_time_is_bounded(tmp_path: Path, which: list[str]) -> None:
+    with pytest.raises(SwarmCaError, match="at one time"):
+        revoke(authority(tmp_path), which, NOW)
+
+
+def test_a_newer_list_from_elsewhere_is_gone_on_with(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    serial = issue(folder, "a")
+    revoke(folder, ["a"], NOW)
+    elsewhere = make_list(folder.certificate(), folder.key(), {9: 5}, number=40, now=NOW)
+    made = renew_list(folder, NOW, known=elsewhere)
+    assert (made.number, set(made.revoked)) == (41, {9, serial})
+    older = make_list(folder.certificate(), folder.key(), {8: 5}, number=3, now=NOW)
+    made = renew_list(folder, NOW, known=older)
+    assert (made.number, set(made.revoked)) == (42, {9, serial})
+
+
+def test_numbers_go_on_when_the_book_came_back_from_a_backup(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    issue(folder, "a")
+    before = (Path(folder.path) / "book.json").read_bytes()
+    revoke(folder, ["a"], NOW)
+    _, last = revoke(folder, ["a"], NOW)
+    (Path(folder.path) / "book.json").write_bytes(before)
+    assert renew_list(folder, NOW).number == last.number + 1
+
+
+def test_certificates_that_are_over_leave_the_list(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    issue(folder, "short", days=1)
+    revoke(folder, ["short"], NOW)
+    later = NOW + timedelta(days=60)
+    with folder.changing() as book:
+        book.forget_old(later.timestamp())
+    assert renew_list(folder, later).revoked == {}
+
+
+def test_a_new_list_is_good_for_longer(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    issue(folder, "a")
+    _, first = revoke(folder, ["a"], NOW, days=2)
+    second = renew_list(folder, NOW + timedelta(days=1), days=2)
+    assert second.revoked == first.revoked
+    assert second.next_update == NOW + timedelta(days=3)
+
+
+def test_a_sealed_key_without_its_passphrase_revokes_nobody(tmp_path: Path) -> None:
+    sealed = authority(tmp_path, KeyFiles(KeySeal(b"a phrase")))
+    with sealed.changing() as book:
+        wanted = Wanted(("*",), 30, "a")
+        sealed.issue(book, new_key().public_key(), wanted, NOW)
+    folder = SwarmCaFolder(sealed.path, KeyFiles())
+    with pytest.raises(SealedKeyError, match="no passphrase is given"):
+        revoke(folder, ["a"], NOW)
+    assert revoked(folder) == []
+    assert revoke(sealed, ["a"], NOW)[1].number == 1
+
+
+def test_a_list_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    issue(folder, "a")
+    revoke(folder, ["a"], NOW)
+    (Path(folder.path) / LIST).write_bytes(b"rubbish")
+    assert current_list(folder) is None
+    assert renew_list(folder, NOW).number == 2
