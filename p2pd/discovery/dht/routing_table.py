@@ -188,7 +188,7 @@ class RoutingTable:
         return made
 
     def is_one_sided(self, target: int) -> bool:
-        """Whether we know nobody in the part of the network, larger than our own, where an id is."""
+        """Whether an id is in a part of the network, farther than others, where we know nobody."""
         index = self.index_of(target)
         return index < self._last and not self.buckets[index].nodes
 
