@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import WrongBytesError
+from bench.tls_swarm import TlsSwarm, new_swarm
 from p2pd.formats import bencode
 
 BLOCK = 16 * 1024
@@ -34,7 +35,10 @@ def content(size: int, seed: int = 1) -> Iterator[bytearray]:
 
 @dataclass(frozen=True, slots=True)
 class Torrent:
-    """A torrent file of one file, and where that file is. `digest` is its SHA-256."""
+    """A torrent file of one file, and where that file is. `digest` is its SHA-256.
+
+    `swarm` has the certificates of an SSL torrent.
+    """
 
     path: Path
     info_hash: str
@@ -42,6 +46,7 @@ class Torrent:
     size: int
     piece: int
     digest: str
+    swarm: TlsSwarm | None = None
 
     @property
     def name(self) -> str:
@@ -63,22 +68,26 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def make_torrent(source: Path, piece: int, digest: str, target: Path) -> Torrent:
+def make_torrent(
+    source: Path, piece: int, digest: str, target: Path, swarm: TlsSwarm | None = None
+) -> Torrent:
     """Write a v1 torrent (BEP 3) of one file with pieces of `piece` bytes, without trackers."""
     hashes = bytearray()
     with source.open("rb") as file:
         while data := file.read(piece):
             hashes += hashlib.sha1(data).digest()
     size = source.stat().st_size
-    info = {
+    info: dict[bytes, object] = {
         b"length": size,
         b"name": source.name.encode(),
         b"piece length": piece,
         b"pieces": bytes(hashes),
     }
+    if swarm is not None:
+        info[b"ssl-cert"] = swarm.ca_pem.encode()
     target.write_bytes(bencode.encode({b"info": info}))
     info_hash = hashlib.sha1(bencode.encode(info)).hexdigest()
-    return Torrent(target, info_hash, source, size, piece, digest)
+    return Torrent(target, info_hash, source, size, piece, digest, swarm)
 
 
 class Sources:
@@ -87,15 +96,16 @@ class Sources:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: dict[int, tuple[Path, str]] = {}
-        self._torrents: dict[tuple[int, int], Torrent] = {}
+        self._torrents: dict[tuple[int, int, bool], Torrent] = {}
 
-    def torrent(self, size: int, piece: int) -> Torrent:
-        """A torrent of `size` bytes; the same file serves all sizes of pieces."""
-        if (size, piece) not in self._torrents:
+    def torrent(self, size: int, piece: int, *, tls: bool = False) -> Torrent:
+        """A torrent of `size` bytes; the same file serves all sizes of pieces, and TLS too."""
+        if (size, piece, tls) not in self._torrents:
             source, digest = self._file(size)
-            target = self._folder / f"{size}-{piece}.torrent"
-            self._torrents[size, piece] = make_torrent(source, piece, digest, target)
-        return self._torrents[size, piece]
+            target = self._folder / f"{size}-{piece}{'-tls' if tls else ''}.torrent"
+            swarm = new_swarm() if tls else None
+            self._torrents[size, piece, tls] = make_torrent(source, piece, digest, target, swarm)
+        return self._torrents[size, piece, tls]
 
     def _file(self, size: int) -> tuple[Path, str]:
         if size not in self._files:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from bench.sizes import GIB, KIB, MIB, parse_size
 
-TRANSFERS = ("leech", "seed", "many-seeds", "many-leechers", "leech-rc4", "seed-rc4")
+TRANSFERS = (
+    "leech", "seed", "many-seeds", "many-leechers", "leech-rc4", "seed-rc4", "leech-tls",
+    "seed-tls",
+)  # fmt: skip
 WORKS = (
     *TRANSFERS, "recheck", "memory", "idle", "scale", "latency", "stall", "limited-swarm", "flood",
     "half-open", "follow", "listing", "krpc",

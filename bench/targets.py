@@ -47,6 +47,8 @@ TARGETS = (
     Target("many-leechers", "rate", "rate", True, 1.0),
     Target("leech-rc4", "rate", "rate", True, 1.0),
     Target("seed-rc4", "rate", "rate", True, 1.0),
+    Target("leech-tls", "rate", "rate", True, 1.0),
+    Target("seed-tls", "rate", "rate", True, 1.0),
     Target("recheck", "rate", "rate", True, 1.1),
     Target("recheck", "rate", "rate", True, 0.85, CEILING),
     Target("memory", "peak", "peak RSS", False, 1.0),

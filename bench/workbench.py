@@ -6,11 +6,12 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bench.ciphers import Cipher
 from bench.content import Sources, Torrent
 from bench.engines.choice import ENGINES
 from bench.engines.engine import Engine
 from bench.engines.libtorrent import Libtorrent
-from bench.engines.p2pd import ENCRYPTED, NODE_OF_DHT, P2pd, crowded, limited
+from bench.engines.p2pd import NODE_OF_DHT, P2pd, crowded, limited
 from bench.flame_graph import recording
 from bench.options import Options
 from bench.processes import HOST
@@ -35,23 +36,22 @@ class Workbench:
         watched: bool = True,
         answers: bool = False,
         places: tuple[int, int] | None = None,
-        encrypted: bool = False,
+        cipher: Cipher = Cipher.NONE,
         settings: Mapping[str, str] | None = None,
     ) -> Engine:
         """An engine that is not started; what is named is for p2pd, see there.
 
         `places` are its connections in all and those of one torrent, if not as many as usual;
-        `encrypted`: it speaks by RC4 with everybody. `settings` are configuration keys.
+        `cipher`: how it speaks with everybody. `settings` are configuration keys.
         """
         if name == Libtorrent.name:
-            return self._libtorrent(folder, encrypted=encrypted)
+            return self._libtorrent(folder, cipher=cipher)
         if name != P2pd.name:
             return ENGINES[name](folder)
         watched = watched and self.options.profile is None
         chosen = crowded(*places) if places else {}
-        chosen |= (ENCRYPTED if encrypted else {}) | dict(settings or {})
-        chosen |= self.options.settings or {}
-        return P2pd(folder, chosen, watched=watched, answers=answers)
+        chosen |= dict(settings or {}) | (self.options.settings or {})
+        return P2pd(folder, chosen, watched=watched, answers=answers, cipher=cipher)
 
     def with_dht(self, name: str, folder: Path) -> Engine:
         """A node of the DHT without limits: p2pd's or libtorrent's."""
@@ -60,15 +60,13 @@ class Workbench:
         settings = NODE_OF_DHT | (self.options.settings or {})
         return P2pd(folder, settings, watched=False)
 
-    def others(self, count: int, folder: Path, *, encrypted: bool = False) -> list[Engine]:
+    def others(self, count: int, folder: Path, *, cipher: Cipher = Cipher.NONE) -> list[Engine]:
         """Engines for the other side, each with an address of loopback to itself.
 
         Some engines have one connection with an address at most.
         """
         return [
-            self._libtorrent(
-                folder / f"other-{number}", f"127.0.0.{number + 2}", encrypted=encrypted
-            )
+            self._libtorrent(folder / f"other-{number}", f"127.0.0.{number + 2}", cipher=cipher)
             for number in range(count)
         ]
 
@@ -85,14 +83,17 @@ class Workbench:
         return nodes
 
     def _libtorrent(
-        self, folder: Path, host: str = HOST, upload: int = 0, *, encrypted: bool = False
+        self, folder: Path, host: str = HOST, upload: int = 0, *, cipher: Cipher = Cipher.NONE
     ) -> Libtorrent:
         threads = self.options.hashing_threads
-        return Libtorrent(folder, host, threads, upload, encrypted=encrypted)
+        return Libtorrent(folder, host, threads, upload, cipher=cipher)
 
-    def torrent_for(self, engine: str, size: int, piece: int) -> Torrent:
+    def torrent_for(
+        self, engine: str, size: int, piece: int, cipher: Cipher = Cipher.NONE
+    ) -> Torrent:
         """A torrent of the size, or of the share of it that the engine is given."""
-        return self.sources.torrent(max(piece, size // ENGINES[engine].share), piece)
+        own = max(piece, size // ENGINES[engine].share)
+        return self.sources.torrent(own, piece, tls=cipher is Cipher.TLS)
 
     @contextlib.contextmanager
     def run_folder(self) -> Iterator[Path]:

@@ -36,6 +36,8 @@ class Engine(ABC):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
+        self.tls_port = free_port()
+        """Where it listens for peers of SSL torrents, if it does."""
         self._child: Child | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -55,6 +57,10 @@ class Engine(ABC):
     @abstractmethod
     def status(self, torrent: Torrent) -> Status:
         """How far it is; asked often, so this is cheap."""
+
+    def address(self, torrent: Torrent) -> tuple[str, int]:
+        """Where peers of a torrent are dialled."""
+        return self.host, self.tls_port if torrent.swarm else self.port
 
     def connect(self, torrent: Torrent, others: Sequence[Engine]) -> None:
         """Dial these now."""

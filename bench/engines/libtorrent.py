@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.ciphers import Cipher
 from bench.content import Torrent
 from bench.engines.engine import Engine, Status
 from bench.errors import BenchError
@@ -31,14 +32,14 @@ class Libtorrent(Engine):
         hashing_threads: int = 2,
         upload: int = 0,
         *,
-        encrypted: bool = False,
+        cipher: Cipher = Cipher.NONE,
         dht: bool = False,
     ) -> None:
         super().__init__(folder)
         self.host = host
         self._hashing_threads = hashing_threads
         self._upload = upload
-        self._encryption = "rc4" if encrypted else "none"
+        self._cipher = cipher
         self._dht = dht
         self._node: LineChild | None = None
 
@@ -51,7 +52,8 @@ class Libtorrent(Engine):
         """Start the node; torrents that an earlier one saved are there again."""
         command = [sys.executable, "-P", str(NODE)]
         command += [self.host, str(self.port), str(self.folder)]
-        command += [str(self._hashing_threads), str(self._upload), self._encryption]
+        command += [str(self._hashing_threads), str(self._upload), self._cipher.value]
+        command += [str(self.tls_port)]
         self._child = self._node = LineChild(self.name, command, self.folder, pipes=True)
         self._node.listen(START_SECONDS)
         if self._dht:
@@ -65,7 +67,9 @@ class Libtorrent(Engine):
 
     def add(self, torrent: Torrent, folder: Path) -> None:
         """Add a torrent."""
-        self._running.call("add", torrent=str(torrent.path), folder=str(folder))
+        identity = torrent.swarm.identity() if torrent.swarm else ()
+        told = {"torrent": str(torrent.path), "folder": str(folder), "identity": list(identity)}
+        self._running.call("add", **told)
 
     def status(self, torrent: Torrent) -> Status:
         """How far it is."""
@@ -73,7 +77,7 @@ class Libtorrent(Engine):
 
     def connect(self, torrent: Torrent, others: Sequence[Engine]) -> None:
         """Dial."""
-        peers = [(other.host, other.port) for other in others]
+        peers = [other.address(torrent) for other in others]
         self._running.call("connect", info_hash=torrent.info_hash, peers=peers)
 
     def add_dht_nodes(self, nodes: Sequence[tuple[str, int]]) -> None:

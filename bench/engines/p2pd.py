@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.ciphers import Cipher
 from bench.content import Torrent
 from bench.engines.engine import Engine, Status
 from bench.engines.p2pd_state import furnish
@@ -71,7 +72,11 @@ def limited(host: str, upload: int) -> dict[str, str]:
     }
 
 
-ENCRYPTED = {"peers.encryption": "required"}
+CIPHERS: dict[Cipher, dict[str, str]] = {
+    Cipher.NONE: {},
+    Cipher.RC4: {"peers.encryption": "required"},
+    Cipher.TLS: {},
+}
 
 
 def crowded(places: int, of_torrent: int) -> dict[str, str]:
@@ -94,9 +99,12 @@ class P2pd(Engine):
         *,
         watched: bool = True,
         answers: bool = False,
+        cipher: Cipher = Cipher.NONE,
     ) -> None:
         super().__init__(folder)
-        self._settings = {**SETTINGS, **(settings or {})}
+        self._settings = {**SETTINGS, **CIPHERS[cipher], **(settings or {})}
+        if cipher is Cipher.TLS:
+            self._settings["peers.tls_port"] = str(self.tls_port)
         self.host = self._settings["peers.interface"]
         self.watched = watched or answers
         self._answers = answers
@@ -153,6 +161,14 @@ class P2pd(Engine):
             download_dir=str(folder),
             paused=False,
         )
+        if torrent.swarm is not None:
+            certificate, private_key = torrent.swarm.identity()
+            self._call(
+                "torrent_set_certificate",
+                ids=[torrent.info_hash],
+                certificate=certificate,
+                private_key=private_key,
+            )
 
     def status(self, torrent: Torrent) -> Status:
         """One torrent_get."""
@@ -170,7 +186,7 @@ class P2pd(Engine):
 
     def connect(self, torrent: Torrent, others: Sequence[Engine]) -> None:
         """One peer_add."""
-        addresses = [f"{other.host}:{other.port}" for other in others]
+        addresses = ["{}:{}".format(*other.address(torrent)) for other in others]
         self._call("peer_add", ids=[torrent.info_hash], addresses=addresses)
 
     def uploaded(self, torrent: Torrent) -> int:

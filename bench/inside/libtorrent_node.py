@@ -1,9 +1,12 @@
-"""A libtorrent session: ``libtorrent_node.py HOST PORT FOLDER HASHING_THREADS UPLOAD ENCRYPTION``.
+"""A libtorrent session.
+
+``libtorrent_node.py HOST PORT FOLDER HASHING_THREADS UPLOAD CIPHER TLS_PORT``
 
 A command is a line of JSON on stdin and has one answer, a line on stdout. Torrents whose resume
 data is in FOLDER are there from the start. The settings are those that measured best on a machine
 with two cores. UPLOAD limits it, in bytes a second without headers, to peers on loopback too; 0 is
-no limit. ENCRYPTION is none, or rc4 for peers that speak so alone.
+no limit. CIPHER is none, rc4 for peers that speak so alone, or tls: then it listens for peers of
+SSL torrents at TLS_PORT.
 """
 
 from __future__ import annotations
@@ -88,16 +91,18 @@ class Node:
         folder: Path,
         hashing_threads: int,
         upload: int,
-        encryption: str,
+        cipher: str,
+        tls_port: int,
     ) -> None:
         parameters = lt.session_params()
         settings: Any = lt.default_settings()
-        settings["listen_interfaces"] = f"{host}:{port}"
+        tls = f",{host}:{tls_port}s" if cipher == "tls" else ""
+        settings["listen_interfaces"] = f"{host}:{port}{tls}"
         settings["outgoing_interfaces"] = host
         settings["hashing_threads"] = hashing_threads
         settings["upload_rate_limit"] = upload
         settings |= LOOPBACK_ONLY | UNLIMITED | (LIMITED if upload else TUNED)
-        parameters.settings = settings | RC4 if encryption == "rc4" else settings
+        parameters.settings = settings | RC4 if cipher == "rc4" else settings
         self._session = lt.session(parameters)
         if upload:
             self._limit_local_peers()
@@ -112,13 +117,18 @@ class Node:
         classes.add_rule(*ADDRESSES, 1 << int(lt.session.global_peer_class_id))
         self._session.set_peer_class_filter(classes)
 
-    def add(self, torrent: str, folder: str) -> dict[str, Any]:
-        """Add a torrent file, its data in or for `folder`."""
+    def add(self, torrent: str, folder: str, identity: list[str]) -> dict[str, Any]:
+        """Add a torrent file, its data in or for `folder`.
+
+        `identity` is the certificate and private key for an SSL torrent, or empty.
+        """
         parameters = lt.add_torrent_params()
         parameters.ti = lt.torrent_info(torrent)
         parameters.save_path = folder
         parameters.flags = lt.torrent_flags.update_subscribe | lt.torrent_flags.disable_pex
-        handle = self._session.add_torrent(parameters)
+        handle: Any = self._session.add_torrent(parameters)
+        if identity:
+            handle.set_ssl_certificate_buffer(*identity, "")
         self._handles[str(handle.info_hash())] = handle
         return {}
 
@@ -183,8 +193,9 @@ def _is_checking(status: Any) -> bool:
 
 def main() -> None:
     """Answer commands until there are no more."""
-    host, port, folder, hashing_threads, upload, encryption = sys.argv[1:]
-    node = Node(host, int(port), Path(folder), int(hashing_threads), int(upload), encryption)
+    host, port, folder, hashing_threads, upload, cipher, tls_port = sys.argv[1:]
+    numbers = int(hashing_threads), int(upload)
+    node = Node(host, int(port), Path(folder), *numbers, cipher, int(tls_port))
     print(json.dumps({"version": lt.__version__}), flush=True)
     for line in sys.stdin:
         arguments = json.loads(line)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.case import CPU, PEAK, RATE, STALL, Case
+from bench.ciphers import Cipher
 from bench.content import Torrent
 from bench.engines.engine import Engine, Status
 from bench.engines.libtorrent import Libtorrent
@@ -34,8 +35,7 @@ class Roles:
 
     measured_leeches: bool
     others: int = 1
-    encrypted: bool = False
-    """Whether all of it goes by message stream encryption (RC4)."""
+    cipher: Cipher = Cipher.NONE
 
 
 ROLES = {
@@ -43,8 +43,10 @@ ROLES = {
     "seed": Roles(False),
     "many-seeds": Roles(True, 8),
     "many-leechers": Roles(False, 8),
-    "leech-rc4": Roles(True, encrypted=True),
-    "seed-rc4": Roles(False, encrypted=True),
+    "leech-rc4": Roles(True, cipher=Cipher.RC4),
+    "seed-rc4": Roles(False, cipher=Cipher.RC4),
+    "leech-tls": Roles(True, cipher=Cipher.TLS),
+    "seed-tls": Roles(False, cipher=Cipher.TLS),
 }
 ENCRYPTING = (P2pd.name, Libtorrent.name)
 """The engines that are measured so."""
@@ -80,13 +82,13 @@ def _case(bench: Workbench, work: str, size: int, piece: int) -> Case:
     roles = ROLES.get(work, ROLES["leech"])
 
     def measure(engine: str) -> Sample:
-        torrent = bench.torrent_for(engine, size, piece)
+        torrent = bench.torrent_for(engine, size, piece, roles.cipher)
         return measure_transfer(bench, engine, torrent, roles)
 
     figures = (PEAK, STALL) if work == "memory" else (RATE, CPU, PEAK, STALL)
     detail = f"{size_text(size)}, pieces of {size_text(piece)}"
     engines = bench.engines
-    if roles.encrypted:
+    if roles.cipher is not Cipher.NONE:
         engines = tuple(name for name in engines if name in ENCRYPTING)
     return Case(work, detail, engines, figures, measure, warm_up=work != "memory")
 
@@ -107,10 +109,10 @@ def measure_transfer(
             name,
             folder / "measured",
             places=places,
-            encrypted=roles.encrypted,
+            cipher=roles.cipher,
             settings=settings,
         )
-        others = bench.others(roles.others, folder, encrypted=roles.encrypted)
+        others = bench.others(roles.others, folder, cipher=roles.cipher)
         for engine in (measured, *others):
             stack.callback(engine.stop)
         swarm = Swarm(torrent, measured, others, roles, bench.options.timeout)
