@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
@@ -9,13 +10,15 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from p2pd.automation.hooks.command_runner import CommandRunner
-from p2pd.automation.hooks.hook_rules import Hook
+from p2pd.automation.hooks.hook_rules import COMMAND, WEBHOOK, Hook
 from p2pd.automation.hooks.hooks import HookParts, Hooks
 from p2pd.session.session_events import EventKind, SessionEvents, TorrentEvent
 from p2pd.state.hooks import HookStore
 from tests.automation.memory_database import MemoryDatabase
 from tests.automation.rss_world import START, FakeWeb, result
 from tests.control.fake_session import FakeSession
+
+URL = "http://hooks.test/x"
 
 
 class FakeProcess:
@@ -73,6 +76,7 @@ class HookWorld:
         self.session: Any = FakeSession()
         self.session.events = SessionEvents(self.clock, self.wall)
         self.web: Any = FakeWeb()
+        self.web.holds[URL] = 200
         self.spawner = FakeSpawner()
         self.own, self.commands = own, commands
         self.hooks = self.started()
@@ -112,3 +116,16 @@ class HookWorld:
     def heard(self, event: TorrentEvent) -> None:
         self.hooks.heard(event)
         self.later(0)
+
+    def command(self, **chosen: Any) -> Any:
+        """A client adds a command."""
+        values = {"name": "c", "kind": COMMAND, "command": ("/bin/x", "$(a) b"), **chosen}
+        return result(self.hooks.add(Hook(**values)))
+
+    def webhook(self, **chosen: Any) -> Any:
+        """A client adds a server to be told."""
+        return result(self.hooks.add(Hook(**{"name": "w", "kind": WEBHOOK, "url": URL, **chosen})))
+
+    def told(self) -> list[str]:
+        """The events that servers were told of."""
+        return [json.loads(request.body)["event"] for request in self.web.asked]

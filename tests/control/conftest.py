@@ -16,7 +16,8 @@ from p2pd.control.access.accounts import Accounts
 from p2pd.control.site_making import SiteParts, make_control_site
 from tests.automation.hook_world import HookWorld
 from tests.automation.rss_world import World
-from tests.control.fake_session import NOW, FakeSession, FakeTorrent
+from tests.control.fake_session import FakeSession
+from tests.control.fake_torrents import NOW, FakeTorrent
 
 TOKEN = "a-token-of-some-length"
 

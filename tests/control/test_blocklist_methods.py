@@ -8,7 +8,7 @@ import pytest
 
 from p2pd.formats.blocklist import BlocklistError
 from p2pd.session.blocklist.blocklist_source import ListProblem, ListSourceError
-from tests.control.fake_session import NOW
+from tests.control.fake_torrents import NOW
 
 
 def test_an_update_answers_the_size(caller: Any) -> None:

@@ -21,7 +21,7 @@ from p2pd.discovery.dht.mutable_items import (
 from p2pd.formats.mutable_link import MutableLink
 from p2pd.state.noted_rows import FOLLOWED, PUBLISHED, NotedStore
 from tests.automation.memory_database import MemoryDatabase
-from tests.control.fake_session import NOW
+from tests.control.fake_torrents import NOW
 
 INVALID = -32602
 SECRET = b"\x07" * 32

@@ -8,7 +8,7 @@ import pytest
 
 from p2pd.base.errors import P2pdError
 from p2pd.session.settings.bandwidth_groups import NEW_GROUP
-from tests.control.fake_session import NOW
+from tests.control.fake_torrents import NOW
 
 SLOW = {**NEW_GROUP, "speed_limit_up": 20, "speed_limit_up_enabled": True}
 

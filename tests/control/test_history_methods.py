@@ -10,7 +10,7 @@ import pytest
 from p2pd.base.errors import P2pdError
 from p2pd.control.errors import RpcCode
 from p2pd.session.history_api import SESSION, History, Span
-from tests.control.fake_session import NOW
+from tests.control.fake_torrents import NOW
 
 FIRST = bytes([1]) * 20
 AT = int(NOW) - 600

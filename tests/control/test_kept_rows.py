@@ -20,7 +20,8 @@ from p2pd.control.methods.kept_rows import (
     RowForm,
 )
 from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS, Column
-from tests.control.fake_session import NOW, FakeSession, FakeTorrent
+from tests.control.fake_session import FakeSession
+from tests.control.fake_torrents import NOW, FakeTorrent
 
 MANY = WORTH_KEEPING
 ASKED: Counter[str] = Counter()

@@ -14,7 +14,7 @@ from p2pd.session.importing.import_requests import ImportTorrent
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.swarm.share_limits import LimitsInForce, ShareLimits
-from tests.control.fake_session import NOW
+from tests.control.fake_torrents import NOW
 from tests.control.qbittorrent_client import Client
 
 ONE, TWO = "01" * 20, "02" * 20

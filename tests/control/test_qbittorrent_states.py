@@ -8,7 +8,7 @@ import pytest
 
 from p2pd.control.qbittorrent.states import FILTERS, state_of
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
-from tests.control.fake_session import NOW, FakeMove, FakeTorrent
+from tests.control.fake_torrents import NOW, FakeMove, FakeTorrent
 
 S, T = TorrentStatus, TorrentTrouble
 DONE = {"left_until_done": 0, "completed_at": NOW - 5}

@@ -15,7 +15,8 @@ from p2pd.control.qbittorrent.main_data import Given
 from p2pd.control.qbittorrent.sync import IDLE_SECONDS, Numbers
 from p2pd.control.qbittorrent.versioned_table import VersionedTable
 from tests.control.conftest import Caller
-from tests.control.fake_session import FakePeer, FakeSession, FakeTorrent
+from tests.control.fake_session import FakeSession
+from tests.control.fake_torrents import FakePeer, FakeTorrent
 from tests.control.qbittorrent_client import Client
 
 ONE, TWO = "01" * 20, "02" * 20

@@ -10,7 +10,7 @@ import pytest
 from p2pd.base.errors import P2pdError
 from p2pd.control.errors import RpcCode
 from p2pd.session.creating.creation_api import CreatedTorrent, CreateTorrent, TaskState, TaskView
-from tests.control.fake_session import NOW
+from tests.control.fake_torrents import NOW
 
 MADE = CreatedTorrent(b"d4:infoe", "film", "ab" * 20, "magnet:?xt=x", 16384)
 TASKS = [

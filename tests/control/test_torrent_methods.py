@@ -13,7 +13,7 @@ from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.swarm.share_limits import ShareLimits
-from tests.control.fake_session import FakeMove
+from tests.control.fake_torrents import FakeMove
 
 NOW = 1_700_000_000.0
 

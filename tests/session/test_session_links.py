@@ -30,6 +30,16 @@ def hybrid_twins(
     return seed, node, by_v1, by_v2, meta
 
 
+def seed_and_leech(
+    network: MemoryNetwork, contents: dict[str, bytes]
+) -> tuple[SimNode, SimNode, str]:
+    """One that has a torrent, one that has not, and its hash."""
+    made = make_torrent(contents)
+    seed, leech = SimNode(network, "10.0.0.1"), SimNode(network, "10.0.0.2")
+    seed.put(made, contents)
+    return seed, leech, parse_torrent(made).info_hashes.hash_string
+
+
 def test_two_links_that_prove_to_be_one_torrent_are_one(
     network: MemoryNetwork, contents: dict[str, bytes]
 ) -> None:
@@ -65,10 +75,7 @@ def test_a_link_to_a_torrent_that_is_here_by_its_other_hash_gives_way(
 def test_of_a_magnet_that_is_added_paused_the_files_can_be_chosen_before_any_data(
     network: MemoryNetwork, contents: dict[str, bytes]
 ) -> None:
-    made = make_torrent(contents)
-    seed, leech = SimNode(network, "10.0.0.1"), SimNode(network, "10.0.0.2")
-    seed.put(made, contents)
-    hash_ = parse_torrent(made).info_hashes.hash_string
+    _seed, leech, hash_ = seed_and_leech(network, contents)
     taken = leech.add(f"magnet:?xt=urn:btih:{hash_}&x.pe=10.0.0.1:6881", paused=True)
     view = leech.control.find(hash_)
     assert view is not None
@@ -97,10 +104,7 @@ def test_a_paused_magnet_asks_nobody_if_it_is_to_ask_nobody(network: MemoryNetwo
 def test_a_magnet_that_is_started_meanwhile_goes_on_to_its_data(
     network: MemoryNetwork, contents: dict[str, bytes]
 ) -> None:
-    made = make_torrent(contents)
-    seed, leech = SimNode(network, "10.0.0.1"), SimNode(network, "10.0.0.2")
-    seed.put(made, contents)
-    hash_ = parse_torrent(made).info_hashes.hash_string
+    seed, leech, hash_ = seed_and_leech(network, contents)
     taken = leech.add(f"magnet:?xt=urn:btih:{hash_}", paused=True)
     network.result(leech.control.start(leech.control.find(hash_)))  # type: ignore[arg-type]
     leech.connect(taken, seed.address)
@@ -119,10 +123,7 @@ def test_it_takes_no_place_in_the_queue_to_see_what_a_magnet_is(network: MemoryN
 def test_what_is_chosen_when_a_magnet_is_added_holds_when_its_files_are_known(
     network: MemoryNetwork, contents: dict[str, bytes]
 ) -> None:
-    made = make_torrent(contents)
-    seed, leech = SimNode(network, "10.0.0.1"), SimNode(network, "10.0.0.2")
-    seed.put(made, contents)
-    hash_ = parse_torrent(made).info_hashes.hash_string
+    _seed, leech, hash_ = seed_and_leech(network, contents)
     request = AddTorrent(
         magnet=f"magnet:?xt=urn:btih:{hash_}&so=0-1&x.pe=10.0.0.1:6881",
         files_wanted=(2, 900), files_unwanted=(1,), priority_high=(0,),

@@ -28,7 +28,7 @@ from p2pd.session.follow_api import SeenChanges
 from p2pd.session.importing.import_requests import ImportTorrent
 from p2pd.session.session_events import EventKind, SessionEvents, TorrentEvent
 from p2pd.session.torrents.torrent_requests import AddTorrent, Candidate, TorrentChanges
-from tests.control.fake_session import FakeTorrent
+from tests.control.fake_torrents import FakeTorrent
 
 PASSED = {
     "add_peers", "detailed", "metainfo", "reannounce", "remove", "rename", "stop", "verify",

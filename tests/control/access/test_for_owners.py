@@ -14,7 +14,7 @@ from p2pd.control.access.callers_session import CallersSession
 from p2pd.control.access.for_owners import ForOwners, owner_for
 from p2pd.session.torrents.torrent_requests import AddTorrent, Candidate
 from p2pd.state.accounts import UserRow
-from tests.control.fake_session import FakeTorrent
+from tests.control.fake_torrents import FakeTorrent
 
 REQUEST = AddTorrent(magnet="magnet:?xt=urn:btih:" + "ab" * 20)
 

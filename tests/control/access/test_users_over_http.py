@@ -18,7 +18,8 @@ from p2pd.session.history_api import History, Span
 from p2pd.session.settings.settings_rules import checked_settings
 from p2pd.session.torrents.torrent_requests import Candidate
 from tests.control.conftest import Caller
-from tests.control.fake_session import FakeSession, FakeTorrent
+from tests.control.fake_session import FakeSession
+from tests.control.fake_torrents import FakeTorrent
 
 PASSWORD = "correct horse"
 FORBIDDEN = int(RpcCode.FORBIDDEN)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.control.conftest import Caller
 from tests.control.events.following_client import FollowingClient
-from tests.control.fake_session import FakeSession, FakeTorrent
+from tests.control.fake_session import FakeSession
+from tests.control.fake_torrents import FakeTorrent
 
 FIELDS = ["name", "percent_done", "labels"]
 

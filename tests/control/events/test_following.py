@@ -11,7 +11,8 @@ import pytest
 from p2pd.control.events.events_load import EventsLoad
 from p2pd.control.events.hub import LINGER_SECONDS
 from tests.control.events.following_client import FollowingClient
-from tests.control.fake_session import FakeSession, FakeTorrent
+from tests.control.fake_session import FakeSession
+from tests.control.fake_torrents import FakeTorrent
 
 
 @pytest.fixture

@@ -1,47 +1,27 @@
-"""Commands and webhooks on what happens to torrents: which, how, how often, and what is kept."""
+"""Commands on what happens to torrents: which, how, how often, and what is kept."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from typing import Any
 
 import pytest
 
-from p2pd.automation.hooks import command_queue, command_runner, webhook_queue
+from p2pd.automation.hooks import command_queue, command_runner
 from p2pd.automation.hooks.command_queue import MOST_STARTS
 from p2pd.automation.hooks.command_runner import AT_ONCE
 from p2pd.automation.hooks.happening import LONGEST_VALUE
-from p2pd.automation.hooks.hook_rules import COMMAND, WEBHOOK, Hook
+from p2pd.automation.hooks.hook_rules import COMMAND, Hook
 from p2pd.automation.hooks.hooks import FORBIDDEN
 from p2pd.automation.refusals import RefusedError
-from p2pd.automation.web import WebError
 from p2pd.session.session_events import EventKind, TorrentEvent
 from tests.automation.hook_world import HookWorld
 from tests.automation.rss_world import START, result
 
-URL = "http://hooks.test/x"
-
 
 @pytest.fixture
 def world() -> HookWorld:
-    made = HookWorld()
-    made.web.holds[URL] = 200
-    return made
-
-
-def command(world: HookWorld, **chosen: Any) -> Any:
-    values = {"name": "c", "kind": COMMAND, "command": ("/bin/x", "$(a) b"), **chosen}
-    return result(world.hooks.add(Hook(**values)))
-
-
-def webhook(world: HookWorld, **chosen: Any) -> Any:
-    return result(world.hooks.add(Hook(**{"name": "w", "kind": WEBHOOK, "url": URL, **chosen})))
-
-
-def bodies(world: HookWorld) -> list[str]:
-    return [json.loads(request.body)["event"] for request in world.web.asked]
+    return HookWorld()
 
 
 # -- which --------------------------------------------------------------------------------------
@@ -64,13 +44,13 @@ def bodies(world: HookWorld) -> list[str]:
 )
 def test_what_a_hook_is_for(world: HookWorld, chosen: dict[str, Any], expected: bool) -> None:
     world.session.all[0].tracker_tiers = (("http://tracker.test:80/announce",), ("udp://[x",))
-    command(world, **chosen)
+    world.command(**chosen)
     world.happens(EventKind.DONE)
     assert bool(world.spawner.processes) == expected
 
 
 def test_of_a_torrent_that_is_gone_the_event_tells(world: HookWorld) -> None:
-    command(world, labels=("tv",), trackers=("t.test",))
+    world.command(labels=("tv",), trackers=("t.test",))
     detail = {"labels": ["tv"], "download_dir": "/d", "tracker_hosts": ["a.t.test"]}
     world.heard(TorrentEvent(EventKind.REMOVED, 77, "ff" * 20, "gone", START, detail))
     (process,) = world.spawner.processes
@@ -86,7 +66,7 @@ def test_a_command_is_run_without_a_shell_and_told_in_its_environment(world: Hoo
     torrent = world.session.all[0]
     torrent.name = "a\0 `b`"
     torrent.labels = ("x" * LONGEST_VALUE, "y")
-    known = command(world)
+    known = world.command()
     world.happens(EventKind.MOVED, **{"from": "/a", "to": "/b"})
     (process,) = world.spawner.processes
     assert (process.program, process.arguments) == ("/bin/x", ["/bin/x", "$(a) b"])
@@ -106,7 +86,7 @@ def test_a_command_is_run_without_a_shell_and_told_in_its_environment(world: Hoo
 
 
 def test_a_command_that_fails_is_counted_with_its_last_lines(world: HookWorld) -> None:
-    known = command(world)
+    known = world.command()
     world.happens(EventKind.DONE)
     (process,) = world.spawner.processes
     process.says(b"x" * 10_000)
@@ -117,7 +97,7 @@ def test_a_command_that_fails_is_counted_with_its_last_lines(world: HookWorld) -
 
 
 def test_a_command_that_takes_too_long_is_ended(world: HookWorld) -> None:
-    known = command(world, seconds=30)
+    known = world.command(seconds=30)
     world.happens(EventKind.DONE)
     (process,) = world.spawner.processes
     process.obedient = False
@@ -132,7 +112,7 @@ def test_a_command_that_takes_too_long_is_ended(world: HookWorld) -> None:
 
 
 def test_pipes_that_a_child_holds_do_not_hold_us(world: HookWorld) -> None:
-    command(world, seconds=30)
+    world.command(seconds=30)
     world.happens(EventKind.DONE)
     (process,) = world.spawner.processes
     process.gone = True  # but something that it started has its output
@@ -144,7 +124,7 @@ def test_a_few_at_a_time_and_the_others_in_line(
     world: HookWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command_runner, "MOST_WAITING", 2)
-    command(world)
+    world.command()
     for _ in range(AT_ONCE + 3):
         world.happens(EventKind.DONE)
     assert len(world.spawner.processes) == AT_ONCE
@@ -156,7 +136,7 @@ def test_a_few_at_a_time_and_the_others_in_line(
 
 
 def test_a_program_that_cannot_be_started(world: HookWorld) -> None:
-    known = command(world)
+    known = world.command()
     world.spawner.problem = OSError("no more processes")
     world.happens(EventKind.DONE)
     assert known.last_problem == "it cannot be started: no more processes"
@@ -164,7 +144,7 @@ def test_a_program_that_cannot_be_started(world: HookWorld) -> None:
 
 
 def test_the_end_of_the_daemon_ends_commands(world: HookWorld) -> None:
-    command(world)
+    world.command()
     for _ in range(AT_ONCE + 1):
         world.happens(EventKind.DONE)
     result(world.hooks.stop())
@@ -179,7 +159,7 @@ def kept(world: HookWorld) -> list[tuple[str, int]]:
 
 
 def test_commands_that_the_end_cut_off_are_run_after_the_start(world: HookWorld) -> None:
-    known = command(world)
+    known = world.command()
     for number in range(AT_ONCE + 2):
         world.happens(EventKind.MOVED, number=number)
     world.spawner.processes[0].exits()
@@ -200,7 +180,7 @@ def test_commands_that_the_end_cut_off_are_run_after_the_start(world: HookWorld)
 
 
 def test_what_ended_the_daemon_again_and_again_is_given_up(world: HookWorld) -> None:
-    command(world)
+    world.command()
     world.happens(EventKind.DONE)
     for _ in range(MOST_STARTS):
         world.hooks = world.started()  # it was killed: nothing was written at the end
@@ -209,7 +189,7 @@ def test_what_ended_the_daemon_again_and_again_is_given_up(world: HookWorld) -> 
 
 
 def test_commands_of_hooks_that_are_gone_or_off_are_not_run(world: HookWorld) -> None:
-    known, off = command(world), command(world, name="off")
+    known, off = world.command(), world.command(name="off")
     for _ in range(AT_ONCE):
         world.happens(EventKind.DONE)
     assert len(kept(world)) == 2 * AT_ONCE
@@ -231,7 +211,7 @@ def test_the_commands_of_the_configuration_come_back_too() -> None:
 def test_what_commands_are_told_is_bounded(
     world: HookWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command(world)
+    world.command()
     monkeypatch.setattr(command_queue, "MOST_BYTES", 2000)
     for _ in range(5):
         world.happens(EventKind.DONE)
@@ -245,19 +225,19 @@ def test_what_commands_are_told_is_bounded(
 
 
 def test_commands_of_clients_need_leave(world: HookWorld) -> None:
-    known = command(world)
+    known = world.command()
     world.commands = False
     world.restart()
     world.happens(EventKind.DONE)
     assert world.spawner.processes == []
     assert world.hooks.problem_of(world.hooks.hook(known.id)) == FORBIDDEN
     with pytest.raises(RefusedError, match="allow_commands_over_rpc"):
-        command(world, name="other")
+        world.command(name="other")
     with pytest.raises(RefusedError, match="allow_commands_over_rpc"):
         result(world.hooks.test(known.id))
     with pytest.raises(RefusedError, match="allow_commands_over_rpc"):
         result(world.hooks.set(known.id, {"name": "x"}))
-    webhook(world)
+    world.webhook()
 
 
 def test_the_configurations_command_and_scripts_run_in_any_case() -> None:
@@ -278,183 +258,3 @@ def test_the_configurations_command_and_scripts_run_in_any_case() -> None:
     world.spawner.processes[0].exits()
     assert world.spawner.processes[-1].program == "/bin/seeded"
     assert len(world.spawner.processes) == 5
-
-
-# -- webhooks -----------------------------------------------------------------------------------
-
-
-def test_a_server_is_told_in_json_with_a_signature(world: HookWorld) -> None:
-    webhook(world, secret="püt")
-    world.session.all[0].tracker_tiers = (("http://t.test/announce?passkey=1",),)
-    world.happens(EventKind.ERROR, error_string="disk full")
-    (request,) = world.web.asked
-    assert (request.url, request.method) == (URL, b"POST")
-    told = json.loads(request.body)
-    assert (told["event"], told["detail"]) == ("error", {"error_string": "disk full"})
-    assert told["torrent"]["labels"] == ["linux"]
-    assert "passkey" not in str(told)
-    headers = request.secret_headers
-    assert (headers["X-P2pd-Event"], headers["X-P2pd-Attempt"]) == ("error", "1")
-    stamp = headers["X-P2pd-Timestamp"].encode()
-    digest = hmac.new("püt".encode(), stamp + b"." + request.body, hashlib.sha256).hexdigest()
-    assert headers["X-P2pd-Signature"] == f"sha256={digest}"
-    assert world.hooks.queue.letters() == []
-
-
-def test_without_a_secret_there_is_no_signature(world: HookWorld) -> None:
-    webhook(world)
-    world.happens(EventKind.DONE)
-    assert "X-P2pd-Signature" not in world.web.asked[0].secret_headers
-
-
-def test_a_letter_is_tried_again_in_order_and_over_restarts(world: HookWorld) -> None:
-    known = webhook(world)
-    world.web.holds[URL] = WebError("hooks.test: it does not answer")
-    world.happens(EventKind.ADDED)
-    world.happens(EventKind.DONE)
-    assert bodies(world) == ["added"]
-    assert world.hooks.problem_of(known) == "hooks.test: it does not answer"
-    world.later(9)
-    assert bodies(world) == ["added"]
-    world.later(2)
-    assert bodies(world) == ["added", "added"]
-    world.restart()
-    world.web.holds[URL] = 204
-    world.later(21)
-    assert bodies(world)[2:] == ["added", "done"]
-    assert world.web.asked[-2].secret_headers["X-P2pd-Attempt"] == "3"
-    assert world.hooks.queue.letters() == []
-    kept = world.database.connection.execute("SELECT count(*) FROM hook_letters").fetchone()
-    assert kept == (0,)
-
-
-def test_what_a_server_refuses_for_good_is_dead_and_may_be_sent_again(world: HookWorld) -> None:
-    webhook(world)
-    world.web.holds[URL] = 400
-    world.happens(EventKind.ADDED)
-    world.restart()
-    queue = world.hooks.queue
-    (letter,) = queue.letters()
-    assert (letter.dead, letter.problem) == (True, "its server answered 400")
-    assert (queue.waiting, queue.dead) == (0, 1)
-    world.web.holds[URL] = 200
-    world.later(90_000)
-    assert len(world.web.asked) == 1
-    assert queue.revive([letter.id, 99]) == 1
-    world.later(0.2)
-    assert queue.letters() == []
-
-
-def test_after_all_tries_it_is_given_up(world: HookWorld) -> None:
-    webhook(world)
-    world.web.holds[URL] = 503
-    world.happens(EventKind.ADDED)
-    for _ in range(20):
-        world.later(3601)
-    assert len(world.web.asked) == webhook_queue.MOST_TRIES
-    assert world.hooks.queue.dead == 1
-
-
-def test_a_silent_server_holds_up_its_own_hook_alone(world: HookWorld) -> None:
-    webhook(world)
-    webhook(world, name="other", url="http://other.test/")
-    world.web.holds[URL] = WebError("no")
-    world.web.holds["http://other.test/"] = 200
-    world.happens(EventKind.ADDED)
-    world.happens(EventKind.DONE)
-    told = [request.url for request in world.web.asked]
-    assert told.count("http://other.test/") == 2
-    assert told.count(URL) == 1
-
-
-def test_letters_are_bounded(world: HookWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_queue, "MOST_LETTERS", 3)
-    monkeypatch.setattr(webhook_queue, "MOST_DEAD", 2)
-    webhook(world)
-    world.web.holds[URL] = WebError("no")
-    for _ in range(5):
-        world.happens(EventKind.DONE)
-    assert (world.hooks.queue.waiting, world.hooks.queue.ends["dropped",]) == (3, 2)
-    world.web.holds[URL] = 400
-    for _ in range(3):
-        world.later(3601)
-    assert (world.hooks.queue.waiting, world.hooks.queue.dead) == (0, 2)
-    assert world.hooks.measures()
-
-
-def test_bodies_are_bounded(world: HookWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    webhook(world)
-    world.web.holds[URL] = WebError("no")
-    world.happens(EventKind.DONE)
-    queue = world.hooks.queue
-    assert queue.size == len(queue.letters()[0].body)
-    monkeypatch.setattr(webhook_queue, "MOST_BYTES", queue.size + 10)
-    world.happens(EventKind.DONE)
-    assert (queue.waiting, queue.ends["dropped",]) == (1, 1)
-    queue.forget([letter.id for letter in queue.letters()])
-    assert queue.size == 0
-
-
-def test_what_is_forgotten_while_it_is_sent_does_not_come_back(world: HookWorld) -> None:
-    webhook(world)
-    world.web.holds[URL] = WebError("no")
-    world.web.waits = []
-    world.happens(EventKind.DONE)
-    queue = world.hooks.queue
-    assert queue.forget([queue.letters()[0].id]) == 1
-    world.web.waits[0].callback(None)
-    world.restart()
-    assert world.hooks.queue.letters() == []
-
-
-def test_a_hook_that_is_removed_takes_its_letters_along(world: HookWorld) -> None:
-    known = webhook(world)
-    world.web.holds[URL] = WebError("no")
-    world.happens(EventKind.DONE)
-    result(world.hooks.remove(known.id))
-    world.restart()
-    assert (world.hooks.hooks, world.hooks.queue.letters()) == ({}, [])
-    with pytest.raises(RefusedError, match="there is no hook"):
-        result(world.hooks.remove(known.id))
-
-
-def test_a_hook_that_is_off_keeps_its_letters(world: HookWorld) -> None:
-    known = webhook(world)
-    world.web.holds[URL] = WebError("no")
-    world.happens(EventKind.DONE)
-    result(world.hooks.set(known.id, {"enabled": False}))
-    world.web.holds[URL] = 200
-    world.later(3601)
-    assert world.hooks.queue.waiting == 1
-    result(world.hooks.set(known.id, {"enabled": True}))
-    world.later(1)
-    assert world.hooks.queue.waiting == 0
-
-
-def test_a_test_tells_how_it_ended(world: HookWorld) -> None:
-    known = webhook(world)
-    assert result(world.hooks.test(known.id)).status == 200
-    world.web.holds[URL] = 404
-    end = result(world.hooks.test(known.id))
-    assert (end.status, end.problem) == (404, "its server answered 404")
-    assert world.hooks.queue.letters() == []
-
-
-@pytest.mark.parametrize(
-    ("chosen", "words"),
-    [
-        ({"kind": COMMAND}, "begins with the absolute path"),
-        ({"kind": COMMAND, "command": ("sh", "-c")}, "begins with the absolute path"),
-        ({"kind": COMMAND, "command": ("/x",), "url": URL}, "no url"),
-        ({"kind": COMMAND, "command": ("/x",) * 101}, "at most"),
-        ({"kind": WEBHOOK}, "needs a url"),
-        ({"kind": WEBHOOK, "url": URL, "command": ("/x",)}, "no command"),
-        ({"kind": WEBHOOK, "url": URL, "name": "w"}, "there is a hook 'w' already"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(
-    world: HookWorld, chosen: dict[str, Any], words: str
-) -> None:
-    webhook(world)
-    with pytest.raises(RefusedError, match=words):
-        result(world.hooks.add(Hook(**{"name": "n", **chosen})))
