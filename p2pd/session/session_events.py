@@ -40,6 +40,8 @@ class EventKind(enum.StrEnum):
     IDLE_REACHED = "idle_reached"
     TIME_REACHED = "time_reached"
     """It was a seed for long enough."""
+    CERTIFICATE = "certificate"
+    """One by which its peers are reached ends soon, has ended, or is revoked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 KINDS = (
-    "added", "back", "checked", "done", "error", "idle_reached", "labels", "metadata", "missing",
+    "added", "back", "certificate", "checked", "done", "error", "idle_reached", "labels", "metadata", "missing",
     "moved", "ratio_reached", "removed", "started", "stopped", "time_reached",
 )  # fmt: skip
