@@ -8,10 +8,13 @@
                                          <-     RC4(zeros, choice, padding)
     then both as was chosen: RC4 or as it is
 
-S is the secret, K the info-hash of the torrent: who does not know it cannot take part. Bytes go in
-(`receive_data`); what is to be sent is fetched (`data_to_send`). When `their_key` is there somebody
-has to make the secret of it, elsewhere, for it takes long (`secret_known`). Where the padding of
-the other side ends is found by what comes behind it. When all is said there is an `agreement`.
+S is the secret, K the info-hash of the torrent, or another name that only some know: who does not
+know it cannot take part. Who asks for a torrent that is not here is listened to as if it were,
+until what he encrypted proves to be unreadable: he cannot tell it from one that he cannot name.
+Bytes go in (`receive_data`); what is to be sent is fetched (`data_to_send`). When `their_key` is
+there somebody has to make the secret of it, elsewhere, for it takes long (`secret_known`). Where
+the padding of the other side ends is found by what comes behind it. When all is said there is an
+`agreement`.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from __future__ import annotations
 import enum
 import random
 import struct
-from typing import NamedTuple, Protocol
+from typing import Callable, NamedTuple, Protocol
 
 from p2pd.protocols.mse.key_exchange import KEY_SIZE, KeyPair, MseError, binding
 from p2pd.protocols.mse.keystream import Keystream, digest, initiators, responders
@@ -67,6 +70,21 @@ class Swarms(Protocol):
 
     def find(self, obscured: bytes, secret: bytes) -> bytes | None:
         """The info-hash that this stands for, with this secret."""
+
+
+Payload = bytes | Callable[[bytes], bytes]
+"""What an initiator says first, at most 65535 bytes; or what makes it of the binding."""
+
+Judge = Callable[[bytes, bytes, bytes], bool]
+"""Hears what an initiator wants before he is answered: a torrent's name, the payload, the binding.
+
+Whether nothing but RC4 may be chosen for him. Raises MseError: he gets no answer.
+"""
+
+
+def nobody_is_judged(name: bytes, payload: bytes, binding: bytes) -> bool:
+    """Whoever knows the name of a torrent is answered."""
+    return False
 
 
 class MseHandshake:
@@ -127,9 +145,11 @@ class MseHandshake:
         self, info_hash: bytes, ways: tuple[Keystream | None, Keystream | None], payload: bytes
     ) -> None:
         """All is said; `ways` are out and in."""
+        self.agreement = Agreement(info_hash, *ways, payload, self._binding())
+
+    def _binding(self) -> bytes:
         assert self._secret is not None
-        bound = binding(*self._keys(), self._secret)
-        self.agreement = Agreement(info_hash, *ways, payload, bound)
+        return binding(*self._keys(), self._secret)
 
     def _skip_padding(self, behind: bytes) -> bool:
         """Whether what comes behind the padding was found; all up to its end is dropped then."""
@@ -155,10 +175,10 @@ class MseInitiator(MseHandshake):
         info_hash: bytes,
         *,
         offers: Methods,
-        payload: bytes = b"",
+        payload: Payload = b"",
         rng: random.Random,
     ) -> None:
-        """`payload`, at most 65535 bytes, is said along with the offers: the handshake of BEP 3."""
+        """`payload` is said along with the offers: the handshake of BEP 3, mostly."""
         super().__init__(keys, rng)
         self._info_hash = info_hash
         self._offers = offers
@@ -177,6 +197,8 @@ class MseInitiator(MseHandshake):
         self._decrypt = responders(secret, self._info_hash)
         self._sign = self._decrypt.apply(ZEROS)
         padding, payload = self._padding(), self._payload
+        if not isinstance(payload, bytes):
+            payload = payload(self._binding())
         said = _OFFERS.pack(ZEROS, self._offers, len(padding)) + padding
         said += _LENGTH.pack(len(payload)) + payload
         self._out += digest(b"req1", secret)
@@ -225,11 +247,18 @@ class MseResponder(MseHandshake):
     _most_before_secret = 2 * MAX_PADDING + 2 * _HASH + _OFFERS.size + MAX_PAYLOAD + AHEAD
 
     def __init__(
-        self, keys: KeyPair, swarms: Swarms, *, choices: tuple[Methods, ...], rng: random.Random
+        self,
+        keys: KeyPair,
+        swarms: Swarms,
+        *,
+        choices: tuple[Methods, ...],
+        rng: random.Random,
+        judge: Judge = nobody_is_judged,
     ) -> None:
         """`choices` are the methods to choose from, what is liked best first."""
         super().__init__(keys, rng)
         self._swarms = swarms
+        self._judge = judge
         self._choices = choices
         self._sign = b""
         self._info_hash: bytes | None = None
@@ -259,12 +288,11 @@ class MseResponder(MseHandshake):
 
     def _look_up(self, wanted: bytes) -> None:
         assert self._secret is not None
-        info_hash = self._swarms.find(wanted, self._secret)
-        if info_hash is None:
-            raise MseError("the peer asked for a torrent that is not here")
-        self._info_hash = info_hash
-        self._decrypt = initiators(self._secret, info_hash)
-        self._encrypt = responders(self._secret, info_hash)
+        nobodys = self._rng.randbytes(_HASH)
+        self._info_hash = self._swarms.find(wanted, self._secret)
+        name = nobodys if self._info_hash is None else self._info_hash
+        self._decrypt = initiators(self._secret, name)
+        self._encrypt = responders(self._secret, name)
 
     def _read_offers(self) -> None:
         """Zeros, offers, padding, and the payload: each says where the next one ends."""
@@ -274,6 +302,8 @@ class MseResponder(MseHandshake):
                 return
             read = self._read
             zeros, offers, padding = _OFFERS.unpack_from(read)
+            if self._info_hash is None:
+                raise MseError("the peer asked for a torrent that is not here")
             if zeros != ZEROS:
                 raise MseError("what the peer encrypted cannot be read")
             if padding > MAX_PADDING:
@@ -285,7 +315,9 @@ class MseResponder(MseHandshake):
             (payload,) = _LENGTH.unpack_from(read, behind - _LENGTH.size)
             self._wanted = behind + payload
             if len(read) == self._wanted:
-                self._agree(self._choose(offers), bytes(read[behind:]))
+                said = bytes(read[behind:])
+                rc4_only = self._judge(self._info_hash, said, self._binding())
+                self._agree(self._choose(offers, rc4_only=rc4_only), said)
 
     def _decrypted(self, size: int) -> bool:
         """Whether so many bytes more could be read."""
@@ -296,8 +328,8 @@ class MseResponder(MseHandshake):
         del self._came[:size]
         return True
 
-    def _choose(self, offers: int) -> Methods:
-        for method in self._choices:
+    def _choose(self, offers: int, *, rc4_only: bool) -> Methods:
+        for method in (Methods.RC4,) if rc4_only else self._choices:
             if method & offers:
                 return method
         raise MseError("the peer offers no method that is allowed here")

@@ -194,12 +194,15 @@ class DialledOpening(Opening):
         self._calculate(self._work.keys(), self._begin)
 
     def _begin(self, keys: KeyPair) -> None:
-        payload, self._later = b"".join(self._later), []
-        shaking = self._shaking = MseInitiator(
-            keys, self._info_hash, offers=self._policy.offers, payload=payload, rng=self._rng
-        )
+        shaking = self._shaking = self._handshake(keys)
         came, self._came = bytes(self._came), bytearray()
         self._shake(shaking, came)
+
+    def _handshake(self, keys: KeyPair) -> MseInitiator:
+        payload, self._later = b"".join(self._later), []
+        return MseInitiator(
+            keys, self._info_hash, offers=self._policy.offers, payload=payload, rng=self._rng
+        )
 
     def _shake(self, shaking: MseHandshake, data: bytes | memoryview) -> None:
         had_key = shaking.their_key is not None
@@ -262,10 +265,12 @@ class AcceptedOpening(Opening):
         self._calculate(self._work.exchange(key, self.address.host), self._begin)
 
     def _begin(self, exchanged: Exchanged) -> None:
-        shaking = self._shaking = MseResponder(
-            exchanged.keys, self._swarms, choices=self._policy.choices, rng=self._rng
-        )
+        shaking = self._shaking = self._handshake(exchanged.keys)
         came, self._came = bytes(self._came), bytearray()
         self._shake(shaking, came)
         shaking.secret_known(exchanged.secret)
         self._send(shaking)
+
+    def _handshake(self, keys: KeyPair) -> MseResponder:
+        choices = self._policy.choices
+        return MseResponder(keys, self._swarms, choices=choices, rng=self._rng)

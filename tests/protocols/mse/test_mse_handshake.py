@@ -17,6 +17,7 @@ from p2pd.protocols.mse.handshake import (
     MseHandshake,
     MseInitiator,
     MseResponder,
+    Payload,
     obscured,
 )
 from p2pd.protocols.mse.key_exchange import KEY_SIZE, PRIME, KeyPair, MseError, binding
@@ -37,7 +38,7 @@ def swarms(*info_hashes: bytes) -> SwarmKeys:
 
 
 def initiator(
-    *, info_hash: bytes = HASH, offers: Methods = BOTH, payload: bytes = b"", seed: int = 1
+    *, info_hash: bytes = HASH, offers: Methods = BOTH, payload: Payload = b"", seed: int = 1
 ) -> MseInitiator:
     rng = random.Random(seed)
     return MseInitiator(KEYS[0], info_hash, offers=offers, payload=payload, rng=rng)
@@ -193,6 +194,63 @@ def test_a_torrent_that_is_not_here_is_refused() -> None:
         shake(initiator(), responder(table=swarms(OTHER)))
 
 
+@pytest.mark.parametrize("here", [HASH, OTHER], ids=["what is here", "what is not"])
+def test_who_cannot_say_the_name_of_a_torrent_cannot_tell_whether_it_is_here(here: bytes) -> None:
+    """By then he may have been given what it is looked up by: one who knew it had dialled him."""
+    other = responder(table=swarms(here))
+    hand_over(KEYS[0].public, other)
+    said = len(other.data_to_send())
+    assert KEY_SIZE <= said <= KEY_SIZE + MAX_PADDING
+    hand_over(digest(b"req1", SECRET) + obscured(HASH, SECRET) + b"\xa5" * 13, other)
+    with pytest.raises(MseError):
+        hand_over(b"\xa5", other)
+    assert not other.data_to_send()
+
+
+def test_who_is_judged_says_what_he_says_of_this_connection() -> None:
+    """The payload is made of the binding, and judged with it before there is an answer."""
+    judged = []
+
+    def judge(name: bytes, payload: bytes, binding: bytes) -> bool:
+        judged.append((name, payload, binding))
+        assert not other.data_to_send()
+        return True
+
+    one = initiator(payload=lambda binding: b"of " + binding)
+    rng = random.Random(2)
+    other = MseResponder(
+        KEYS[1], swarms(HASH), choices=(Methods.PLAIN, Methods.RC4), rng=rng, judge=judge
+    )
+    ours, theirs = shake(one, other)
+    assert judged == [(HASH, b"of " + ours.binding, ours.binding)]
+    assert theirs.payload == b"of " + ours.binding
+    talk(ours, theirs)
+    assert ours.encrypt is not None, "nothing but RC4 may be chosen then"
+
+
+def test_who_is_refused_by_the_judge_gets_no_answer() -> None:
+    def judge(name: bytes, payload: bytes, binding: bytes) -> bool:
+        raise MseError("no")
+
+    rng = random.Random(2)
+    other = MseResponder(KEYS[1], swarms(HASH), choices=(Methods.RC4,), rng=rng, judge=judge)
+    other.data_to_send()
+    one = initiator(payload=b"words")
+    hand_over(KEYS[1].public, one)
+    with pytest.raises(MseError, match="no"):
+        hand_over(one.data_to_send(), other)
+    assert not other.data_to_send()
+
+
+def test_where_rc4_is_required_who_offers_less_is_refused() -> None:
+    rng = random.Random(2)
+    other = MseResponder(
+        KEYS[1], swarms(HASH), choices=(Methods.PLAIN,), rng=rng, judge=lambda *_: True
+    )
+    with pytest.raises(MseError, match="no method that is allowed"):
+        shake(initiator(offers=Methods.PLAIN), other)
+
+
 def test_nothing_but_the_keys_shows_which_torrent_is_meant() -> None:
     table = swarms(HASH, OTHER)
     assert table.find(obscured(HASH, SECRET), SECRET) == HASH
@@ -258,7 +316,7 @@ def said_to_responder(
         (said_to_responder(offers=4), "no method that is allowed"),
         (said_to_responder(offers=0), "no method that is allowed"),
         (bytes(MAX_PADDING + 20), "neither plainly nor encrypted"),
-        (digest(b"req1", SECRET) + bytes(20), "not here"),
+        (digest(b"req1", SECRET) + bytes(20 + 14), "not here"),
     ],
 )
 def test_an_initiator_that_lies_is_refused(said: bytes, words: str) -> None:
