@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 KINDS = (
-    "added", "back", "certificate", "checked", "done", "error", "idle_reached", "labels", "metadata", "missing",
-    "moved", "ratio_reached", "removed", "started", "stopped", "time_reached",
+    "added", "back", "certificate", "checked", "done", "error", "idle_reached", "labels",
+    "metadata", "missing", "moved", "ratio_reached", "removed", "started", "stopped",
+    "time_reached",
 )  # fmt: skip

@@ -223,7 +223,7 @@ class Endings:
         endings = list({ending.key: ending for ending in self._sources()}.values())
         now = self._host.wall()
         nearest: dict[tuple[str, ...], float] = {}
-        stages = {
+        stages: dict[tuple[str, ...], float] = {
             (subject.value, stage.word): 0.0
             for subject in Subject
             for stage in Stage
