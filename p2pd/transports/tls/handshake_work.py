@@ -1,40 +1,46 @@
 """The steps of TLS handshakes, each in another thread: keys are made, and certificates judged.
 
-How many may be under way is bounded: who comes then is refused, and costs nothing more. Whoever has
-begun may go on.
+Whoever has begun may go on; who comes while too many are under way is refused.
 """
 
 from __future__ import annotations
 
+import time
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
 
-from p2pd.transports.encryption.key_work import Elsewhere
+from p2pd.base.clock import Clock
+from p2pd.transports.encryption.fair_line import Elsewhere, FairLine
 
-UNDER_WAY = 64
-"""Steps that may be under way or in line: some take two milliseconds, with a large RSA key."""
+UNDER_WAY = 128
+"""Steps of strangers that may be under way or in line: some take two milliseconds, with a large RSA
+key."""
+
+SHARE = 0.15
+"""Of one core, for the handshakes of strangers: about a hundred a second on a usual machine."""
+
+SAVED_SECONDS = 0.3
+"""CPU that they may take at once after a quiet time: a swarm that comes back has many peers."""
 
 
-class HandshakeWork:
-    """Runs steps. `refused` counts the handshakes for which there was no place."""
+class HandshakeWork(FairLine):
+    """Runs steps."""
 
-    def __init__(self, elsewhere: Elsewhere, *, limit: int = UNDER_WAY) -> None:
-        self._elsewhere = elsewhere
-        self.limit = limit
-        self.in_line = 0
-        self.refused = 0
+    def __init__(
+        self,
+        elsewhere: Elsewhere,
+        clock: Clock,
+        *,
+        limit: int = UNDER_WAY,
+        timer: Callable[[], float] = time.thread_time,
+    ) -> None:
+        super().__init__(
+            elsewhere, clock, limit=limit, share=SHARE, saved=SAVED_SECONDS, timer=timer
+        )
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more handshake may begin."""
-        return self.in_line < self.limit
-
-    def run(self, step: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        """Its result, in the reactor's thread."""
-        self.in_line += 1
-        return self._elsewhere(step, *args).addBoth(self._done)
-
-    def _done(self, result: Any) -> Any:
-        self.in_line -= 1
-        return result
+    def run(self, step: Callable[..., Any], *args: Any, host: str | None = None) -> Deferred[Any]:
+        """Its result, in the reactor's thread. `host`: where the stranger came from, None: ours."""
+        if host is None:
+            return self.for_us(lambda: step(*args))
+        return self.for_stranger(lambda: step(*args), host)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Callable, Sequence
 
 from OpenSSL import SSL
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock
@@ -93,7 +94,7 @@ class TlsOpening(OverStream):
         self._clock = clock
         self._over = False
         self._paused = False
-        self._stepping = False
+        self._stepping: Deferred[_Step] | None = None
         self._heard = 0
         self._came = bytearray()
         self._later: list[bytes] = []
@@ -125,7 +126,7 @@ class TlsOpening(OverStream):
 
     def abort(self) -> None:
         """Close now."""
-        self._over = True
+        self._end()
         super().abort()
 
     # -- what the stream beneath tells -----------------------------------------------------------
@@ -142,7 +143,7 @@ class TlsOpening(OverStream):
 
     def stream_lost(self, reason: str) -> None:
         """It is gone."""
-        self._over = True
+        self._end()
         super().stream_lost(reason)
 
     # -- the inside ------------------------------------------------------------------------------
@@ -150,16 +151,8 @@ class TlsOpening(OverStream):
     def _take(self, data: memoryview) -> None:
         """Bytes of the handshake."""
         self._came += data
-        if not self._stepping:
+        if self._stepping is None:
             self._step_on()
-
-    def _has_place(self) -> bool:
-        """Whether it may begin; if not, it ends here."""
-        if self._work.has_room:
-            return True
-        self._work.refused += 1
-        self._fail("TLS: too many handshakes are under way")
-        return False
 
     def _step_on(self) -> None:
         """The next step, if there is a record for it."""
@@ -171,13 +164,17 @@ class TlsOpening(OverStream):
 
     def _step(self, came: bytes) -> None:
         assert self._connection is not None
-        self._stepping = True
         super().pause()
-        step = self._work.run(_step, self._connection, came)
+        step = self._stepping = self._work.run(_step, self._connection, came, host=self._stranger)
         step.addCallbacks(self._stepped, self._broken)
 
+    @property
+    def _stranger(self) -> str | None:
+        """Where he came from, None if it is us who dialled."""
+        return None
+
     def _stepped(self, step: _Step) -> None:
-        self._stepping = False
+        self._stepping = None
         if self._over:
             return
         super().resume()
@@ -192,7 +189,7 @@ class TlsOpening(OverStream):
 
     def _broken(self, failure: Failure) -> None:
         """There is no thread any more."""
-        self._stepping = False
+        self._stepping = None
         if not self._over:
             self._fail("TLS: the handshake could not be made")
 
@@ -221,8 +218,15 @@ class TlsOpening(OverStream):
             self._inner.close()
         self.receiver.stream_lost(reason)
 
-    def _fail(self, reason: str) -> None:
+    def _end(self) -> None:
+        """No step is to be made any more."""
         self._over = True
+        step, self._stepping = self._stepping, None
+        if step is not None:
+            step.cancel()
+
+    def _fail(self, reason: str) -> None:
+        self._end()
         self._inner.receiver = Nobody()
         self._inner.abort()
         self.receiver.stream_lost(reason)
@@ -244,6 +248,10 @@ class TlsAccepted(TlsOpening):
         self._find = find
         self._hello: HelloReader | None = HelloReader()
 
+    @property
+    def _stranger(self) -> str:
+        return self.address.host
+
     def _take(self, data: memoryview) -> None:
         if self._hello is None:
             super()._take(data)
@@ -264,10 +272,13 @@ class TlsAccepted(TlsOpening):
             self._inner.write([UNRECOGNIZED_NAME])
             self._refuse("TLS: the peer asked for a swarm that is not here")
             return
-        if self._has_place():
-            self._server_name = name
-            self._connection = context.accept()
-            self._step_on()
+        if not self._work.has_room:
+            self._work.refused += 1
+            self._fail("TLS: too many handshakes are under way")
+            return
+        self._server_name = name
+        self._connection = context.accept()
+        self._step_on()
 
 
 class TlsDialled(TlsOpening):
@@ -289,6 +300,5 @@ class TlsDialled(TlsOpening):
 
     def begin(self) -> None:
         """Speak first."""
-        if self._has_place():
-            self._connection = self._context.dial(self._server_name)
-            self._step(b"")
+        self._connection = self._context.dial(self._server_name)
+        self._step(b"")

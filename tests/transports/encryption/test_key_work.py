@@ -11,7 +11,8 @@ from twisted.internet.task import Clock
 
 from p2pd.protocols.mse.key_exchange import KeyPair, MseError
 from p2pd.transports.encryption.cpu_share import CpuShare
-from p2pd.transports.encryption.key_work import BATCH, SAVED_SECONDS, SHARE, Exchanged, KeyWork
+from p2pd.transports.encryption.fair_line import BATCH
+from p2pd.transports.encryption.key_work import SAVED_SECONDS, SHARE, Exchanged, KeyWork
 
 THEIRS = KeyPair(2**159 + 3)
 

@@ -196,7 +196,7 @@ class Later:
 
 
 def work_of(elsewhere: Any = maybeDeferred, limit: int = 10) -> HandshakeWork:
-    return HandshakeWork(elsewhere, limit=limit)
+    return HandshakeWork(elsewhere, Clock(), limit=limit)
 
 
 class Side:

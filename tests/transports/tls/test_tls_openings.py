@@ -12,10 +12,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.task import Clock
 
 from p2pd.base.errors import FormatError
 from p2pd.protocols.tls.client_hello import UNRECOGNIZED_NAME
+from p2pd.transports.encryption.fair_line import BATCH
 from p2pd.transports.tls.context import TlsContext, swarm_context
+from p2pd.transports.tls.handshake_work import SAVED_SECONDS, SHARE, HandshakeWork
 from p2pd.transports.tls.openings import MOST_HEARD
 from tests.transports.tls.swarm import (
     DAY,
@@ -350,8 +354,8 @@ def test_there_is_a_bound_on_handshakes_under_way() -> None:
     assert second.above.lost == ["TLS: too many handshakes are under way"]
     assert second.end.aborted
     third = dialled(work=work)
-    assert third.above.lost == second.above.lost
-    assert work.refused == 2
+    assert not third.above.lost, "nobody else takes the place of whom we dial"
+    assert work.refused == 1
 
 
 def test_who_has_begun_goes_on_whatever_is_under_way() -> None:
@@ -368,6 +372,42 @@ def test_who_has_begun_goes_on_whatever_is_under_way() -> None:
         later.go_on()
     assert other.above.stream is not None
     assert work.in_line == 0
+
+
+def test_who_hangs_up_leaves_the_line_and_no_step_is_made_for_him() -> None:
+    later = Later()
+    work = work_of(later)
+    first, second = (accepted(work=work) for _ in range(2))
+    first.hear(dialled().taken())
+    second.hear(dialled().taken())
+    assert work.in_line == 2
+    second.end.receiver.stream_lost("closed by the peer")
+    assert work.in_line == 1
+    later.go_on()
+    assert not later.line
+    assert first.end.sent
+
+
+def test_strangers_have_a_share_of_one_core_for_their_handshakes() -> None:
+    clock, used = Clock(), [0.0]
+
+    def timer() -> float:
+        used[0] += 0.1
+        return used[0]
+
+    work = HandshakeWork(maybeDeferred, clock, timer=timer)
+    sides = [accepted(work=work) for _ in range(20)]
+    for side in sides:
+        side.hear(dialled().taken())
+    answered = [sum(bool(side.end.sent) for side in sides)]
+    for _ in range(4):
+        clock.advance(1.0)
+        answered.append(sum(bool(side.end.sent) for side in sides))
+    assert answered[0] <= SAVED_SECONDS / 0.1 + BATCH
+    assert answered[-1] - answered[0] <= 4.0 * SHARE / 0.1 + BATCH
+    assert answered[-1] > answered[0]
+    ours = dialled(work=work)
+    assert ours.end.sent, "that is no matter to whom we dial"
 
 
 def test_who_hangs_up_during_a_step_is_forgotten() -> None:

@@ -1,0 +1,178 @@
+"""A line of long calculations that others ask of us, made elsewhere and in a fair order.
+
+They keep a core busy, and some of them hold the interpreter while they last, so they are made one
+after the other. What is for peers that we dial goes first: they are as many as we choose. Strangers
+have a share of a core, host after host, so that nobody waits long for one who asks for many. How
+many of them may be in line is bounded: who comes then is to be refused, and costs nothing more. Who
+hangs up leaves the line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from typing import Any, Callable, NamedTuple, Protocol, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from p2pd.base.clock import Clock, DelayedCall
+from p2pd.base.networks import user_of
+from p2pd.transports.encryption.cpu_share import CpuShare
+
+BATCH = 4
+"""Calculations of one visit to the other thread: the way there and back takes as long as one."""
+
+
+class Elsewhere(Protocol):
+    """Runs a function in another thread."""
+
+    def __call__(self, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """Its result, in the reactor's thread."""
+
+
+class _Job:
+    """One calculation, and who waits for it."""
+
+    __slots__ = ("done", "work")
+
+    def __init__(self, work: Callable[[], Any], leave: Callable[[_Job], None]) -> None:
+        self.work = work
+        self.done: Deferred[Any] = Deferred(lambda _: leave(self))
+
+
+class _Outcome(NamedTuple):
+    """What became of it, and the CPU seconds that it took."""
+
+    result: Any
+    spent: float
+
+
+class FairLine:
+    """Has work done. `refused` counts those for whom there was no place in the line."""
+
+    def __init__(
+        self,
+        elsewhere: Elsewhere,
+        clock: Clock,
+        *,
+        limit: int,
+        share: float,
+        saved: float,
+        timer: Callable[[], float] = time.thread_time,
+    ) -> None:
+        """`limit` strangers have `share` of a core, and `saved` CPU seconds at once after a rest.
+
+        `timer` tells the CPU seconds of the thread that asks.
+        """
+        self.share = CpuShare(clock, share, saved)
+        self.limit = limit
+        self.refused = 0
+        self.strangers = 0
+        """For whom something is calculated, or who wait for that."""
+        self._elsewhere = elsewhere
+        self._clock = clock
+        self._timer = timer
+        self._ours: deque[_Job] = deque()
+        self._lines: OrderedDict[str | bytes, deque[_Job]] = OrderedDict()
+        """Of strangers, by whose they are; whose turn is next comes first."""
+        self._at_work: list[_Job] = []
+        self._again: DelayedCall | None = None
+
+    @property
+    def in_line(self) -> int:
+        """Calculations under way, or waiting."""
+        return len(self._at_work) + len(self._ours) + sum(map(len, self._lines.values()))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more stranger may ask."""
+        return self.strangers < self.limit
+
+    def for_us(self, work: Callable[[], Any]) -> Deferred[Any]:
+        """Its result, for somebody that we dialled."""
+
+        def leave(job: _Job) -> None:
+            if job in self._ours:
+                self._ours.remove(job)
+
+        job = _Job(work, leave)
+        self._ours.append(job)
+        self._go_on()
+        return job.done
+
+    def for_stranger(self, work: Callable[[], Any], host: str) -> Deferred[Any]:
+        """The same for who came from there; to be asked for only while there is room."""
+        user = user_of(host)
+
+        def leave(job: _Job) -> None:
+            line = self._lines.get(user)
+            if line is not None and job in line:
+                line.remove(job)
+                self.strangers -= 1
+                if not line:
+                    del self._lines[user]
+
+        job = _Job(work, leave)
+        self._lines.setdefault(user, deque()).append(job)
+        self.strangers += 1
+        self._go_on()
+        return job.done
+
+    # -- one batch after the other ---------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        if self._at_work:
+            return
+        ours = [self._ours.popleft() for _ in range(min(BATCH, len(self._ours)))]
+        strangers = self._next_strangers(max(1, BATCH - len(ours)))
+        if not ours and not strangers:
+            return
+        self._at_work = [*ours, *strangers]
+        made = self._elsewhere(self._calculate, [job.work for job in self._at_work])
+        made.addErrback(self._not_made).addCallback(self._made, len(strangers))
+
+    def _next_strangers(self, most: int) -> list[_Job]:
+        if not self._lines:
+            return []
+        wait = self.share.wait()
+        if wait:
+            if self._again is None:
+                self._again = self._clock.callLater(wait, self._share_is_back)
+            return []
+        found: list[_Job] = []
+        while self._lines and len(found) < most:
+            user, line = self._lines.popitem(last=False)
+            found.append(line.popleft())
+            if line:
+                self._lines[user] = line  # behind the others
+        return found
+
+    def _share_is_back(self) -> None:
+        self._again = None
+        self._go_on()
+
+    def _calculate(self, works: Sequence[Callable[[], Any]]) -> list[_Outcome]:
+        """In the other thread."""
+        outcomes = []
+        for work in works:
+            began = self._timer()
+            try:
+                result = work()
+            except Exception:
+                result = Failure()
+            outcomes.append(_Outcome(result, self._timer() - began))
+        return outcomes
+
+    def _made(self, outcomes: Sequence[_Outcome], strangers: int) -> None:
+        self.strangers -= strangers
+        self.share.spent(sum(outcome.spent for outcome in outcomes[len(outcomes) - strangers :]))
+        jobs, self._at_work = self._at_work, []
+        self._go_on()  # what others are told now need not keep the thread waiting
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if not job.done.called:
+                job.done.callback(outcome.result)
+
+    def _not_made(self, failure: Failure) -> list[_Outcome]:
+        """There is no thread any more."""
+        return [_Outcome(failure, 0.0)] * len(self._at_work)
