@@ -29,6 +29,7 @@ from p2pd.control.access.quotas import Quotas
 from p2pd.service.automation_sections import AutomationSection
 from p2pd.service.config import Config
 from p2pd.service.session_part import SessionPart
+from p2pd.session.api import SessionApi
 from p2pd.state.hooks import HookStore
 from p2pd.state.noted_rows import FOLLOWED, PUBLISHED, NotedStore
 from p2pd.state.rss import RssStore
@@ -71,6 +72,18 @@ class AutomationPart:
         await self._accounts.open()
         self.quotas = Quotas(api)
         self.owners = ForOwners(api, CallersSession(api, self.quotas), self._accounts)
+        self._make(api)
+        self._started = True
+        await self.hooks.start()
+        self._share_limiter = ShareLimiter(api, self._reactor, time.time)
+        self._share_limiter.start()
+        self._label_moves = LabelMoves(api)
+        self._label_moves.start()
+        await self.rss.start()
+        await self.mutable.start()
+        api.events.release()
+
+    def _make(self, api: SessionApi) -> None:
         self.rss = Rss(
             RssParts(
                 api=api,
@@ -104,15 +117,6 @@ class AutomationPart:
             rng=random.Random(secrets.randbits(128)),
             add_for=self.owners.add,
         )
-        self._started = True
-        await self.hooks.start()
-        self._share_limiter = ShareLimiter(api, self._reactor, time.time)
-        self._share_limiter.start()
-        self._label_moves = LabelMoves(api)
-        self._label_moves.start()
-        await self.rss.start()
-        await self.mutable.start()
-        api.events.release()
 
     def reconfigure(
         self, config: Config, changed: Collection[tuple[str, str]]

@@ -95,14 +95,7 @@ class Session:
         self.send_queues = SendQueues()
         self.torrents = TorrentRegistry()
         timers = Schedule(parts.clock)
-        self.dht = DhtSource(self, parts.dht, timers)
-        self.hole_puncher = parts.hole_puncher
-        self.lsd = LsdSource(self, parts.lsd, timers)
-        pex = PexSource(lambda: settings.pex_enabled)
-        self.catcher = CatcherSource(self, parts.caught_hosts, timers)
-        self.discovery: list[DiscoverySource] = [
-            *own_sources(), self.dht, pex, self.lsd, self.catcher
-        ]  # fmt: skip
+        self._find_peers(parts, timers)
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
         self.resting = Resting(self, timers)
         self.first_looks = FirstLooks(self)
@@ -111,15 +104,7 @@ class Session:
         self.rates = RateLimits(self, timers, parts.wall)
         self.upload_slots = UploadSlots(self)
         self._share_disks(parts, limits)
-        self.reaching = Reaching(self, parts.make_port_mapping)
-        self.connections = Connections(
-            self,
-            parts.transport,
-            half_open_limit=limits.half_open,
-            key_work=parts.key_work,
-            rng=parts.rng,
-        )
-        self.dialer = self.connections.dialer
+        self._connect(parts, limits)
         self.moves = Moves(self, parts.journal)
         self.removals = SessionRemovals(self, parts.removals)
         self.new_storage = parts.make_storage
@@ -140,6 +125,29 @@ class Session:
             self, parts.blocklist_memory, parts.blocklist_source, refresh
         )
         self.kept_away = KeptAway(self.bans.in_force, self.blocklist.covers)
+
+    def _find_peers(self, parts: SessionParts, timers: Schedule) -> None:
+        """Where torrents find peers, besides their trackers."""
+        self.dht = DhtSource(self, parts.dht, timers)
+        self.hole_puncher = parts.hole_puncher
+        self.lsd = LsdSource(self, parts.lsd, timers)
+        pex = PexSource(lambda: self.settings.pex_enabled)
+        self.catcher = CatcherSource(self, parts.caught_hosts, timers)
+        self.discovery: list[DiscoverySource] = [
+            *own_sources(), self.dht, pex, self.lsd, self.catcher
+        ]  # fmt: skip
+
+    def _connect(self, parts: SessionParts, limits: SessionLimits) -> None:
+        """How peers are reached, and reach us."""
+        self.reaching = Reaching(self, parts.make_port_mapping)
+        self.connections = Connections(
+            self,
+            parts.transport,
+            half_open_limit=limits.half_open,
+            key_work=parts.key_work,
+            rng=parts.rng,
+        )
+        self.dialer = self.connections.dialer
 
     def _share_disks(self, parts: SessionParts, limits: SessionLimits) -> None:
         """What torrents have to share of disks, and of memory for them."""
