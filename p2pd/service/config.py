@@ -30,6 +30,7 @@ from p2pd.service.config_key import key
 from p2pd.service.discovery_sections import DiscoverySection, ReachabilitySection
 from p2pd.service.keys_section import KeysSection
 from p2pd.service.log_lines import FORMATS
+from p2pd.session.nodes.identity_modes import IDENTITY_MODES, TRUSTED
 from p2pd.session.settings.session_settings import FIND_DATA, OFF
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO, MODES
@@ -55,6 +56,13 @@ class PeersSection:
         one_of("off", "allowed", "preferred", "required"),
         "Message stream encryption of connections with peers: off, allowed (if the peer begins\n"
         "so), preferred (in the clear with those that cannot), or required (always, all of it).",
+    )
+    identity: str = key(
+        TRUSTED,
+        one_of(*IDENTITY_MODES),
+        "To which peers that run p2pd this node proves who it is, where encrypted: off,\n"
+        "trusted (those of p2pctl nodes), all (in private torrents trusted ones). Its key tells\n"
+        "that it is the same node, in all torrents and at all addresses.",
     )
     max_connections: int = key(500, whole(1, 65535), "Connections in all.")
     max_connections_per_torrent: int = key(100, whole(1, 65535), "Connections of one torrent.")

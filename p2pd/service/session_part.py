@@ -53,10 +53,12 @@ from p2pd.state.database import Database
 from p2pd.state.good_peers import GoodPeerStore
 from p2pd.state.history import HistoryStore
 from p2pd.state.moves import MoveStore
+from p2pd.state.node_key import NodeKeyFile
 from p2pd.state.removals import RemovalStore
 from p2pd.state.resume import TorrentStore
 from p2pd.state.settings import SettingsStore
 from p2pd.state.statistics import StatisticsStore
+from p2pd.state.trusted_nodes import TrustedNodeStore
 from p2pd.storage.block_cache import BlockCache
 from p2pd.storage.disks import Disks
 from p2pd.storage.file_storage import FileStorage
@@ -330,6 +332,9 @@ class SessionPart:
             country_of=self._countries,
             keys=self.keys,
             ban_memory=BanStore(self._database),
+            node_keeper=NodeKeyFile(self._place.state_dir, self.keys),
+            node_memory=TrustedNodeStore(self._database),
+            node_work=partial(deferToThreadPool, self._reactor, self._reactor.getThreadPool()),
             blocklist_memory=BlocklistFile(self._place.state_dir),
             blocklist_source=BlocklistSource(self._reactor, self.disks, self.network.way),
             journal=MoveStore(self._database),

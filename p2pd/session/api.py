@@ -28,6 +28,7 @@ from p2pd.session.follow_api import FollowingApi
 from p2pd.session.history_api import HistoryApi
 from p2pd.session.importing.import_requests import ImportApi
 from p2pd.session.moving.move_view import MoveView
+from p2pd.session.nodes.nodes_api import NodesApi
 from p2pd.session.peers.peer_view import PeerView
 from p2pd.session.queueing.queue_api import QueueApi
 from p2pd.session.reaching_api import ReachingReport
@@ -278,6 +279,8 @@ class SessionApi(ImportApi, FollowingApi, QueueApi, BansApi, SharingApi, Protoco
     def creating(self) -> CreatingApi: ...
     @property
     def dht(self) -> DhtApi: ...
+    @property
+    def nodes(self) -> NodesApi: ...
 
     def torrents(self) -> Iterable[TorrentView]: ...
     async def detailed(self, torrent: TorrentView) -> TorrentView:

@@ -9,16 +9,22 @@ from p2pd.swarm.bans import Ban
 
 
 class BansApi(Protocol):
-    """Bans of hosts and of single peers."""
+    """Bans of hosts, of single peers, and of nodes."""
 
     def bans(self) -> list[Ban]:
         """Those in force, the oldest first."""
 
-    def ban(self, addresses: Sequence[PeerAddress], reason: str, seconds: float | None) -> None:
-        """Ban whole hosts (port 0) or single peers there, and hang up.
+    def ban(
+        self,
+        addresses: Sequence[PeerAddress],
+        reason: str,
+        seconds: float | None,
+        keys: Sequence[bytes] = (),
+    ) -> None:
+        """Ban whole hosts (port 0), single peers there, or nodes by their keys, and hang up.
 
         For so many seconds; 0: until it is lifted, None: as long as is usual.
         """
 
-    def lift_bans(self, addresses: Sequence[PeerAddress]) -> int:
-        """All of a host (port 0), or those of one peer there; how many there were."""
+    def lift_bans(self, addresses: Sequence[PeerAddress], keys: Sequence[bytes] = ()) -> int:
+        """All of a host (port 0), those of one peer there, or of nodes; how many there were."""

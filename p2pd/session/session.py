@@ -33,6 +33,7 @@ from p2pd.session.disks.download_folders import DownloadFolders
 from p2pd.session.disks.memory_budget import MemoryBudget
 from p2pd.session.finding.cross_check import CrossChecks
 from p2pd.session.moving.moves import Moves, settled
+from p2pd.session.nodes.session_nodes import SessionNodes
 from p2pd.session.peers.send_queues import SendQueues
 from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.rate_limits import RateLimits
@@ -124,6 +125,8 @@ class Session:
         self.blocklist = SessionBlocklist(
             self, parts.blocklist_memory, parts.blocklist_source, refresh
         )
+        self.nodes = SessionNodes(self, parts.node_keeper, parts.node_memory, parts.node_work)
+        self.preferences.favoured = self.nodes.trusted
         self.kept_away = KeptAway(self.bans.in_force, self.blocklist.covers)
 
     def _find_peers(self, parts: SessionParts, timers: Schedule) -> None:
@@ -171,6 +174,7 @@ class Session:
         self.reaching.begin()
         self.lsd.settings_changed()
         await self.bans.recall()
+        await self.nodes.recall()
         self.background(self.blocklist.recall(), "blocklist")
         self.background(self.catcher.recall(), "caught hosts")
         cut_off = await self.moves.cut_off()

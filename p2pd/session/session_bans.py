@@ -31,12 +31,18 @@ class NamedPeer(Protocol):
     listen_address: PeerAddress | None
     peer_id: bytes
 
+    @property
+    def node_key(self) -> bytes:
+        """The one that it proved to have; empty: none."""
+
 
 class BannedFrom(Protocol):
     """A torrent, from which peers may be banned."""
 
-    def banned(self, hosts: Container[str]) -> None:
-        """These hosts, or somebody there, are banned: hang up on them and do not dial them."""
+    def banned(self, places: Container[str | bytes]) -> None:
+        """These hosts, or somebody there, are banned, or the nodes with these keys: hang up on them
+        and do not dial them.
+        """
 
 
 class BansOwner(Protocol):
@@ -72,15 +78,30 @@ class SessionBans:
             self.tick()
 
     def ban_peer(self, name: PeerName, reason: str, *, shared: bool) -> None:
-        """A peer did what is not to be borne; `shared`: somebody good has the same address."""
-        since, until = self._from_now(None)
-        self.add(ban_of(name, reason, since=since, until=until, shared=shared))
+        """A peer did what is not to be borne; `shared`: somebody good has the same address.
 
-    def ban(self, addresses: Iterable[PeerAddress], reason: str, seconds: float | None) -> None:
+        With its address goes its key, which is worth nothing alone: anybody can make another.
+        """
+        since, until = self._from_now(None)
+        bans = [ban_of(name, reason, since=since, until=until, shared=shared)]
+        if name.node_key:
+            bans.append(bans[0]._replace(host="", port=0, peer_id=b"", node_key=name.node_key))
+        self.add(*bans)
+
+    def ban(
+        self,
+        addresses: Iterable[PeerAddress],
+        reason: str,
+        seconds: float | None,
+        keys: Iterable[bytes] = (),
+    ) -> None:
         """Somebody is not wanted; see api.SessionApi."""
         since, until = self._from_now(seconds)
         reason = reason[:REASON_LIMIT]
-        self.add(*(Ban(host, port, b"", reason, since, until) for host, port in addresses))
+        self.add(
+            *(Ban(host, port, b"", reason, since, until) for host, port in addresses),
+            *(Ban("", 0, b"", reason, since, until, key) for key in keys),
+        )
 
     def add(self, *bans: Ban) -> None:
         """Ban, and hang up on whom these are of."""
@@ -89,13 +110,16 @@ class SessionBans:
             self.log.info("{who} is banned: {why}", who=described(ban), why=ban.reason)
             gone += self.in_force.add(ban)
         self._keep(gone, [ban for ban in bans if ban in self.in_force])
-        hosts = {ban.host for ban in bans}
+        places = {ban.place for ban in bans}
         for torrent in self._owner.torrents:
-            torrent.banned(hosts)
+            torrent.banned(places)
 
-    def lift(self, addresses: Iterable[PeerAddress]) -> list[Ban]:
-        """Those at hosts (port 0), or of one peer there, are in force no more; which these were."""
+    def lift(self, addresses: Iterable[PeerAddress], keys: Iterable[bytes] = ()) -> list[Ban]:
+        """Those at hosts (port 0), of one peer there, or of nodes are in force no more; which these
+        were.
+        """
         lifted = [ban for address in addresses for ban in self.in_force.lift(*address)]
+        lifted += [ban for key in keys for ban in self.in_force.lift(key)]
         for ban in lifted:
             self.log.info("{who} is banned no more", who=described(ban))
         self._keep(lifted, [])
@@ -110,6 +134,11 @@ class SessionBans:
         self.tick()
         return sorted(self.in_force, key=lambda ban: ban.since)
 
+    def of_node(self, node_key: bytes) -> Sequence[Ban]:
+        """Those in force of the node with this key."""
+        self.tick()
+        return self.in_force.of_node(node_key)
+
     def _from_now(self, seconds: float | None) -> tuple[float, float | None]:
         now = self._owner.wall()
         lasts = self.seconds if seconds is None else seconds
@@ -123,11 +152,13 @@ class SessionBans:
 def name_of(peer: NamedPeer) -> PeerName:
     """Who a peer is, even when it is gone."""
     port = 0 if peer.listen_address is None else peer.listen_address.port
-    return PeerName(peer.address.host, port, peer.peer_id)
+    return PeerName(peer.address.host, port, peer.peer_id, peer.node_key)
 
 
 def described(ban: Ban) -> str:
     """Of whom it is, for the log."""
+    if ban.node_key:
+        return f"the node {ban.node_key.hex()}"
     if ban.whole_host:
         return ban.host
     return f"the peer at {ban.host} with port {ban.port or 'unknown'}"

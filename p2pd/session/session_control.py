@@ -25,6 +25,7 @@ from p2pd.session.disks.devices import in_time
 from p2pd.session.free_space import free_space_of
 from p2pd.session.importing.import_requests import ImportedTorrent, ImportTorrent
 from p2pd.session.importing.torrent_importing import TorrentImporting
+from p2pd.session.nodes.nodes_control import NodesControl
 from p2pd.session.queueing.queue_control import QueueControl, save_all
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.reaching_api import ReachingReport
@@ -70,6 +71,8 @@ class SessionControl:
         history: SessionHistory | None = None,
     ) -> None:
         self._session = session
+        self.nodes = NodesControl(session)
+        self.dht = DhtRequests(session.dht, session.clock)
         self._adding = TorrentAdding(session)
         self._queueing = QueueControl(session)
         self._save_setting = save_setting
@@ -118,11 +121,6 @@ class SessionControl:
         if self._history is None:
             raise P2pdError("no statistics are kept: state.history_mib is 0")
         return self._history
-
-    @functools.cached_property
-    def dht(self) -> DhtRequests:
-        """The DHT."""
-        return DhtRequests(self._session.dht, self._session.clock)
 
     @functools.cached_property
     def creating(self) -> CreationTasks:
@@ -262,13 +260,19 @@ class SessionControl:
         """Those in force."""
         return self._session.bans.list()
 
-    def ban(self, addresses: Sequence[PeerAddress], reason: str, seconds: float | None) -> None:
-        """Ban hosts, or peers there."""
-        self._session.bans.ban(addresses, reason, seconds)
+    def ban(
+        self,
+        addresses: Sequence[PeerAddress],
+        reason: str,
+        seconds: float | None,
+        keys: Sequence[bytes] = (),
+    ) -> None:
+        """Ban hosts, peers there, or nodes."""
+        self._session.bans.ban(addresses, reason, seconds, keys)
 
-    def lift_bans(self, addresses: Sequence[PeerAddress]) -> int:
-        """Of hosts, or of peers there; how many there were."""
-        return len(self._session.bans.lift(addresses))
+    def lift_bans(self, addresses: Sequence[PeerAddress], keys: Sequence[bytes] = ()) -> int:
+        """Of hosts, of peers there, or of nodes; how many there were."""
+        return len(self._session.bans.lift(addresses, keys))
 
     async def change(self, torrent: TorrentView, changes: TorrentChanges) -> None:
         """Change files, priorities, trackers, labels and the like."""

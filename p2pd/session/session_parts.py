@@ -16,6 +16,7 @@ from p2pd.session.discovering.dht_network import DhtNetwork
 from p2pd.session.discovering.lsd_network import LsdNetwork
 from p2pd.session.disks.devices import LookAt
 from p2pd.session.moving.move_journal import MoveJournal
+from p2pd.session.nodes.session_nodes import Elsewhere, NodeKeeper, NodeMemory
 from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.reaching import MakePortMapping
 from p2pd.session.session_bans import BanMemory
@@ -62,6 +63,12 @@ class SessionParts:
     """Of torrents that are moved. None: none can be."""
     ban_memory: BanMemory | None = None
     """None: bans are forgotten when the session ends."""
+    node_keeper: NodeKeeper | None = None
+    """None: this node proves to nobody who it is."""
+    node_memory: NodeMemory | None = None
+    """None: which nodes are trusted is forgotten when the session ends."""
+    node_work: Elsewhere | None = None
+    """Where identities are proved and checked. None: none are."""
     blocklist_memory: BlocklistMemory | None = None
     """None: the blocklist is forgotten when the session ends."""
     blocklist_source: ListSource | None = None

@@ -21,10 +21,13 @@ from p2pd.session.settings.settings_rules import kept_settings
 from p2pd.session.torrents.torrent_adding import TorrentAdding
 from p2pd.state.accounts import Rows, rows_of
 from p2pd.state.backups import Backup, BackupFolder
+from p2pd.state.bans import node_ban
 from p2pd.state.records import TorrentRecord
 from p2pd.state.salvage import Salvage
+from p2pd.state.trusted_nodes import trusted_nodes_of
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.good_peers import GoodPeer
+from p2pd.swarm.trusted_nodes import TrustedNode
 
 T = TypeVar("T")
 
@@ -116,6 +119,7 @@ class StateBackups:
         await self._take_settings(await self._run(list, state.rows("settings")))
         self._session.bans.add(*await self._run(_bans, state))
         self._session.bans.tick()
+        self._session.nodes.restore(await self._run(_trusted, state))
         self._take_totals(dict(await self._run(list, state.rows("statistics"))))
         if self._take_accounts is not None:
             await self._take_accounts(await self._run(_accounts, state))
@@ -149,7 +153,12 @@ def _decoded(rows: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _bans(state: Salvage) -> list[Ban]:
-    return [Ban(*row) for row in state.rows("bans")]
+    of_nodes = [node_ban(row) for row in state.rows("node_bans")]
+    return [Ban(*row) for row in state.rows("bans")] + of_nodes
+
+
+def _trusted(state: Salvage) -> list[TrustedNode]:
+    return trusted_nodes_of(state.rows("trusted_nodes"))
 
 
 def _accounts(state: Salvage) -> Rows:

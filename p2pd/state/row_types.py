@@ -14,6 +14,8 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "settings": (str, str),
     "statistics": (str, int),
     "bans": (str, int, bytes, str, _NUMBER, (*_NUMBER, type(None))),
+    "node_bans": (bytes, str, _NUMBER, (*_NUMBER, type(None))),
+    "trusted_nodes": (bytes, str, _NUMBER, str, _LIMIT),
     "moves": (int, str, str, str, (int, type(None))),
     "removals": (int, str, str, (int, type(None))),
     "good_peers": (int, str, int, _NUMBER, int, int, _NUMBER),
@@ -50,7 +52,7 @@ _JSON: dict[str, tuple[int, ...]] = {
 
 _SUMMED = {
     "removals": 1, "users": 0, "api_keys": 1, "rss_feeds": 1, "rss_rules": 1, "hooks": 1,
-    "hook_commands": 1,
+    "hook_commands": 1, "trusted_nodes": 0,
     "followed_torrents": 1, "published_items": 1,
 }  # fmt: skip
 """Where the values begin that the checksum at the end of a row is of."""

@@ -7,8 +7,9 @@ are what :class:`ChokerPeer` says, `now` is seconds.
 from __future__ import annotations
 
 import random
-from typing import Hashable, Iterable, Protocol, Sequence
+from typing import Collection, Hashable, Iterable, Protocol, Sequence
 
+from p2pd.swarm.choking.favoured_slots import favoured_first
 from p2pd.swarm.choking.optimistic import (
     OPTIMISTIC_SECONDS,
     SHARE,
@@ -69,13 +70,25 @@ class Choker:
         return frozenset(self._optimistic.holders)
 
     def decide(
-        self, peers: Sequence[ChokerPeer], *, seeding: bool, now: float, slots: int | None = None
+        self,
+        peers: Sequence[ChokerPeer],
+        *,
+        seeding: bool,
+        now: float,
+        slots: int | None = None,
+        favoured: Collection[Hashable] = (),
     ) -> set[Hashable]:
-        """One round, every ten seconds: the peers to serve until the next, at most `slots`."""
+        """One round, every ten seconds: the peers to serve until the next, at most `slots`.
+
+        Some of the slots are first for those of the peers that are `favoured`.
+        """
         slots = self.slots if slots is None else slots
         snubbing = self._snubbing.look(peers, now)
         willing = _in_order(peers)
-        served: set[Hashable] = set()
+        first = favoured_first(willing, favoured, self._terms, now, slots)
+        served: set[Hashable] = {peer.key for peer in first}
+        willing = [peer for peer in willing if peer.key not in served]
+        slots -= len(served)
         if slots > 0:
             regular = _regular(slots, now, seeding=seeding)
             if seeding:
@@ -83,10 +96,11 @@ class Choker:
                 regular = min(regular, slots - len(willing) + len(ranked))
             else:
                 ranked = _by_trade(willing, snubbing)
-            served = {peer.key for peer in ranked[: max(0, regular)]}
-            rest = [peer for peer in willing if peer.key not in served]
+            chosen = {peer.key for peer in ranked[: max(0, regular)]}
+            served |= chosen
+            rest = [peer for peer in willing if peer.key not in chosen]
             takers = self._takers(slots, peers, seeding=seeding)
-            self._optimistic.turn(rest, slots - len(served), now, takers=takers)
+            self._optimistic.turn(rest, slots - len(chosen), now, takers=takers)
             served.update(self._optimistic.holders)
         else:
             self._optimistic.end_all()

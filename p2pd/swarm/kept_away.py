@@ -20,6 +20,8 @@ class KeptAway:
         self._bans = bans
         self._blocked = blocked
 
-    def covers(self, host: str, port: int = 0, peer_id: bytes = b"") -> bool:
-        """Whether to keep away from the host, or from the peer there with this port or id."""
-        return self._bans.covers(host, port, peer_id) or self._blocked(host)
+    def covers(self, host: str, port: int = 0, peer_id: bytes = b"", node_key: bytes = b"") -> bool:
+        """Whether to keep away from the host, from the peer there with this port or id, or from
+        the node with this key, wherever it is.
+        """
+        return self._bans.covers(host, port, peer_id, node_key) or self._blocked(host)

@@ -65,8 +65,10 @@ class _Candidate:
 class KeepsAway(Protocol):
     """Who knows whom to keep away from: swarm.bans.Bans for one."""
 
-    def covers(self, host: str, port: int = 0, peer_id: bytes = b"") -> bool:
-        """Whether that is everybody at the host, or the peer there with this port or id."""
+    def covers(self, host: str, port: int = 0, peer_id: bytes = b"", node_key: bytes = b"") -> bool:
+        """Whether that is everybody at the host, the peer there with this port or id, or the node
+        with this key.
+        """
 
 
 class PeerPool:
@@ -209,7 +211,7 @@ class PeerPool:
                 if candidate.seed:
                     self._place(address, candidate)
 
-    def drop_banned(self, hosts: Container[str]) -> None:
+    def drop_banned(self, hosts: Container[str | bytes]) -> None:
         """Somebody at these hosts is banned: he is dialled no more."""
         for address in [address for address in self._by_address if address.host in hosts]:
             if self._bans.covers(*address):
@@ -238,9 +240,11 @@ class PeerPool:
 
     # -- what is known ------------------------------------------------------------------------
 
-    def is_banned(self, host: str, port: int = 0, peer_id: bytes = b"") -> bool:
-        """Whether the host is banned, or the peer there that has this port or this id."""
-        return self._bans.covers(host, port, peer_id)
+    def is_banned(
+        self, host: str, port: int = 0, peer_id: bytes = b"", node_key: bytes = b""
+    ) -> bool:
+        """Whether the host is banned, the peer there that has this port or this id, or its node."""
+        return self._bans.covers(host, port, peer_id, node_key)
 
     def source_of(self, address: PeerAddress) -> str:
         """Where the address came from first; "incoming" when nobody told of it."""

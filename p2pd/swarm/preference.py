@@ -1,7 +1,8 @@
 """Which addresses are dialled first among equals: near ones, then by canonical priority (BEP 40).
 
-Near is the network we are on, then the country, when somebody can tell the country of an address.
-While our own address is not known, a made-up one takes its place: then a lot decides.
+Nearest is the host of a node that the user trusts; then comes the network we are on, then the
+country, when somebody can tell the country of an address. While our own address is not known, a
+made-up one takes its place: then a lot decides.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Callable, NamedTuple
 from p2pd.base.addresses import PeerAddress
 from p2pd.swarm.own_addresses import IpAddress, OwnAddresses, Side, side_of
 from p2pd.swarm.peer_priority import canonical_priority, priority_of_hosts
+from p2pd.swarm.trusted_nodes import TrustedNodes
 
 CountryOf = Callable[[str], str]
 """The country of an IP address, two letters; empty when it is not known. Must not block."""
@@ -25,9 +27,10 @@ SUBNET_BYTES = {4: 3, 6: 8}
 class Distance(IntEnum):
     """How near an address is; less is nearer."""
 
-    SUBNET = 0
-    COUNTRY = 1
-    FAR = 2
+    TRUSTED = 0
+    SUBNET = 1
+    COUNTRY = 2
+    FAR = 3
 
 
 class Preference(NamedTuple):
@@ -46,7 +49,7 @@ def no_country(host: str) -> str:
 class Preferences:
     """What a session prefers; `port` is the one that peers dial, 0 while there is none."""
 
-    __slots__ = ("_countries", "_countries_at", "_made_up", "country_of", "own", "port")
+    __slots__ = ("_countries", "_countries_at", "_made_up", "country_of", "favoured", "own", "port")
 
     def __init__(self, rng: random.Random, country_of: CountryOf = no_country) -> None:
         self.own = OwnAddresses()
@@ -55,6 +58,7 @@ class Preferences:
             6: ipaddress.IPv6Address(rng.getrandbits(128)),
         }
         self.country_of = country_of
+        self.favoured = TrustedNodes()
         self.port = 0
         self._countries: frozenset[str] = frozenset()
         self._countries_at = 0
@@ -62,7 +66,7 @@ class Preferences:
     @property
     def version(self) -> int:
         """Changes when answers change."""
-        return self.own.version
+        return self.own.version + self.favoured.version
 
     def of(self, address: PeerAddress) -> Preference:
         """The preference of an address. Raises ValueError for what is no IP address."""
@@ -82,6 +86,8 @@ class Preferences:
         return priority_of_hosts(ours.packed, ip.packed)
 
     def _distance(self, ip: IpAddress, side: Side) -> Distance:
+        if self.favoured.at(str(ip)):
+            return Distance.TRUSTED
         if self._on_our_network(ip, side):
             return Distance.SUBNET
         country = self.country_of(str(ip))

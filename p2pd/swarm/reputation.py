@@ -77,6 +77,15 @@ class Reputation:
         self._fade(now)
         self._abuse += 1.0
 
+    def absorb(self, other: Reputation, now: float) -> None:
+        """It turned out that both are of one peer."""
+        self._fade(now)
+        other._fade(now)
+        self._good += other._good
+        self._suspicions += other._suspicions
+        self._timeouts += other._timeouts
+        self._abuse += other._abuse
+
     @property
     def proved(self) -> bool:
         """Whether anything that it sent was right."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import Sequence
 
 from twisted.internet.defer import Deferred, succeed
 
 from p2pd.base.address_ranges import AddressRanges
-from p2pd.base.errors import StateError
+from p2pd.base.errors import P2pdError, StateError
+from p2pd.protocols.peerwire.node_proofs import NodeKey
 from p2pd.state.blocklist_file import BlocklistNote, KeptBlocklist
 from p2pd.state.moves import MoveRow
 from p2pd.state.removals import DoomedFiles, RemovalRow
 from p2pd.state.resume import OF_FILES, PROGRESS, Opening, TorrentRecord
 from p2pd.swarm.bans import Ban
+from p2pd.swarm.trusted_nodes import TrustedNode
 
 
 class MemoryStore:
@@ -181,11 +184,49 @@ def _loaded(row: TorrentRecord) -> TorrentRecord:
     return replace(row, torrent=None, file_states=None) if row.is_whole else replace(row)
 
 
+class MemoryNodeKey:
+    """The key of a node, in memory; see state.node_key.NodeKeyFile."""
+
+    def __init__(self, secret: bytes) -> None:
+        self.key = NodeKey(secret)
+        self.problem: P2pdError | None = None
+
+    def load(self) -> NodeKey:
+        """The key."""
+        if self.problem is not None:
+            raise self.problem
+        return self.key
+
+    def rotate(self, key: NodeKey, *, succession: bool) -> NodeKey:
+        """Another one, by the hash of this one."""
+        secret = sha256(key.secret).digest()
+        self.key = key.succeeded_by(secret) if succession else NodeKey(secret)
+        return self.key
+
+
+class MemoryTrustedNodes:
+    """Trusted nodes that are kept in memory; see state.trusted_nodes.TrustedNodeStore."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, TrustedNode] = {}
+
+    def load(self) -> Deferred[list[TrustedNode]]:
+        """All of them."""
+        return succeed(list(self.rows.values()))
+
+    def change(self, gone: Sequence[bytes], new: Sequence[TrustedNode]) -> Deferred[None]:
+        """Forget some, keep others."""
+        for key in gone:
+            self.rows.pop(key, None)
+        self.rows.update((node.key, node) for node in new)
+        return succeed(None)
+
+
 class MemoryBans:
     """Bans that are kept in memory; see state.bans.BanStore."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[str, int, bytes], Ban] = {}
+        self.rows: dict[tuple[str | bytes, int, bytes], Ban] = {}
 
     def load(self) -> Deferred[list[Ban]]:
         """All of them."""
@@ -194,6 +235,6 @@ class MemoryBans:
     def change(self, gone: Sequence[Ban], new: Sequence[Ban]) -> Deferred[None]:
         """Forget some, keep others."""
         for ban in gone:
-            self.rows.pop(ban[:3], None)
-        self.rows.update((ban[:3], ban) for ban in new)
+            self.rows.pop((ban.place, *ban[1:3]), None)
+        self.rows.update(((ban.place, *ban[1:3]), ban) for ban in new)
         return succeed(None)

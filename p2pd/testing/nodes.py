@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, Callable, Mapping, Sequence, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -32,8 +33,10 @@ from p2pd.testing.memory_store import (
     MemoryBans,
     MemoryBlocklist,
     MemoryJournal,
+    MemoryNodeKey,
     MemoryRemovals,
     MemoryStore,
+    MemoryTrustedNodes,
 )
 from p2pd.testing.torrents import piece_bytes
 from p2pd.testing.virtual_time import VirtualNetwork
@@ -84,11 +87,11 @@ class FakeAnnouncer:
 class SimNode:
     """A whole session at an IP address of a VirtualNetwork, on memory storage.
 
-    Another node made with the `store`, `disk`, `bans`, `blocklist`, `journal` and `removals` of
-    this one is this one restarted. `disks` stands in for storage.disks.Disks where one InlineDisk
-    will not do, `make_storage` makes storage of another kind, and `lists` is where blocklists come
-    from. `listener` hears of events from the start on. Without `dht` there is none,
-    nor local discovery without `lsd`.
+    Another node made with the `store`, `disk`, `bans`, `blocklist`, `journal`, `removals`,
+    `node_key` and `trusted_nodes` of this one is this one restarted. `disks` stands in for
+    storage.disks.Disks where one InlineDisk will not do, `make_storage` makes storage of another
+    kind, and `lists` is where blocklists come from. `listener` hears of events from the start on.
+    Without `dht` there is none, nor local discovery without `lsd`.
     """
 
     def __init__(
@@ -111,6 +114,8 @@ class SimNode:
         dht: DhtNetwork | None = None,
         lsd: LsdNetwork | None = None,
         caught_hosts: CaughtMemory | None = None,
+        node_key: MemoryNodeKey | None = None,
+        trusted_nodes: MemoryTrustedNodes | None = None,
         hole_puncher: HolePuncher | None = None,
         **settings: Any,
     ) -> None:
@@ -119,6 +124,8 @@ class SimNode:
         self.store = store or MemoryStore()
         self.bans = bans or MemoryBans()
         self.blocklist = blocklist or MemoryBlocklist()
+        self.node_key = node_key or MemoryNodeKey(sha256(host.encode()).digest())
+        self.trusted_nodes = trusted_nodes or MemoryTrustedNodes()
         self._lists = lists
         self.journal = journal or MemoryJournal(self.store)
         self.removals = removals or MemoryRemovals(self.store)
@@ -207,6 +214,9 @@ class SimNode:
             make_announcer=cast(Any, self._make_announcer),
             ban_memory=self.bans,
             blocklist_memory=self.blocklist,
+            node_keeper=self.node_key,
+            node_memory=self.trusted_nodes,
+            node_work=self._in_a_moment,
             blocklist_source=self._lists,
             look_at_folder=self._look_at_folder,
             journal=cast(Any, self.journal),

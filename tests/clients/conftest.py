@@ -71,6 +71,7 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
         "peers": [
             {"address": "2001:db8::1", "port": 6881, "progress": 0.5, "rate_to_client": 2048,
              "rate_to_peer": 0, "flag_str": "DE", "is_snubbed": False, "transport": "tcp",
+             "node_key": "", "node_name": "",
              "rating": 61, "country": "de", "client_name": "Evil\x1b[31m 1.0"},
         ],
     } | other  # fmt: skip

@@ -22,6 +22,7 @@ from p2pd.session.blocklist.blocklist_api import BlocklistStatus
 from p2pd.session.discovering.dht_api import DhtReport, SwarmEstimate
 from p2pd.session.follow_api import SeenChanges
 from p2pd.session.importing.import_requests import Believed, ImportedTorrent, ImportTorrent
+from p2pd.session.nodes.nodes_api import NodeIdentity, TrustedView
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.reaching_api import ReachingReport
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
@@ -36,6 +37,7 @@ from p2pd.session.torrents.torrent_requests import (
 )
 from p2pd.state.blocklist_file import BlocklistNote
 from p2pd.swarm.bans import Ban
+from p2pd.swarm.trusted_nodes import TrustedNode
 from p2pd.testing.memory_dht import MemoryStatus
 from tests.control.fake_torrents import (
     NOW,
@@ -131,6 +133,32 @@ class FakeDht:
 
     async def estimate(self, info_hashes: InfoHashes) -> SwarmEstimate:
         return SwarmEstimate(5, None, 8)
+
+
+class FakeNodes:
+    """As nodes_api.NodesApi."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self.session = session
+
+    def identity(self) -> NodeIdentity:
+        return NodeIdentity(b"\xaa" * 32, b"\xbb" * 32, "", "trusted")
+
+    async def rotate(self, *, succession: bool) -> NodeIdentity:
+        self.session._note("rotate", succession)
+        return NodeIdentity(b"\xac" * 32, b"", "", "trusted")
+
+    def list(self) -> Any:
+        return [TrustedView(TrustedNode(b"\xcc" * 32, "friend", 1000.5, "192.0.2.1"), 2)]
+
+    def trust(self, key: bytes, name: str) -> None:
+        if not any(key):
+            raise P2pdError("this key is one that anybody can sign with")
+        self.session._note("trust", key, name)
+
+    def untrust(self, keys: Any) -> int:
+        self.session._note("untrust", tuple(keys))
+        return len(keys)
 
 
 class FakeSession:
@@ -267,14 +295,19 @@ class FakeSession:
         return [
             Ban("192.0.2.1", 0, b"", "it lied", 1000.5, None),
             Ban("::1", 6881, b"\xff", "by hand", 2000.0, 3000.9),
+            Ban("", 0, b"", "by hand", 2500.0, None, b"\xcd" * 32),
         ]
 
-    def ban(self, addresses: Any, reason: str, seconds: float | None) -> None:
-        self._note("ban", tuple(addresses), reason, seconds)
+    def ban(self, addresses: Any, reason: str, seconds: float | None, keys: Any = ()) -> None:
+        self._note("ban", tuple(addresses), reason, seconds, tuple(keys))
 
-    def lift_bans(self, addresses: Any) -> int:
-        self._note("lift_bans", tuple(addresses))
-        return len(addresses)
+    def lift_bans(self, addresses: Any, keys: Any = ()) -> int:
+        self._note("lift_bans", tuple(addresses), tuple(keys))
+        return len(addresses) + len(keys)
+
+    @property
+    def nodes(self) -> FakeNodes:
+        return FakeNodes(self)
 
     async def change_settings(self, changes: Any) -> None:
         self._note("change_settings", dict(changes))

@@ -59,6 +59,8 @@ class FakePeer:
     downloaded: int = 5
     uploaded: int = 6
     requests_outstanding: int = 3
+    node_key: bytes = b"\xab" * 32
+    node_name: str = "friend"
     flag_string: str = "DE"
     rating: Rating = field(default_factory=lambda: Rating(70, "2 good pieces"))
 

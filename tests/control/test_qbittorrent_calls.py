@@ -444,7 +444,7 @@ def test_the_sessions_limits_and_bans(client):
     assert limited == [("change_settings", changes)]
     banned = client.asked("transfer/banPeers", peers="192.0.2.1:80|[2001:db8::1]:9|x")
     hosts = (PeerAddress("192.0.2.1", 0), PeerAddress("2001:db8::1", 0))
-    assert banned == [("ban", hosts, "by hand", 0)]
+    assert banned == [("ban", hosts, "by hand", 0, ())]
     client.session.settings.alt_speed_enabled = True
     assert client.get("transfer/uploadLimit").body == b"50000"
     assert client.asked("transfer/setUploadLimit", limit=0) == [

@@ -107,7 +107,7 @@ def other_values(downloads: str) -> dict[str, Any]:
     listed = page[page.index("These keys hold at once") : page.index("All others hold from")]
     found: dict[str, Any] = {
         "peers.seed_choking": "anti_leech", "peers.super_seeding": "off",
-        "peers.encryption": "allowed",
+        "peers.encryption": "allowed", "peers.identity": "all",
         "storage.download_dir": downloads, "logging.level": "debug",
         "logging.levels": ["p2pd.session=debug"], "blocklist.url": "/a/list",
         "storage.incomplete_dir": f"{downloads}/parts", "storage.content_folders": ["/a"],

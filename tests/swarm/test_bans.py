@@ -123,3 +123,30 @@ def test_bans_are_as_many_as_they_say_and_cover_what_they_are_of(steps: list[tup
             bans.expire(now)
             assert all(each.until is None or each.until > now for each in bans)
         assert len(bans) == len(list(bans)) <= 4
+
+
+NODE_KEY = b"k" * 32
+
+
+def test_a_node_is_banned_wherever_it_is() -> None:
+    bans = Bans()
+    bans.add(ban(host="", node_key=NODE_KEY))
+    assert bans.covers("192.0.2.9", 1, b"x", NODE_KEY)
+    assert not bans.covers("192.0.2.9", 1, b"x", b"j" * 32)
+    assert not bans.covers("192.0.2.9", 1, b"x")
+    assert not bans.covers("")
+    assert [each.node_key for each in bans.of_node(NODE_KEY)] == [NODE_KEY]
+    again = ban(host="", node_key=NODE_KEY, reason="again")
+    assert [each.reason for each in bans.add(again)] == ["it lied"]
+    assert len(bans) == 1
+    assert again in bans
+    assert bans.lift(NODE_KEY) == [again]
+    assert not bans.covers("192.0.2.9", 1, b"x", NODE_KEY)
+    assert len(bans) == 0
+
+
+def test_bans_of_nodes_end_like_others() -> None:
+    bans = Bans()
+    bans.add(ban(host="", node_key=NODE_KEY, until=5.0))
+    assert [each.node_key for each in bans.expire(5.0)] == [NODE_KEY]
+    assert not bans.covers("", node_key=NODE_KEY)

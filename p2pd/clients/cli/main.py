@@ -46,6 +46,8 @@ COMMANDS = {
     "magnet": "show.magnet",
     "move": "move.move",
     "nat": "nat.nat",
+    "node": "nodes.node",
+    "nodes": "nodes.nodes",
     "passwd": "login.passwd",
     "peers": "peers.peers",
     "pieces": "show.pieces",

@@ -95,8 +95,8 @@ def file_table(files: Iterable[JsonObject]) -> Columns:
 def peer_table(peers: Iterable[JsonObject]) -> Columns:
     """One line a peer."""
     table = Columns(
-        "Address", "Done>", "Down>", "Up>", "Rating>", "Flags", "Transport", "Client",
-        spare=("Transport", "Rating", "Flags"),
+        "Address", "Done>", "Down>", "Up>", "Rating>", "Flags", "Transport", "Node", "Client",
+        spare=("Transport", "Rating", "Flags", "Node"),
     )  # fmt: skip
     for peer in peers:
         table.add_row(
@@ -107,9 +107,15 @@ def peer_table(peers: Iterable[JsonObject]) -> Columns:
             str(peer["rating"]),
             plain(peer["flag_str"]) + SNUBBED * bool(peer["is_snubbed"]),
             plain(peer["transport"]),
+            _node(peer),
             plain(peer["client_name"], 60),
         )
     return table
+
+
+def _node(peer: JsonObject) -> str:
+    """Which node a peer proved to be: its name, or how its key begins."""
+    return plain(peer["node_name"], 30) or plain(peer["node_key"])[:16]
 
 
 def source_table(sources: Iterable[JsonObject]) -> Columns:
@@ -151,7 +157,8 @@ def ban_table(bans: Iterable[JsonObject]) -> Columns:
     table = Columns("Address", "Since", "Until", "Reason")
     for ban in bans:
         until = "it is lifted" if ban["until"] < 0 else moment(ban["until"])
-        table.add_row(_address(ban), moment(ban["since"]), until, plain(ban["reason"], 300))
+        who = f"node {plain(ban['node_key'])}" if ban["node_key"] else _address(ban)
+        table.add_row(who, moment(ban["since"]), until, plain(ban["reason"], 300))
     return table
 
 

@@ -25,6 +25,7 @@ from p2pd.control.methods.history_methods import HistoryMethods
 from p2pd.control.methods.hook_methods import HookMethods
 from p2pd.control.methods.kept_rows import KeptRows
 from p2pd.control.methods.nat_methods import NatMethods
+from p2pd.control.methods.node_methods import NodeMethods, NodesMethods
 from p2pd.control.methods.peer_methods import PeerMethods
 from p2pd.control.methods.port_methods import PortMethods
 from p2pd.control.methods.queue_methods import QueueMethods
@@ -75,6 +76,8 @@ def make_method_groups(
         "label": LabelMethods(api),
         "tracker": TrackerMethods(api),
         "nat": NatMethods(api),
+        "node": NodeMethods(api),
+        "nodes": NodesMethods(api),
         "peer": PeerMethods(api, selection),
         "port": PortMethods(api, wall_clock),
         "queue": QueueMethods(api, selection),

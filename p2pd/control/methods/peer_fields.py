@@ -1,7 +1,7 @@
 """What torrent_get tells of a connected peer (Transmission's rpc-spec, 3.3, `peers`).
 
-`country`, `is_snubbed`, `rating`, `rating_reasons`, `requests_outstanding`, `source` and
-`transport` are p2pd's own.
+`country`, `is_snubbed`, `node_key`, `node_name`, `rating`, `rating_reasons`,
+`requests_outstanding`, `source` and `transport` are p2pd's own.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def peer_row(peer: PeerView) -> dict[str, Any]:
         "is_snubbed": peer.snubbed,
         "is_uploading_to": peer.peer_interested and not peer.am_choking,
         "is_utp": peer.transport_name == "utp",
+        "node_key": peer.node_key.hex(),
+        "node_name": peer.node_name,
         "peer_id": base64.b64encode(peer.peer_id).decode("ascii"),
         "peer_is_choked": peer.am_choking,
         "peer_is_interested": peer.peer_interested,

@@ -10,6 +10,7 @@ from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.base.addresses import PeerAddress, canonical_host, parse_address
 from p2pd.base.errors import FormatError
+from p2pd.control.methods.node_methods import node_key
 from p2pd.control.methods.selection import Ids, Selection, ids
 from p2pd.control.schema import JsonObject, Param, described, integer, list_of, refuse, takes, text
 from p2pd.session.api import SessionApi
@@ -45,12 +46,18 @@ def _host_or_peer(name: str, value: object) -> PeerAddress:
 def _ban_row(ban: Ban) -> dict[str, Any]:
     return {
         "address": ban.host,
+        "node_key": ban.node_key.hex(),
         "peer_id": base64.b64encode(ban.peer_id).decode("ascii"),
         "port": ban.port,
         "reason": ban.reason,
         "since": int(ban.since),
         "until": -1 if ban.until is None else int(ban.until),
     }
+
+
+def _somebody(addresses: Sequence[PeerAddress], keys: Sequence[bytes]) -> None:
+    if not addresses and not keys:
+        raise refuse("neither addresses nor keys say who is meant")
 
 
 class PeerMethods(BaseSubhandler):  # type: ignore[misc]
@@ -70,21 +77,33 @@ class PeerMethods(BaseSubhandler):  # type: ignore[misc]
         return {"added": sum(self._api.add_peers(torrent, addresses) for torrent in torrents)}
 
     @takes(
-        Param("addresses", list_of(_host_or_peer, MAX_ADDRESSES)),
+        Param("addresses", list_of(_host_or_peer, MAX_ADDRESSES), ()),
+        Param("keys", list_of(node_key, MAX_ADDRESSES), ()),
         Param("reason", text(REASON_LIMIT), "by hand"),
         Param("hours", integer(0, MOST_HOURS), None),
     )
     async def jsonrpc_ban(
-        self, addresses: Sequence[PeerAddress], reason: str, hours: int | None
+        self,
+        addresses: Sequence[PeerAddress],
+        keys: Sequence[bytes],
+        reason: str,
+        hours: int | None,
     ) -> JsonObject:
-        """Hang up on hosts or peers, in every torrent, and keep them away."""
-        self._api.ban(addresses, reason, None if hours is None else hours * 3600.0)
+        """Hang up on hosts, peers or nodes, in every torrent, and keep them away."""
+        _somebody(addresses, keys)
+        self._api.ban(addresses, reason, None if hours is None else hours * 3600.0, keys)
         return {}
 
-    @takes(Param("addresses", list_of(_host_or_peer, MAX_ADDRESSES)))
-    async def jsonrpc_unban(self, addresses: Sequence[PeerAddress]) -> JsonObject:
+    @takes(
+        Param("addresses", list_of(_host_or_peer, MAX_ADDRESSES), ()),
+        Param("keys", list_of(node_key, MAX_ADDRESSES), ()),
+    )
+    async def jsonrpc_unban(
+        self, addresses: Sequence[PeerAddress], keys: Sequence[bytes]
+    ) -> JsonObject:
         """Lift bans; says how many there were."""
-        return {"lifted": self._api.lift_bans(addresses)}
+        _somebody(addresses, keys)
+        return {"lifted": self._api.lift_bans(addresses, keys)}
 
     @takes()
     async def jsonrpc_banned(self) -> JsonObject:

@@ -20,6 +20,7 @@ from p2pd.control.schema import (
     path_or_none,
     text,
 )
+from p2pd.session.nodes.identity_modes import IDENTITY_MODES
 from p2pd.session.settings.session_settings import FIND_DATA, SessionSettings
 from p2pd.swarm.share_limits import ACTIONS
 from p2pd.swarm.super_seeding import MODES
@@ -99,6 +100,7 @@ SETTABLE = (
     Param("limit_local_peers", boolean, None),
     Param("paused_magnets_fetch", boolean, None),
     Param("lpd_enabled", boolean, None),
+    Param("peer_identity", one_of(*IDENTITY_MODES), None),
     Param("peer_limit_global", integer(0, 65535), None),
     Param("peer_limit_per_host", integer(0, 65535), None),
     Param("peer_limit_per_torrent", integer(0, 65535), None),

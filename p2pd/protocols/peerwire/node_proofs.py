@@ -126,11 +126,16 @@ def check(proof: NodeProof, channel: Channel) -> None:
 
 def succeeds(proof: NodeProof) -> bytes | None:
     """The key that the node had before, if that one vouches for this one."""
-    if proof.succession is None or is_weak(proof.succession.old_key):
+    if proof.succession is None or not vouches(proof.succession, proof.key):
         return None
-    old_key, signature = proof.succession
-    text = SUCCESSION_LABEL + old_key + proof.key
-    return old_key if _signed(old_key, signature, text) else None
+    return proof.succession.old_key
+
+
+def vouches(succession: Succession, key: bytes) -> bool:
+    """Whether the old key signed that this one comes after it."""
+    old_key, signature = succession
+    text = SUCCESSION_LABEL + old_key + key
+    return not is_weak(old_key) and _signed(old_key, signature, text)
 
 
 def is_weak(key: bytes) -> bool:

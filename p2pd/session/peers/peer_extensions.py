@@ -16,7 +16,14 @@ from p2pd.protocols.peerwire.extensions.registry import (
 from p2pd.protocols.peerwire.extensions.upload_only import encode_upload_only, parse_upload_only
 from p2pd.session.peers.peer_download import PeerDownload
 
-LOCAL_IDS = {"ut_pex": 1, "ut_metadata": 2, "lt_donthave": 3, "upload_only": 4, "ut_holepunch": 5}
+LOCAL_IDS = {
+    "ut_pex": 1,
+    "ut_metadata": 2,
+    "lt_donthave": 3,
+    "upload_only": 4,
+    "ut_holepunch": 5,
+    "p2pd_node": 7,
+}
 """The ids under which peers send each extension to us; a torrent may leave out some of them."""
 
 _NAMES = names_by_id(LOCAL_IDS)

@@ -7,6 +7,8 @@ The rule:
 * Of the others one with a poor rating (swarm/reputation.py) goes first, for any newcomer.
 * Then the one that we prefer least may go: the farthest, and among equally far ones that
   with the lowest canonical priority (BEP 40). It goes only for a newcomer that we prefer to it.
+* A node that the user trusts (swarm/trusted_nodes.py) keeps its place, as long as no more than half
+  of the places are kept for that.
 * Where neither side wants anything of the other, the peer goes first, for any newcomer.
 
 A newcomer of one torrent never takes the place of another torrent's peer.
@@ -19,6 +21,7 @@ from typing import Callable, Iterable
 from p2pd.base.addresses import PeerAddress
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.swarm.preference import Preference, Preferences
+from p2pd.swarm.trusted_nodes import keep_their_places
 
 FIRST_CHANCE = 30.0
 """Seconds."""
@@ -44,14 +47,18 @@ class _Account:
 class PeerPlaces:
     """The accounts of one torrent's peers."""
 
-    __slots__ = ("_accounts", "_is_poor", "_preferences")
+    __slots__ = ("_accounts", "_is_poor", "_is_trusted", "_preferences")
 
     def __init__(
-        self, preferences: Preferences, is_poor: Callable[[PeerSession], bool] = lambda _: False
+        self,
+        preferences: Preferences,
+        is_poor: Callable[[PeerSession], bool] = lambda _: False,
+        is_trusted: Callable[[PeerSession], bool] = lambda _: False,
     ) -> None:
-        """`is_poor` tells whether a peer has a poor rating."""
+        """`is_poor` tells whether a peer has a poor rating, `is_trusted` of its node."""
         self._preferences = preferences
         self._is_poor = is_poor
+        self._is_trusted = is_trusted
         self._accounts: dict[PeerSession, _Account] = {}
 
     def look(self, peers: Iterable[PeerSession], now: float, *, seeding: bool) -> None:
@@ -78,6 +85,8 @@ class PeerPlaces:
             for peer in idle:
                 if is_redundant(peer):
                     return peer
+        kept = keep_their_places(filter(self._is_trusted, peers), len(peers))
+        idle = [peer for peer in idle if peer not in kept]
         for peer in idle:
             if self._is_poor(peer):
                 return peer

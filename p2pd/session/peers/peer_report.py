@@ -23,6 +23,8 @@ class PeerReport:
         self.source = peer.source
         self.incoming = peer.incoming
         self.encrypted = peer.encrypted
+        self.node_key = peer.node_key
+        self.node_name = peer.node.name
         self.transport_name = peer.transport_name
         self.am_choking = peer.am_choking
         self.am_interested = peer.am_interested

@@ -73,6 +73,7 @@ class PeerSession:
         self.told_of_node = self.closed = False
         self.told = PeerPieces()
         self.fast = PeerFast(self)
+        self.node = torrent.node_of(self)
         self.extensions = PeerExtensions(self, offered=remote.supports_extensions)
         self.download = PeerDownload(self, torrent.new_window())
         self.upload = PeerUpload(self)
@@ -370,6 +371,15 @@ class PeerSession:
         """Whether there is such a piece, as far as can be said."""
         content = self.torrent.content
         return content is not None and piece < content.layout.piece_count
+
+    @property
+    def node_key(self) -> bytes:
+        """The key that its node proved to have; empty: none."""
+        return self.node.key
+
+    def node_proved(self) -> None:
+        """It is known which node it is."""
+        self.torrent.node_proved(self)
 
     # -- for readers ---------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from p2pd.swarm.request_pipeline import RequestWindow
 from p2pd.transports.interfaces import Buffer
 
 if TYPE_CHECKING:
+    from p2pd.session.peers.peer_node import PeerNode
     from p2pd.session.peers.peer_session import PeerSession
 
 
@@ -62,6 +63,12 @@ class PeerTorrent(Protocol):
 
     def extended(self, peer: PeerSession, name: str, payload: bytes) -> None:
         """A message of an extension that the torrent handles."""
+
+    def node_of(self, peer: PeerSession) -> PeerNode:
+        """What will be known of a new peer's node."""
+
+    def node_proved(self, peer: PeerSession) -> None:
+        """It is known which node a peer is."""
 
     def dht_port(self, peer: PeerSession) -> int:
         """Of our DHT node, for peers to know; 0: it is none of their business."""

@@ -65,7 +65,7 @@ class RememberedPeers:
         """A peer misbehaved."""
         self._good.forget([address])
 
-    def forget_banned(self, hosts: Container[str]) -> None:
+    def forget_banned(self, hosts: Container[str | bytes]) -> None:
         """Some at these hosts are banned."""
         kept = (address for address in self._good if address.host in hosts)
         self._good.forget([address for address in kept if self._pool.is_banned(*address)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
+from p2pd.session.nodes.identity_modes import TRUSTED
 from p2pd.session.settings.sharing_settings import SharingSettings
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
 from p2pd.swarm.super_seeding import AUTO
@@ -78,6 +79,8 @@ class SessionSettings(SharingSettings):
     queue_stalled_minutes: int = 30
     port_forwarding_enabled: bool = False
     """Whether gateways are asked to map our port to one of theirs (PCP, NAT-PMP, UPnP)."""
+    peer_identity: str = TRUSTED
+    """To whom this node proves who it is: one of IDENTITY_MODES."""
     encryption: str = "off"
     """When connections are encrypted (protocols.mse.policy)."""
     dht_enabled: bool = True

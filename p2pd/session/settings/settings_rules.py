@@ -8,6 +8,7 @@ from typing import Any, Callable, Mapping
 from p2pd.base.errors import P2pdError
 from p2pd.formats.urls import tracker_url
 from p2pd.protocols.mse.policy import EncryptionPolicy
+from p2pd.session.nodes.identity_modes import IDENTITY_MODES
 from p2pd.session.settings.bandwidth_groups import checked_groups
 from p2pd.session.settings.rule_checks import (
     ACTION,
@@ -129,6 +130,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "blocklist_enabled": flag,
     "blocklist_url": _list_source,
     "encryption": one_of(*(policy.value for policy in EncryptionPolicy)),
+    "peer_identity": one_of(*IDENTITY_MODES),
     "dht_enabled": flag,
     "port_forwarding_enabled": flag,
     "find_data": one_of(*FIND_DATA),

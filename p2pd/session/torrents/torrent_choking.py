@@ -42,6 +42,7 @@ class TorrentChoking:
             seeding=self._owner.is_complete(),
             now=now,
             slots=slots.ask(self, sum(map(_wants_slot, peers)), now),
+            favoured=self._trusted(peers),
         )
         optimistic = self._choker.optimistic
         for peer in peers:
@@ -52,6 +53,13 @@ class TorrentChoking:
             if peer in chosen:
                 peer.optimistic = peer in optimistic
                 peer.unchoke()
+
+    def _trusted(self, peers: Sequence[PeerSession]) -> frozenset[PeerSession]:
+        """Those whose nodes the user trusts."""
+        nodes = self._owner.host.nodes
+        if not len(nodes.trusted):
+            return frozenset()
+        return frozenset(peer for peer in peers if nodes.is_trusted(peer.node_key))
 
     def fill_free_slot(self, peers: Sequence[PeerSession], now: float) -> None:
         """Between rounds, when a peer became interested: serve one more, if there is a slot."""

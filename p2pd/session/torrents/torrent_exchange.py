@@ -18,8 +18,10 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.base.rates import RollingRate
 from p2pd.base.requests import Request
 from p2pd.protocols.nat.mapping import PortKind
+from p2pd.protocols.peerwire.extensions.p2pd_node import NAME as P2PD_NODE
 from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
 from p2pd.protocols.peerwire.messages import Cancel
+from p2pd.session.peers.peer_node import PeerNode
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.peers.peer_upload import REQUEST_QUEUE
 from p2pd.session.pieces.piece_buffers import PieceBuffers
@@ -60,6 +62,9 @@ class ExchangeOwner(Protocol):
 
     @property
     def content(self) -> TorrentContent | None: ...
+    @property
+    def private(self) -> bool:
+        """BEP 27."""
 
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused, or does not have what it should have."""
@@ -171,6 +176,8 @@ class TorrentExchange:
     def _offered(self, peer: PeerSession, local_ids: Mapping[str, int]) -> dict[str, int]:
         """The extensions that this torrent has; 0 is what a peer was offered once."""
         offered = dict(local_ids)
+        if not peer.node.offers:
+            del offered[P2PD_NODE]
         if self._owner.pex.allowed:
             peer.extensions.offered_pex = True
             return offered
@@ -225,6 +232,7 @@ class TorrentExchange:
         self._owner.peers.introduced(peer, our_host)
         if peer.closed:
             return
+        peer.node.begin()
         self._owner.pex.introduced(peer, self.seconds())
         self._owner.metadata.peer_ready(peer)
         if self._owner.layers is not None:
@@ -238,6 +246,16 @@ class TorrentExchange:
             self._owner.pex.received(peer, payload, self.seconds())
         elif name == UT_HOLEPUNCH:
             self._owner.holepunch.received(peer, payload)
+        elif name == P2PD_NODE:
+            peer.node.received(payload)
+
+    def node_of(self, peer: PeerSession) -> PeerNode:
+        """What will be known of a new peer's node."""
+        return PeerNode(peer, self._owner.host.nodes, private=self._owner.private)
+
+    def node_proved(self, peer: PeerSession) -> None:
+        """It is known which node a peer is."""
+        self._owner.peers.node_proved(peer)
 
     def dht_port(self, peer: PeerSession) -> int:
         """Of our DHT node, for this peer to know; 0: it is none of its business."""

@@ -22,6 +22,7 @@ from p2pd.session.disks.check_queue import CheckQueue
 from p2pd.session.disks.devices import Devices
 from p2pd.session.disks.download_folders import DownloadFolders
 from p2pd.session.disks.memory_budget import MemoryBudget
+from p2pd.session.nodes.session_nodes import SessionNodes
 from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.rate_limits import RateLimits
@@ -106,6 +107,7 @@ class TorrentHost(Protocol):
     peer_memory: PeerMemory | None
     bans: SessionBans
     kept_away: KeptAway
+    nodes: SessionNodes
     activity: ActiveTorrents[Any]
     counts: SessionCounts
     events: SessionEvents

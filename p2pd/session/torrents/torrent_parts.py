@@ -92,10 +92,10 @@ class TorrentParts:
         """The connected peers."""
         return () if self._swarm is None else self._swarm.peers.connected
 
-    def banned(self, hosts: Container[str]) -> None:
-        """Hosts, or somebody there, are banned from the session."""
+    def banned(self, places: Container[str | bytes]) -> None:
+        """Hosts, or somebody there, or nodes by their keys are banned from the session."""
         if self._swarm is not None:
-            self._swarm.peers.banned(hosts)
+            self._swarm.peers.banned(places)
 
     def rechoke_soon(self) -> None:
         """Whom to serve is to be decided anew."""

@@ -66,7 +66,11 @@ class TorrentPeers:
         self._next_round = 0.0
         self._telling: DelayedCall | None = None
         self._to_tell: dict[PeerSession, None] = {}
-        self._places = PeerPlaces(owner.host.preferences, lambda peer: owner.trust.is_poor(peer))
+        self._places = PeerPlaces(
+            owner.host.preferences,
+            lambda peer: owner.trust.is_poor(peer),
+            lambda peer: owner.host.nodes.is_trusted(peer.node_key),
+        )
         self._remembered = RememberedPeers(owner, pool)
 
     # -- admission ----------------------------------------------------------------------------
@@ -140,8 +144,8 @@ class TorrentPeers:
 
     def introduced(self, peer: PeerSession, our_host: str | None) -> None:
         """A peer told where it can be dialled, and as whom it sees us."""
-        if self.pool.is_banned(*name_of(peer)):
-            peer.drop("it is banned, or on the blocklist")
+        self._drop_if_banned(peer)
+        if peer.closed:
             return
         if peer.listen_address is not None:
             self.pool.connected(peer.listen_address)
@@ -178,13 +182,25 @@ class TorrentPeers:
         rate *= score / UNKNOWN
         self.pool.closed(address, now, useful=useful, rate=rate, seed=peer.upload_only)
 
-    def banned(self, hosts: Container[str]) -> None:
-        """Hosts are banned, or somebody there: hang up, and know no good of them any more."""
-        self.pool.drop_banned(hosts)
-        for peer in [peer for peer in self.connected if peer.address.host in hosts]:
-            if self.pool.is_banned(*name_of(peer)):
-                peer.drop("it is banned, or on the blocklist")
-        self._remembered.forget_banned(hosts)
+    def banned(self, places: Container[str | bytes]) -> None:
+        """Hosts are banned, somebody there, or nodes by their keys: hang up, and know no good of
+        them any more.
+        """
+        self.pool.drop_banned(places)
+        for peer in list(self.connected):
+            if peer.address.host in places or (peer.node_key and peer.node_key in places):
+                self._drop_if_banned(peer)
+        self._remembered.forget_banned(places)
+
+    def _drop_if_banned(self, peer: PeerSession) -> None:
+        if self.pool.is_banned(*name_of(peer)):
+            peer.drop("it is banned, or on the blocklist")
+
+    def node_proved(self, peer: PeerSession) -> None:
+        """It is known which node a peer is: what is known of that one holds for it from now on."""
+        self._owner.trust.known_as(peer)
+        self._drop_if_banned(peer)
+        self._owner.host.activity.changed(self._owner)
 
     def candidates(self, count: int, now: float) -> list[PeerAddress]:
         """Whom to dial next."""

@@ -1,7 +1,8 @@
 """Which peers of one torrent are to be trusted: what became of the pieces they had a part in.
 
 A peer that is proven to have sent a bad block is banned; all else only counts in its rating
-(swarm.reputation). A peer is known by its host and peer id, so that hanging up mends nothing.
+(swarm.reputation). A peer is known by its host and peer id, so that hanging up mends nothing, and
+by the key of its node once that is proved: what it did before counts under both.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class TorrentTrust:
     def __init__(self, owner: TrustOwner) -> None:
         self.smart_ban = SmartBan()
         self._owner = owner
-        self._reputations: dict[tuple[str, bytes], Reputation] = {}
+        self._reputations: dict[tuple[str, bytes] | bytes, Reputation] = {}
+        self._nodes: dict[tuple[str, bytes], bytes] = {}
+        """The keys that peers proved to have, of as many of them."""
 
     # -- what they did -------------------------------------------------------------------------
 
@@ -89,12 +92,25 @@ class TorrentTrust:
 
     def of(self, name: PeerName) -> Reputation:
         """The reputation of a peer."""
-        key = (name.host, name.peer_id)
+        key = name.node_key or (name.host, name.peer_id)
         known = self._reputations.pop(key, None) or Reputation(self._owner.seconds())
         self._reputations[key] = known  # at the end: the one not met for longest is forgotten
         if len(self._reputations) > REMEMBERED:
             del self._reputations[next(iter(self._reputations))]
         return known
+
+    def known_as(self, peer: PeerSession) -> None:
+        """A peer proved which node it is: what either is known for is one from now on."""
+        name = name_of(peer)
+        place = (name.host, name.peer_id)
+        self._nodes[place] = name.node_key
+        if len(self._nodes) > REMEMBERED:
+            del self._nodes[next(iter(self._nodes))]
+        before = self._reputations.get(place)
+        known = self.of(name)
+        if before is not None and before is not known:
+            known.absorb(before, self._owner.seconds())
+        self._reputations[place] = known
 
     def on_parole(self, peer: Hashable) -> bool:
         """Whether it is yet to be seen if a peer spoiled a piece that it shared with others."""
@@ -111,14 +127,17 @@ class TorrentTrust:
 
     def is_poor(self, peer: PeerSession) -> bool:
         """Whether anybody else is preferred to it; costs little for who never did wrong."""
-        known = self._reputations.get((peer.address.host, peer.peer_id))
+        known = self._reputations.get(peer.node_key or (peer.address.host, peer.peer_id))
         return known is not None and known.blemished and self.rating(peer).score < POOR
 
     def _ban(self, guilty: Collection[Hashable], what: str) -> None:
         for name in guilty:
             assert isinstance(name, PeerName)
             reason = f"{what} of {self._owner.record.name}"
-            self._owner.host.bans.ban_peer(name, reason, shared=self._is_shared(name))
+            key = name.node_key or self._nodes.get((name.host, name.peer_id), b"")
+            # Whom the user trusts does not answer for everybody at its address.
+            shared = self._is_shared(name) or self._owner.host.nodes.is_trusted(key)
+            self._owner.host.bans.ban_peer(name._replace(node_key=key), reason, shared=shared)
 
     def _is_shared(self, name: PeerName) -> bool:
         """Whether a peer that proved good has the same address."""

@@ -32,7 +32,7 @@ from tests.control.fake_torrents import FakeTorrent
 
 PASSED = {
     "add_peers", "detailed", "metainfo", "reannounce", "remove", "rename", "stop", "verify",
-    "backups", "ban", "bans", "blocklist", "change_settings", "close", "dht", "lift_bans",
+    "backups", "ban", "bans", "blocklist", "change_settings", "close", "dht", "lift_bans", "nodes",
     "mark_reached",
     "measures",
     "move_in_queue", "reached_at", "reaching", "remove_groups", "state_notice", "version",
