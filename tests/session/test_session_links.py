@@ -5,6 +5,9 @@ from __future__ import annotations
 from p2pd.base.addresses import PeerAddress
 from p2pd.formats.magnet import Magnet, parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_torrent
+from p2pd.protocols.peerwire import messages as wire
+from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
+from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataData
 from p2pd.session.api import TorrentStatus
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
@@ -229,3 +232,42 @@ def test_peers_that_no_tracker_told_of_are_parted_from_when_a_torrent_proves_pri
     network.run(1)
     assert torrent.private
     assert [peer.closed is None for peer in told.values()] == [False, True]
+
+
+def test_a_link_chooses_its_files(network: MemoryNetwork, contents: dict[str, bytes]) -> None:
+    """BEP 53: `so` names the wanted files."""
+    _seed, leech, hash_ = seed_and_leech(network, contents)
+    taken = leech.add(f"magnet:?xt=urn:btih:{hash_}&so=0,2&x.pe=10.0.0.1:6881")
+    network.run_until(lambda: taken.record.completed_at)
+    view = leech.control.find(hash_)
+    assert view is not None
+    assert [file.wanted for file in view.files()] == [True, False, True, False, False]
+    assert view.percent_done == 1
+    assert view.percent_complete < 1
+
+
+def test_a_private_torrent_is_told_of_peers_by_its_tracker_and_its_user_alone(
+    network: MemoryNetwork,
+) -> None:
+    """BEP 27: also by a link that comes later, and what was known before it proved private."""
+    made = make_torrent({"a": bytes(50_000)}, private=True)
+    meta = parse_torrent(made)
+    node = SimNode(network, "10.0.0.1", peer_limit_per_torrent=1)
+    link = f"magnet:?xt=urn:btih:{meta.info_hashes.hash_string}"
+    torrent = node.add(link)
+    peer = ScriptedPeer(network, "10.0.0.2", meta.info_hashes.wire_ids[0])
+    peer.dial(node.address)
+    told = {"magnet": "10.0.1.1", "tracker": "10.0.1.2", "manual": "10.0.1.3"}
+    for source, host in told.items():
+        torrent.add_peers([PeerAddress(host, 6881)], source)
+    hello = ExtensionHandshake(messages={"ut_metadata": 7}, metadata_size=len(meta.info_bytes))
+    peer.send(wire.Extended(0, hello.encode()))
+    network.run(0.1)
+    whole = MetadataData(0, len(meta.info_bytes), meta.info_bytes)
+    peer.send(wire.Extended(2, whole.encode()))
+    network.run(1)
+    assert torrent.private
+    pool = torrent.peers.pool
+    assert [PeerAddress(host, 6881) in pool for host in told.values()] == [False, True, True]
+    assert node.add(f"{link}&x.pe=10.0.1.9:6881") is torrent
+    assert PeerAddress("10.0.1.9", 6881) not in pool

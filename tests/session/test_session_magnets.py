@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import StateError, StorageError
 from p2pd.formats.magnet import Magnet
 from p2pd.formats.metainfo import parse_torrent
@@ -73,6 +72,12 @@ def data(piece: int) -> wire.Extended:
     return wire.Extended(2, MetadataData(piece, len(INFO), part).encode())
 
 
+def lie(piece: int) -> wire.Extended:
+    """The same of the right length, and wrong."""
+    size = min(ut_metadata.PIECE_SIZE, len(INFO) - piece * ut_metadata.PIECE_SIZE)
+    return wire.Extended(2, MetadataData(piece, len(INFO), bytes(size)).encode())
+
+
 def give_all(peer: ScriptedPeer) -> None:
     """Let the peer give whatever metadata it is asked for."""
 
@@ -122,9 +127,7 @@ def test_wrong_metadata_costs_the_liar_its_connection(
     network: MemoryNetwork, node: SimNode, torrent: Torrent
 ) -> None:
     liar = informed(network, "10.0.0.2", node)
-    for i in range(COUNT):
-        size = min(ut_metadata.PIECE_SIZE, len(INFO) - i * ut_metadata.PIECE_SIZE)
-        liar.send(wire.Extended(2, MetadataData(i, len(INFO), bytes(size)).encode()))
+    liar.send(*map(lie, range(COUNT)))
     network.run(0.1)
     assert liar.closed is not None
     honest = informed(network, "10.0.0.3", node)
@@ -145,9 +148,7 @@ def test_who_lied_about_the_metadata_is_not_let_in_again(
     network: MemoryNetwork, node: SimNode, torrent: Torrent
 ) -> None:
     liar = informed(network, "10.0.0.2", node)
-    for i in asked(liar):
-        size = min(ut_metadata.PIECE_SIZE, len(INFO) - i * ut_metadata.PIECE_SIZE)
-        liar.send(wire.Extended(2, MetadataData(i, len(INFO), bytes(size)).encode()))
+    liar.send(*map(lie, asked(liar)))
     network.run(0.1)
     (ban,) = node.session.bans.in_force
     assert "wrong metadata" in ban.reason
@@ -329,48 +330,6 @@ def test_what_is_kept_of_a_peer_before_the_metadata_is_bounded() -> None:
         told.told(wire.Bitfield(bytes(100_000)))
     told.told(wire.Have(3))
     assert len(told._early) == 2
-
-
-def test_a_link_chooses_its_files(network: MemoryNetwork, contents: dict[str, bytes]) -> None:
-    """BEP 53: `so` names the wanted files."""
-    made = make_torrent(contents)
-    seed, leech = SimNode(network, "10.0.0.1"), SimNode(network, "10.0.0.2")
-    seed.put(made, contents)
-    hash_ = parse_torrent(made).info_hashes.hash_string
-    taken = leech.add(f"magnet:?xt=urn:btih:{hash_}&so=0,2&x.pe=10.0.0.1:6881")
-    network.run_until(lambda: taken.record.completed_at)
-    view = leech.control.find(hash_)
-    assert view is not None
-    assert [file.wanted for file in view.files()] == [True, False, True, False, False]
-    assert view.percent_done == 1
-    assert view.percent_complete < 1
-
-
-def test_a_private_torrent_is_told_of_peers_by_its_tracker_and_its_user_alone(
-    network: MemoryNetwork,
-) -> None:
-    """BEP 27: also by a link that comes later, and what was known before it proved private."""
-    made = make_torrent({"a": bytes(50_000)}, private=True)
-    meta = parse_torrent(made)
-    node = SimNode(network, "10.0.0.1", peer_limit_per_torrent=1)
-    link = f"magnet:?xt=urn:btih:{meta.info_hashes.hash_string}"
-    torrent = node.add(link)
-    peer = ScriptedPeer(network, "10.0.0.2", meta.info_hashes.wire_ids[0])
-    peer.dial(node.address)
-    told = {"magnet": "10.0.1.1", "tracker": "10.0.1.2", "manual": "10.0.1.3"}
-    for source, host in told.items():
-        torrent.add_peers([PeerAddress(host, 6881)], source)
-    hello = ExtensionHandshake(messages={"ut_metadata": 7}, metadata_size=len(meta.info_bytes))
-    peer.send(wire.Extended(0, hello.encode()))
-    network.run(0.1)
-    whole = MetadataData(0, len(meta.info_bytes), meta.info_bytes)
-    peer.send(wire.Extended(2, whole.encode()))
-    network.run(1)
-    assert torrent.private
-    pool = torrent.peers.pool
-    assert [PeerAddress(host, 6881) in pool for host in told.values()] == [False, True, True]
-    assert node.add(f"{link}&x.pe=10.0.1.9:6881") is torrent
-    assert PeerAddress("10.0.1.9", 6881) not in pool
 
 
 def test_random_extension_payloads_never_break_a_session(
