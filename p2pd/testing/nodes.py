@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any, Callable, Mapping, Sequence, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -91,7 +90,8 @@ class SimNode:
     `node_key` and `trusted_nodes` of this one is this one restarted. `disks` stands in for
     storage.disks.Disks where one InlineDisk will not do, `make_storage` makes storage of another
     kind, and `lists` is where blocklists come from. `listener` hears of events from the start on.
-    Without `dht` there is none, nor local discovery without `lsd`.
+    Without `dht` there is none, nor local discovery without `lsd`, nor an identity without
+    `node_key`.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class SimNode:
         self.store = store or MemoryStore()
         self.bans = bans or MemoryBans()
         self.blocklist = blocklist or MemoryBlocklist()
-        self.node_key = node_key or MemoryNodeKey(sha256(host.encode()).digest())
+        self._node_key = node_key
         self.trusted_nodes = trusted_nodes or MemoryTrustedNodes()
         self._lists = lists
         self.journal = journal or MemoryJournal(self.store)
@@ -214,7 +214,7 @@ class SimNode:
             make_announcer=cast(Any, self._make_announcer),
             ban_memory=self.bans,
             blocklist_memory=self.blocklist,
-            node_keeper=self.node_key,
+            node_keeper=self._node_key,
             node_memory=self.trusted_nodes,
             node_work=self._in_a_moment,
             blocklist_source=self._lists,

@@ -13,6 +13,7 @@ from p2pd.session.torrents.torrent import Torrent
 from p2pd.swarm.preference import Distance
 from p2pd.swarm.trusted_nodes import TrustedNode
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
+from p2pd.testing.memory_store import MemoryNodeKey
 
 DATA = random.Random(7).randbytes(200_000)
 TORRENT = make_torrent({"data": DATA}, piece_length=65_536)
@@ -20,12 +21,14 @@ PRIVATE = make_torrent({"data": DATA}, piece_length=65_536, private=True)
 
 
 def made(network: MemoryNetwork, last: int, identity: str = "all", **options: Any) -> SimNode:
-    options = {"encryption": "required", **options}
+    options = {"encryption": "required", "node_key": MemoryNodeKey(bytes([last]) * 32), **options}
     return SimNode(network, f"10.0.0.{last}", peer_identity=identity, **options)
 
 
 def key_of(node: SimNode) -> bytes:
-    return node.node_key.key.public
+    own = node.session.nodes.own
+    assert own is not None
+    return own.public
 
 
 def met(
@@ -121,8 +124,10 @@ def test_in_a_private_torrent_only_trusted_ones_hear_it(network: MemoryNetwork) 
 
 def test_nobody_is_known_while_the_key_cannot_be_read(network: MemoryNetwork) -> None:
     one = made(network, 1)
-    broken = made(network, 2)
-    broken.session.nodes.own = None
+    key = MemoryNodeKey(bytes(32))
+    key.problem = P2pdError("it is sealed")
+    broken = made(network, 2, node_key=key)
+    assert broken.control.nodes.identity().trouble == "it is sealed"
     ours, theirs = met(network, one, broken)
     assert keys(ours) == keys(theirs) == [b""]
 
@@ -134,7 +139,8 @@ def test_a_banned_node_is_dropped_wherever_it_is_when_it_proves_its_key(
     one.control.ban([], "by hand", 0, keys=[key_of(other)])
     ours, theirs = met(network, one, other)
     assert ours == theirs == []
-    moved = made(network, 9, node_key=other.node_key)
+    moved = made(network, 9, node_key=MemoryNodeKey(bytes([2]) * 32))
+    assert key_of(moved) == key_of(other)
     ours, theirs = met(network, one, moved)
     assert ours == theirs == []
     again = made(network, 1, bans=one.bans)
@@ -187,7 +193,7 @@ def test_a_rating_follows_the_key(network: MemoryNetwork) -> None:
     assert torrent.trust.is_poor(ours[0])
     before = torrent.trust.rating(ours[0]).score
     ours[0].disconnect("it moves")
-    moved = made(network, 9, node_key=other.node_key)
+    moved = made(network, 9, node_key=MemoryNodeKey(bytes([2]) * 32))
     ours, _ = met(network, moved, one)
     peer = next(peer for peer in torrent.peers if peer.address.host == "10.0.0.9")
     assert peer.node_key == key_of(other)
