@@ -24,7 +24,7 @@ from p2pd.discovery.pex.heard import PexCounts
 from p2pd.protocols.peerwire.extensions.ut_holepunch import HolepunchError
 from p2pd.session.add_line import AddLine
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
-from p2pd.session.connecting.arrivals import HANDSHAKES, HandshakeEnd
+from p2pd.session.connecting.arrivals import DIALLED_HANDSHAKES, HANDSHAKES, HandshakeEnd
 from p2pd.session.discovering.dht_measures import dht_measures
 from p2pd.session.peers.peer_session import SEND_LIMIT, PeerSession
 from p2pd.session.peers.peer_upload import REQUEST_QUEUE
@@ -182,6 +182,12 @@ def _connections(session: Session) -> list[Measure]:
             "Peers that came and have not yet said which torrent they want.",
             len(connections.arrivals),
             HANDSHAKES,
+        ),
+        *bounded(
+            "dialled_handshakes",
+            "Peers that were dialled, are there, and have not shaken hands yet.",
+            connections.dialled_handshakes,
+            DIALLED_HANDSHAKES,
         ),
         *connections.opener.measures(),
         counters(

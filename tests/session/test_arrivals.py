@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.session.connecting.arrivals import (
-    CROWD,
+    CROWD_SHARE,
     GRACE_SECONDS,
     HANDSHAKES,
     PER_HOST_HANDSHAKES,
@@ -15,6 +15,8 @@ from p2pd.session.connecting.arrivals import (
     Arrivals,
     HandshakeEnd,
 )
+
+CROWD = HANDSHAKES // CROWD_SHARE
 
 
 class FakeStranger:
@@ -120,6 +122,29 @@ def test_nothing_is_remembered_of_who_went() -> None:
         door.arrivals.went(each)
     assert not door.arrivals._of_network
     assert not door.arrivals._of_host
+
+
+def test_strangers_that_fill_a_session_make_way_for_others() -> None:
+    """And who is connected does not: then there is a little room, and that is all."""
+    door = Door()
+    door.free = 50
+    held = [door.knock(f"127.1.0.{n + 1}") for n in range(50)]
+    door.free = -SPARE_CONNECTIONS
+    newcomer = door.knock("9.9.9.9")
+    assert newcomer is not None
+    assert held[0] is not None
+    assert held[0].end is HandshakeEnd.GAVE_WAY
+    door.free = -SPARE_CONNECTIONS - len(door.arrivals)
+    assert door.knock("9.8.9.9") is None
+    assert door.arrivals.turned_away == {"session_full": 1}
+
+
+def test_strangers_make_way_for_whom_we_dial() -> None:
+    door = Door()
+    door.arrivals.give_way()
+    held = [door.knock("8.8.8.8"), door.knock("9.9.9.9")]
+    door.arrivals.give_way()
+    assert [each.end for each in held if each is not None] == [HandshakeEnd.GAVE_WAY, None]
 
 
 def test_a_full_session_hears_a_few_more() -> None:

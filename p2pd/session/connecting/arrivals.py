@@ -22,9 +22,14 @@ HANDSHAKES = 200
 PER_HOST_HANDSHAKES = 20
 """Of one IPv4 address, or of one /64."""
 
-CROWD = 20
-"""Of so many of one network (/16, /32) the first gives way to who comes from a network that has
-fewer, even if it came just now: whoever floods has many addresses, but seldom in many networks."""
+CROWD_SHARE = 10
+"""Where one network (/16, /32) has this part of the strangers, the first of them gives way to who
+comes from a network that has fewer, even if it came just now: whoever floods has many addresses,
+but seldom in many networks."""
+
+DIALLED_HANDSHAKES = 200
+"""Handshakes under way with those that we dialled: whoever tells us of addresses that accept and
+say nothing does not take every connection with them."""
 
 GRACE_SECONDS = 3.0
 """What everyone has for a handshake, however many others knock: some round trips."""
@@ -104,14 +109,21 @@ class Arrivals:
         if not self._of_network[network]:
             del self._of_network[network]
 
+    def give_way(self) -> None:
+        """We dial somebody, and there is no other place for that: the first one goes."""
+        if self._strangers:
+            oldest = next(iter(self._strangers))
+            oldest.fail("its place was needed for a peer that is dialled", HandshakeEnd.GAVE_WAY)
+
     def _refusal(self, host: str) -> str:
         if self._blocked(host):
             return "blocked"
-        if self._room() + SPARE_CONNECTIONS <= 0:
-            return "session_full"
         if self._of_host[user_of(host)] >= PER_HOST_HANDSHAKES:
             return "host_handshakes"
-        if len(self._strangers) >= HANDSHAKES and not self._make_room(host):
+        room = self._room() + SPARE_CONNECTIONS
+        if room <= 0 and (room + len(self) <= 0 or not self._make_room(host)):
+            return "session_full"
+        if len(self) >= HANDSHAKES and not self._make_room(host):
             return "handshakes"
         return ""
 
@@ -120,7 +132,7 @@ class Arrivals:
         if self._clock.seconds() - oldest.began < GRACE_SECONDS:
             crowd = max(self._of_network.values(), key=len)
             own = self._of_network.get(provider_of(host), ())
-            if len(crowd) < CROWD or len(crowd) <= len(own) + 1:
+            if len(crowd) < len(self) // CROWD_SHARE or len(crowd) <= len(own) + 1:
                 return False
             oldest = next(iter(crowd))
         oldest.fail("others came before it had shaken hands", HandshakeEnd.GAVE_WAY)

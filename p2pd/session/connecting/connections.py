@@ -14,7 +14,7 @@ from p2pd.protocols.mse.swarm_keys import SwarmKeys
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.admission import Entry, HandshakeTorrent
-from p2pd.session.connecting.arrivals import Arrivals, HandshakeEnd
+from p2pd.session.connecting.arrivals import DIALLED_HANDSHAKES, Arrivals, HandshakeEnd
 from p2pd.session.connecting.dialer import Dialer, DialTorrent
 from p2pd.session.connecting.handshaking import Handshaking
 from p2pd.session.connecting.opener import UNANSWERED, Opener
@@ -101,9 +101,15 @@ class Connections:
         self.dialer = Dialer(
             transport,
             half_open_limit=half_open_limit,
-            may_connect=lambda: self.has_way and self._room() > 0,
+            may_connect=self._may_dial,
             connected=self._dialled,
+            begins=self._begins_to_dial,
         )
+
+    @property
+    def dialled_handshakes(self) -> int:
+        """Those under way with peers that we dialled."""
+        return len(self._handshakes) - len(self.arrivals)
 
     @property
     def total(self) -> int:
@@ -120,6 +126,15 @@ class Connections:
         if not self.opener.can_speak:
             return -NO_ROOM
         return self._owner.connection_limit - self.total
+
+    def _may_dial(self) -> bool:
+        """Strangers do not count: they come and go, and give way to whom we dial."""
+        crowded = self.dialled_handshakes + self.dialer.half_open >= DIALLED_HANDSHAKES
+        return self.has_way and not crowded and self._room() + len(self.arrivals) > 0
+
+    def _begins_to_dial(self) -> None:
+        if self._room() <= 0:
+            self.arrivals.give_way()
 
     def listen(self, port: int) -> None:
         """Accept peers. Raises CannotListenError when the port is taken."""

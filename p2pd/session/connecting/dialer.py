@@ -38,11 +38,14 @@ class Dialer:
         half_open_limit: int,
         may_connect: Callable[[], bool],
         connected: Callable[[DialTorrent, PeerAddress, PeerStream], StreamReceiver],
+        begins: Callable[[], None] = lambda: None,
     ) -> None:
+        """`begins` is called before each attempt."""
         self._transport = transport
         self.half_open_limit = half_open_limit
         self._may_connect = may_connect
         self._connected = connected
+        self._begins = begins
         self._attempts: dict[tuple[int, PeerAddress], tuple[DialTorrent, Dialling]] = {}
         self._waiting: OrderedDict[DialTorrent, None] = OrderedDict()
 
@@ -108,6 +111,7 @@ class Dialer:
 
     def _dial(self, torrent: DialTorrent, address: PeerAddress) -> None:
         key = (id(torrent), address)
+        self._begins()
         torrent.dial_started(address)
 
         def connected(stream: PeerStream) -> StreamReceiver:
