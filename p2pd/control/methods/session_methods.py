@@ -92,7 +92,7 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
         admin = identity.permits(Need.ADMIN)
         owned = []
         for folder in folders:
-            known = before.get(folder.get("folder", ""))
+            known = before.get(str(folder.get("folder", "")))
             asked = folder.get("owner")
             if known is not None and (asked is None or asked == known.get("owner", "")):
                 owner = known.get("owner", "")

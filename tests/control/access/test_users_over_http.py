@@ -423,4 +423,5 @@ def test_whose_watch_folders_are(caller: Any, session: Any) -> None:
     assert code_of(watch(bob, {"folder": "/a", "owner": "p2pd"})) == FORBIDDEN
     assert watch(caller, {"folder": "/a", "owner": "bob"}).result == {}
     assert folders() == [("/a", "bob")]
-    assert watch(caller, {"folder": "/a", "owner": 5}).error[0] == int(RpcCode.INVALID_PARAMS)
+    for wrong in ({"folder": "/a", "owner": 5}, {"folder": ["/a"]}, {"folder": "/a", "owner": []}):
+        assert watch(caller, wrong).error[0] == int(RpcCode.INVALID_PARAMS)
