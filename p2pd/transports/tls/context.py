@@ -15,12 +15,17 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
 from p2pd.base.errors import FormatError
+from p2pd.transports.tls.suites import best_suites
 
 Check = Callable[[Sequence[x509.Certificate]], str | None]
 """Judges a chain that leads to the CA, the peer's own certificate first: None, or a refusal in
 words. It is called in another thread, for several peers at a time, and must not raise."""
 
 VERIFY = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+_PRIORITIZE_CHACHA = 1 << 21
+"""SSL_OP_PRIORITIZE_CHACHA, for which pyOpenSSL has no name: who dials and likes that best gets it,
+for his processor has no AES."""
+
 OPTIONS = (
     SSL.OP_NO_SSLv2
     | SSL.OP_NO_SSLv3
@@ -28,12 +33,8 @@ OPTIONS = (
     | SSL.OP_NO_RENEGOTIATION
     | SSL.OP_NO_TICKET
     | SSL.OP_CIPHER_SERVER_PREFERENCE
+    | _PRIORITIZE_CHACHA
 )
-CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
-"""Of TLS 1.2: those that TLS 1.3 has, too."""
-SUITES = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-"""Of TLS 1.3, what is fastest first."""
-
 MOST_BETWEEN = 4
 """Certificates between a peer's own and the CA's."""
 
@@ -100,8 +101,9 @@ def swarm_context(ca_pem: str, certificate_pem: str, key_pem: str, *, check: Che
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(OPTIONS)
-    context.set_cipher_list(CIPHERS)
-    context.set_tls13_ciphersuites(SUITES)
+    suites = best_suites()
+    context.set_cipher_list(suites.tls_1_2)
+    context.set_tls13_ciphersuites(suites.tls_1_3)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(b"p2pd")
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)

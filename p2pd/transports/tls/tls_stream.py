@@ -84,6 +84,11 @@ class TlsStream(OverStream):
         """``TLSv1.3``, for people."""
         return self._connection.get_protocol_version_name()
 
+    @property
+    def cipher(self) -> str:
+        """What it is encrypted with, as OpenSSL calls it."""
+        return self._connection.get_cipher_name() or ""
+
     # -- PeerStream ------------------------------------------------------------------------------
 
     def write(self, buffers: Sequence[Buffer]) -> None:
