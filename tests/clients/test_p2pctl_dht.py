@@ -68,9 +68,16 @@ def put_item(daemon: Any) -> MutableItem:
     )
 
 
+def test_a_node_that_does_not_know_its_address_says_so(daemon: Any, p2pctl: Any) -> None:
+    daemon.answers["dht_status"] = STATUS | {"nodes": [NODE | {"external_address": ""}]}
+    shown = p2pctl("dht").output
+    assert "0505, nobody has told it its address yet\n" in shown
+
+
 def test_how_it_stands_is_shown(p2pctl: Any) -> None:
     shown = p2pctl("dht").output
     assert shown.startswith("on; 2 torrents, 1 looked up just now\nIPv4 node 0505")
+    assert "0505, called 198.51.100.1:6881" in shown
     assert "9 good, 2 questionable, 1 bad" in shown
     assert "was asked: 5 ping; 1 refused" in shown
     assert "problem: no node" in shown

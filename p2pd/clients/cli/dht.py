@@ -246,9 +246,10 @@ def _status_lines(found: JsonObject) -> list[str]:
 
 def _node_lines(node: JsonObject) -> list[str]:
     family = "IPv6" if node["ipv6"] else "IPv4"
-    address = node["external_address"] or "not known"
+    address = plain(node["external_address"])
+    told = f"called {address} by others" if address else "nobody has told it its address yet"
     return [
-        f"{family} node {node['node_id']}, seen outside at {plain(address)}",
+        f"{family} node {node['node_id']}, {told}",
         f"  {node['good']} good, {node['questionable']} questionable, {node['bad']} bad nodes, "
         f"{counted(node['replacements'], 'replacement')}",
         f"  asked: {_by_kind(node['queries_out'])}; {node['timeouts']} without an answer",
