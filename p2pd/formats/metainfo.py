@@ -1,7 +1,8 @@
 """Metainfo: torrents of v1 (BEP 3), v2 (BEP 52) and both (hybrid) in one model.
 
 The info dictionary's raw bytes are kept as they came: hashes are taken over them and they are
-handed on unchanged. Trackers are BEP 12's, web seeds BEP 19's, nodes BEP 5's, attributes BEP 47's.
+handed on unchanged. Trackers are BEP 12's, web seeds BEP 19's, nodes BEP 5's, attributes BEP 47's;
+``ssl-cert`` is libtorrent's: the CA of those who may be peers.
 Nothing is known here of files on a disk or of how pieces are exchanged.
 """
 
@@ -25,6 +26,8 @@ MAX_PIECES = 1 << 24
 MAX_PIECE_LENGTH = 512 * 1024 * 1024
 MAX_NODES = 100
 MAX_TEXT = 64 * 1024
+MAX_CA = 64 * 1024
+"""Bytes of the certificate of a torrent's CA."""
 
 Version = Literal["v1", "v2", "hybrid"]
 
@@ -63,6 +66,8 @@ class Metainfo:
     piece_hashes: bytes | None = field(repr=False)
     piece_layers: Mapping[bytes, bytes] = field(repr=False, hash=False)
     private: bool = False
+    tls_ca: bytes | None = field(default=None, repr=False)
+    """The CA (PEM, as it came) of a torrent whose peers are reached by TLS alone."""
     source: str | None = None
     comment: str | None = None
     created_by: str | None = None
@@ -185,9 +190,22 @@ def _build(info_bytes: bytes, info: Any, *, layers: Any, **outer: Any) -> Metain
         piece_hashes=_piece_hashes(info, raw_files, piece_length) if has_v1 else None,
         piece_layers=_checked_layers(layers, files, piece_length) if has_v2 else {},
         private=info.get(b"private") == 1,
+        tls_ca=_tls_ca(info),
         source=_text(info, b"source"),
         **outer,
     )
+
+
+def _tls_ca(info: dict[bytes, Any]) -> bytes | None:
+    """Whether it can be used is seen later: that it is there is what keeps others out."""
+    found = info.get(b"ssl-cert", b"")
+    if type(found) is not bytes:
+        raise MetainfoError("the certificate of the torrent's CA (ssl-cert) is not a string")
+    if len(found) > MAX_CA:
+        raise MetainfoError(
+            f"the certificate of the torrent's CA (ssl-cert) is longer than {MAX_CA} bytes"
+        )
+    return found or None
 
 
 def _versions(info: dict[bytes, Any]) -> tuple[bool, bool]:

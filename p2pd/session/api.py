@@ -35,6 +35,7 @@ from p2pd.session.reaching_api import ReachingReport
 from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
 from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.settings.speed_settings import TorrentLimits
+from p2pd.session.tls.tls_api import CertificatesApi, TlsReport
 from p2pd.session.torrents.sharing_view import SharingApi, SharingView
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.summaries import TorrentSummary
@@ -138,6 +139,10 @@ class TorrentView(Protocol):
     def disk_state(self) -> DiskState: ...
     @property
     def error_string(self) -> str: ...
+    @property
+    def tls(self) -> TlsReport | None:
+        """How it stands with its certificate; None if its peers are not reached by TLS."""
+
     @property
     def added_at(self) -> float: ...
     @property
@@ -281,6 +286,8 @@ class SessionApi(ImportApi, FollowingApi, QueueApi, BansApi, SharingApi, Protoco
     def dht(self) -> DhtApi: ...
     @property
     def nodes(self) -> NodesApi: ...
+    @property
+    def certificates(self) -> CertificatesApi: ...
 
     def torrents(self) -> Iterable[TorrentView]: ...
     async def detailed(self, torrent: TorrentView) -> TorrentView:

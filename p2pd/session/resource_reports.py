@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from p2pd.storage.block_cache import BlockCache
+
 
 @dataclass(frozen=True, slots=True)
 class DescriptorReport:
@@ -27,3 +29,8 @@ class BlockCacheReport:
     misses: int
     used: int
     limit: int
+
+
+def cache_report(cache: BlockCache) -> BlockCacheReport:
+    """How a cache does."""
+    return BlockCacheReport(cache.at_once, cache.hits, cache.misses, cache.used, cache.limit)

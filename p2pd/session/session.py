@@ -5,7 +5,7 @@ It is the only place with a clock that ticks: once a second, over the torrents t
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence, TypeVar, cast
+from typing import Any, Callable, Sequence, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -28,7 +28,8 @@ from p2pd.session.discovering.lsd_source import LsdSource
 from p2pd.session.discovering.own_sources import own_sources
 from p2pd.session.discovering.pex_source import PexSource
 from p2pd.session.disks.check_queue import CheckQueue
-from p2pd.session.disks.devices import Device, Devices, in_time
+from p2pd.session.disks.device_news import device_changed
+from p2pd.session.disks.devices import Devices, in_time
 from p2pd.session.disks.download_folders import DownloadFolders
 from p2pd.session.disks.memory_budget import MemoryBudget
 from p2pd.session.finding.cross_check import CrossChecks
@@ -43,8 +44,11 @@ from p2pd.session.session_closing import SessionClosing
 from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_events import EventKind, SessionEvents
 from p2pd.session.session_parts import SessionLimits, SessionParts
+from p2pd.session.session_ports import SessionPorts
 from p2pd.session.session_removals import SessionRemovals
 from p2pd.session.settings.session_settings import SessionSettings
+from p2pd.session.tls.tls_opener import TlsOpener
+from p2pd.session.tls.tls_torrents import TlsTorrents
 from p2pd.session.torrent_rules import TorrentRules
 from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.session.torrents.first_looks import FirstLooks
@@ -70,7 +74,7 @@ REST_SECONDS = 2.0
 """What work in the background has to end when the session does."""
 
 
-class Session:
+class Session(SessionPorts):
     """Torrents, their shared parts, and the tick that moves them."""
 
     log = Logger()
@@ -105,6 +109,7 @@ class Session:
         self.rates = RateLimits(self, timers, parts.wall)
         self.upload_slots = UploadSlots(self)
         self._share_disks(parts, limits)
+        self.tls = TlsTorrents(self, parts.tls, timers)
         self._connect(parts, limits)
         self.moves = Moves(self, parts.journal)
         self.removals = SessionRemovals(self, parts.removals)
@@ -149,6 +154,7 @@ class Session:
             half_open_limit=limits.half_open,
             key_work=parts.key_work,
             rng=parts.rng,
+            tls=TlsOpener(self.tls, parts.clock),
         )
         self.dialer = self.connections.dialer
 
@@ -177,6 +183,7 @@ class Session:
         await self.nodes.recall()
         self.background(self.blocklist.recall(), "blocklist")
         self.background(self.catcher.recall(), "caught hosts")
+        await self.tls.recall()
         cut_off = await self.moves.cut_off()
         for record in await self.store.load_all():
             self._restore(record, cut_off.get(record.id))
@@ -202,6 +209,7 @@ class Session:
         self.first_looks.close()
         self.queues.close()
         self.dht.close()
+        self.tls.close()
         self.lsd.close()
         await self.connections.close()
         await SessionClosing(self, self._work.run).close(list(self.torrents))
@@ -301,31 +309,15 @@ class Session:
 
     # -- what torrents need (TorrentHost) ------------------------------------------------------
 
-    @property
-    def listen_port(self) -> int:
-        """The port that peers can dial: ours, or the one outside that a gateway maps to it."""
-        return self.reaching.port
-
-    @property
-    def own_port(self) -> int:
-        """Where we listen."""
-        return self.connections.port
-
-    @property
-    def reached_at(self) -> Mapping[str, float]:
-        """When somebody outside connected to us last, by `ipv4` and `ipv6`."""
-        return self.connections.reached_at
-
-    @property
-    def connection_limit(self) -> int:
-        """Connections in all."""
-        return min(self.settings.peer_limit_global, self.connection_bound)
-
     def new_announcer(
-        self, torrent: AnnounceTorrent, tiers: Sequence[Sequence[str]], found: PeersFound
+        self,
+        torrent: AnnounceTorrent,
+        tiers: Sequence[Sequence[str]],
+        found: PeersFound,
+        port: Callable[[], int],
     ) -> Announcer:
         """The announcer of one torrent."""
-        return self._make_announcer(torrent, tiers, found, self.peer_id, lambda: self.listen_port)
+        return self._make_announcer(torrent, tiers, found, self.peer_id, port)
 
     def new_window(self) -> RequestWindow:
         """The request window of one peer."""
@@ -355,20 +347,6 @@ class Session:
             part.settings_changed()
         self.activity.noted_all()
 
-    def _device_changed(self, device: Device) -> None:
-        """A disk fell silent or full, or is well again: its torrents say so."""
-        there = [t for t in self.torrents if t.content is not None and t.content.device is device]
-        for torrent in there:
-            self.activity.changed(torrent)
-        folders = sorted({torrent.record.download_dir for torrent in there})
-        state = "is well again"
-        if device.silent:
-            state = "does not answer; its torrents wait"
-        elif device.lacks_room:
-            state = "is full; downloads wait until there is room"
-        if folders:  # who moved away, or rests, need not hear of it
-            self.log.warn("the disk of {folders} {state}", folders=", ".join(folders), state=state)
-
     def in_time(self, done: Deferred[T]) -> Deferred[T]:
         """While the session ends, a StorageError if the disk does not answer soon."""
         return in_time(done, CLOSE_SECONDS, self.clock) if self.closing else done
@@ -386,7 +364,7 @@ class Session:
         if self.rates.tick():
             self.activity.noted_all()
         for device in self.devices.tick(now):
-            self._device_changed(device)
+            device_changed(self, device)
         self.folders.tick(now)
         self.activity.tick(now)
         self.send_queues.look(peer for torrent in self.activity.busy for peer in torrent.peers)

@@ -29,7 +29,7 @@ from p2pd.session.nodes.nodes_control import NodesControl
 from p2pd.session.queueing.queue_control import QueueControl, save_all
 from p2pd.session.queueing.queue_order import QueueMove
 from p2pd.session.reaching_api import ReachingReport
-from p2pd.session.resource_reports import BlockCacheReport, DescriptorReport
+from p2pd.session.resource_reports import DescriptorReport, cache_report
 from p2pd.session.session import Session
 from p2pd.session.session_events import SessionEvents
 from p2pd.session.session_history import SessionHistory
@@ -38,6 +38,7 @@ from p2pd.session.session_totals import SessionTotals
 from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.settings.settings_rules import checked_settings
 from p2pd.session.state_backups import StateBackups, TakeAccounts
+from p2pd.session.tls.certificate_control import CertificateControl
 from p2pd.session.torrents.following import Following
 from p2pd.session.torrents.starts_and_stops import start, stop
 from p2pd.session.torrents.torrent import Torrent
@@ -121,6 +122,11 @@ class SessionControl:
         if self._history is None:
             raise P2pdError("no statistics are kept: state.history_mib is 0")
         return self._history
+
+    @functools.cached_property
+    def certificates(self) -> CertificateControl:
+        """Those of torrents whose peers are reached by TLS."""
+        return CertificateControl(self._session.tls, self._torrent)
 
     @functools.cached_property
     def creating(self) -> CreationTasks:
@@ -313,9 +319,7 @@ class SessionControl:
 
     async def change_settings(self, changes: Mapping[str, Any]) -> None:
         """Change settings by name. Raises P2pdError."""
-        checked = self._checked(changes)
-        for name, value in checked.items():
-            setattr(self._session.settings, name, value)
+        checked = self._set(changes)
         # They hold from now on, also when the database refuses to keep them.
         self._session.settings_changed()
         if any(name.startswith("alt_speed_time") for name in checked):
@@ -324,17 +328,16 @@ class SessionControl:
         for name, value in checked.items():
             await self._save_setting(name, value)
 
-    def _checked(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+    def _set(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         checked = checked_settings(changes)
         self._session.connections.opener.check(checked.get("encryption"))
+        for name, value in checked.items():
+            setattr(self._session.settings, name, value)
         return checked
 
     def configure(self, changes: Mapping[str, Any]) -> None:
         """Settings that the configuration has now; they are not kept. Raises P2pdError."""
-        checked = self._checked(changes)
-        for name, value in checked.items():
-            setattr(self._session.settings, name, value)
-        if checked:
+        if self._set(changes):
             self._session.settings_changed()
 
     def summary(self) -> SessionSummary:
@@ -350,16 +353,12 @@ class SessionControl:
             rate_upload=session.rate_upload.per_second(now),
             this_run=this_run,
             all_runs=self.all_runs(),
-            block_cache=self._cache_report(),
+            block_cache=cache_report(self._block_cache),
             write_backlog=session.budget.backlog,
             limit_down=session.rates.session_down,
             limit_up=session.rates.session_up,
             descriptors=self._descriptors() if self._descriptors is not None else None,
         )
-
-    def _cache_report(self) -> BlockCacheReport:
-        cache = self._block_cache
-        return BlockCacheReport(cache.at_once, cache.hits, cache.misses, cache.used, cache.limit)
 
     async def measures(self, pause: Callable[[], Awaitable[None]]) -> list[Measure]:
         """The session in numbers."""

@@ -190,6 +190,7 @@ def _connections(session: Session) -> list[Measure]:
             DIALLED_HANDSHAKES,
         ),
         *connections.opener.measures(),
+        *session.tls.measures(),
         counters(
             "connections_refused_total",
             "Peers that came in vain, by the bound that was reached.",

@@ -21,6 +21,7 @@ from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.reaching import MakePortMapping
 from p2pd.session.session_bans import BanMemory
 from p2pd.session.session_removals import RemovalJournal
+from p2pd.session.tls.tls_torrents import TlsParts
 from p2pd.session.torrents.torrent_host import NameLookup
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.resume import TorrentStore
@@ -80,6 +81,8 @@ class SessionParts:
     """None: neighbours are told nothing."""
     key_work: KeyWork | None = None
     """None: nothing can be encrypted."""
+    tls: TlsParts | None = None
+    """None: torrents whose peers are reached by TLS have none."""
     dht: DhtNetwork | None = None
     """None: there is none, whatever the settings say."""
     make_port_mapping: MakePortMapping | None = None

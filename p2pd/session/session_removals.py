@@ -153,6 +153,8 @@ class SessionRemovals:
         torrent.missing.close()
         with suppress(StateError):  # the row of the move went with the torrent's
             await host.moves.end(torrent, patience=CLEAR_SECONDS)
+        with suppress(StateError):  # what stays there is of no use to anybody who cannot read it
+            await host.tls.forget(torrent)
         host.resting.forget(torrent)
         host.queues.forget(torrent)
         await torrent.stop()

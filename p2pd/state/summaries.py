@@ -12,6 +12,9 @@ import sys
 from dataclasses import astuple, dataclass
 from typing import Any
 
+WITHOUT_TLS = 10
+"""Values of the summary of a torrent whose peers are reached in the open, as of all once."""
+
 
 @dataclass(frozen=True, slots=True)
 class TorrentSummary:
@@ -27,6 +30,8 @@ class TorrentSummary:
     created_by: str | None = None
     created_at: int | None = None
     web_seeds: tuple[str, ...] = ()
+    tls: bool = False
+    """Whether its peers are reached by TLS alone."""
 
     @property
     def all_pieces(self) -> bytes:
@@ -42,26 +47,32 @@ def full_bitfield(pieces: int) -> bytes:
 
 def to_text(summary: TorrentSummary | None) -> str | None:
     """As a column has it."""
-    return None if summary is None else json.dumps(astuple(summary))
+    if summary is None:
+        return None
+    values = astuple(summary)
+    return json.dumps(values if summary.tls else values[:WITHOUT_TLS])
 
 
 def from_text(text: object) -> TorrentSummary | None:
     """The summary in a column; None where there is none that makes sense, which costs only time."""
     try:
         values: Any = json.loads(text) if isinstance(text, str) else None
+        tls = values.pop() if len(values) > WITHOUT_TLS else False
         *sizes, private, comment, created_by, created_at, web_seeds = values
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     whole = sizes if created_at is None else [created_at, *sizes]
     if len(sizes) != 5 or not all(type(one) is int and 0 <= one < 1 << 63 for one in whole):
         return None
     texts = [one for one in (comment, created_by) if one is not None]
     texts += web_seeds if type(web_seeds) is list else [0]
-    if type(private) is not bool or not all(isinstance(one, str) for one in texts):
+    if type(private) is not bool or type(tls) is not bool:
+        return None
+    if not all(isinstance(one, str) for one in texts):
         return None
     made_by = sys.intern(created_by) if created_by else created_by
     total, wanted, piece_length, pieces, files = sizes
     return TorrentSummary(
         total, wanted, piece_length, pieces, files,
-        private, comment, made_by, created_at, tuple(web_seeds),
+        private, comment, made_by, created_at, tuple(web_seeds), tls,
     )  # fmt: skip

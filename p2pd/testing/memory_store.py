@@ -1,4 +1,4 @@
-"""The tables of torrents and of bans without a database, and a blocklist without files."""
+"""The tables of torrents and of bans without a database; a blocklist and keys without files."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from p2pd.state.blocklist_file import BlocklistNote, KeptBlocklist
 from p2pd.state.moves import MoveRow
 from p2pd.state.removals import DoomedFiles, RemovalRow
 from p2pd.state.resume import OF_FILES, PROGRESS, Opening, TorrentRecord
+from p2pd.state.torrent_keys import KeptCertificate
 from p2pd.swarm.bans import Ban
 from p2pd.swarm.trusted_nodes import TrustedNode
 
@@ -238,3 +239,22 @@ class MemoryBans:
             self.rows.pop((ban.place, *ban[1:3]), None)
         self.rows.update(((ban.place, *ban[1:3]), ban) for ban in new)
         return succeed(None)
+
+
+class MemoryKeys:
+    """Certificates of torrents, and their keys; see state.torrent_keys.TorrentKeys."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, KeptCertificate] = {}
+
+    def load(self) -> dict[str, KeptCertificate]:
+        """What is kept."""
+        return dict(self.kept)
+
+    def save(self, info_hash: str, kept: KeptCertificate) -> None:
+        """Keep this."""
+        self.kept[info_hash] = kept
+
+    def forget(self, info_hash: str) -> None:
+        """The torrent is gone."""
+        self.kept.pop(info_hash, None)

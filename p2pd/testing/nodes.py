@@ -23,6 +23,7 @@ from p2pd.session.session_control import SessionControl
 from p2pd.session.session_events import Listener
 from p2pd.session.session_parts import MakeStorage, SessionLimits, SessionParts
 from p2pd.session.settings.session_settings import SessionSettings
+from p2pd.session.tls.tls_torrents import TlsParts
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
@@ -32,6 +33,7 @@ from p2pd.testing.memory_store import (
     MemoryBans,
     MemoryBlocklist,
     MemoryJournal,
+    MemoryKeys,
     MemoryNodeKey,
     MemoryRemovals,
     MemoryStore,
@@ -40,6 +42,7 @@ from p2pd.testing.memory_store import (
 from p2pd.testing.torrents import piece_bytes
 from p2pd.testing.virtual_time import VirtualNetwork
 from p2pd.transports.encryption.key_work import KeyWork
+from p2pd.transports.tls.handshake_work import HandshakeWork
 
 ANY_FOLDER = VolumeState((0, 1), read_only=False, free=1 << 50)
 
@@ -87,11 +90,12 @@ class SimNode:
     """A whole session at an IP address of a VirtualNetwork, on memory storage.
 
     Another node made with the `store`, `disk`, `bans`, `blocklist`, `journal`, `removals`,
-    `node_key` and `trusted_nodes` of this one is this one restarted. `disks` stands in for
+    `node_key`, `trusted_nodes` and `keys` of this one is this one restarted. `disks` stands in for
     storage.disks.Disks where one InlineDisk will not do, `make_storage` makes storage of another
     kind, and `lists` is where blocklists come from. `listener` hears of events from the start on.
     Without `dht` there is none, nor local discovery without `lsd`, nor an identity without
-    `node_key`.
+    `node_key`; peers of TLS torrents are listened for at `tls_port`, if that is not 0, and `keys`
+    has their certificates.
     """
 
     def __init__(
@@ -117,6 +121,8 @@ class SimNode:
         node_key: MemoryNodeKey | None = None,
         trusted_nodes: MemoryTrustedNodes | None = None,
         hole_puncher: HolePuncher | None = None,
+        tls_port: int = 0,
+        keys: MemoryKeys | None = None,
         **settings: Any,
     ) -> None:
         self.network = network
@@ -135,6 +141,8 @@ class SimNode:
         self._lsd = lsd
         self._caught_hosts = caught_hosts
         self._hole_puncher = hole_puncher
+        self.keys = keys or MemoryKeys()
+        self.tls_address = PeerAddress(host, tls_port)
         self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
         self.announcers: list[FakeAnnouncer] = []
         self.folders: dict[str, VolumeState | None] = {}
@@ -153,6 +161,8 @@ class SimNode:
             shut_down=lambda: None,
         )
         self.session.connections.listen(self.address.port)
+        if tls_port:
+            self.session.connections.listen_tls(tls_port)
         network.result(self.session.start())
 
     def add(self, torrent: bytes | str, **options: Any) -> Torrent:
@@ -225,6 +235,7 @@ class SimNode:
             lsd=self._lsd,
             caught_hosts=self._caught_hosts,
             hole_puncher=self._hole_puncher,
+            tls=TlsParts(self.keys, HandshakeWork(self._in_a_moment, self.network.clock)),
         )
 
     def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:

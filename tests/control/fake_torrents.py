@@ -16,6 +16,7 @@ from p2pd.session.api import (
     TorrentTrouble,
 )
 from p2pd.session.settings.speed_settings import TorrentLimits
+from p2pd.session.tls.tls_api import TlsReport
 from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.reputation import Rating
 from p2pd.swarm.share_limits import LimitsInForce, ShareLimits
@@ -46,6 +47,7 @@ class FakePeer:
     incoming: bool = False
     encrypted: bool = True
     transport_name: str = "tcp"
+    certificate_name: str = ""
     am_choking: bool = False
     am_interested: bool = True
     peer_choking: bool = False
@@ -119,6 +121,7 @@ class FakeTorrent:
     trouble: TorrentTrouble = TorrentTrouble.NONE
     disk_state: DiskState = DiskState.OK
     error_string: str = ""
+    tls: TlsReport | None = None
     added_at: float = NOW - 1000.5
     completed_at: float = 0.0
     started_at: float = NOW - 900

@@ -11,6 +11,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.ids import InfoHashes
 from p2pd.session.api import TorrentStatus
+from p2pd.session.connecting.admission import Way
 from p2pd.session.settings.settings_rules import checked_settings
 from p2pd.session.torrents.torrent_registry import TorrentRegistry
 from p2pd.session.torrents.torrent_report import TorrentReport
@@ -181,6 +182,8 @@ def test_removed_ids_are_remembered_and_not_used_again(node: SimNode) -> None:
 
 def test_the_registry_keeps_apart_what_shares_a_hash() -> None:
     class Stub:
+        way = Way.OPEN
+
         def __init__(self, id_: int, hashes: InfoHashes) -> None:
             facts = {"id": id_, "owner": "bob", "labels": ("a",)}
             self.record = type("Record", (), facts)()

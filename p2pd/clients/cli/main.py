@@ -22,6 +22,7 @@ COMMANDS = {
     "ban": "bans.ban",
     "bans": "bans.bans",
     "blocklist": "blocklist.blocklist",
+    "certificate": "certificate.certificate",
     "completion": "completion.completion",
     "create": "create.create",
     "deadlines": "deadlines.deadlines",

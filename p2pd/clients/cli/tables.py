@@ -99,6 +99,7 @@ def peer_table(peers: Iterable[JsonObject]) -> Columns:
         spare=("Transport", "Rating", "Flags", "Node"),
     )  # fmt: skip
     for peer in peers:
+        named = peer.get("certificate_name")
         table.add_row(
             _address(peer),
             percent(peer["progress"]),
@@ -108,7 +109,7 @@ def peer_table(peers: Iterable[JsonObject]) -> Columns:
             plain(peer["flag_str"]) + SNUBBED * bool(peer["is_snubbed"]),
             plain(peer["transport"]),
             _node(peer),
-            plain(peer["client_name"], 60),
+            plain(peer["client_name"], 60) + (f" ({plain(named, 60)})" if named else ""),
         )
     return table
 
@@ -223,6 +224,7 @@ def _state(torrent: JsonObject) -> list[tuple[str, str]]:
     return [
         ("State", status(torrent)),
         ("Error", torrent["error_string"]),
+        ("Certificate", _certificate(torrent.get("tls"))),
         ("Checked", percent(torrent["recheck_progress"]) if checking else ""),
         ("Done", amount_done(torrent)),
         ("Size", size(torrent["total_size"]) if known else ""),
@@ -238,6 +240,14 @@ def _state(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Gives", limits_words(torrent["seed_limits_in_force"])),
         ("Peers", peers),
     ]
+
+
+def _certificate(tls: JsonObject | None) -> str:
+    if tls is None:
+        return ""
+    if not tls["certificate_name"]:
+        return "none"
+    return f"for {tls['certificate_name']}, until {moment(tls['not_after'])}"
 
 
 def _history(torrent: JsonObject) -> list[tuple[str, str]]:

@@ -145,6 +145,7 @@ METHODS: Mapping[str, Rule] = {
     "torrent_remove": _TORRENTS,
     "torrent_rename_path": _TORRENTS,
     "torrent_set": _TORRENTS,
+    "torrent_set_certificate": _TORRENTS,
     "torrent_set_location": _TORRENTS,
     "torrent_start": _TORRENTS,
     "torrent_start_now": _TORRENTS,

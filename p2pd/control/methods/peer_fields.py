@@ -1,6 +1,6 @@
 """What torrent_get tells of a connected peer (Transmission's rpc-spec, 3.3, `peers`).
 
-`country`, `is_snubbed`, `node_key`, `node_name`, `rating`, `rating_reasons`,
+`certificate_name`, `country`, `is_snubbed`, `node_key`, `node_name`, `rating`, `rating_reasons`,
 `requests_outstanding`, `source` and `transport` are p2pd's own.
 """
 
@@ -33,6 +33,7 @@ def peer_row(peer: PeerView) -> dict[str, Any]:
         "address": peer.address.host,
         "bytes_to_client": peer.downloaded,
         "bytes_to_peer": peer.uploaded,
+        "certificate_name": peer.certificate_name,
         "client_is_choked": peer.peer_choking,
         "client_is_interested": peer.am_interested,
         "client_name": peer.client,

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from p2pd.control.methods.certificate_fields import tls_row
 from p2pd.control.methods.discovery_fields import discovery_rows
 from p2pd.control.methods.peer_fields import peer_row, peer_source
 from p2pd.control.methods.tracker_fields import tracker_row, tracker_statistics_row
@@ -242,6 +243,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "start_date": lambda torrent, now: int(torrent.started_at),
     "status": lambda torrent, now: int(torrent.status),
     "super_seeding": lambda torrent, now: torrent.super_seeding,
+    "tls": lambda torrent, now: tls_row(torrent.tls),
     "torrent_file": lambda torrent, now: torrent.torrent_file,
     "total_size": lambda torrent, now: torrent.total_size,
     "tracker_list": _tracker_list,

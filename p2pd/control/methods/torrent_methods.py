@@ -10,6 +10,7 @@ from typing import Any
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.control.answers import EncodedList, Pacer, dumps, encode_rows, join_rows
+from p2pd.control.methods.certificate_fields import CERTIFICATE_PARAMS, set_certificate
 from p2pd.control.methods.kept_rows import KeptRows
 from p2pd.control.methods.selection import RECENTLY_ACTIVE, Ids, Selection, ids
 from p2pd.control.methods.torrent_add import ADD_PARAMS, TorrentAdder
@@ -30,6 +31,7 @@ from p2pd.control.schema import (
     text,
 )
 from p2pd.session.api import SessionApi, TorrentView
+from p2pd.session.tls.tls_api import GivenCertificate
 
 Row = list[Any] | JsonObject
 
@@ -176,6 +178,15 @@ class TorrentMethods(BaseSubhandler):  # type: ignore[misc]
             raise refuse("rename_path takes the id of one torrent that is there")
         await self._api.rename(found[0], path, name)
         return {"id": found[0].id, "path": path, "name": name}
+
+    @takes(Param("ids", ids), *CERTIFICATE_PARAMS)
+    async def jsonrpc_set_certificate(
+        self, ids: Ids, certificate: str, private_key: str, ca: str
+    ) -> JsonObject:
+        """Have torrents use a certificate by which their peers let us in, or none."""
+        given = GivenCertificate(certificate, private_key, ca)
+        torrents = self._selection.torrents(ids)
+        return {"torrents": await set_certificate(self._api, torrents, given)}
 
     # Left out, ids means everything elsewhere. Not here: a slip would lose all torrents.
     @takes(Param("ids", ids), Param("delete_local_data", boolean, False))

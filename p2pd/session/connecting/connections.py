@@ -22,6 +22,7 @@ from p2pd.session.discovering.catcher_source import CatcherSource
 from p2pd.session.peers.partings import PREFERRED
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.settings.session_settings import SessionSettings
+from p2pd.session.tls.tls_opener import TlsOpener
 from p2pd.session.torrents.resting import Resting
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
@@ -78,11 +79,13 @@ class Connections:
         half_open_limit: int,
         key_work: KeyWork | None,
         rng: random.Random,
+        tls: TlsOpener,
     ) -> None:
         self._owner = owner
         self._transport = transport
         self._handshakes: dict[Handshaking, None] = {}
         self._listening: Listening | None = None
+        self._listening_tls: Listening | None = None
         self.established = 0
         self._of_host: Counter[str] = Counter()
         self.has_way = True
@@ -92,7 +95,9 @@ class Connections:
         self.gave_way = 0
         self.reached_at: dict[str, float] = {}
         """When somebody outside the local network connected to us last, by `ipv4` and `ipv6`."""
-        self.opener = Opener(lambda: owner.settings.encryption, owner.swarm_keys, key_work, rng)
+        self.opener = Opener(
+            lambda: owner.settings.encryption, owner.swarm_keys, key_work, rng, tls
+        )
         self.arrivals = Arrivals(
             owner.clock,
             room=self._room,
@@ -121,6 +126,11 @@ class Connections:
         """The port that peers can dial, 0 while none is open."""
         return self._listening.port if self._listening else 0
 
+    @property
+    def tls_port(self) -> int:
+        """The same for peers of TLS torrents."""
+        return self._listening_tls.port if self._listening_tls else 0
+
     def _room(self) -> int:
         """How many connections more may be open: none, if none can be as the user requires it."""
         if not self.opener.can_speak:
@@ -140,13 +150,18 @@ class Connections:
         """Accept peers. Raises CannotListenError when the port is taken."""
         self._listening = self._transport.listen(port, self._accepted, self.arrivals.admits)
 
+    def listen_tls(self, port: int) -> None:
+        """Accept peers of TLS torrents, within the same bounds. Raises CannotListenError."""
+        self._listening_tls = self._transport.listen(port, self._accepted_tls, self.arrivals.admits)
+
     async def close(self) -> None:
         """Accept and dial no more; handshakes under way are given up."""
         self.dialer.close()
         for handshake in list(self._handshakes):
             handshake.fail("shutting down", HandshakeEnd.CLOSING)
-        if self._listening is not None:
-            listening, self._listening = self._listening, None
+        open_ports = (self._listening, self._listening_tls)
+        self._listening = self._listening_tls = None
+        for listening in filter(None, open_ports):
             await listening.close()
 
     def tick(self, now: float) -> None:
@@ -195,7 +210,7 @@ class Connections:
             return
         self._over(done)
         if not done.incoming:
-            self.opener.answered(done.address)
+            self.opener.answered(done)
         reason = torrent.peers.refusal(done.remote.peer_id, done.address, incoming=done.incoming)
         if reason is None and not torrent.running:
             reason = "the torrent stopped"
@@ -254,7 +269,7 @@ class Connections:
         self.failed[end] += 1
         if isinstance(failed.torrent, Torrent) and not failed.incoming:
             dialling = failed.torrent.dialling
-            if end in UNANSWERED and self.opener.unanswered(failed.address):
+            if end in UNANSWERED and self.opener.unanswered(failed):
                 self.dialer.again(dialling, failed.address, reason)
             else:
                 dialling.turned_away(failed.address)
@@ -263,7 +278,14 @@ class Connections:
     # -- streams -------------------------------------------------------------------------------
 
     def _accepted(self, stream: PeerStream) -> StreamReceiver:
-        receiver, handshake = self.opener.accepted(self, stream)
+        return self._begun(stream, *self.opener.accepted(self, stream))
+
+    def _accepted_tls(self, stream: PeerStream) -> StreamReceiver:
+        return self._begun(stream, *self.opener.tls.accepted(self, stream))
+
+    def _begun(
+        self, stream: PeerStream, receiver: StreamReceiver, handshake: Handshaking
+    ) -> StreamReceiver:
         self._handshakes[handshake] = None
         self.arrivals.came(handshake)
         if not is_local(host := stream.address.host):

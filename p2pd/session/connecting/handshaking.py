@@ -107,6 +107,11 @@ class Handshaking:
         self.stream = stream
         self.entry = replace(self.entry, encrypted=encrypted, binding=binding)
 
+    def entered(self, stream: PeerStream, entry: Entry) -> None:
+        """The same, and the peer showed for what it came."""
+        self.stream = stream
+        self.entry = entry
+
     def wait(self) -> None:
         """The torrent is not ready for the peer: nothing more is read until `go_on`."""
         self._over = False

@@ -1,4 +1,7 @@
-"""How connections begin: in the clear or with message stream encryption, as the user has it."""
+"""How connections begin: in the clear or with message stream encryption, as the user has it.
+
+Those of torrents whose peers are reached in another way begin in that one (tls/tls_opener.py).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,15 @@ from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Measure, bounded, counter
 from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
-from p2pd.session.connecting.admission import HandshakeTorrent
+from p2pd.session.connecting.admission import HandshakeTorrent, Way
 from p2pd.session.connecting.approaches import Approaches
 from p2pd.session.connecting.arrivals import HandshakeEnd
 from p2pd.session.connecting.handshaking import HandshakeHost, Handshaking
+from p2pd.session.tls.tls_opener import TlsOpener
 from p2pd.transports.encryption.key_work import KeyWork
 from p2pd.transports.encryption.openings import AcceptedOpening, DialledOpening
 from p2pd.transports.interfaces import PeerStream, StreamReceiver
+from p2pd.transports.tls.openings import TlsDialled
 
 NO_RC4 = "this system's OpenSSL has no RC4, so nothing can be encrypted, and nothing can require it"
 
@@ -33,12 +38,14 @@ class Opener:
         swarms: SwarmKeys,
         work: KeyWork | None,
         rng: random.Random,
+        tls: TlsOpener,
     ) -> None:
         """`policy` is the value of an EncryptionPolicy; without `work` nothing is encrypted."""
         self._policy = policy
         self._swarms = swarms
         self.work = work
         self._rng = rng
+        self.tls = tls
         self._approaches = Approaches()
 
     @property
@@ -109,6 +116,8 @@ class Opener:
         address: PeerAddress,
     ) -> tuple[StreamReceiver, Handshaking]:
         """The same of one that we dialled; `begin` comes next."""
+        if torrent.way is Way.TLS:
+            return self.tls.dialled(host, stream, torrent, source, address)
         policy, work = self.policy, self.work
         if work is None or not self._approaches.is_encrypted(address, policy):
             handshake = Handshaking(host, stream, torrent=torrent, source=source, dialled=address)
@@ -128,17 +137,20 @@ class Opener:
     @staticmethod
     def begin(receiver: StreamReceiver, handshake: Handshaking) -> None:
         """Speak first, for it is for us to do so."""
-        if handshake.begin() and isinstance(receiver, DialledOpening):
+        if handshake.begin() and isinstance(receiver, DialledOpening | TlsDialled):
             receiver.begin()
 
-    def answered(self, address: PeerAddress) -> None:
+    def answered(self, dialled: Handshaking) -> None:
         """A peer that we dialled shook hands."""
-        policy = self.policy
-        encrypted = self._approaches.is_encrypted(address, policy)
-        self._approaches.worked(address, policy, encrypted=encrypted)
+        if dialled.entry.way is Way.OPEN:
+            address, policy = dialled.address, self.policy
+            encrypted = self._approaches.is_encrypted(address, policy)
+            self._approaches.worked(address, policy, encrypted=encrypted)
 
-    def unanswered(self, address: PeerAddress) -> bool:
+    def unanswered(self, dialled: Handshaking) -> bool:
         """It did not; whether it is to be dialled again at once, in another way."""
-        policy = self.policy
+        if dialled.entry.way is not Way.OPEN:
+            return False
+        address, policy = dialled.address, self.policy
         encrypted = self._approaches.is_encrypted(address, policy)
         return self._approaches.failed(address, policy, encrypted=encrypted)

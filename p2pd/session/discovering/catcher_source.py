@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.discovery.source_report import CATCHER, IS_PRIVATE, SourceReport
+from p2pd.session.connecting.admission import Way
 from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.swarm.caught_hosts import CaughtHost, CaughtHosts
 from p2pd.swarm.kept_away import KeptAway
@@ -35,6 +36,7 @@ MOST_TRIED = 500
 """Addresses of which a torrent remembers that it tried them; then it tries nobody any more."""
 
 IS_OFF = "it is switched off (host_catcher_enabled)"
+IS_CLOSED = "its peers are not reached as those of other torrents are"
 IS_COMPLETE = "the torrent is complete"
 NOBODY = "nobody is known who was not tried"
 
@@ -106,7 +108,8 @@ class CatcherSource:
 
     def met(self, torrent: Any, peer: Any, now: float) -> None:
         """A connection that we made is over, and was not held against the peer."""
-        if self.is_on and not torrent.may_be_private and not peer.incoming:
+        is_open = torrent.way is Way.OPEN and not torrent.may_be_private
+        if self.is_on and is_open and not peer.incoming:
             self.hosts.met(
                 peer.address,
                 received=peer.download.total,
@@ -207,6 +210,8 @@ class CatcherSource:
             return IS_OFF
         if torrent.may_be_private:
             return IS_PRIVATE
+        if torrent.way is not Way.OPEN:
+            return IS_CLOSED
         return IS_COMPLETE if torrent.is_complete() else ""
 
     # -- trying --------------------------------------------------------------------------------

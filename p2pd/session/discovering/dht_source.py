@@ -42,8 +42,6 @@ class DhtHost(Protocol):
     @property
     def torrents(self) -> Iterable[Any]: ...
     @property
-    def listen_port(self) -> int: ...
-    @property
     def reached_at(self) -> Mapping[str, float]:
         """When somebody outside connected to us last (Unix seconds)."""
 
@@ -238,7 +236,7 @@ class DhtSource:
         for wire_id in ids:
             operation = self.network.find_peers(
                 wire_id,
-                self._host.listen_port,
+                torrent.listen_port,
                 seed=seed,
                 noseed=seed,
                 found=partial(self._found, torrent, lookup),

@@ -14,6 +14,7 @@ from p2pd.base.clock import Clock, DelayedCall
 from p2pd.discovery.allowances import Allowances
 from p2pd.discovery.lsd.rounds import Rounds
 from p2pd.discovery.source_report import IS_PRIVATE, LSD, SourceReport
+from p2pd.session.connecting.admission import Way
 from p2pd.session.discovering.lsd_network import LsdNetwork
 from p2pd.session.settings.session_settings import SessionSettings
 
@@ -38,6 +39,8 @@ class LsdHost(Protocol):
 
     @property
     def own_port(self) -> int: ...
+    @property
+    def tls_port(self) -> int: ...
     def torrent_by_wire_id(self, info_hash: bytes) -> Any: ...
     def wall(self) -> float: ...
 
@@ -144,13 +147,23 @@ class LsdSource:
     def _announce(self) -> None:
         assert self._network is not None
         torrents = self._rounds.take(self._now)
-        hashes = [each for torrent in torrents for each in torrent.info_hashes.wire_ids]
-        port = self._host.own_port
-        if hashes and port:
-            self._network.announce(hashes, port)
-            for torrent in torrents:
+        for port, those in self._by_port(torrents).items():
+            self._network.announce(
+                [each for one in those for each in one.info_hashes.wire_ids], port
+            )
+            for torrent in those:
                 torrent.discovery_changed()
         self._go_on()
+
+    def _by_port(self, torrents: Sequence[Any]) -> dict[int, list[Any]]:
+        """A datagram tells one port; TLS torrents have one of their own."""
+        found: dict[int, list[Any]] = {}
+        for torrent in torrents:
+            is_tls = torrent.way is Way.TLS
+            port = self._host.tls_port if is_tls else self._host.own_port
+            if port:
+                found.setdefault(port, []).append(torrent)
+        return found
 
     def _sleep(self) -> None:
         if self._wake is not None and self._wake.active():

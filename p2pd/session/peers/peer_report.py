@@ -26,6 +26,7 @@ class PeerReport:
         self.node_key = peer.node_key
         self.node_name = peer.node.name
         self.transport_name = peer.transport_name
+        self.certificate_name = peer.certificate.name if peer.certificate is not None else ""
         self.am_choking = peer.am_choking
         self.am_interested = peer.am_interested
         self.peer_choking = peer.peer_choking

@@ -20,6 +20,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.base.requests import Request
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.connection import Event, PeerWire
+from p2pd.session.connecting.admission import Way
 from p2pd.session.connecting.handshaking import Handshaking
 from p2pd.session.peers.partings import BOTH_DONE
 from p2pd.session.peers.peer_download import PeerDownload
@@ -43,7 +44,6 @@ class PeerSession:
     """A peer that has shaken hands. Hashable by identity: policies use it as their key."""
 
     log = Logger()
-    transport_name = "tcp"
 
     def __init__(self, torrent: PeerTorrent, shaken: Handshaking) -> None:
         remote = shaken.remote
@@ -58,6 +58,9 @@ class PeerSession:
         self.encrypted = shaken.encrypted
         self.binding = shaken.entry.binding
         """What both ends alone know of this connection (transports/interfaces.py), 32 bytes."""
+        self.way = shaken.entry.way
+        self.transport_name = "tls" if self.way is Way.TLS else "tcp"
+        self.certificate = shaken.entry.certificate
         self.v2 = shaken.v2
         self.peer_id = remote.peer_id
         self.supports_fast = remote.supports_fast

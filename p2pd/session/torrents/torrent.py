@@ -88,18 +88,32 @@ class Torrent(TorrentParts):
         if self.doubtful:
             await self.verify()
             return
-        if not self.host.queues.admits(self):
+        if not self._admitted():
             self.host.activity.changed(self)
             return
         self._expect_writes()
         if not await self.prepare() or self.record.paused or self.running:
             return
-        if self.opening.busy or self.host.closing or not self.host.queues.admits(self):
+        if self.opening.busy or self.host.closing or not self._admitted():
             return
         self._begin()
         self.trackers.start()
         self.dialling.started()
         self.link.started()
+
+    def _admitted(self) -> bool:
+        """Whether it may run now; if not it is started when it may."""
+        if self.host.tls.why_not(self):
+            self.host.queues.leave(self)
+            return False
+        return self.host.queues.admits(self)
+
+    async def certificate_came(self) -> None:
+        """It can have peers now, and perhaps could not before."""
+        if self.running:
+            self.dialling.wake()
+        elif not self.error:
+            await self.start_unless_paused()
 
     def _begin(self) -> None:
         self.running = True
@@ -295,7 +309,7 @@ class Torrent(TorrentParts):
 
     def begin_at_rest(self) -> None:
         """Run if it is its turn, and be announced when its files were looked at."""
-        if self.host.queues.admits(self):
+        if self._admitted():
             self._begin()
         else:
             self.host.activity.changed(self)
@@ -309,7 +323,7 @@ class Torrent(TorrentParts):
         """Its files are as they were recorded: it may be announced."""
         if self.missing.why:
             self.missing.came_back()
-            if not self.record.paused and self.host.queues.admits(self):
+            if not self.record.paused and self._admitted():
                 self._begin()
         if self.running:
             self.trackers.start()
@@ -327,6 +341,8 @@ class Torrent(TorrentParts):
         """The metadata is known: make what needs it."""
         self.content = content
         self.record.torrent = None  # the database has it
+        self.host.tls.metadata_known(self)
+        self.host.way_known(self)
         self.trackers.refresh()
         self.host.dht.nodes_named(self, content.metainfo.nodes)
         if self._swarm is not None:

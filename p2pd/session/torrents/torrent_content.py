@@ -81,6 +81,7 @@ class TorrentContent:
             created_by=metainfo.created_by,
             created_at=metainfo.creation_date,
             web_seeds=metainfo.web_seeds,
+            tls=metainfo.tls_ca is not None,
         )
 
     def set_have(self, have: PieceSet) -> None:

@@ -46,7 +46,8 @@ class TorrentDialling:
     @property
     def wants_peers(self) -> bool:
         """Whether to dial for it."""
-        return bool(self.owner.running) and self._peers.wants_more
+        owner = self.owner
+        return bool(owner.running) and self._peers.wants_more and not self._host.tls.why_not(owner)
 
     def started(self) -> None:
         """The torrent runs: nobody has to wait for what was before."""

@@ -66,6 +66,9 @@ class ExchangeOwner(Protocol):
     def private(self) -> bool:
         """BEP 27."""
 
+    def port_for(self, host: str) -> int:
+        """The port by which who is at that IP address reaches the torrent."""
+
     def storage_failed(self, problem: StorageError) -> None:
         """The disk refused, or does not have what it should have."""
 
@@ -165,7 +168,7 @@ class TorrentExchange:
         return ExtensionHandshake(
             messages=self._offered(peer, local_ids),
             version=f"p2pd {__version__}",
-            port=self._owner.host.reaching.port_for(peer.address.host),
+            port=self._owner.port_for(peer.address.host),
             reqq=REQUEST_QUEUE,
             your_ip=peer.address.host,
             metadata_size=len(content.metainfo.info_bytes) if content else None,

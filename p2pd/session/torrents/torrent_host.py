@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Collection, Coroutine, Iterable, Protocol, Sequence, TypeVar
+from typing import Any, Callable, Collection, Coroutine, Iterable, Protocol, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -31,6 +31,7 @@ from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_events import SessionEvents
 from p2pd.session.settings.session_settings import SessionSettings
+from p2pd.session.tls.tls_torrents import TlsTorrents
 from p2pd.session.torrent_rules import TorrentRules
 from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.session.torrents.first_looks import FirstLooks
@@ -121,6 +122,7 @@ class TorrentHost(Protocol):
     names: NameLookup | None
     lsd: LsdSource
     hole_puncher: HolePuncher | None
+    tls: TlsTorrents
 
     @property
     def torrents(self) -> Iterable[Any]:
@@ -138,6 +140,10 @@ class TorrentHost(Protocol):
     def listen_port(self) -> int:
         """The port that peers can dial: ours, or the one outside that a gateway maps to it."""
 
+    @property
+    def tls_port(self) -> int:
+        """The port by which peers of TLS torrents reach us; 0: there is none."""
+
     def wall(self) -> float:
         """Unix seconds."""
 
@@ -145,8 +151,16 @@ class TorrentHost(Protocol):
         """Where this torrent's files are."""
 
     def new_announcer(
-        self, torrent: AnnounceTorrent, tiers: Sequence[Sequence[str]], found: PeersFound
-    ) -> Announcer: ...
+        self,
+        torrent: AnnounceTorrent,
+        tiers: Sequence[Sequence[str]],
+        found: PeersFound,
+        port: Callable[[], int],
+    ) -> Announcer:
+        """The announcer of one torrent, whose peers reach us by `port`."""
+
+    def way_known(self, torrent: Any) -> None:
+        """How a torrent's peers are reached may be known otherwise than before."""
 
     def new_window(self) -> RequestWindow:
         """The request window for a new peer."""

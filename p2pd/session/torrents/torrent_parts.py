@@ -64,7 +64,20 @@ class TorrentParts:
     @property
     def way(self) -> Way:
         """How its peers are reached."""
-        return Way.OPEN
+        if self.content is not None:
+            has_ca = self.content.metainfo.tls_ca is not None
+        else:
+            has_ca = self.record.summary is not None and self.record.summary.tls
+        return Way.TLS if has_ca or self.host.tls.has_ca(self) else Way.OPEN
+
+    @property
+    def listen_port(self) -> int:
+        """The port by which its peers reach us, as trackers and the DHT are told."""
+        return self.host.tls_port if self.way is Way.TLS else self.host.listen_port
+
+    def port_for(self, host: str) -> int:
+        """The same for who is at that IP address."""
+        return self.host.tls_port if self.way is Way.TLS else self.host.reaching.port_for(host)
 
     @property
     def peer_limit(self) -> int:
@@ -86,6 +99,12 @@ class TorrentParts:
     def seconds(self) -> float:
         """Monotonic time."""
         return self.host.clock.seconds()
+
+    def hang_up_on_all(self, reason: str, but: Way | None = None) -> None:
+        """Nobody who is connected stays so, but for who came by that way."""
+        for peer in list(self.connected):
+            if peer.way is not but:
+                peer.disconnect(reason)
 
     @property
     def connected(self) -> Collection[PeerSession]:

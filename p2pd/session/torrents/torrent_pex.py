@@ -39,6 +39,10 @@ class PexOwner(Protocol):
     def may_be_private(self) -> bool:
         """BEP 27."""
 
+    @property
+    def listen_port(self) -> int:
+        """The port by which its peers reach us."""
+
     def discovery_changed(self) -> None:
         """A source says something else than before."""
 
@@ -137,9 +141,8 @@ class TorrentPex:
 
     def own_addresses(self) -> set[PeerAddress]:
         """Those where others reach us, as far as it is known."""
-        host = self._owner.host
-        port = host.listen_port
-        return {PeerAddress(str(ip), port) for ip in host.preferences.own.all()}
+        port = self._owner.listen_port
+        return {PeerAddress(str(ip), port) for ip in self._owner.host.preferences.own.all()}
 
 
 def flags_of(peer: PeerSession) -> int:

@@ -8,6 +8,7 @@ from typing import Callable, Iterator, NamedTuple
 
 from p2pd.base.ids import InfoHashes
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
+from p2pd.session.connecting.admission import Way
 from p2pd.session.torrents.torrent import Torrent
 
 REMOVED_LIMIT = 10_000
@@ -53,7 +54,10 @@ class TorrentRegistry:
                 # Who knows both hashes of a hybrid has its metadata, and the other one has not.
                 if len(holder.info_hashes.wire_ids) < known:
                     self._by_wire_id[wire_id] = torrent
-                self.swarm_keys.add(wire_id)
+                if self._by_wire_id[wire_id].way is Way.OPEN:
+                    self.swarm_keys.add(wire_id)
+                else:  # nobody is to find out that it is here
+                    self.swarm_keys.discard(wire_id)
 
     def yield_hashes(self, torrent: Torrent, twin: Torrent) -> None:
         """By the hashes of the one the other is to be found."""

@@ -13,6 +13,7 @@ from p2pd.session.api import DiskState, FileView, TorrentStatus, TorrentTrouble
 from p2pd.session.moving.move_view import MoveView
 from p2pd.session.peers.peer_report import PeerReport
 from p2pd.session.settings.speed_settings import TorrentLimits
+from p2pd.session.tls.tls_api import TlsReport
 from p2pd.session.torrents.file_selection import FileSelection
 from p2pd.session.torrents.record_report import RecordReport
 from p2pd.session.torrents.resting import Details
@@ -138,6 +139,11 @@ class TorrentReport(RecordReport):
     def error_string(self) -> str:
         """The trouble in words, or nothing."""
         return local_error(self.torrent) or self._tracker_error()
+
+    @property
+    def tls(self) -> TlsReport | None:
+        """How it stands with its certificate; None if it needs none."""
+        return self.torrent.host.tls.report(self.torrent)
 
     @property
     def started_at(self) -> float:

@@ -37,6 +37,10 @@ class AnnouncedTorrent(Protocol):
         """Whether BEP 27 may forbid to tell others of it."""
 
     @property
+    def listen_port(self) -> int:
+        """The port by which its peers reach us."""
+
+    @property
     def resting(self) -> bool:
         """Whether it has everything, and no content."""
 
@@ -49,7 +53,9 @@ class TorrentTrackers:
     def __init__(self, owner: AnnouncedTorrent, found: PeersFound) -> None:
         self._owner = owner
         self._announced = self._with_defaults()
-        self.announcer = owner.host.new_announcer(self, self._announced, found)
+        self.announcer = owner.host.new_announcer(
+            self, self._announced, found, lambda: owner.listen_port
+        )
 
     @property
     def tiers(self) -> Tiers:

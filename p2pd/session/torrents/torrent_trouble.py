@@ -44,4 +44,5 @@ def local_error(torrent: Torrent) -> str:
     state, content = disk_state(torrent), torrent.content
     if state is DiskState.FAILING and content is not None:
         return f"{content.pieces.kept.problem}; it is tried again"
-    return DISK_WORDS.get(state) or torrent.missing.why or torrent.error
+    closed = "" if torrent.record.paused else torrent.host.tls.why_not(torrent)
+    return DISK_WORDS.get(state) or torrent.missing.why or torrent.error or closed

@@ -174,10 +174,11 @@ class TlsOpening(OverStream):
         return None
 
     def _stepped(self, step: _Step) -> None:
-        self._stepping = None
         if self._over:
+            self._stepping = None
             return
-        super().resume()
+        super().resume()  # what waited beneath may come at once, and is not to be a step yet
+        self._stepping = None
         if step.said:
             self._inner.write([step.said])
         if step.problem:

@@ -31,6 +31,7 @@ from p2pd.session.torrents.torrent_requests import AddTorrent, Candidate, Torren
 from tests.control.fake_torrents import FakeTorrent
 
 PASSED = {
+    "certificates",
     "add_peers", "detailed", "metainfo", "reannounce", "remove", "rename", "stop", "verify",
     "backups", "ban", "bans", "blocklist", "change_settings", "close", "dht", "lift_bans", "nodes",
     "mark_reached",

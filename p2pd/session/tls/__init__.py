@@ -1,0 +1,1 @@
+"""Torrents whose peers are reached by TLS alone: their certificates, and who is let in."""

@@ -1,0 +1,58 @@
+"""What control asks about torrents whose peers are reached by TLS: a part of session/api.py."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class TlsState(enum.Enum):
+    """Whether such a torrent can have peers. The values are the control API's words."""
+
+    READY = "ready"
+    OFF = "off"
+    """There is no port for TLS."""
+    NO_CERTIFICATE = "no_certificate"
+    CHECKING = "checking"
+    """Its certificate is looked at."""
+    UNFIT = "unfit"
+    """It has one that cannot be used."""
+    NOT_YET_VALID = "not_yet_valid"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsReport:
+    """How it stands. `not_before` and `not_after` are Unix seconds, 0 without a certificate.
+
+    `why` says in words why it has no peers; empty when it may have them.
+    """
+
+    state: TlsState
+    why: str = ""
+    ca_name: str = ""
+    certificate_name: str = ""
+    issuer: str = ""
+    serial: int = 0
+    not_before: float = 0.0
+    not_after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCertificate:
+    """What a user hands in, in PEM. `ca` is for a magnet whose metadata is not here yet."""
+
+    certificate: str
+    private_key: str
+    ca: str = ""
+
+
+class CertificatesApi(Protocol):
+    """Certificates of torrents."""
+
+    async def give(self, torrent: Any, given: GivenCertificate) -> TlsReport:
+        """Use this one from now on, also after a restart. Raises P2pdError: it does not fit."""
+
+    async def take_away(self, torrent: Any) -> None:
+        """Use none: it has no peers until it gets another. Raises P2pdError."""

@@ -1,0 +1,107 @@
+"""Certificates and private keys of torrents whose peers are reached by TLS, as files.
+
+STATE_DIR/tls has a folder for each such torrent, called by its info-hash: ``torrent.json`` has the
+torrent's CA and name and our certificate, the key lies beside it (key_files.py). They are for their
+owner alone, and no part of backups. Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from typing import Any, NamedTuple
+
+from p2pd.base.errors import P2pdError, StateError
+from p2pd.state.files import sync_folder, write_whole
+from p2pd.state.key_files import KEY_SUFFIX, TORRENT_FOLDER, KeyFiles
+
+ABOUT = "torrent.json"
+KEY = f"private{KEY_SUFFIX}"
+MAX_ABOUT = 512 * 1024
+_NAME = re.compile(r"[0-9a-f]{40}\Z")
+
+
+class KeptCertificate(NamedTuple):
+    """PEM, all of it; `name` is the torrent's. `trouble` says why there is no key."""
+
+    ca: str
+    name: str
+    certificate: str = ""
+    private_key: str = ""
+    trouble: str = ""
+
+
+class TorrentKeys:
+    """The folders of all torrents."""
+
+    def __init__(self, state_folder: str, files: KeyFiles) -> None:
+        self.folder = os.path.join(state_folder, TORRENT_FOLDER)
+        self.files = files
+
+    def load(self) -> dict[str, KeptCertificate]:
+        """What is kept, by info-hash in hex; what is damaged has no certificate and a trouble."""
+        try:
+            found = sorted(entry for entry in os.listdir(self.folder) if _NAME.match(entry))
+        except OSError:
+            return {}
+        return {name: self._load_one(os.path.join(self.folder, name)) for name in found}
+
+    def save(self, info_hash: str, kept: KeptCertificate) -> None:
+        """Keep this in the place of what was. Raises StateError, FormatError."""
+        path = os.path.join(self.folder, info_hash)
+        about = {"ca": kept.ca, "certificate": kept.certificate, "name": kept.name}
+        try:
+            for each in (self.folder, path):
+                os.makedirs(each, mode=0o700, exist_ok=True)
+            if kept.private_key:
+                self.files.write(os.path.join(path, KEY), kept.private_key.encode())
+            write_whole(os.path.join(path, ABOUT), json.dumps(about).encode())
+            sync_folder(path)
+            sync_folder(self.folder)
+        except OSError as problem:
+            raise StateError(f"{path}: {problem.strerror}") from None
+        if not kept.private_key:
+            self._forget_file(os.path.join(path, KEY))
+
+    def forget(self, info_hash: str) -> None:
+        """The torrent is gone. Raises StateError."""
+        try:
+            shutil.rmtree(os.path.join(self.folder, info_hash))
+        except FileNotFoundError:
+            return
+        except OSError as problem:
+            raise StateError(f"{problem.filename}: {problem.strerror}") from None
+
+    def _load_one(self, path: str) -> KeptCertificate:
+        try:
+            kept = _about(os.path.join(path, ABOUT))
+        except (OSError, ValueError, RecursionError):
+            return KeptCertificate("", "", trouble=f"{path}/{ABOUT} cannot be read")
+        if not kept.certificate:
+            return kept
+        try:
+            key = self.files.read(os.path.join(path, KEY)).decode()
+        except P2pdError as problem:
+            return kept._replace(trouble=str(problem))
+        return kept._replace(private_key=key)
+
+    @staticmethod
+    def _forget_file(path: str) -> None:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        except OSError as problem:
+            raise StateError(f"{path}: {problem.strerror}") from None
+
+
+def _about(path: str) -> KeptCertificate:
+    """Raises OSError, ValueError, RecursionError."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        value: Any = json.loads(file.read(MAX_ABOUT))
+    match value:
+        case {"ca": str(ca), "certificate": str(certificate), "name": str(name)}:
+            return KeptCertificate(ca, name, certificate)
+    raise ValueError(path)
