@@ -114,8 +114,7 @@ class Session(SessionPorts):
         self.moves = Moves(self, parts.journal)
         self.removals = SessionRemovals(self, parts.removals)
         self.new_storage = parts.make_storage
-        self.rate_download = RollingRate()
-        self.rate_upload = RollingRate()
+        self.rate_download, self.rate_upload = RollingRate(), RollingRate()
         self.started_at = 0.0
         self.closing = False
         self._make_announcer = parts.make_announcer
@@ -188,6 +187,7 @@ class Session(SessionPorts):
         for record in await self.store.load_all():
             self._restore(record, cut_off.get(record.id))
         self._resume()
+        await self.tls.revoking.endings.begin()
         self.cross_checks.resume()
         self.queues.begin()
         await self.removals.resume()

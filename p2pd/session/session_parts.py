@@ -21,7 +21,7 @@ from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.reaching import MakePortMapping
 from p2pd.session.session_bans import BanMemory
 from p2pd.session.session_removals import RemovalJournal
-from p2pd.session.tls.tls_torrents import TlsParts
+from p2pd.session.tls.tls_parts import TlsParts
 from p2pd.session.torrents.torrent_host import NameLookup
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.resume import TorrentStore

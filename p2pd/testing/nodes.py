@@ -18,12 +18,13 @@ from p2pd.session.connecting.hole_punching import HolePuncher
 from p2pd.session.discovering.catcher_source import CaughtMemory
 from p2pd.session.discovering.dht_network import DhtNetwork
 from p2pd.session.discovering.lsd_network import LsdNetwork
+from p2pd.session.revoking.swarm_revoking import RevokingMemory, RevokingParts
 from p2pd.session.session import Session
 from p2pd.session.session_control import SessionControl
 from p2pd.session.session_events import Listener
 from p2pd.session.session_parts import MakeStorage, SessionLimits, SessionParts
 from p2pd.session.settings.session_settings import SessionSettings
-from p2pd.session.tls.tls_torrents import TlsParts
+from p2pd.session.tls.tls_parts import TlsParts
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.storage.memory_storage import MemoryStorage
@@ -94,8 +95,8 @@ class SimNode:
     storage.disks.Disks where one InlineDisk will not do, `make_storage` makes storage of another
     kind, and `lists` is where blocklists come from. `listener` hears of events from the start on.
     Without `dht` there is none, nor local discovery without `lsd`, nor an identity without
-    `node_key`; peers of TLS torrents are listened for at `tls_port`, if that is not 0, and `keys`
-    has their certificates.
+    `node_key`; peers of TLS torrents are listened for at `tls_port`, if that is not 0, `keys`
+    has their certificates, and `revocations` the lists of those taken back.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class SimNode:
         hole_puncher: HolePuncher | None = None,
         tls_port: int = 0,
         keys: MemoryKeys | None = None,
+        revocations: RevokingMemory | None = None,
         **settings: Any,
     ) -> None:
         self.network = network
@@ -142,6 +144,7 @@ class SimNode:
         self._caught_hosts = caught_hosts
         self._hole_puncher = hole_puncher
         self.keys = keys or MemoryKeys()
+        self._revocations = revocations
         self.tls_address = PeerAddress(host, tls_port)
         self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
         self.announcers: list[FakeAnnouncer] = []
@@ -235,7 +238,11 @@ class SimNode:
             lsd=self._lsd,
             caught_hosts=self._caught_hosts,
             hole_puncher=self._hole_puncher,
-            tls=TlsParts(self.keys, HandshakeWork(self._in_a_moment, self.network.clock)),
+            tls=TlsParts(
+                self.keys,
+                HandshakeWork(self._in_a_moment, self.network.clock),
+                RevokingParts(self._revocations),
+            ),
         )
 
     def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,9 +36,9 @@ CA, CA_KEY = new_ca("a swarm", 365, NOW)
 OTHER, OTHER_KEY = new_ca("another swarm", 365, NOW)
 
 
-def issued(ca: x509.Certificate = CA, key: Any = CA_KEY) -> x509.Certificate:
+def issued(ca: x509.Certificate = CA, key: Any = CA_KEY, days: float = 30) -> x509.Certificate:
     """A peer's certificate."""
-    return issue(ca, key, new_key().public_key(), ["*"], 30, NOW)
+    return issue(ca, key, new_key().public_key(), ["*"], days, NOW)
 
 
 def revoking(*certificates: x509.Certificate, number: int = 1) -> RevocationList:
@@ -53,7 +55,10 @@ class End:
     def __init__(self, name: str, theirs: x509.Certificate, *, speaks: bool = True) -> None:
         self.address = name
         self.certificate = PeerCertificate(
-            name, theirs.serial_number, theirs.public_bytes(Encoding.DER)
+            name,
+            theirs.serial_number,
+            theirs.public_bytes(Encoding.DER),
+            theirs.not_valid_after_utc.timestamp(),
         )
         self.closed = False
         self.why = ""
@@ -86,18 +91,22 @@ class End:
 class Node:
     """A node with one torrent."""
 
-    name = "film"
-
     def __init__(self, memory: RevocationFiles | None = None) -> None:
         self.certificate = issued()
         self.ca: x509.Certificate | None = CA
         self.connected: list[End] = []
         self.now = 0.0
+        self.record = SimpleNamespace(name="film")
+        self.host = self
         self.clock = Clock()
         self.disks: Any = OneDisk(InlineDisk(self.clock))
         self.session = Revocations(self, memory)
         self.torrent = TorrentRevocations(self, self.session)
         self.session.listen(lambda _, found: self.torrent.list_changed(found))
+
+    def wall(self) -> float:
+        """Unix seconds."""
+        return NOW.timestamp() + self.now
 
     def background(self, work: Any, what: str) -> None:
         """Nobody waits for it."""
@@ -370,3 +379,39 @@ def test_a_renewed_ca_has_the_list_of_the_one_before(tmp_path: Path) -> None:
     )
     renewed = builder.sign(CA_KEY, CA.signature_hash_algorithm)  # type: ignore[arg-type]
     assert node.session.judge([gone, renewed]) is not None
+
+
+def test_a_connection_ends_with_the_certificate_of_its_peer() -> None:
+    node = Node()
+    soon, later = End("soon", issued(days=1)), End("later", issued(days=2))
+    for end in (soon, later):
+        node.meet(end)
+    for hours, closed in ((23, (False, False)), (24, (True, False)), (47, (True, False))):
+        node.now = hours * 3600.0
+        node.torrent.tick(node.now)
+        assert (soon.closed, later.closed) == closed
+    assert soon.why == "its certificate has expired"
+
+
+def test_all_connections_end_with_the_ca() -> None:
+    node = Node()
+    end = End("somebody", issued(days=3000))
+    end.certificate = replace(end.certificate, not_after=NOW.timestamp() + 3000 * 86_400)
+    node.meet(end)
+    node.now = 364 * 86_400.0
+    node.torrent.tick(node.now)
+    assert not end.closed
+    node.now = 365 * 86_400.0
+    node.torrent.tick(node.now)
+    assert end.closed
+
+
+def test_who_leaves_gives_the_list_without_being_asked() -> None:
+    node, end = Node(), End("somebody", issued())
+    node.meet(end)
+    end.sent.clear()
+    found = revoking(node.certificate, number=2)
+    node.session.adopt(found, CA, "a file")
+    end.sent.clear()
+    node.torrent.list_changed(found, leaving=True)
+    assert list(end.sent) == [ListSent(ListVersion(*found.version), found.der).encode()]

@@ -8,6 +8,7 @@ it is not greeted for a torrent whose peers have to be reached in another way.
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,11 +28,15 @@ class Way(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class PeerCertificate:
-    """With which certificate a peer came: the `name` in it, its `serial` and its encoding (DER)."""
+    """With which certificate a peer came: the `name` in it, its `serial` and its encoding (DER).
+
+    `not_after` is when it ends, in Unix seconds.
+    """
 
     name: str
     serial: int
     der: bytes
+    not_after: float = math.inf
 
 
 class HandshakeTorrent(Protocol):

@@ -22,6 +22,7 @@ LOCAL_IDS = {
     "lt_donthave": 3,
     "upload_only": 4,
     "ut_holepunch": 5,
+    "p2pd_crl": 6,
     "p2pd_node": 7,
 }
 """The ids under which peers send each extension to us; a torrent may leave out some of them."""

@@ -52,6 +52,7 @@ class Revocations:
         self._in_force: dict[bytes, RevocationList] = {}
         self._listeners: list[Listener] = []
         self._saving = DeferredLock()
+        self._unsaved: dict[bytes, x509.Certificate] = {}
         self.taken = self.refused = 0
 
     def listen(self, listener: Listener) -> None:
@@ -113,19 +114,25 @@ class Revocations:
             count=len(found.revoked),
             source=source,
         )
-        self._host.background(self._save(key, ca), "a revocation list")
+        self._unsaved[key] = ca
+        self._host.background(self.saved(), "a revocation list")
         for listener in self._listeners:
             listener(key, found)
         return True
 
-    async def _save(self, key: bytes, ca: x509.Certificate) -> None:
-        if self._memory is None:
-            return
+    async def saved(self) -> None:
+        """Wait until all of them are kept, one after the other. Raises StateError."""
         memory = self._memory
-        await self._saving.acquire()  # so that of two lists the newer one is written last
+        await self._saving.acquire()
         try:
-            content = certificate_pem(ca) + self._in_force[key].pem()
-            await self._host.disks.aside.run("write", memory.save, key, content)
+            while self._unsaved and memory is not None:
+                key, ca = self._unsaved.popitem()
+                content = certificate_pem(ca) + self._in_force[key].pem()
+                try:
+                    await self._host.disks.aside.run("write", memory.save, key, content)
+                except P2pdError:
+                    self._unsaved.setdefault(key, ca)
+                    raise
         finally:
             self._saving.release()
 

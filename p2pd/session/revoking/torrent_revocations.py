@@ -54,8 +54,9 @@ class RevocationOwner(Protocol):
 
     @property
     def connected(self) -> Iterable[Any]: ...
-    @property
-    def name(self) -> str: ...
+
+    record: Any
+    host: Any
 
 
 class _Said:
@@ -112,13 +113,24 @@ class TorrentRevocations:
             self._ask(now)
 
     def tick(self, now: float) -> None:
-        """Now and then: who was asked and does not answer is asked no more."""
+        """Once a second: whose certificate ended goes; who does not answer is not waited for."""
+        self._end_connections()
         if self._asked is not None and now >= self._asked_at + ANSWER_SECONDS:
             said = self._said.get(self._asked)
             if said is not None:
                 said.unanswered += 1
             self._asked = None
             self._ask(now)
+
+    def _end_connections(self) -> None:
+        ca = self._owner.ca
+        if ca is None:
+            return
+        wall = self._owner.host.wall()
+        all_over = ca.not_valid_after_utc.timestamp() <= wall
+        for peer in list(self._owner.connected):
+            if peer.certificate is not None and (all_over or peer.certificate.not_after <= wall):
+                peer.disconnect("its certificate has expired")
 
     # -- a message -----------------------------------------------------------------------------
 
@@ -189,8 +201,10 @@ class TorrentRevocations:
 
     # -- a list is in force --------------------------------------------------------------------
 
-    def list_changed(self, found: RevocationList) -> None:
-        """It holds for those that are connected, and others are to have it."""
+    def list_changed(self, found: RevocationList, *, leaving: bool = False) -> None:
+        """It holds for those that are connected, and others are to have it: at once all of it, if
+        we are `leaving` and nobody could ask for it.
+        """
         ca = self._owner.ca
         if ca is None:
             return
@@ -200,13 +214,13 @@ class TorrentRevocations:
             reason = _reason(peer, ca, found)
             if reason is None:
                 if said is not None and said.version < version:
-                    self._tell(peer)
+                    self._give(peer, said) if leaving else self._tell(peer)
                 continue
             if said is not None and said.version < version:
                 self._give(peer, said)
             self.log.info(
                 "{name}: {address} is disconnected: {reason}",
-                name=self._owner.name,
+                name=self._owner.record.name,
                 address=peer.address,
                 reason=reason,
             )

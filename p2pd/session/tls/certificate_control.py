@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from p2pd.session.revoking.revocation_control import RevocationControl
 from p2pd.session.tls.tls_api import GivenCertificate, TlsReport
 from p2pd.session.tls.tls_torrents import TlsTorrents
 
@@ -13,6 +14,8 @@ class CertificateControl:
 
     def __init__(self, tls: TlsTorrents, torrent_of: Callable[[Any], Any]) -> None:
         self._tls = tls
+        self.revocations = RevocationControl(tls.revoking, tls)
+        """Lists of those that CAs took back."""
         self._torrent_of = torrent_of
 
     async def give(self, torrent: Any, given: GivenCertificate) -> TlsReport:

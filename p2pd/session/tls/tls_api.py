@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from p2pd.session.revoking.revocations_api import RevocationsApi
+
 
 class TlsState(enum.Enum):
     """Whether such a torrent can have peers. The values are the control API's words."""
@@ -20,6 +22,8 @@ class TlsState(enum.Enum):
     """It has one that cannot be used."""
     NOT_YET_VALID = "not_yet_valid"
     EXPIRED = "expired"
+    REVOKED = "revoked"
+    """Its CA took it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,10 @@ class GivenCertificate:
 
 class CertificatesApi(Protocol):
     """Certificates of torrents."""
+
+    @property
+    def revocations(self) -> RevocationsApi:
+        """Lists of those that CAs took back."""
 
     async def give(self, torrent: Any, given: GivenCertificate) -> TlsReport:
         """Use this one from now on, also after a restart. Raises P2pdError: it does not fit."""

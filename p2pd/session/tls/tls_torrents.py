@@ -7,9 +7,8 @@ never has peers in the clear.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Callable, Protocol, Sequence
+from typing import Any, Iterator, Sequence
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -21,12 +20,17 @@ from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Measure, bounded, counter, gauge
 from p2pd.formats.x509.peer_names import names
 from p2pd.session.connecting.admission import Entry, PeerCertificate, Way
+from p2pd.session.revoking.swarm_revoking import (
+    RevokingParts,
+    Swarm,
+    SwarmRevoking,
+    certificate_of,
+)
 from p2pd.session.tls.swarm_identity import SwarmIdentity, Terms, identity_of, made, name_of_ca
 from p2pd.session.tls.tls_api import GivenCertificate, TlsReport, TlsState
+from p2pd.session.tls.tls_parts import KeptKeys, TlsHost, TlsParts
 from p2pd.state.torrent_keys import KeptCertificate
-from p2pd.storage.disks import Disks
 from p2pd.transports.tls.context import TlsContext
-from p2pd.transports.tls.handshake_work import HandshakeWork
 from p2pd.transports.tls.tls_stream import TlsStream
 
 NAME_SIZE = 40
@@ -43,59 +47,14 @@ IS_CHECKED = "its certificate is looked at"
 OTHER_PEERS = "who may be a peer of the torrent is known otherwise now"
 
 
-class KeptKeys(Protocol):
-    """Where certificates are kept (state.torrent_keys.TorrentKeys); all of it blocks."""
-
-    def load(self) -> dict[str, KeptCertificate]:
-        """By info-hash in hex."""
-
-    def save(self, info_hash: str, kept: KeptCertificate) -> None: ...
-    def forget(self, info_hash: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class TlsParts:
-    """What it takes to have TLS torrents."""
-
-    keys: KeptKeys
-    work: HandshakeWork
-
-
-class TlsHost(Protocol):
-    """What is needed of the session."""
-
-    clock: Clock
-    disks: Disks
-    resting: Any
-    activity: Any
-    queues: Any
-    closing: bool
-
-    @property
-    def tls_port(self) -> int:
-        """Where TLS is listened for; 0: nowhere."""
-
-    def torrent_by_wire_id(self, info_hash: bytes) -> Any: ...
-    def way_known(self, torrent: Any) -> None:
-        """How its peers are reached may be known otherwise than before."""
-
-    def wall(self) -> float: ...
-    def background(self, work: Any, what: str) -> None: ...
-
-
-def _nobody(chain: Sequence[x509.Certificate]) -> str | None:
-    return None
-
-
 class TlsTorrents:
-    """One for a session. `revoked` judges chains besides: why a peer is not let in, or None; it is
-    called in other threads, and must not raise.
-    """
+    """One for a session. `revoking` knows which certificates their CAs took back."""
 
     log = Logger()
 
     def __init__(self, host: TlsHost, parts: TlsParts | None, timers: Clock) -> None:
-        self.revoked: Callable[[Sequence[x509.Certificate]], str | None] = _nobody
+        revoking = RevokingParts() if parts is None else parts.revoking
+        self.revoking = SwarmRevoking(host, self, revoking, timers)
         self.work = None if parts is None else parts.work
         self._host = host
         self._keys = None if parts is None else parts.keys
@@ -111,6 +70,7 @@ class TlsTorrents:
         """Bring back what is kept, before any torrent is."""
         if self._keys is None:
             return
+        await self.revoking.lists.recall()
         self._identities = await self._host.disks.aside.run("read", self._load, self._keys)
         self._watch_dates()
 
@@ -123,6 +83,7 @@ class TlsTorrents:
 
     def close(self) -> None:
         """The session ends."""
+        self.revoking.endings.close()
         if self._alarm is not None and self._alarm.active():
             self._alarm.cancel()
 
@@ -135,6 +96,19 @@ class TlsTorrents:
     def _of(self, torrent: Any) -> SwarmIdentity | None:
         found = (self._identities.get(each.hex()) for each in torrent.info_hashes.wire_ids)
         return next(filter(None, found), None)
+
+    def ca_of(self, torrent: Any) -> x509.Certificate | None:
+        """Whose certificates its peers have; None: it is not known, or they need none."""
+        found = self._of(torrent) if self._identities else None
+        return None if found is None else certificate_of(found.kept.ca)
+
+    def swarms(self) -> Iterator[Swarm]:
+        """Those of which something is kept."""
+        for info_hash, found in list(self._identities.items()):
+            torrent = self._host.torrent_by_wire_id(bytes.fromhex(info_hash))
+            not_after = 0.0 if found.own is None else found.own.not_after.timestamp()
+            kept = found.kept
+            yield Swarm(torrent, info_hash, kept.name, kept.ca, kept.certificate, not_after)
 
     # -- who is let in -------------------------------------------------------------------------
 
@@ -162,7 +136,10 @@ class TlsTorrents:
         """How somebody came whose handshake is through."""
         certificate = stream.peer_certificate
         shown = PeerCertificate(
-            ", ".join(names(certificate)), certificate.serial_number, _der(certificate)
+            ", ".join(names(certificate)),
+            certificate.serial_number,
+            _der(certificate),
+            certificate.not_valid_after_utc.timestamp(),
         )
         torrent = self._named(stream.server_name)
         return Entry(Way.TLS, True, stream.binding, torrent, shown)
@@ -177,7 +154,7 @@ class TlsTorrents:
         return torrent if is_there else None
 
     def _refusal(self, chain: Sequence[x509.Certificate]) -> str | None:
-        return self.revoked(chain)
+        return self.revoking.lists.judge(chain)
 
     # -- certificates --------------------------------------------------------------------------
 
@@ -303,7 +280,9 @@ class TlsTorrents:
 
     def _watch_dates(self) -> None:
         """Those that show a certificate see it when it begins or ends to be valid."""
-        self.close()
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        self.revoking.endings.changed()
         wall = self._host.wall()
         moments = [
             moment.timestamp()
@@ -367,6 +346,8 @@ class TlsTorrents:
         if wall < found.own.not_before.timestamp():
             day = f"{found.own.not_before:%Y-%m-%d %H:%M} UTC"
             return TlsState.NOT_YET_VALID, f"its certificate is not valid before {day}"
+        if revoked := self.revoking.own_refusal(found.kept.ca, found.kept.certificate):
+            return TlsState.REVOKED, f"{revoked}: it needs another one"
         if wall > found.own.not_after.timestamp():
             day = f"{found.own.not_after:%Y-%m-%d %H:%M} UTC"
             return TlsState.EXPIRED, f"its certificate expired on {day}: it needs another one"
@@ -376,6 +357,7 @@ class TlsTorrents:
         """How many there are, and the handshakes under way."""
         work = self.work
         return [
+            *self.revoking.measures(),
             gauge(
                 "tls_certificates",
                 "Torrents that have a certificate by which their peers are reached.",

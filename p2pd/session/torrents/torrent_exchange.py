@@ -26,6 +26,8 @@ from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.peers.peer_upload import REQUEST_QUEUE
 from p2pd.session.pieces.piece_buffers import PieceBuffers
 from p2pd.session.rate_limits import PeerChains, RateLimits
+from p2pd.session.revoking.torrent_revocations import NAME as P2PD_CRL
+from p2pd.session.revoking.torrent_revocations import TorrentRevocations
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
 from p2pd.session.torrents.torrent_holepunch import NAME as UT_HOLEPUNCH
@@ -58,6 +60,7 @@ class ExchangeOwner(Protocol):
     layers: PieceLayerExchange | None
     pex: TorrentPex
     holepunch: TorrentHolepunch
+    revocations: TorrentRevocations
     dialling: TorrentDialling
 
     @property
@@ -181,6 +184,8 @@ class TorrentExchange:
         offered = dict(local_ids)
         if not peer.node.offers:
             del offered[P2PD_NODE]
+        if not self._owner.revocations.allowed:
+            del offered[P2PD_CRL]
         if self._owner.pex.allowed:
             peer.extensions.offered_pex = True
             return offered
@@ -237,6 +242,7 @@ class TorrentExchange:
             return
         peer.node.begin()
         self._owner.pex.introduced(peer, self.seconds())
+        self._owner.revocations.introduced(peer, self.seconds())
         self._owner.metadata.peer_ready(peer)
         if self._owner.layers is not None:
             self._owner.layers.peer_ready(peer)
@@ -249,6 +255,8 @@ class TorrentExchange:
             self._owner.pex.received(peer, payload, self.seconds())
         elif name == UT_HOLEPUNCH:
             self._owner.holepunch.received(peer, payload)
+        elif name == P2PD_CRL:
+            self._owner.revocations.received(peer, payload, self.seconds())
         elif name == P2PD_NODE:
             peer.node.received(payload)
 
@@ -289,6 +297,7 @@ class TorrentExchange:
         self.super_seeding.left(peer)
         self._owner.pex.left(peer, reason, self.seconds())
         self._owner.holepunch.left(peer)
+        self._owner.revocations.left(peer, self.seconds())
         self._owner.peers.left(peer, self.seconds(), misbehaved=misbehaved)
         self._owner.host.activity.changed(self._owner)
         self._owner.metadata.peer_gone(peer)

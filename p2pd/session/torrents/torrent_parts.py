@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Collection, Container, Coroutine, Sequence
 
+from cryptography import x509
 from twisted.internet.defer import Deferred
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.discovery.source_report import SourceReport
+from p2pd.formats.x509.revocation import RevocationList
 from p2pd.session.connecting.admission import Way
 from p2pd.session.peers.peer_session import PeerSession
+from p2pd.session.revoking.torrent_revocations import TorrentRevocations
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
 from p2pd.session.torrents.torrent_exchange import TorrentExchange
@@ -221,6 +224,21 @@ class TorrentParts:
     def pex(self) -> TorrentPex:
         """What its peers are told of each other, and tell us of others (BEP 11)."""
         return self.swarm.pex
+
+    @property
+    def revocations(self) -> TorrentRevocations:
+        """What its peers tell each other of certificates that were taken back."""
+        return self.swarm.revocations
+
+    @property
+    def ca(self) -> x509.Certificate | None:
+        """Whose certificates its peers have; None: they need none, or it is not known whose."""
+        return self.host.tls.ca_of(self)
+
+    def revocation_list_changed(self, found: RevocationList, *, leaving: bool) -> None:
+        """A list of its CA is in force from now on; `leaving`: our own certificate is on it."""
+        if self._swarm is not None:
+            self._swarm.revocations.list_changed(found, leaving=leaving)
 
     @property
     def holepunch(self) -> TorrentHolepunch:

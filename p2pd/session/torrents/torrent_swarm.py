@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataAssembly
+from p2pd.session.revoking.torrent_revocations import TorrentRevocations
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
 from p2pd.session.torrents.torrent_exchange import TorrentExchange
@@ -27,7 +28,7 @@ class TorrentSwarm:
 
     __slots__ = (
         "_owner", "dialling", "exchange", "holepunch", "layers", "metadata", "outcomes", "peers",
-        "pex", "trust",
+        "pex", "revocations", "trust",
     )  # fmt: skip
 
     def __init__(self, owner: Any) -> None:
@@ -41,6 +42,7 @@ class TorrentSwarm:
         self.dialling = TorrentDialling(owner)
         self.pex = TorrentPex(owner)
         self.holepunch = TorrentHolepunch(owner)
+        self.revocations = TorrentRevocations(owner, host.tls.revoking.lists)
         self.metadata = MetadataExchange(owner, MetadataAssembly(owner.info_hashes), None)
         self.layers: PieceLayerExchange | None = None
         if owner.content is not None:
@@ -62,6 +64,7 @@ class TorrentSwarm:
         self.peers.tick(now)
         self.exchange.super_seeding.tick(now)
         self.pex.tick(now)
+        self.revocations.tick(now)
         self.metadata.tick(now, list(self.peers))
         if self.layers is not None:
             self.layers.tick(now, list(self.peers))

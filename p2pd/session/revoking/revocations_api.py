@@ -1,0 +1,37 @@
+"""What control and automation ask about revoked certificates: a part of session/api.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Sequence
+
+from cryptography import x509
+
+from p2pd.formats.x509.revocation import RevocationList
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCa:
+    """A CA that torrents here have, and its list; times are in Unix seconds, 0 without a list."""
+
+    name: str
+    certificate: x509.Certificate
+    in_force: RevocationList | None
+    torrents: Sequence[str]
+    """Info-hashes in hex."""
+
+
+class RevocationsApi(Protocol):
+    """Revocation lists of the CAs of torrents."""
+
+    def known(self) -> Sequence[KnownCa]:
+        """The CAs of torrents that are here."""
+
+    def of(self, ca: x509.Certificate) -> RevocationList | None:
+        """The list of a CA that is in force."""
+
+    async def publish(self, found: RevocationList, ca: x509.Certificate, source: str) -> bool:
+        """Have a list be in force, here and in the swarms of the CA; whether it was newer.
+
+        It is on the disk when this is answered. Raises StateError.
+        """

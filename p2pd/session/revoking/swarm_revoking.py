@@ -1,0 +1,186 @@
+"""Revocation and expiry in a session: its TLS torrents, the lists of their CAs, and what ends when.
+
+It joins `Revocations`, which has the lists, `Endings`, which warns, and the torrents, whose peers
+are parted from when a new list names them. A torrent whose own certificate was taken back has no
+peers any more, and says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Iterable, Iterator, NamedTuple, Protocol, Sequence
+
+from cryptography import x509
+from twisted.logger import Logger
+
+from p2pd.base.clock import Clock
+from p2pd.base.errors import FormatError
+from p2pd.base.measures import Measure
+from p2pd.formats.x509.pem import read_certificate
+from p2pd.formats.x509.revocation import RevocationList, ca_id, refusal
+from p2pd.session.revoking.endings import DAY, Ending, EndingMemory, Endings, Subject
+from p2pd.session.revoking.revocations import RevocationMemory, Revocations, name_of
+from p2pd.session.session_events import EventKind
+
+OWN_REVOKED = "its own certificate is revoked"
+
+
+class RevokingMemory(RevocationMemory, EndingMemory, Protocol):
+    """Where lists are kept, and what was told (state.revocation_files)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevokingParts:
+    """What it takes; times in seconds before an end."""
+
+    memory: RevokingMemory | None = None
+    warn: float = 14 * DAY
+    urgent: float = 3 * DAY
+
+
+class Swarm(NamedTuple):
+    """A TLS torrent (None: it is not there yet), with the PEM of its CA and of our certificate.
+
+    `name` is the torrent's, `key` its info-hash in hex; `not_after` (Unix seconds) is of our
+    certificate, 0 if there is none.
+    """
+
+    torrent: Any
+    key: str
+    name: str
+    ca: str
+    certificate: str
+    not_after: float
+
+
+class RevokingHost(Protocol):
+    """What is needed of the session."""
+
+    clock: Clock
+    disks: Any
+    events: Any
+    activity: Any
+
+    def wall(self) -> float: ...
+    def background(self, work: Any, what: str) -> None: ...
+
+
+class Swarms(Protocol):
+    """The TLS torrents."""
+
+    def swarms(self) -> Iterable[Swarm]:
+        """All of them."""
+
+    def hold_back(self, torrent: Any) -> None:
+        """It is to have no peers from now on."""
+
+
+class SwarmRevoking:
+    """One for a session."""
+
+    log = Logger()
+
+    def __init__(
+        self, host: RevokingHost, swarms: Swarms, parts: RevokingParts, timers: Clock
+    ) -> None:
+        self._host = host
+        self._swarms = swarms
+        self.lists = Revocations(host, parts.memory)
+        self.lists.listen(self._list_changed)
+        self.endings = Endings(
+            host,
+            self._all_endings,
+            parts.memory,
+            timers,
+            warn=parts.warn,
+            urgent=parts.urgent,
+        )
+
+    # -- what is in force ----------------------------------------------------------------------
+
+    def own_refusal(self, ca_pem: str, certificate_pem: str) -> str:
+        """Why peers refuse us; empty: the list of the CA does not name our certificate."""
+        ca = certificate_of(ca_pem)
+        own = certificate_of(certificate_pem)
+        if ca is None or own is None:
+            return ""
+        return OWN_REVOKED if refusal([own], ca, self.lists.of(ca)) else ""
+
+    def _list_changed(self, key: bytes, found: RevocationList) -> None:
+        for swarm in self._swarms.swarms():
+            ca = certificate_of(swarm.ca)
+            if swarm.torrent is None or ca is None or ca_id(ca) != key:
+                continue
+            leaving = bool(self.own_refusal(swarm.ca, swarm.certificate))
+            swarm.torrent.revocation_list_changed(found, leaving=leaving)
+            if leaving:
+                self._own_revoked(swarm)
+        self.endings.changed()
+
+    def _own_revoked(self, swarm: Swarm) -> None:
+        warning = f"the certificate of {swarm.name} is revoked: its torrent has no peers"
+        self.log.warn("{warning}", warning=warning)
+        swarm.torrent.telling.tell(
+            EventKind.CERTIFICATE,
+            what=Subject.CERTIFICATE.value,
+            stage="revoked",
+            ends_at=int(swarm.not_after),
+            seconds_left=int(swarm.not_after - self._host.wall()),
+            warning=warning,
+        )
+        self._swarms.hold_back(swarm.torrent)
+        self._host.activity.changed(swarm.torrent)
+
+    # -- what ends -----------------------------------------------------------------------------
+
+    def endings_of(self, torrent: Any) -> list[Ending]:
+        """What ends that a torrent needs."""
+        return [
+            ending
+            for swarm in self._swarms.swarms()
+            if swarm.torrent is torrent
+            for ending in self._endings_of(swarm)
+        ]
+
+    def _all_endings(self) -> Iterator[Ending]:
+        """Each CA's once, with all of its torrents."""
+        shared: dict[str, list[Ending]] = {}
+        for swarm in self._swarms.swarms():
+            for ending in self._endings_of(swarm):
+                shared.setdefault(ending.key, []).append(ending)
+        for endings in shared.values():
+            first = endings[0]
+            torrents = tuple(torrent for each in endings for torrent in each.torrents)
+            ends_at = min(each.ends_at for each in endings)
+            yield Ending(first.subject, first.key, first.name, ends_at, torrents)
+
+    def _endings_of(self, swarm: Swarm) -> Iterator[Ending]:
+        torrents = () if swarm.torrent is None else (swarm.torrent,)
+        if swarm.not_after:
+            key = f"{Subject.CERTIFICATE}:{swarm.key}"
+            yield Ending(Subject.CERTIFICATE, key, swarm.name, swarm.not_after, torrents)
+        ca = certificate_of(swarm.ca)
+        if ca is None:
+            return
+        name, of = name_of(ca), ca_id(ca).hex()
+        ends_at = ca.not_valid_after_utc.timestamp()
+        yield Ending(Subject.CA, f"{Subject.CA}:{of}", name, ends_at, torrents)
+        found = self.lists.of(ca)
+        if found is not None:
+            due = found.next_update.timestamp()
+            key = f"{Subject.REVOCATION_LIST}:{of}"
+            yield Ending(Subject.REVOCATION_LIST, key, name, due, torrents)
+
+    def measures(self) -> Sequence[Measure]:
+        """Lists, and what ends when."""
+        return [*self.lists.measures(), *self.endings.measures()]
+
+
+@lru_cache(maxsize=2048)
+def certificate_of(pem: str) -> x509.Certificate | None:
+    """The first certificate in a text; None: there is none. The last texts are remembered."""
+    try:
+        return read_certificate(pem) if pem else None
+    except FormatError:
+        return None
