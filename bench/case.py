@@ -45,6 +45,9 @@ KRPC_PER_CPU = Figure("krpc_per_cpu", "queries/CPU s", 0)
 KRPC_RSS = Figure("krpc_rss", "RSS MiB", 1)
 KRPC_GROWN = Figure("krpc_grown", "grown MiB", 2, compared=False)
 
+MAGNET_METADATA = Figure("magnet_metadata", "metadata s", 2)
+MAGNET_DATA = Figure("magnet_data", "complete s", 2)
+
 CEILING = "SHA-1 ceiling"
 """The name under which a case has what the machine can do, in place of an engine."""
 

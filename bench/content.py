@@ -53,6 +53,11 @@ class Torrent:
         """The name of the file that it downloads."""
         return self.content.name
 
+    @property
+    def link(self) -> str:
+        """Its magnet link (BEP 9), which tells of nobody."""
+        return f"magnet:?xt=urn:btih:{self.info_hash}"
+
     def verify(self, folder: Path) -> None:
         """Compare the copy in `folder` with the source. Raises WrongBytesError."""
         copy = folder / self.name

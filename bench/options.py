@@ -15,7 +15,7 @@ TRANSFERS = (
 )  # fmt: skip
 WORKS = (
     *TRANSFERS, "recheck", "memory", "idle", "scale", "latency", "stall", "limited-swarm", "flood",
-    "half-open", "follow", "listing", "krpc",
+    "half-open", "follow", "listing", "krpc", "magnet",
 )  # fmt: skip
 STRANGERS = (
     "all", "silent", "drip", "mse-key", "mse-again", "tls-part", "tls-hello", "tls-again",

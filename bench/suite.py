@@ -21,6 +21,7 @@ from bench.works import (
     latency,
     limited_swarm,
     listing,
+    magnet,
     recheck,
     scale,
     stall,
@@ -46,6 +47,7 @@ def all_cases(bench: Workbench) -> list[Case]:
         follow.WORK: follow.cases,
         listing.WORK: listing.cases,
         krpc.WORK: krpc.cases,
+        magnet.WORK: magnet.cases,
     }
     found: list[Case] = []
     for work in bench.options.works:

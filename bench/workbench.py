@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.ciphers import Cipher
@@ -53,11 +54,17 @@ class Workbench:
         chosen |= dict(settings or {}) | (self.options.settings or {})
         return P2pd(folder, chosen, watched=watched, answers=answers, cipher=cipher)
 
-    def with_dht(self, name: str, folder: Path) -> Engine:
-        """A node of the DHT without limits: p2pd's or libtorrent's."""
+    def with_dht(
+        self, name: str, folder: Path, host: str = HOST, *, knows: Sequence[Engine] = ()
+    ) -> Engine:
+        """A node of the DHT without limits: p2pd's or libtorrent's, which begins with some."""
+        nodes = [(each.host, each.port) for each in knows]
         if name == Libtorrent.name:
-            return Libtorrent(folder, HOST, self.options.hashing_threads, dht=True)
-        settings = NODE_OF_DHT | (self.options.settings or {})
+            threads = self.options.hashing_threads
+            return Libtorrent(folder, host, threads, dht=True, dht_nodes=nodes)
+        known = json.dumps([f"{each}:{port}" for each, port in nodes])
+        settings = NODE_OF_DHT | {"peers.interface": host, "discovery.dht_bootstrap": known}
+        settings |= self.options.settings or {}
         return P2pd(folder, settings, watched=False)
 
     def others(self, count: int, folder: Path, *, cipher: Cipher = Cipher.NONE) -> list[Engine]:

@@ -82,6 +82,14 @@ class Engine(ABC):
         """How many torrents are complete and seeding, by an answer that tells of all of them."""
         raise CannotMeasureError(f"{self.name} is not measured with many torrents")
 
+    def add_magnet(self, torrent: Torrent, folder: Path) -> None:
+        """Add and start a torrent by its info-hash alone."""
+        raise CannotMeasureError(f"{self.name} is not measured with links")
+
+    def has_metadata(self, torrent: Torrent) -> bool:
+        """Whether it knows what is in the torrent; asked often, so this is cheap."""
+        raise CannotMeasureError(f"{self.name} is not measured with links")
+
     def add_dht_nodes(self, nodes: Sequence[tuple[str, int]]) -> None:
         """Tell it of nodes of the DHT; by itself it hears of those that ask."""
         return

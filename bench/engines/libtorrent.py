@@ -34,6 +34,7 @@ class Libtorrent(Engine):
         *,
         cipher: Cipher = Cipher.NONE,
         dht: bool = False,
+        dht_nodes: Sequence[tuple[str, int]] = (),
     ) -> None:
         super().__init__(folder)
         self.host = host
@@ -41,6 +42,7 @@ class Libtorrent(Engine):
         self._upload = upload
         self._cipher = cipher
         self._dht = dht
+        self._dht_nodes = dht_nodes
         self._node: LineChild | None = None
 
     @classmethod
@@ -58,6 +60,7 @@ class Libtorrent(Engine):
         self._node.listen(START_SECONDS)
         if self._dht:
             self._node.call("start_dht")
+            self.add_dht_nodes(self._dht_nodes)
 
     @property
     def _running(self) -> LineChild:
@@ -70,6 +73,14 @@ class Libtorrent(Engine):
         identity = torrent.swarm.identity() if torrent.swarm else ()
         told = {"torrent": str(torrent.path), "folder": str(folder), "identity": list(identity)}
         self._running.call("add", **told)
+
+    def add_magnet(self, torrent: Torrent, folder: Path) -> None:
+        """Add a link."""
+        self._running.call("add_magnet", link=torrent.link, folder=str(folder))
+
+    def has_metadata(self, torrent: Torrent) -> bool:
+        """As its status says."""
+        return bool(self._running.call("has_metadata", info_hash=torrent.info_hash)["has"])
 
     def status(self, torrent: Torrent) -> Status:
         """How far it is."""

@@ -170,6 +170,16 @@ class P2pd(Engine):
                 private_key=private_key,
             )
 
+    def add_magnet(self, torrent: Torrent, folder: Path) -> None:
+        """Add a link over the API."""
+        self._call("torrent_add", filename=torrent.link, download_dir=str(folder), paused=False)
+
+    def has_metadata(self, torrent: Torrent) -> bool:
+        """One torrent_get."""
+        fields = ["metadata_percent_complete"]
+        answer = self._call("torrent_get", ids=[torrent.info_hash], fields=fields)
+        return bool(answer["torrents"][0][fields[0]] >= 1)
+
     def status(self, torrent: Torrent) -> Status:
         """One torrent_get."""
         answer = self._call("torrent_get", ids=[torrent.info_hash], fields=STATUS_FIELDS)

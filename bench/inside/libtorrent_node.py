@@ -132,6 +132,19 @@ class Node:
         self._handles[str(handle.info_hash())] = handle
         return {}
 
+    def add_magnet(self, link: str, folder: str) -> dict[str, Any]:
+        """Add a magnet link, its data for `folder`."""
+        parameters = lt.parse_magnet_uri(link)
+        parameters.save_path = folder
+        parameters.flags = lt.torrent_flags.update_subscribe | lt.torrent_flags.disable_pex
+        handle: Any = self._session.add_torrent(parameters)
+        self._handles[str(handle.info_hash())] = handle
+        return {}
+
+    def has_metadata(self, info_hash: str) -> dict[str, Any]:
+        """Whether it came."""
+        return {"has": self._handles[info_hash].status(0).has_metadata}
+
     def status(self, info_hash: str) -> dict[str, Any]:
         """How far it is."""
         status = self._handles[info_hash].status(0)
