@@ -107,8 +107,7 @@ def swarm_context(ca_pem: str, certificate_pem: str, key_pem: str, *, check: Che
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(b"p2pd")
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-    if hasattr(context, "clear_mode"):
-        context.clear_mode(_PARTIAL_WRITE)
+    context.clear_mode(_PARTIAL_WRITE)
     _trust(context, ca_pem)
     _show(context, certificate_pem, key_pem)
     context.set_verify_depth(MOST_BETWEEN)
