@@ -48,12 +48,6 @@ class InfoHashes:
         """The torrent's name on the control API: 40 hex digits, v1's if there is one."""
         return self.wire_ids[0].hex()
 
-    def shares_with(self, other: InfoHashes) -> bool:
-        """Whether both name the same torrent: some hash is in both."""
-        return (self.v1 is not None and self.v1 == other.v1) or (
-            self.v2 is not None and self.v2 == other.v2
-        )
-
 
 def new_peer_id(rng: random.Random) -> bytes:
     """A peer id (BEP 20): ``-P20100-`` and twelve random characters."""

@@ -23,14 +23,6 @@ def test_a_hybrid_goes_by_two_ids_on_the_wire() -> None:
     assert InfoHashes(V1).wire_ids == (V1,)
 
 
-def test_one_hash_in_common_is_the_same_torrent() -> None:
-    both = InfoHashes(V1, V2)
-    assert both.shares_with(InfoHashes(V1))
-    assert InfoHashes(v2=V2).shares_with(both)
-    assert not InfoHashes(V1).shares_with(InfoHashes(v2=V2))
-    assert not InfoHashes(V1).shares_with(InfoHashes(bytes(20), V2))
-
-
 @pytest.mark.parametrize(("v1", "v2"), [(None, None), (b"x", None), (None, V1), (V2, None)])
 def test_other_sizes_are_refused(v1: bytes | None, v2: bytes | None) -> None:
     with pytest.raises(FormatError):

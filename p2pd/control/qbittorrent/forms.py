@@ -23,7 +23,6 @@ MAX_TEXT = 4 * 1024 * 1024
 SLICE = 256 * 1024
 """Bytes of a body that are parsed at a time."""
 
-URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
 

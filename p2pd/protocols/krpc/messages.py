@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import FormatError
 from p2pd.formats import bencode
-from p2pd.protocols.krpc.compact import pack_address
 
 MAX_SIZE = 4096
 """Bytes in a message; they should fit into one packet of the network (BEP 32), few are larger."""
@@ -131,11 +129,6 @@ def parse(data: bytes) -> Message:
     if kind == b"e":
         return _error(transaction, message.get(b"e"), ip, version)
     raise KrpcFormatError("the message is no query, response or error")
-
-
-def seen_as(address: PeerAddress) -> bytes:
-    """What goes into `ip` of an answer to this address (BEP 42)."""
-    return pack_address(address)
 
 
 def _error(transaction: bytes, told: Any, ip: bytes, version: bytes) -> KrpcError:
