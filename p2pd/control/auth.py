@@ -165,6 +165,15 @@ class Login:
         self._tries.pop(source, None)
         return Judgement(Verdict.WELCOME, identity)
 
+    def is_locked_out(self, host: str) -> bool:
+        """Whether nothing is to be looked at that comes from there; never so on loopback."""
+        source, loopback = _source_of(host)
+        return self._is_locked(source) and not loopback
+
+    def guessed(self, host: str) -> float:
+        """Somebody guessed at something else: it counts alike. After how long to say so."""
+        return self._wrong(_source_of(host)[0]).delay
+
     def identify(self, authorization: bytes | None) -> Identity | None:
         """Who it is, as far as that is known at once; counts nothing."""
         if self.accounts.open_to_all:

@@ -17,6 +17,9 @@ from p2pd.automation.web import WebError
 from p2pd.base.errors import P2pdError
 from p2pd.control.access.caller import NotPermittedError
 from p2pd.formats.blocklist import BlocklistError
+from p2pd.formats.x509.pem import PemError
+from p2pd.formats.x509.swarm_ca import SwarmCaError
+from p2pd.protocols.enrolment.token import TokenError
 from p2pd.session.blocklist.blocklist_source import ListProblem, ListSourceError
 from p2pd.session.torrents.torrent_requests import AddProblem, AddTorrentError, PieceIndexError
 
@@ -99,7 +102,7 @@ def rpc_error_of(error: P2pdError) -> RpcError:
         return RpcError(RpcCode.INVALID_BLOCKLIST_DATA, str(error))
     if isinstance(error, WebError):
         return RpcError(RpcCode.HTTP_ERROR, str(error))
-    if isinstance(error, RefusedError):
+    if isinstance(error, (RefusedError, PemError, SwarmCaError, TokenError)):
         return RpcError(RpcCode.INVALID_PARAMS, str(error))
     if isinstance(error, ListSourceError) and error.problem is ListProblem.HTTP:
         return RpcError(RpcCode.HTTP_ERROR, str(error))

@@ -5,6 +5,7 @@ Everything a stranger can send is bounded here; what a call means is not known h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.web.iweb import IRequest
@@ -63,7 +64,9 @@ class ControlSite(Site):
         load: RpcLoad,
         events: EventsHub,
         edge: QBittorrentEdge | None = None,
+        ungated: Mapping[bytes, Resource] | None = None,
     ) -> None:
+        """What is at the paths of `ungated` finds out by itself who may ask."""
         super().__init__(
             root,
             requestFactory=ControlRequest,
@@ -77,6 +80,7 @@ class ControlSite(Site):
         self.events = events
         self.root = root
         self._edge = edge
+        self._ungated = ungated or {}
         self.noisy = False
         self.displayTracebacks = False
 
@@ -88,6 +92,8 @@ class ControlSite(Site):
     def getResourceFor(self, request: ControlRequest) -> IResource:  # noqa: N802 - Twisted's name
         """The resource for a request, or the refusal, or what finds out which of them it is."""
         request.strip_prefix()
+        if request.path in self._ungated:
+            return self._ungated[request.path]
         if self._edge is not None:
             self._edge.request_came(request)
         judgement = self.gate.judge(request)

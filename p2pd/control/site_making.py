@@ -9,18 +9,22 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from twisted.internet.threads import deferToThreadPool
+from twisted.web.resource import Resource
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd import __version__
 from p2pd.automation.hooks.hooks import Hooks
 from p2pd.automation.mutable.mutable_torrents import MutableTorrents
 from p2pd.automation.rss.rss import Rss
+from p2pd.automation.swarm_ca.issuer import Issuer
+from p2pd.control import enrol_resource
 from p2pd.control.access.accounts import Accounts, InThread
 from p2pd.control.access.audit import AuditLog, AuditMemory
 from p2pd.control.access.callers_session import CallersSession
 from p2pd.control.access.proxies import Proxies
 from p2pd.control.access.quotas import Quotas
 from p2pd.control.auth import Login
+from p2pd.control.enrol_resource import EnrolResource
 from p2pd.control.events.events_load import EventsLoad
 from p2pd.control.events.events_resource import EventsResource
 from p2pd.control.events.feed import Sources
@@ -29,6 +33,7 @@ from p2pd.control.gate import Gate, SocketUser
 from p2pd.control.jsonrpc import RpcResource
 from p2pd.control.methods.method_groups import make_method_groups
 from p2pd.control.methods.session_methods import SessionMethods
+from p2pd.control.methods.swarm_ca_methods import SwarmCaParts, torrents_by_id
 from p2pd.control.metrics_page import MetricsPage, Source
 from p2pd.control.qbittorrent.composing import QBittorrentDialect, make_dialect
 from p2pd.control.rpc_load import RpcLoad
@@ -72,6 +77,8 @@ class SiteParts:
     hooks: Hooks | None = None
     mutable: MutableTorrents | None = None
     """Without these there are no methods for them."""
+    swarm_ca: SwarmCaParts | None = None
+    """Without it there are no CAs here, and none of this node's certificates."""
     quotas: Quotas | None = None
     """Those of all who add torrents."""
 
@@ -96,7 +103,7 @@ def make_control_site(
         measured.append(dialect.measures)
     root.putChild(METRICS, MetricsPage(api, measured, reactor))
     edge = dialect.edge if dialect is not None else None
-    return ControlSite(root, gate, reactor, parts.load, hub, edge)
+    return ControlSite(root, gate, reactor, parts.load, hub, edge, _ungated(shared, login))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,7 @@ def _shared(api: SessionApi, accounts: Accounts, reactor: Any, parts: SiteParts)
         hooks=parts.hooks,
         mutable=parts.mutable,
         quotas=parts.quotas,
+        swarm_ca=parts.swarm_ca,
     )
     return _Shared(api, groups, source, session_id, reactor, audit, parts)
 
@@ -148,6 +156,15 @@ def _root(shared: _Shared, gate: Gate, hub: EventsHub) -> ControlRoot:
     root.putChild(b"rpc", rpc)
     root.putChild(b"transmission", transmission)
     return root
+
+
+def _ungated(shared: _Shared, login: Login) -> dict[bytes, Resource]:
+    """What those may ask who have no login."""
+    parts = shared.parts.swarm_ca
+    if parts is None:
+        return {}
+    issuer = Issuer(parts.authorities, torrents_by_id(shared.api), parts.addresses)
+    return {enrol_resource.PATH: EnrolResource(issuer, login, shared.audit, shared.reactor)}
 
 
 def _add_qbittorrent(root: ControlRoot, shared: _Shared) -> QBittorrentDialect:

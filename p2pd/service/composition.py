@@ -28,6 +28,7 @@ from p2pd.service.network import PeerSockets
 from p2pd.service.node import NodePart
 from p2pd.service.session_part import SessionPart
 from p2pd.service.site_part import SitePart
+from p2pd.service.swarm_ca_part import SwarmCaPart
 from p2pd.service.watching_part import WatchingPart
 from p2pd.tracker.http import make_tracker_site
 from p2pd.tracker.stores.memory import MemorySwarmStore
@@ -42,13 +43,15 @@ def compose(config: Config, place: Place, reactor: Any) -> list[NodePart]:
     accounts = _accounts(place, session, reactor)
     automation = AutomationPart(config, session, reactor, accounts)
     watching = WatchingPart(config, session, reactor, automation)
-    parts: list[NodePart] = [session, automation, watching]
+    port = _http_port("control", config.control, handed)
+    swarm_ca = SwarmCaPart(config, place, session, port, reactor)
+    parts: list[NodePart] = [session, automation, watching, swarm_ca]
     tracker = OwnTracker(config.tracker, reactor) if config.tracker.enabled else None
     if tracker is not None:
         parts.append(_tracker_part(config, tracker, handed, reactor))
     parts.append(
         _control_part(
-            config, place, session, automation, watching, tracker, handed, reactor, accounts
+            config, place, session, automation, watching, swarm_ca, tracker, port, reactor, accounts
         )
     )
     handed.refuse_rest()
@@ -90,8 +93,9 @@ def _control_part(
     session: SessionPart,
     automation: AutomationPart,
     watching: WatchingPart,
+    swarm_ca: SwarmCaPart,
     tracker: OwnTracker | None,
-    handed: HandedSockets,
+    port: HttpPort,
     reactor: Any,
     accounts: Accounts,
 ) -> ControlPart:
@@ -120,12 +124,12 @@ def _control_part(
             hooks=automation.hooks,
             mutable=automation.mutable,
             quotas=automation.quotas,
+            swarm_ca=swarm_ca.parts,
             way=session.network.way,
         )
         return make_control_site(session.api, accounts, reactor, parts)
 
     login = "no login" if place.token is None else f"token in {place.token_file}"
-    port = _http_port("control", control, handed)
     return ControlPart(control, port, make_site, reactor, login)
 
 

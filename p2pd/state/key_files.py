@@ -22,8 +22,9 @@ from p2pd.formats.x509.keys_at_rest import (
 from p2pd.state.files import sync_folder, write_whole
 
 KEY_SUFFIX = ".key"
-CA_FOLDER, TORRENT_FOLDER = "swarm-ca", "tls"
-"""Folders of the state folder with a folder for each CA that is kept here, and for each torrent."""
+CA_FOLDER, TORRENT_FOLDER, ENROLLED_FOLDER = "swarm-ca", "tls", "enrolled"
+"""Folders of the state folder with a folder for each CA that is kept here, for each torrent, and
+for each certificate that this node was given."""
 
 Told = Callable[[str, str], None]
 """Hears of a path, and in words what became of the key there."""
@@ -100,7 +101,7 @@ def read_key_file(path: str) -> bytes:
 def key_paths(state_folder: str) -> Iterator[str]:
     """Where private keys lie in a state folder: its own, those of CAs and of torrents."""
     folders = [state_folder]
-    for name in (CA_FOLDER, TORRENT_FOLDER):
+    for name in (CA_FOLDER, TORRENT_FOLDER, ENROLLED_FOLDER):
         folders += _entries(
             os.path.join(state_folder, name), lambda entry: entry.is_dir(follow_symlinks=False)
         )

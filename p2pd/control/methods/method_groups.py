@@ -35,6 +35,7 @@ from p2pd.control.methods.selection import Selection
 from p2pd.control.methods.session_fields import SessionFacts
 from p2pd.control.methods.session_methods import SessionMethods
 from p2pd.control.methods.state_methods import StateMethods
+from p2pd.control.methods.swarm_ca_methods import SwarmCaMethods, SwarmCaParts
 from p2pd.control.methods.system_methods import SystemMethods
 from p2pd.control.methods.task_methods import TaskMethods
 from p2pd.control.methods.torrent_add import TorrentAdder
@@ -57,6 +58,7 @@ def make_method_groups(
     hooks: Hooks | None = None,
     mutable: MutableTorrents | None = None,
     quotas: Quotas | None = None,
+    swarm_ca: SwarmCaParts | None = None,
 ) -> dict[str, BaseSubhandler]:
     """The groups by the first word of their methods' names."""
     kept = KeptRows(api.follow, clock)  # of all torrents, whoever may see them
@@ -91,4 +93,6 @@ def make_method_groups(
         groups["rss"] = RssMethods(rss)
     if hooks is not None:
         groups["hook"] = HookMethods(hooks)
+    if swarm_ca is not None:
+        groups["swarm"] = SwarmCaMethods(swarm_ca, api, selection)
     return {**groups, "system": SystemMethods(groups, version)}

@@ -23,6 +23,7 @@ from p2pd.control.schema import (
     text,
 )
 from p2pd.formats.creator import CreationOptions
+from p2pd.formats.x509.pem import MAX_PEM
 from p2pd.session.api import SessionApi
 from p2pd.session.creating.creation_api import CreateTorrent
 
@@ -46,6 +47,7 @@ CREATE_PARAMS = (
     Param("is_private", boolean, False),
     Param("source", text(1000), None),
     Param("comment", text(10_000), None),
+    Param("tls_ca", text(MAX_PEM), None),
     Param("dated", boolean, True),
     Param("add", boolean, False),
     Param("paused", boolean, None),
@@ -68,6 +70,7 @@ async def create_torrent(
         nodes=wanted["nodes"],
         comment=wanted["comment"],
         creation_date=int(wall_time) if wanted["dated"] else None,
+        authority=wanted["tls_ca"],
     )
     request = CreateTorrent(
         wanted["path"], options, wanted["add"], wanted["paused"], wanted["labels"]

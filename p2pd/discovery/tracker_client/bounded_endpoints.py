@@ -17,7 +17,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.protocols.policies import WrappingFactory
 from twisted.web.client import URI, BrowserLikePolicyForHTTPS
-from twisted.web.iweb import IAgentEndpointFactory
+from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
 from p2pd.base.clock import Clock
@@ -88,7 +88,9 @@ class BoundedEndpoints:
         seconds: float,
         most: int = MOST_RECEIVED,
         known: Callable[[str], Sequence[str]] = lambda host: (),
+        policy: IPolicyForHTTPS | None = None,
     ) -> None:
+        """`policy` judges certificates; None: as browsers do."""
         self._clock = reactor
         self._known = known
         if isinstance(interface, str):
@@ -99,10 +101,10 @@ class BoundedEndpoints:
             self._bind = None
         self._seconds = seconds
         self._most = most
-        self._policy = BrowserLikePolicyForHTTPS()
+        self._policy = BrowserLikePolicyForHTTPS() if policy is None else policy
 
     def endpointForURI(self, uri: URI) -> Any:  # noqa: N802 - Twisted's name
-        """An endpoint for ``http:`` or ``https:``, whose certificate is verified."""
+        """An endpoint for ``http:`` or ``https:``, whose certificate is judged."""
         tcp = self._tcp(uri.host.decode("ascii"), uri.port)
         bounded = _BoundedEndpoint(tcp, self._clock, self._seconds, self._most)
         if uri.scheme == b"https":

@@ -1,0 +1,116 @@
+"""Authorities and what they issue as the control API tells of them, and p2pctl with --folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography import x509
+
+from p2pd.base.errors import P2pdError
+from p2pd.formats.x509.peer_names import names
+from p2pd.formats.x509.pem import certificate_pem
+from p2pd.formats.x509.swarm_ca import fingerprint
+from p2pd.state.swarm_ca.book import Book, EnrolmentToken, Issued
+from p2pd.state.swarm_ca.folder import SwarmCaFolder
+from p2pd.state.swarm_ca.issuing import Given
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityView:
+    """An authority, for reading. `problem` says why no more is known of it."""
+
+    name: str
+    certificate: x509.Certificate | None = None
+    book: Book | None = None
+    problem: str = ""
+
+
+def seen(name: str, folder: SwarmCaFolder) -> AuthorityView:
+    """An authority as it is now. Blocks."""
+    try:
+        return AuthorityView(name, folder.certificate(), folder.book())
+    except P2pdError as problem:
+        return AuthorityView(name, problem=str(problem))
+
+
+def whole_row(view: AuthorityView) -> Row:
+    """An authority with all that it issued."""
+    book = view.book
+    return {
+        "cas": [ca_row(view)],
+        "issued": [issued_row(x, book.revoked) for x in book.issued.values()] if book else [],
+        "tokens": [token_row(x) for x in book.tokens.values()] if book else [],
+    }
+
+
+def ca_row(view: AuthorityView) -> Row:
+    """A CA."""
+    row: Row = {"name": view.name, "problem": view.problem}
+    if view.certificate is None or view.book is None:
+        return row
+    limits, book = view.book.limits, view.book
+    return {
+        **row,
+        "certificate": certificate_pem(view.certificate),
+        **dates_of(view.certificate),
+        "fingerprint": fingerprint(view.certificate).hex(),
+        "names": list(limits.names),
+        "usual_days": limits.usual_days,
+        "most_days": limits.most_days,
+        "issued_count": len(book.issued),
+        "revoked_count": len(book.revoked),
+        "token_count": len(book.tokens),
+    }
+
+
+def issued_row(row: Issued, revoked: dict[int, int]) -> Row:
+    """A certificate that a CA issued."""
+    return {
+        "serial": f"{row.serial:x}",
+        "names": list(row.names),
+        "label": row.label,
+        "issued_date": row.issued_at,
+        "expires_date": row.expires_at,
+        "revoked_date": revoked.get(row.serial, 0),
+        "way": row.way,
+        "renewable": row.renewable,
+    }
+
+
+def token_row(row: EnrolmentToken) -> Row:
+    """A token, without its secret, which nobody knows."""
+    return {
+        "id": row.id,
+        "names": list(row.names),
+        "label": row.label,
+        "days": row.days,
+        "uses": row.uses,
+        "used": row.used,
+        "created_date": row.made_at,
+        "expires_date": row.expires_at,
+        "renewable": row.renewable,
+        "hash_strings": list(row.torrents),
+    }
+
+
+def given_row(given: Given) -> Row:
+    """A certificate that was issued just now."""
+    return {
+        "certificate": certificate_pem(given.certificate),
+        "private_key": given.private_key,
+        "ca": certificate_pem(given.ca),
+        "serial": f"{given.certificate.serial_number:x}",
+        "names": list(names(given.certificate)),
+        **dates_of(given.certificate),
+    }
+
+
+def dates_of(certificate: x509.Certificate) -> Row:
+    """From when and until when it is valid, in Unix seconds."""
+    return {
+        "valid_date": int(certificate.not_valid_before_utc.timestamp()),
+        "expires_date": int(certificate.not_valid_after_utc.timestamp()),
+    }
