@@ -16,9 +16,12 @@ from p2pd.base.errors import FormatError, P2pdError
 from p2pd.clients.cli.choosing import complete_labels
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.cli.making import bars, made_remotely
+from p2pd.clients.cli.swarm_ca_files import read_text
 from p2pd.clients.text import plain, size
 from p2pd.formats.creator import CreationOptions
 from p2pd.formats.metainfo import Metainfo, parse_torrent
+from p2pd.formats.x509.pem import certificate_pem
+from p2pd.formats.x509.swarm_ca import read_ca
 from p2pd.storage.torrent_creator import create_torrent
 
 _SIZE = re.compile(r"(\d{1,12})([KM]?)(?:i?B)?\Z", re.IGNORECASE)
@@ -62,6 +65,11 @@ def _bytes(context: click.Context, option: click.Parameter, value: str | None) -
     "--node", "nodes", metavar="HOST:PORT", callback=_nodes, multiple=True,
     help="A node of the DHT to begin with; repeatable.",
 )  # fmt: skip
+@click.option(
+    "--tls-ca", metavar="FILE|CA",
+    help="Private to nodes with a certificate of this CA: its certificate, or what the daemon's "
+    "CA is called (swarm-ca).",
+)  # fmt: skip
 @click.option("--private", is_flag=True, help="Peers from its trackers only (BEP 27).")
 @click.option("--source", help="A word that makes the info-hash another one.")
 @click.option("--comment", help="A comment for people.")
@@ -89,6 +97,7 @@ def create(
     trackers: tuple[str, ...],
     web_seeds: tuple[str, ...],
     nodes: tuple[tuple[str, int], ...],
+    tls_ca: str | None,
     private: bool,
     source: str | None,
     comment: str | None,
@@ -116,6 +125,7 @@ def create(
         nodes=nodes,
         comment=comment,
         creation_date=None if no_date else int(time.time()),
+        authority=None if tls_ca is None else _authority(invocation, tls_ca),
     )
     path = os.path.abspath(path)
     target = Path(output if output is not None else f"{os.path.basename(path)}.torrent")
@@ -129,6 +139,19 @@ def create(
         metainfo = parse_torrent(data)
         _write(target, data)
     _report(invocation, target, data, metainfo)
+
+
+def _authority(invocation: Invocation, place: str) -> str:
+    """The certificate of a CA, from a file or the daemon."""
+    with in_words():
+        if os.path.isfile(place):
+            return certificate_pem(read_ca(read_text(place), place))
+        if "/" in place or place.endswith((".pem", ".crt")):
+            raise P2pdError(f"{place}: there is no such file")
+        (row,) = invocation.client.call("swarm_ca_list", name=place)["cas"]
+        if row["problem"]:
+            raise P2pdError(row["problem"])
+        return str(row["certificate"])
 
 
 def _hash(invocation: Invocation, path: str, options: CreationOptions, threads: int) -> bytes:

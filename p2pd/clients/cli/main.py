@@ -67,6 +67,7 @@ COMMANDS = {
     "start": "actions.start",
     "stats": "daemon.stats",
     "stop": "actions.stop",
+    "swarm-ca": "swarm_ca.swarm_ca",
     "top": "top.top",
     "tracker-rule": "rules.tracker_rule",
     "tracker-rules": "rules.tracker_rules",

@@ -49,6 +49,7 @@ def _params(options: CreationOptions) -> dict[str, Any]:
         "piece_size": options.piece_length,
         "source": options.source,
         "comment": options.comment,
+        "tls_ca": options.authority,
     }
     return {
         "version": options.version,
