@@ -177,10 +177,12 @@ class TlsOpening(OverStream):
         if self._over:
             self._stepping = None
             return
-        super().resume()  # what waited beneath may come at once, and is not to be a step yet
-        self._stepping = None
         if step.said:
             self._inner.write([step.said])
+        super().resume()  # what waited beneath may come at once, and is not to be a step yet
+        self._stepping = None
+        if self._over:
+            return
         if step.problem:
             self._refuse(step.problem)
         elif step.is_last:

@@ -126,6 +126,7 @@ class End:
         self.takes = True
         self.paused = self.closed = self.aborted = False
         self.asked = 0
+        self.resumed: Any = None
 
     @property
     def pending(self) -> int:
@@ -144,6 +145,9 @@ class End:
 
     def resume(self) -> None:
         self.paused = False
+        resumed, self.resumed = self.resumed, None
+        if resumed is not None:
+            resumed()
 
     def close(self) -> None:
         self.closed = True

@@ -436,6 +436,25 @@ def test_what_comes_during_a_step_waits_its_turn() -> None:
     assert other.heard == b"behind the handshake"
 
 
+@pytest.mark.parametrize("is_too_much", [False, True])
+def test_what_waited_beneath_may_come_at_once(is_too_much: bool) -> None:
+    later = Later()
+    one, other = dialled(), accepted(work=work_of(later))
+    other.hear(one.taken())
+    later.go_on()
+    one.hear(other.taken())
+    one.say(b"behind the handshake")
+    said = one.taken()
+    more = b"\x16\x03\x03\x40\x00" + bytes(MOST_HEARD) if is_too_much else b""
+    other.hear(said[:40])
+    other.end.resumed = lambda: other.hear(said[40:] + more)
+    while later.line:
+        later.go_on()
+    assert len(other.above.lost) == is_too_much
+    assert (other.above.stream is None) is is_too_much
+    assert other.heard == (b"" if is_too_much else b"behind the handshake")
+
+
 def test_threads_that_are_gone_end_it_in_words() -> None:
     def gone(*_: Any) -> Any:
         from twisted.internet.defer import fail
