@@ -112,12 +112,6 @@ class TorrentView(Protocol):
     @property
     def summary(self) -> TorrentSummary | None: ...
     @property
-    def rests(self) -> bool:
-        """Whether it does nothing: but for what time alone changes, what it shows lasts until
-        those who follow hear that it changed.
-        """
-
-    @property
     def magnet_link(self) -> str: ...
     @property
     def torrent_file(self) -> str: ...

@@ -42,3 +42,10 @@ class FollowingApi(Protocol):
         `wake` is called for the first change after a look, in the middle of it. What time alone
         changes is no change: rates that sink, seconds that are counted.
         """
+
+    def at_rest(self, torrent: TorrentView) -> TorrentView | None:
+        """The same torrent, to be read in this turn of the reactor; None if it does anything.
+
+        But for what time alone changes, what it shows lasts until those who follow hear that it
+        changed.
+        """

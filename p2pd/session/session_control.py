@@ -40,6 +40,7 @@ from p2pd.session.settings.settings_rules import checked_settings
 from p2pd.session.state_backups import StateBackups, TakeAccounts
 from p2pd.session.tls.certificate_control import CertificateControl
 from p2pd.session.torrents.following import Following
+from p2pd.session.torrents.resting_report import report_at_rest
 from p2pd.session.torrents.starts_and_stops import start, stop
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_adding import TorrentAdding
@@ -154,6 +155,10 @@ class SessionControl:
         registry = self._session.torrents
         found = registry.by_id(key) if isinstance(key, int) else registry.by_hash_string(key)
         return None if found is None else self._report(found)
+
+    def at_rest(self, torrent: TorrentView) -> TorrentView | None:
+        """The same torrent, to be read now, if it has everything and nobody uses it."""
+        return report_at_rest(self._torrent(torrent))
 
     async def detailed(self, torrent: TorrentView) -> TorrentView:
         """The same torrent with its files, which are read if it rests."""

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import MissingError
-from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.discovery.tracker_client.states import TrackerState, trouble_of
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
 from p2pd.session.blocklist.session_blocklist import ListSource
@@ -81,6 +81,10 @@ class FakeAnnouncer:
     def set_tiers(self, tiers: Sequence[Sequence[str]]) -> None:
         """Noted."""
         self.tiers = [tuple(tier) for tier in tiers]
+
+    def trouble(self) -> str:
+        """What those would come to."""
+        return trouble_of(self.tracker_states)
 
     def states(self) -> list[TrackerState]:
         """What the test put there."""

@@ -193,6 +193,9 @@ class FakeSession:
                 return torrent
         return None
 
+    def at_rest(self, torrent: FakeTorrent) -> FakeTorrent | None:
+        return torrent if torrent.rests else None
+
     async def detailed(self, torrent: FakeTorrent) -> FakeTorrent:
         return torrent
 

@@ -11,7 +11,7 @@ from p2pd.control.methods.kept_rows import KeptRows, RowForm
 from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS
 from p2pd.testing import SimNode
 
-COLUMNS = [column for column in TORRENT_COLUMNS.values() if column.lasts]
+COLUMNS = [column for column in TORRENT_COLUMNS.values() if column.lasts or column.stays]
 
 
 class KeptRowsBook:
@@ -19,7 +19,7 @@ class KeptRowsBook:
 
     def __init__(self, node: SimNode) -> None:
         self._node = node
-        self._kept = KeptRows(node.control.follow, node.network.clock)
+        self._kept = KeptRows(node.control, node.network.clock)
         self._form = RowForm(COLUMNS, table=False)
         self.were_kept = 0
 

@@ -101,6 +101,9 @@ class Users:
             {"seed_queue_enabled": rng.random() < 0.5, "seed_queue_size": rng.randrange(1, 4)},
             {"peer_limit_per_torrent": rng.randrange(5, 50)},
             {"super_seeding": rng.random() < 0.5},
+            {"seed_ratio_limited": rng.random() < 0.5, "seed_ratio_limit": 2.0},
+            {"idle_seeding_limit_enabled": rng.random() < 0.5, "idle_seeding_limit": 30},
+            {"label_rules": rng.choice([{}, {"one": {"seed_time_mode": 1, "seed_time_limit": 9}}])},
         ])  # fmt: skip
         self.ask(self.node.control.change_settings(settings))
 

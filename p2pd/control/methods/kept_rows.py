@@ -9,14 +9,14 @@ each time. Nothing is kept while nobody asks.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from p2pd.control.answers import dumps
 from p2pd.control.methods.torrent_fields import Column
 from p2pd.session.api import TorrentView
-from p2pd.session.follow_api import FollowApi
+from p2pd.session.follow_api import FollowApi, FollowingApi
 
 WORTH_KEEPING = 100
 """Torrents in an answer: with fewer there is little to win."""
@@ -33,7 +33,6 @@ ROW_BYTES = 200
 LINGER_SECONDS = 600.0
 """Without a question before all is forgotten."""
 
-Follow = Callable[[Callable[[], object]], FollowApi]
 Stretches = tuple[bytes, ...]
 
 
@@ -49,13 +48,16 @@ class RowForm:
         self._columns = columns
         self._parts = [*_parts(columns)]
         self._passing = [column.get for column in columns if not column.lasts]
+        self._stays = [column.stays for column in columns if not column.lasts]
 
     def whole(self, torrent: TorrentView, now: float) -> bytes:
         """The row, all of it asked for."""
         return dumps(self._values(self._columns, torrent, now))
 
     def stretches(self, torrent: TorrentView, now: float) -> Stretches:
-        """What lasts of the row: one more than there are values that do not."""
+        """What lasts of the row: one more than there are values that do not, or all of it."""
+        if all(stays is not None and stays(torrent) for stays in self._stays):
+            return (self.whole(torrent, now),)
         found, text = list[bytes](), b"[" if self._table else b"{"
         for position, part in enumerate(self._parts):
             text += b"," if position else b""
@@ -68,6 +70,8 @@ class RowForm:
 
     def filled(self, stretches: Stretches, torrent: TorrentView, now: float) -> bytes:
         """The row, with those values asked for that do not last."""
+        if len(stretches) == 1:
+            return stretches[0]
         texts = [stretches[0]]
         for get, stretch in zip(self._passing, stretches[1:], strict=True):
             value = get(torrent, now)
@@ -127,9 +131,9 @@ def _size_of(stretches: Stretches) -> int:
 class KeptRows:
     """All that is kept, of the forms that were asked for last."""
 
-    def __init__(self, follow: Follow, reactor: Any, *, most_bytes: int = MOST_BYTES) -> None:
-        """`follow` tells of the changes of all torrents, whoever asks."""
-        self._follow = follow
+    def __init__(self, api: FollowingApi, reactor: Any, *, most_bytes: int = MOST_BYTES) -> None:
+        """`api` tells of the changes of all torrents, whoever asks."""
+        self._api = api
         self._reactor = reactor
         self._most = most_bytes
         self._following: FollowApi | None = None
@@ -158,17 +162,19 @@ class KeptRows:
             stretches = listing.rows.get(torrent.id)
             if stretches is not None:
                 yield form.filled(stretches, torrent, now)
-            elif torrent.rests and self._has_room():
-                stretches = form.stretches(torrent, now)
+                continue
+            at_rest = self._api.at_rest(torrent)
+            if at_rest is not None and self._has_room():
+                stretches = form.stretches(at_rest, now)
                 self.size += listing.keep(torrent.id, stretches)
-                yield form.filled(stretches, torrent, now)
+                yield form.filled(stretches, at_rest, now)
             else:
-                yield form.whole(torrent, now)
+                yield form.whole(at_rest or torrent, now)
 
     def _listing(self, key: tuple[tuple[Column, ...], bool], form: RowForm) -> _Listing:
         self._asked_at = self._reactor.seconds()
         if self._following is None:
-            self._following = self._follow(self._changed)
+            self._following = self._api.follow(self._changed)
             self._reactor.callLater(LINGER_SECONDS, self._forget_unasked)
         listing = self._listings.setdefault(key, _Listing(form))
         self._listings.move_to_end(key)

@@ -61,7 +61,7 @@ def make_method_groups(
     swarm_ca: SwarmCaParts | None = None,
 ) -> dict[str, BaseSubhandler]:
     """The groups by the first word of their methods' names."""
-    kept = KeptRows(api.follow, clock)  # of all torrents, whoever may see them
+    kept = KeptRows(api, clock)  # of all torrents, whoever may see them
     api = cast(SessionApi, CallersSession(api, quotas))
     selection = Selection(api, wall_clock)
     groups: dict[str, BaseSubhandler] = {

@@ -29,9 +29,11 @@ class Column(NamedTuple):
     of_files: bool = False
     """Whether it takes the files of a torrent, which one at rest does not have in memory."""
     lasts: bool = False
-    """Whether of a torrent at rest (TorrentView.rests) it is the same until that is noted to have
-    changed: neither time nor what happens to other torrents makes it another.
+    """Whether of a torrent at rest (FollowingApi.at_rest) it is the same until that is noted to
+    have changed: neither time nor what happens to other torrents makes it another.
     """
+    stays: Callable[[TorrentView], bool] | None = None
+    """Of one that does not last: of which torrents it does all the same, as long as they rest."""
 
 
 _MIME_TYPES = mimetypes.MimeTypes()
@@ -287,8 +289,14 @@ LASTING = frozenset(
 )  # fmt: skip
 """Those that last of a torrent at rest: neither time nor others change them (Column.lasts)."""
 
+STAYING: Mapping[str, Callable[[TorrentView], bool]] = {
+    "eta": lambda torrent: not torrent.sharing.in_force.exist,
+    "eta_idle": lambda torrent: torrent.sharing.in_force.idle is None,
+}
+"""Those that time changes of some torrents at rest, and of others nothing (Column.stays)."""
+
 TORRENT_COLUMNS: Mapping[str, Column] = {
-    name: Column(name, get, name in OF_FILES, name in LASTING)
+    name: Column(name, get, name in OF_FILES, name in LASTING, STAYING.get(name))
     for name, get in TORRENT_FIELDS.items()
 }
 """By the name that a client asks for."""

@@ -11,7 +11,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock
 from p2pd.base.ids import InfoHashes
 from p2pd.discovery.tracker_client.scraper import Scraper
-from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.discovery.tracker_client.states import TrackerState, trouble_of
 from p2pd.discovery.tracker_client.tier import PeersFound, Tier
 from p2pd.discovery.tracker_client.tracker import Tracker, new_state
 from p2pd.discovery.tracker_client.transports import TrackerTransport
@@ -142,6 +142,10 @@ class Announcer:
     def states(self) -> list[TrackerState]:
         """How each tracker is doing, tier by tier, the one in use first."""
         return [tracker.state for tracker in self.trackers()]
+
+    def trouble(self) -> str:
+        """What the first tracker says, if all were asked and none took the torrent; else empty."""
+        return trouble_of(tracker.state for tier in self._tiers for tracker in tier.trackers)
 
     # -- what tiers and the scraper ask -------------------------------------------------------
 

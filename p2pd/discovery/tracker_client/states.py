@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -33,3 +34,13 @@ class TrackerState:
     downloads: int = -1
     is_backup: bool = True
     """Whether another tracker of its tier is used instead."""
+
+
+def trouble_of(states: Iterable[TrackerState]) -> str:
+    """What the first tracker says, if all were asked and none took the torrent; else empty."""
+    first = None
+    for state in states:
+        if state.last_announce_succeeded or not state.last_announce_at:
+            return ""
+        first = first or state
+    return first.last_announce_result if first else ""

@@ -109,11 +109,6 @@ class TorrentReport(RecordReport):
         return TorrentStatus.SEEDING if torrent.is_complete() else TorrentStatus.DOWNLOADING
 
     @property
-    def rests(self) -> bool:
-        """Whether it has everything, and nobody uses it."""
-        return self.torrent.resting and not self.torrent.has_parts
-
-    @property
     def queue_position(self) -> int:
         """How many torrents stand before it in the queue."""
         return self.torrent.host.queues.position(self.torrent)
@@ -330,12 +325,7 @@ class TorrentReport(RecordReport):
         return self.torrent.sources()
 
     def _tracker_error(self) -> str:
-        if not self.torrent.running:
-            return ""
-        states = self.tracker_states
-        if not states or any(s.last_announce_succeeded or not s.last_announce_at for s in states):
-            return ""
-        return states[0].last_announce_result
+        return self.torrent.trackers.announcer.trouble() if self.torrent.running else ""
 
     @property
     def _is_known(self) -> bool:

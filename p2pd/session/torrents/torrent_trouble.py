@@ -41,8 +41,11 @@ def disk_state(torrent: Torrent) -> DiskState:
 
 def local_error(torrent: Torrent) -> str:
     """The trouble in words, or nothing."""
-    state, content = disk_state(torrent), torrent.content
-    if state is DiskState.FAILING and content is not None:
+    content = torrent.content
+    if content is None:
+        return torrent.missing.why or torrent.error
+    state = disk_state(torrent)
+    if state is DiskState.FAILING:
         return f"{content.pieces.kept.problem}; it is tried again"
     closed = "" if torrent.record.paused else torrent.host.tls.why_not(torrent)
     return DISK_WORDS.get(state) or torrent.missing.why or torrent.error or closed

@@ -32,11 +32,11 @@ from tests.control.fake_torrents import FakeTorrent
 
 PASSED = {
     "certificates",
-    "add_peers", "detailed", "metainfo", "reannounce", "remove", "rename", "stop", "verify",
+    "add_peers", "at_rest", "detailed", "metainfo", "reannounce", "remove", "rename", "stop",
     "backups", "ban", "bans", "blocklist", "change_settings", "close", "dht", "lift_bans", "nodes",
     "mark_reached",
     "measures",
-    "move_in_queue", "reached_at", "reaching", "remove_groups", "state_notice", "version",
+    "move_in_queue", "reached_at", "reaching", "remove_groups", "state_notice", "verify", "version",
 }  # fmt: skip
 """What takes torrents that were found, and what nobody may call who does not see all of them, or
 tells of none. Whoever adds to the facade decides here whether something has to be hidden."""
