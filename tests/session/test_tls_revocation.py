@@ -33,13 +33,13 @@ from tests.session.tls_swarm import (
 
 
 def revoking(
-    *given: GivenCertificate, number: int = 1, by: Authority | None = None
+    *given: GivenCertificate, number: int = 1, by: Authority | None = None, days: float = 30
 ) -> RevocationList:
     """A list of these."""
     ca = by or authority()
     serials = [read_certificate(one.certificate).serial_number for one in given]
     since = dict.fromkeys(serials, int(NOW.timestamp()))
-    return make_list(ca.certificate, ca.key, since, number=number, now=NOW)
+    return make_list(ca.certificate, ca.key, since, number=number, now=NOW, days=days)
 
 
 def take(at: SimNode, found: RevocationList) -> None:
@@ -191,3 +191,25 @@ def test_a_connection_ends_with_the_certificate_it_was_made_with(
     monkeypatch.setattr(seed.session, "wall", lambda: (LATE - DAY).timestamp() + 5)
     network.run(2.0)
     assert not had.connected
+
+
+def test_what_ends_soon_is_told_of_the_torrent(network: MemoryNetwork) -> None:
+    heard: list[TorrentEvent] = []
+    at = node(network, "10.0.0.1", listener=heard.append)
+    torrent = at.put(tls_torrent(), FILES)
+    take(at, revoking(number=1, days=14 + 1 / 1440))
+    give(at, torrent, authority().issue("*"))
+    network.run(5.0)
+    report = at.session.tls.report(torrent)
+    assert report is not None
+    assert report.prospects.warnings == ()
+    assert report.prospects.list_number == 1
+    assert report.prospects.ca_not_after == LATE.timestamp()
+    network.run(60.0)
+    told = [event.detail for event in heard if event.kind is EventKind.CERTIFICATE]
+    assert [(one["what"], one["stage"]) for one in told] == [("revocation_list", "soon")]
+    report = at.session.tls.report(torrent)
+    assert report is not None
+    (warning,) = report.prospects.warnings
+    assert warning.startswith("the revocation list of the CA CN=")
+    assert warning.endswith(" ends in 13 days")

@@ -72,7 +72,8 @@ def tls_words(tls: JsonObject | None) -> str:
         return "its peers are not reached by TLS: it needs no certificate"
     name = plain(tls["certificate_name"])
     until = f"for {name}, until {moment(tls['not_after'])}" if name else ""
-    return "; ".join(filter(None, (plain(tls["error_string"], 1000), until)))
+    warnings = [plain(warning, 1000) for warning in tls["warnings"]]
+    return "; ".join(filter(None, (plain(tls["error_string"], 1000), until, *warnings)))
 
 
 def _read(path: Path | None) -> str:

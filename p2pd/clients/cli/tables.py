@@ -247,7 +247,8 @@ def _certificate(tls: JsonObject | None) -> str:
         return ""
     if not tls["certificate_name"]:
         return "none"
-    return f"for {tls['certificate_name']}, until {moment(tls['not_after'])}"
+    line = f"for {tls['certificate_name']}, until {moment(tls['not_after'])}"
+    return "; ".join([line, *tls["warnings"]])
 
 
 def _history(torrent: JsonObject) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from p2pd.control.errors import RpcError
 from p2pd.control.schema import Param, refuse, text
 from p2pd.formats.x509.pem import MAX_PEM
 from p2pd.session.api import SessionApi, TorrentView
+from p2pd.session.revoking.prospects import Prospects
 from p2pd.session.tls.tls_api import GivenCertificate, TlsReport
 
 PEM = text(MAX_PEM)
@@ -24,15 +25,30 @@ def tls_row(report: TlsReport | None) -> dict[str, Any] | None:
     """None for a torrent whose peers are reached in another way."""
     if report is None:
         return None
+    prospects = report.prospects
     return {
         "ca_name": report.ca_name,
+        "ca_not_after": int(prospects.ca_not_after),
         "certificate_name": report.certificate_name,
         "error_string": report.why,
         "issuer": report.issuer,
         "not_after": int(report.not_after),
         "not_before": int(report.not_before),
         "serial": f"{report.serial:x}" if report.serial else "",
+        "revocation_list": _list_row(prospects),
         "state": report.state.value,
+        "warnings": list(prospects.warnings),
+    }
+
+
+def _list_row(prospects: Prospects) -> dict[str, int] | None:
+    if not prospects.list_number:
+        return None
+    return {
+        "made_date": int(prospects.list_made_at),
+        "next_date": int(prospects.list_next_update),
+        "number": prospects.list_number,
+        "revoked_count": prospects.revoked_count,
     }
 
 

@@ -20,6 +20,7 @@ from p2pd.base.measures import Measure
 from p2pd.formats.x509.pem import read_certificate
 from p2pd.formats.x509.revocation import RevocationList, ca_id, refusal
 from p2pd.session.revoking.endings import DAY, Ending, EndingMemory, Endings, Subject
+from p2pd.session.revoking.prospects import Prospects
 from p2pd.session.revoking.revocations import RevocationMemory, Revocations, name_of
 from p2pd.session.session_events import EventKind
 
@@ -134,14 +135,18 @@ class SwarmRevoking:
 
     # -- what ends -----------------------------------------------------------------------------
 
-    def endings_of(self, torrent: Any) -> list[Ending]:
-        """What ends that a torrent needs."""
-        return [
-            ending
-            for swarm in self._swarms.swarms()
-            if swarm.torrent is torrent
-            for ending in self._endings_of(swarm)
-        ]
+    def prospects(self, swarm: Swarm) -> Prospects:
+        """What is to be told of one torrent."""
+        ca = certificate_of(swarm.ca)
+        in_force = None if ca is None else self.lists.of(ca)
+        return Prospects(
+            tuple(self.endings.warnings(self._endings_of(swarm))),
+            0.0 if ca is None else ca.not_valid_after_utc.timestamp(),
+            0 if in_force is None else in_force.number,
+            0.0 if in_force is None else in_force.made_at.timestamp(),
+            0.0 if in_force is None else in_force.next_update.timestamp(),
+            0 if in_force is None else len(in_force.revoked),
+        )
 
     def _all_endings(self) -> Iterator[Ending]:
         """Each CA's once, with all of its torrents."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Sequence
 
 from cryptography import x509
 
@@ -12,6 +12,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.formats.x509.own_certificate import OwnCertificate, check_own, told
 from p2pd.formats.x509.peer_names import ANY_TORRENT, matches, names
 from p2pd.formats.x509.pem import read_certificate
+from p2pd.session.revoking.swarm_revoking import Swarm
 from p2pd.state.torrent_keys import KeptCertificate
 from p2pd.transports.tls.context import TlsContext, swarm_context
 
@@ -36,6 +37,12 @@ class SwarmIdentity:
     own: OwnCertificate | None = None
     context: TlsContext | None = None
     trouble: str = ""
+
+    def swarm(self, torrent: Any, info_hash: str) -> Swarm:
+        """The torrent with this, as far as revocation and dates go."""
+        not_after = 0.0 if self.own is None else self.own.not_after.timestamp()
+        kept = self.kept
+        return Swarm(torrent, info_hash, kept.name, kept.ca, kept.certificate, not_after)
 
     @property
     def terms(self) -> Terms:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from p2pd.session.revoking.prospects import Prospects
 from p2pd.session.revoking.revocations_api import RevocationsApi
 
 
@@ -41,6 +42,7 @@ class TlsReport:
     serial: int = 0
     not_before: float = 0.0
     not_after: float = 0.0
+    prospects: Prospects = field(default_factory=Prospects)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Measure, bounded, counter, gauge
 from p2pd.formats.x509.peer_names import names
 from p2pd.session.connecting.admission import Entry, PeerCertificate, Way
+from p2pd.session.revoking.prospects import Prospects
 from p2pd.session.revoking.swarm_revoking import (
     RevokingParts,
     Swarm,
@@ -106,9 +107,7 @@ class TlsTorrents:
         """Those of which something is kept."""
         for info_hash, found in list(self._identities.items()):
             torrent = self._host.torrent_by_wire_id(bytes.fromhex(info_hash))
-            not_after = 0.0 if found.own is None else found.own.not_after.timestamp()
-            kept = found.kept
-            yield Swarm(torrent, info_hash, kept.name, kept.ca, kept.certificate, not_after)
+            yield found.swarm(torrent, info_hash)
 
     # -- who is let in -------------------------------------------------------------------------
 
@@ -319,8 +318,10 @@ class TlsTorrents:
         found = self._of(torrent)
         own = None if found is None else found.own
         ca_name = "" if found is None else found.ca_name
+        key = torrent.info_hashes.hash_string
+        prospects = None if found is None else self.revoking.prospects(found.swarm(torrent, key))
         if own is None:
-            return TlsReport(state, why, ca_name)
+            return TlsReport(state, why, ca_name, prospects=prospects or Prospects())
         return TlsReport(
             state,
             why,
@@ -330,6 +331,7 @@ class TlsTorrents:
             own.serial,
             own.not_before.timestamp(),
             own.not_after.timestamp(),
+            prospects or Prospects(),
         )
 
     def _stand(self, torrent: Any) -> tuple[TlsState, str]:
