@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Iterator
 
 import pytest
@@ -20,6 +21,7 @@ from p2pd.session.connecting.arrivals import (
 )
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
 from p2pd.transports.interfaces import PeerStream
+from tests.session import tls_swarm
 
 TORRENT = make_torrent({"data": bytes(range(256)) * 640}, piece_length=16 * 1024)
 HASH = parse_torrent(TORRENT).info_hashes.wire_ids[0]
@@ -187,3 +189,70 @@ def test_a_crowd_on_loopback_has_its_bounds_and_lets_others_in(
     work = connections.opener.work
     assert work is not None
     assert (len(connections.arrivals), work.in_line, connections.total) == (0, 0, 2)
+
+
+def client_hello(name: str) -> bytes:
+    """What a client of TLS says first."""
+    said = ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), said, server_hostname=name).do_handshake()
+    return said.read()
+
+
+@pytest.fixture
+def tls_node(network: MemoryNetwork) -> SimNode:
+    """A member of a swarm whose peers are reached by TLS."""
+    found = tls_swarm.node(network, NODE)
+    torrent = found.add(tls_swarm.tls_torrent())
+    tls_swarm.give(found, torrent, tls_swarm.of_everybody())
+    return found
+
+
+def hello_to(node: SimNode) -> bytes:
+    (torrent,) = node.session.torrents
+    return client_hello(torrent.info_hashes.wire_ids[0].hex())
+
+
+@pytest.mark.parametrize("said", [0, 1, 100, None], ids=["nothing", "a byte", "a part", "all"])
+def test_a_tls_handshake_has_the_same_time(
+    network: MemoryNetwork, tls_node: SimNode, said: int | None
+) -> None:
+    """And what follows its first message does not make it longer."""
+    hello = hello_to(tls_node)
+    peer = Held(network, OUTSIDE).dial(tls_node.tls_address, hello[:said])
+    network.run(1.0)
+    assert bool(peer.heard) is (said is None), "who named the swarm has our certificate"
+    rest = hello[said:] if said is not None else b"\x17\x03\x03\x00\xff" + bytes(100)
+    lasted = drips(network, peer, iter(rest[:100] + bytes(100)))
+    assert NOT_DONE - 1 <= lasted <= HANDSHAKE_SECONDS + 1
+    assert tls_node.session.connections.failed == {HandshakeEnd.SILENT: 1}
+    work = tls_node.session.tls.work
+    assert work is not None
+    assert (work.in_line, work.strangers) == (0, 0)
+
+
+def test_both_ports_have_their_strangers_in_common(
+    network: MemoryNetwork, tls_node: SimNode
+) -> None:
+    hello = hello_to(tls_node)
+    addresses = (tls_node.address, tls_node.tls_address)
+    held = [Held(network, OUTSIDE) for _ in range(2 * PER_HOST_HANDSHAKES)]
+    for number, peer in enumerate(held):
+        peer.dial(addresses[number % 2], hello if number % 2 else b"")
+    network.run(1.0)
+    connections = tls_node.session.connections
+    assert len(connections.arrivals) == PER_HOST_HANDSHAKES
+    assert connections.arrivals.turned_away == {"host_handshakes": PER_HOST_HANDSHAKES}
+
+
+def test_whom_we_dial_by_tls_has_no_longer(network: MemoryNetwork, tls_node: SimNode) -> None:
+    (torrent,) = tls_node.session.torrents
+    peer = Held(network, OUTSIDE)
+    tls_node.connect(torrent, peer.listen())
+    network.run(1.0)
+    assert peer.heard[:1] == b"\x16"
+    record = b"\x16\x03\x03\x10\x00" + bytes(200)
+    assert NOT_DONE - 1 <= drips(network, peer, iter(record)) <= HANDSHAKE_SECONDS + 1
+    assert tls_node.session.connections.failed == {HandshakeEnd.SILENT: 1}
