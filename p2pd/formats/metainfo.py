@@ -1,8 +1,8 @@
 """Metainfo: torrents of v1 (BEP 3), v2 (BEP 52) and both (hybrid) in one model.
 
 The info dictionary's raw bytes are kept as they came: hashes are taken over them and they are
-handed on unchanged. Trackers are BEP 12's, web seeds BEP 19's, nodes BEP 5's, attributes BEP 47's;
-``ssl-cert`` is libtorrent's: the CA of those who may be peers.
+handed on unchanged. Trackers are BEP 12's, web seeds BEP 19's, nodes BEP 5's, attributes BEP 47's,
+signatures BEP 35's; ``ssl-cert`` is libtorrent's: the CA of those who may be peers.
 Nothing is known here of files on a disk or of how pieces are exchanged.
 """
 
@@ -18,6 +18,11 @@ from p2pd.formats import bencode
 from p2pd.formats.file_lists import MAX_LENGTH, MetainfoError, RawFile, joined, v1_files, v2_files
 from p2pd.formats.merkle import BLOCK, HASH_SIZE, layer_root
 from p2pd.formats.safe_paths import safe_component, safe_paths
+from p2pd.formats.torrent_signatures import (
+    TorrentSignature,
+    parse_signatures,
+    signatures_value,
+)
 from p2pd.formats.urls import tracker_tiers, web_seeds
 
 __all__ = ["FileEntry", "Metainfo", "MetainfoError", "parse_info", "parse_torrent", "to_torrent"]
@@ -75,6 +80,8 @@ class Metainfo:
     trackers: tuple[tuple[str, ...], ...] = ()
     web_seeds: tuple[str, ...] = ()
     nodes: tuple[tuple[str, int], ...] = ()
+    signatures: tuple[TorrentSignature, ...] = ()
+    """By whom it is signed, perhaps (BEP 35): nobody checked them."""
 
     @property
     def version(self) -> Version:
@@ -116,6 +123,7 @@ def parse_torrent(data: bytes) -> Metainfo:
         comment=_text(root, b"comment"),
         created_by=_text(root, b"created by"),
         creation_date=_date(root.get(b"creation date")),
+        signatures=parse_signatures(root.get(b"signatures")),
     )
 
 
@@ -156,6 +164,7 @@ def to_torrent(metainfo: Metainfo, *, piece_layers: Mapping[bytes, bytes] | None
         b"info": metainfo.info_bytes,
         b"nodes": [list(node) for node in metainfo.nodes] or None,
         b"piece layers": None,
+        b"signatures": signatures_value(metainfo.signatures),
         b"url-list": list(metainfo.web_seeds) or None,
     }
     if metainfo.info_hashes.v2 is not None:

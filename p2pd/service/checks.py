@@ -99,6 +99,11 @@ def file(value: Any) -> str:
     return folder(value)
 
 
+def files(value: Any) -> tuple[str, ...]:
+    """A list of paths of files: as of folders."""
+    return folders(value)
+
+
 def list_source(value: Any) -> str:
     """An http or https URL, or the path of a file."""
     if isinstance(value, str) and value.startswith(("http://", "https://")):

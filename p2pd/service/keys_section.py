@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from p2pd.service.checks import file
+from p2pd.service.checks import file, files
 from p2pd.service.config_key import key
 
 
@@ -17,4 +17,10 @@ class KeysSection:
         file,
         "A file with the passphrase that private keys are sealed with, in its first line; further\n"
         "lines are passphrases of before. Empty is systemd's credential p2pd-keys, if it is there.",
+    )
+    trusted_signers: tuple[str, ...] = key(
+        (),
+        files,
+        "Certificates, files in PEM: a signature of a torrent (BEP 35) is trusted if it is by one\n"
+        "of these, or by one that one of these issued.",
     )

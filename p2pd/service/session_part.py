@@ -6,8 +6,9 @@ import random
 import secrets
 import time
 from functools import partial
-from typing import Any, Collection
+from typing import Any, Collection, Sequence
 
+from cryptography.x509 import Certificate
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -33,6 +34,7 @@ from p2pd.service.loop_lag import LoopLag
 from p2pd.service.network import Network, PeerSockets
 from p2pd.service.session_config import SETTINGS, limits_of, settings_of, shares_of
 from p2pd.service.spare_memory import SpareMemory
+from p2pd.service.trusted_signers import read_signers
 from p2pd.session.api import SessionApi, SessionStatistics
 from p2pd.session.blocklist.blocklist_source import BlocklistSource
 from p2pd.session.resource_reports import DescriptorReport
@@ -66,7 +68,16 @@ from p2pd.storage.interfaces import Storage
 from p2pd.storage.open_files import OpenFiles
 from p2pd.transports.encryption.key_work import KeyWork
 
-AT_ONCE = HALF_OPEN, BAN_HOURS, REFRESH_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FREE, CONTENT = (
+AT_ONCE = (
+    HALF_OPEN,
+    BAN_HOURS,
+    REFRESH_HOURS,
+    OPEN_FILES,
+    FOLDER_WATCH,
+    KEEP_FREE,
+    CONTENT,
+    SIGNERS,
+) = (
     ("peers", "max_half_open"),
     ("peers", "ban_hours"),
     ("blocklist", "refresh_hours"),
@@ -74,6 +85,7 @@ AT_ONCE = HALF_OPEN, BAN_HOURS, REFRESH_HOURS, OPEN_FILES, FOLDER_WATCH, KEEP_FR
     ("storage", "folder_watch_seconds"),
     ("storage", "keep_free_mib"),
     ("storage", "content_folders"),
+    ("keys", "trusted_signers"),
 )
 """Keys that hold at once, besides the settings."""
 
@@ -126,6 +138,7 @@ class SessionPart:
             settings_of(config, place.download_dir, place.state_dir),
             limits_of(config, self._shares),
         )
+        self._signers: Sequence[Certificate] = ()
         self._history: SessionHistory | None = None
         if config.state.history_mib:
             most_bytes = config.state.history_mib * 1024 * 1024
@@ -141,6 +154,7 @@ class SessionPart:
         self._database.open()
         self._countries.open()
         seal_keys(self.keys, self._place.state_dir)
+        self._signers = read_signers(self._config.keys.trusted_signers)
         self.network.listen(self._session)
 
     def describe(self) -> str:
@@ -165,6 +179,7 @@ class SessionPart:
             take_accounts=self.take_accounts,
             history=self._history,
         )
+        self._control.detailing.trust_signers(self._signers)
         self._garbage.hold()
         self._session.events.hold()  # until what the daemon does by itself has started
         await self._session.start()
@@ -272,9 +287,21 @@ class SessionPart:
             folders = settings_of(config, download_folder(config)).fixed["content_folders"]
             settings = self._session.settings
             settings.fixed = {**settings.fixed, "content_folders": folders}
+        if SIGNERS in changed:
+            self._session.background(self._read_signers(config), "trusted signers")
         if REFRESH_HOURS in changed:
             self._session.blocklist.refresh_every(limits.blocklist_refresh_seconds)
         return {key: "" for key in AT_ONCE if key in changed}
+
+    async def _read_signers(self, config: Config) -> None:
+        assert self._control is not None
+        paths = config.keys.trusted_signers
+        try:
+            signers = await self.disks.aside.run("read", read_signers, paths)
+        except P2pdError as problem:
+            self.log.error("{problem}; those of before stay", problem=problem)
+        else:
+            self._control.detailing.trust_signers(signers)
 
     def _share_out(self, shares: DescriptorShares) -> None:
         self._shares = shares

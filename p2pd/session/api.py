@@ -19,6 +19,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.source_report import SourceReport
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.metainfo import Metainfo
+from p2pd.formats.x509.torrent_signing import Verdict
 from p2pd.session.backups_api import StateBackupsApi
 from p2pd.session.bans_api import BansApi
 from p2pd.session.blocklist.blocklist_api import BlocklistApi
@@ -213,6 +214,9 @@ class TorrentView(Protocol):
     def tracker_states(self) -> Sequence[TrackerState]: ...
     @property
     def sources(self) -> Sequence[SourceReport]: ...
+    @property
+    def signatures(self) -> Sequence[Verdict]:
+        """What its signatures are worth (BEP 35), if it is `SessionApi.detailed`; else none."""
 
     def files(self) -> list[FileView]: ...
     def availability(self) -> list[int]: ...

@@ -45,6 +45,7 @@ from p2pd.session.torrents.starts_and_stops import start, stop
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_adding import TorrentAdding
 from p2pd.session.torrents.torrent_changes import apply_changes, needs_content
+from p2pd.session.torrents.torrent_detailing import TorrentDetailing
 from p2pd.session.torrents.torrent_report import TorrentReport
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.backups import BackupFolder
@@ -74,6 +75,7 @@ class SessionControl:
     ) -> None:
         self._session = session
         self.nodes = NodesControl(session)
+        self.detailing = TorrentDetailing(session)
         self.dht = DhtRequests(session.dht, session.clock)
         self._adding = TorrentAdding(session)
         self._queueing = QueueControl(session)
@@ -161,24 +163,12 @@ class SessionControl:
         return report_at_rest(self._torrent(torrent))
 
     async def detailed(self, torrent: TorrentView) -> TorrentView:
-        """The same torrent with its files, which are read if it rests."""
-        subject = self._torrent(torrent)
-        if not subject.resting:
-            return torrent
-        try:
-            return TorrentReport(subject, await self._session.resting.details(subject))
-        except P2pdError as problem:
-            subject.fail(f"its record cannot be read: {problem}")
-            return torrent
+        """The same torrent with its files, and with what its signatures are worth."""
+        return await self.detailing.detailed(self._torrent(torrent), self._report)
 
     async def metainfo(self, torrent: TorrentView) -> Metainfo | None:
         """What its .torrent file says. Raises P2pdError."""
-        subject = self._torrent(torrent)
-        if subject.content is not None:
-            return subject.content.known_metainfo()
-        if not subject.resting:
-            return None
-        return (await self._session.resting.details(subject)).metainfo
+        return await self.detailing.metainfo(self._torrent(torrent))
 
     def changed_since(self, wall_time: float) -> list[TorrentView]:
         """Torrents that changed, the latest first."""

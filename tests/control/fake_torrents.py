@@ -9,6 +9,7 @@ from p2pd.base.ids import InfoHashes
 from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.source_report import SourceReport
 from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.formats.x509.torrent_signing import Verdict
 from p2pd.session.api import (
     DiskState,
     FileView,
@@ -161,6 +162,11 @@ class FakeTorrent:
     peers: tuple[FakePeer, ...] = (FakePeer(),)
     tracker_tiers: tuple[tuple[str, ...], ...] = (("http://tracker.test/announce",),)
     tracker_states: tuple[TrackerState, ...] = (TRACKER,)
+    signatures: tuple[Verdict, ...] = (
+        Verdict(
+            "org.example", True, False, "it is not trusted here", "sha256", "CN=a", "CN=b", "ab"
+        ),
+    )
     sources: tuple[SourceReport, ...] = (
         SourceReport("tracker", found=12, last_at=NOW - 4.5, next_at=NOW + 60, error="t: no"),
         SourceReport("lsd", found=2),

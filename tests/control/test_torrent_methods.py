@@ -42,6 +42,12 @@ class TestGet:
             "upload_limit": 30, "upload_limited": True, "honors_session_limits": True,
             "download_limit_in_force": -1, "upload_limit_in_force": 20_000,
             "piece_deadlines": [[3, 1.235], [1, -5.0]], "seed_choking": "session",
+            "signatures": [
+                {"name": "org.example", "valid": True, "trusted": False,
+                 "problem": "it is not trusted here", "digest": "sha256", "signer": "CN=a",
+                 "issuer": "CN=b", "fingerprint": "ab"}
+            ],
+
         }  # fmt: skip
         assert {name: row[name] for name in expected} == expected
         assert row["files"][1] == {

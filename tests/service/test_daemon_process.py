@@ -116,6 +116,7 @@ def other_values(downloads: str) -> dict[str, Any]:
         "automation.command_events": ["done"], "automation.script_torrent_added": "/bin/true",
         "automation.script_torrent_done": "/bin/true",
         "automation.script_torrent_done_seeding": "/bin/true", "seeding.then": "remove",
+        "keys.trusted_signers": ["/a/certificate"],
     }  # fmt: skip
     fixed_here = {option.removeprefix("--set=").partition("=")[0] for option in options(ROOT)}
     for name in set(re.findall(r"``(\w+\.\w+)``", listed)) - fixed_here:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import time
 from pathlib import Path
 from typing import Literal
@@ -18,6 +17,7 @@ from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_
 from p2pd.clients.cli.making import bars, made_remotely
 from p2pd.clients.cli.swarm_ca_files import read_text
 from p2pd.clients.text import plain, size
+from p2pd.clients.whole_file import write_whole
 from p2pd.formats.creator import CreationOptions
 from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.formats.x509.pem import certificate_pem
@@ -137,7 +137,7 @@ def create(
         else:
             data = _hash(invocation, path, options, threads)
         metainfo = parse_torrent(data)
-        _write(target, data)
+        write_whole(target, data)
     _report(invocation, target, data, metainfo)
 
 
@@ -162,28 +162,6 @@ def _hash(invocation: Invocation, path: str, options: CreationOptions, threads: 
             progress.update(task, completed=done, total=total)
 
         return create_torrent(path, options, workers=threads, progress=show)
-
-
-def _write(target: Path, data: bytes) -> None:
-    """Write the whole file or none. Raises P2pdError."""
-    try:
-        fd, temporary = tempfile.mkstemp(prefix=".p2pctl-", dir=target.parent)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(data)
-                os.fchmod(fd, 0o666 & ~_umask())
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise P2pdError(f"{target} cannot be written: {error.strerror or error}") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _report(invocation: Invocation, target: Path, data: bytes, metainfo: Metainfo) -> None:

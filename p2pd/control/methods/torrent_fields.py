@@ -241,6 +241,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "seed_time_mode": lambda torrent, now: torrent.sharing.own.seed_time_mode,
     "sequential_download": lambda torrent, now: torrent.sequential,
     "sequential_download_from_piece": lambda torrent, now: torrent.sequential_from,
+    "signatures": lambda torrent, now: [verdict._asdict() for verdict in torrent.signatures],
     "size_when_done": lambda torrent, now: torrent.size_when_done,
     "start_date": lambda torrent, now: int(torrent.started_at),
     "status": lambda torrent, now: int(torrent.status),
@@ -265,9 +266,12 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
 }
 
 OF_FILES = frozenset(
-    ("bytes_completed", "file_stats", "files", "primary_mime_type", "priorities", "wanted")
-)
-"""Those that take the files of a torrent."""
+    (
+        "bytes_completed", "file_stats", "files", "primary_mime_type", "priorities", "signatures",
+        "wanted",
+    )
+)  # fmt: skip
+"""Those that take the files of a torrent, or what is worked out of its metadata."""
 
 LASTING = frozenset(
     (

@@ -9,6 +9,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.discovery.source_report import SourceReport
 from p2pd.discovery.tracker_client.states import TrackerState
 from p2pd.formats.magnet import Magnet
+from p2pd.formats.x509.torrent_signing import Verdict
 from p2pd.session.api import DiskState, FileView, TorrentStatus, TorrentTrouble
 from p2pd.session.moving.move_view import MoveView
 from p2pd.session.peers.peer_report import PeerReport
@@ -34,10 +35,16 @@ class TorrentReport(RecordReport):
     Of a torrent at rest it knows what is in its record; its files are known with `details`.
     """
 
-    __slots__ = ("_details", "_sizes", "_sizes_of", "torrent")
+    __slots__ = ("_details", "_sizes", "_sizes_of", "signatures", "torrent")
 
-    def __init__(self, torrent: Torrent, details: Details | None = None) -> None:
+    def __init__(
+        self,
+        torrent: Torrent,
+        details: Details | None = None,
+        signatures: Sequence[Verdict] = (),
+    ) -> None:
         super().__init__(torrent.record)
+        self.signatures = signatures
         self.torrent = torrent
         self._details = details
         self._sizes_of: tuple[TorrentContent, int, bytes] | None = None
