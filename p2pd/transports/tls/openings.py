@@ -174,12 +174,10 @@ class TlsOpening(OverStream):
         return None
 
     def _stepped(self, step: _Step) -> None:
-        if self._over:
-            self._stepping = None
-            return
-        if step.said:
-            self._inner.write([step.said])
-        super().resume()  # what waited beneath may come at once, and is not to be a step yet
+        if not self._over:
+            if step.said:
+                self._inner.write([step.said])
+            super().resume()  # what waited beneath may come at once, and is not to be a step yet
         self._stepping = None
         if self._over:
             return
