@@ -152,7 +152,7 @@ class TlsStream(OverStream):
     def _go_on(self) -> None:
         """Hand on what can be decrypted, as long as somebody wants it."""
         records = self._records
-        while not self._paused and not self._is_over:
+        while records.has_unread and not self._paused and not self._is_over:
             landing = self.landing
             places = landing.buffers() if landing is not None else ()
             size = records.read(places or (_scratch,))
