@@ -163,7 +163,7 @@ def _ungated(shared: _Shared, login: Login) -> dict[bytes, Resource]:
     parts = shared.parts.swarm_ca
     if parts is None:
         return {}
-    issuer = Issuer(parts.authorities, torrents_by_id(shared.api), parts.addresses)
+    issuer = Issuer(parts.authorities, torrents_by_id(shared.api), parts.addresses, parts.tls_port)
     return {enrol_resource.PATH: EnrolResource(issuer, login, shared.audit, shared.reactor)}
 
 

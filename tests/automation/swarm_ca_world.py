@@ -18,6 +18,7 @@ from p2pd.automation.swarm_ca.issuer import Answered, Issuer
 from p2pd.automation.swarm_ca.own_certificates import OwnCertificates
 from p2pd.automation.swarm_ca.renewals import Renewals
 from p2pd.automation.web import WebError
+from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.formats.creator import CreationOptions, CreationPlan, SourceFile, TorrentDraft
 from p2pd.formats.metainfo import Metainfo, parse_torrent, to_torrent
@@ -49,6 +50,7 @@ class FakeTorrent:
     name: str = "film"
     tls: TlsReport | None = None
     given: GivenCertificate | None = None
+    met: list[PeerAddress] = field(default_factory=list)
 
     @property
     def hash_string(self) -> str:
@@ -102,6 +104,10 @@ class FakeSession:
         self.listeners.append(listener)
         return lambda: self.listeners.remove(listener)
 
+    def add_peers(self, torrent: FakeTorrent, addresses: Sequence[PeerAddress]) -> int:
+        torrent.met += addresses
+        return len(addresses)
+
     async def _give(self, torrent: FakeTorrent, given: GivenCertificate) -> TlsReport:
         if self.refuses:
             raise P2pdError(self.refuses)
@@ -132,7 +138,7 @@ class Node:
             self.session, self.own, self.authorities, world,  # type: ignore[arg-type]
             clock=world.clock, wall=wall, in_thread=at_once, label=self.name,
         )  # fmt: skip
-        self.issuer = Issuer(self.authorities, self._torrents, lambda: [self.address])
+        self.issuer = Issuer(self.authorities, self._torrents, lambda: [self.address], lambda: 6882)
         self.world.nodes[self.address] = self
         self.answers: list[Answered] = []
         result_of(self.renewals.start())
@@ -165,7 +171,12 @@ class Node:
 
     def enrol(self, token: str, **wishes: Any) -> Enrolment:
         found: Enrolment = result_of(
-            self.enrolments.enrol(token, Wishes(**wishes), self.session.add)
+            self.enrolments.enrol(
+                token,
+                Wishes(**wishes),
+                self.session.add,
+                self.session.add_peers,  # type: ignore
+            )
         )
         return found
 
@@ -203,6 +214,9 @@ class World:
             raise WebError(f"{address}: the connection broke")
         self.came.append(answered.body)
         return self.in_the_middle(answered.body)
+
+    async def hosts(self, address: str) -> Sequence[str]:
+        return ["192.0.2.5"]
 
     def days_pass(self, days: float) -> None:
         """In rounds of an hour."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from p2pd.automation.swarm_ca import issuer as issuer_module
+from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.formats import bencode
 from p2pd.formats.x509.peer_names import names
@@ -48,6 +49,7 @@ def test_a_new_node_has_its_certificate_and_its_torrents(old: Node, new: Node) -
     (row,) = [x for x in old.book().issued.values() if x.way]
     assert row.serial == certificate.serial_number
     assert found.enrolled.addresses == (old.address,)
+    assert torrent.met == [PeerAddress("192.0.2.5", 6882)]
 
 
 def test_the_private_key_never_leaves_the_new_node(world: World, old: Node, new: Node) -> None:

@@ -27,6 +27,9 @@ class Post(Protocol):
     async def send(self, address: str, body: bytes) -> bytes:
         """What a node answers. Raises WebError."""
 
+    async def hosts(self, address: str) -> Sequence[str]:
+        """The IP addresses of a node. Raises WebError."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -61,8 +64,8 @@ def for_renewal(enrolled: Enrolled, key_pem: str, key: PrivateKey) -> Ask:
     return Ask(key, asking)
 
 
-async def ask(post: Post, addresses: Sequence[str], asking: Asking) -> Answer:
-    """The first good answer. Raises P2pdError.
+async def ask(post: Post, addresses: Sequence[str], asking: Asking) -> tuple[Answer, str]:
+    """The first good answer, and of which address. Raises P2pdError.
 
     What a node refuses is refused. Who cannot be reached, or answers what is not from the CA, is
     not the one that is meant: the next address may be.
@@ -70,7 +73,7 @@ async def ask(post: Post, addresses: Sequence[str], asking: Asking) -> Answer:
     problems = []
     for address in addresses:
         try:
-            return asking.read(await post.send(address, asking.body))
+            return asking.read(await post.send(address, asking.body)), address
         except WebError as problem:
             problems.append(str(problem))
         except exchange.RefusedError as problem:

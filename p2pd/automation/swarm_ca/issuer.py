@@ -53,14 +53,24 @@ class Answered:
 
 
 class Issuer:
-    """Answers. `torrents` has the .torrent files of ids, `addresses` where we are asked again."""
+    """Answers. `torrents` has the .torrent files of ids, `addresses` where we are asked again.
+
+    `port` is where peers of such torrents reach us.
+    """
 
     log = Logger()
 
-    def __init__(self, authorities: Authorities, torrents: Torrents, addresses: Addresses) -> None:
+    def __init__(
+        self,
+        authorities: Authorities,
+        torrents: Torrents,
+        addresses: Addresses,
+        port: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._authorities = authorities
         self._torrents = torrents
         self._addresses = addresses
+        self._port = port
         self._under_way = 0
 
     @property
@@ -123,7 +133,7 @@ class Issuer:
                 made = self._by_token(folder, book, request)
             name = book.name
         addresses = tuple(self._addresses())
-        answer = Answer(made, folder.certificate(), tuple(torrents), addresses)
+        answer = Answer(made, folder.certificate(), tuple(torrents), addresses, self._port())
         body = answer_to(request, answer, folder.key())
         return Answered(
             body,

@@ -7,6 +7,7 @@ others by the way out that peers have; what they answer is bounded in bytes and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from OpenSSL import SSL
@@ -55,12 +56,15 @@ class NodePost:
             raise WebError(f"{address}: {_meaning(answer.code)}", answer.code)
         return answer.body
 
-    async def _web_for(self, address: str) -> Web:
+    async def hosts(self, address: str) -> Sequence[str]:
+        """The IP addresses of the node at an address. Raises WebError."""
         try:
-            found = await self._names.addresses(RequestTarget.of(address).host)
+            return await self._names.addresses(RequestTarget.of(address).host)
         except TrackerError as problem:
             raise WebError(f"{address}: {problem}") from None
-        return self._local if all(map(is_local, found)) else self._outside
+
+    async def _web_for(self, address: str) -> Web:
+        return self._local if all(map(is_local, await self.hosts(address))) else self._outside
 
     def _web(self, reactor: Any, way: str | WayOut) -> Web:
         endpoints = BoundedEndpoints(

@@ -132,7 +132,7 @@ class Renewals:
     async def _asked_again(self, before: Enrolled) -> tuple[Enrolled, str]:
         key = await self._own.key(before)
         asked = await self._in_thread(lambda: for_renewal(before, key, new_key()))
-        answer = await ask(self._post, before.addresses, asked.asking)
+        answer, _ = await ask(self._post, before.addresses, asked.asking)
         checked(answer, self._now())
         return enrolled_by(answer, before.id, before.addresses), asked.key_pem
 

@@ -43,14 +43,14 @@ def tell_enrolled(invocation: Invocation, found: JsonObject) -> None:
     own = found["certificate_of_node"]
     what = "all torrents of it" if "*" in own["names"] else ", ".join(own["names"])
     invocation.say(
-        f"enrolled with {plain(own['ca_name'], 100)}, for {plain(what, 200)}, "
+        f"enrolled with {plain(own['ca_name'].removeprefix('CN='), 100)}, for {plain(what, 200)}, "
         f"until {moment(own['expires_date'])}; renewed by itself"
     )
     for id_ in found["added"]:
         invocation.say(f"torrent {id_}: added")
     for id_ in found["ids"]:
         invocation.say(f"torrent {id_}: has the certificate")
-    if not found["ids"]:
+    if not found["ids"] and not found["problems"]:
         invocation.say("torrents of that CA get the certificate when they are added")
     for problem in found["problems"]:
         invocation.warn(problem)

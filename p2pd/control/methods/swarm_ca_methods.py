@@ -63,7 +63,11 @@ from p2pd.state.swarm_ca.views import ca_row, dates_of, given_row, token_row, wh
 
 @dataclass(frozen=True, slots=True)
 class SwarmCaParts:
-    """What the methods work with. `addresses` are those where other nodes may reach this one."""
+    """What the methods work with.
+
+    `addresses` are those where other nodes may reach the control API of this one, `tls_port` is
+    where peers of torrents with a CA do.
+    """
 
     authorities: Authorities
     own: OwnCertificates
@@ -71,6 +75,7 @@ class SwarmCaParts:
     enrolments: Enrolments
     addresses: Callable[[], Sequence[str]]
     label: str = ""
+    tls_port: Callable[[], int] = lambda: 0
 
 
 @described({"type": "string", "pattern": "^[0-9a-fA-F:]+$", "maxLength": 64})
@@ -213,7 +218,9 @@ class SwarmCaMethods(BaseSubhandler):  # type: ignore[misc]
         """Have the node with the CA issue a certificate to this one, for a key made here."""
         torrents = tuple(self._one(each) for each in ids)
         wishes = Wishes(torrents, label=label or self._parts.label, **rest)
-        found = await self._parts.enrolments.enrol(token, wishes, self._api.add)
+        found = await self._parts.enrolments.enrol(
+            token, wishes, self._api.add, self._api.add_peers
+        )
         known = self._parts.own.all[found.enrolled.id]
         return {
             "certificate_of_node": own_row(known),
@@ -232,7 +239,7 @@ class SwarmCaMethods(BaseSubhandler):  # type: ignore[misc]
         if not found:
             raise refuse(
                 "other nodes cannot reach the control API, which listens on this machine alone: "
-                "set control.interface, or say with addresses where a proxy has it"
+                "set control.interface, or say where a proxy has it (addresses, --address)"
             )
         return tuple(found[:MOST_ADDRESSES])
 

@@ -99,12 +99,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is given: the certificate, its CA, torrents that go with it, and where to ask again."""
+    """What is given: the certificate, its CA, torrents that go with it, and where to ask again.
+
+    `port` is where the node with the CA is a peer of these torrents; 0: it is none.
+    """
 
     certificate: x509.Certificate
     ca: x509.Certificate
     torrents: tuple[bytes, ...] = ()
     addresses: tuple[str, ...] = ()
+    port: int = 0
 
 
 class Asking:
@@ -200,6 +204,7 @@ def answer_to(request: Request, answer: Answer, ca_key: PrivateKey) -> bytes:
             b"addresses": [address.encode() for address in answer.addresses],
             b"ca": certificate_pem(answer.ca).encode(),
             b"certificate": certificate_pem(answer.certificate).encode(),
+            b"port": answer.port,
             b"torrents": list(answer.torrents),
         }
     )
@@ -227,12 +232,16 @@ def _read_content(data: bytes) -> Answer:
             raise ExchangeError("the answer has something that is not known here")
     assert isinstance(torrents, list)
     assert isinstance(addresses, list)
+    port = value.get(b"port")
+    if not isinstance(port, int) or not 0 <= port < 65536:
+        raise ExchangeError("the answer has no good port")
     known = [address.decode("ascii", "replace") for address in addresses]
     return Answer(
         read_certificate(_bytes(value, b"certificate")),
         read_ca(_bytes(value, b"ca")),
         tuple(torrents),
         tuple(address for address in known if _is_address(address)),
+        port,
     )
 
 

@@ -42,7 +42,7 @@ def asking(**other: Any) -> Asking:
 def answered(request: Request, **other: Any) -> bytes:
     made = issue(CA, CA_KEY, request.key, ["film"], 30, NOW)
     given: dict[str, Any] = {"certificate": made, "ca": CA, "torrents": (b"d4:infoe",),
-                             "addresses": ("http://new.example",)}  # fmt: skip
+                             "addresses": ("http://new.example",), "port": 6882}  # fmt: skip
     return answer_to(request, Answer(**{**given, **other}), CA_KEY)
 
 
@@ -61,6 +61,7 @@ def test_a_certificate_for_who_has_the_token() -> None:
     answer = side.read(answered(request))
     assert swarm_ca.is_issued_by(answer.certificate, CA)
     assert (answer.torrents, answer.addresses) == ((b"d4:infoe",), ("http://new.example",))
+    assert answer.port == 6882
 
 
 def test_the_secret_and_what_is_given_cannot_be_read_on_the_way() -> None:
@@ -196,6 +197,13 @@ def test_addresses_that_are_none_are_left_out() -> None:
     side = asking()
     answer = answered(read_asked(side.body), addresses=("nonsense", "http://good.example"))
     assert side.read(answer).addresses == ("http://good.example",)
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_an_answer_with_a_port_that_is_none_is_refused(port: int) -> None:
+    side = asking()
+    with pytest.raises(ExchangeError, match="no good port"):
+        side.read(answered(read_asked(side.body), port=port))
 
 
 @pytest.mark.parametrize("other", [{"torrents": (b"",) * 101}, {"addresses": ("http://h",) * 7}])
