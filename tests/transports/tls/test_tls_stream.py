@@ -174,6 +174,18 @@ def test_many_records_land_in_one_go() -> None:
     assert bytes(places.landed) == said
 
 
+def test_places_are_asked_for_once_for_what_came() -> None:
+    """To prepare them takes longer than to decrypt a block."""
+    one, other = pair()
+    places = other.stream.landing = Places(100, 100, times=5)
+    one.say(bytes(150))
+    other.hear(one.taken())
+    assert (places.sizes, places.times) == ([150], 4)
+    one.say(bytes(150))
+    other.hear(one.taken()[:50])
+    assert (places.sizes, places.times) == ([150], 3)
+
+
 def test_what_has_no_place_is_heard_in_its_order() -> None:
     one, other = pair()
     places = other.stream.landing = Places(3, 7, times=2)
