@@ -156,6 +156,12 @@ class HalfOpen:
             "most_open": self._most_open,
         }
 
+    def close(self) -> None:
+        """Hang up, all of them."""
+        for key in list(self._selector.get_map().values()):
+            key.data.socket.close()
+        self._selector.close()
+
     def _knock_all(self, now: float) -> None:
         for _ in range(CONNECTS_PER_TURN):
             if not self._due or self._due[0] > now:
