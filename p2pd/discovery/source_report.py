@@ -28,6 +28,8 @@ CATCHER = "catcher"
 
 IS_PRIVATE = "the torrent is private"
 """What sources that BEP 27 rules out say of a private torrent."""
+HAS_SECRET = "the torrent has a secret, and nobody is told of it who may not know that"
+"""What sources say that would tell strangers of a torrent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from p2pd.session.peers.send_queues import SendQueues
 from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.reaching import Reaching
+from p2pd.session.secrets.secret_torrents import SecretTorrents
 from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_closing import SessionClosing
 from p2pd.session.session_counts import SessionCounts
@@ -97,8 +98,8 @@ class Session(SessionPorts):
         self._keep_away(parts, limits)
         self.counts = SessionCounts()
         self.events = SessionEvents(parts.clock, parts.wall)
-        self.send_queues = SendQueues()
-        self.torrents = TorrentRegistry()
+        self.send_queues, self.torrents = SendQueues(), TorrentRegistry()
+        self.secrets = SecretTorrents(self, parts.keys)
         timers = Schedule(parts.clock)
         self._find_peers(parts, timers)
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
@@ -184,7 +185,7 @@ class Session(SessionPorts):
         self.background(self.catcher.recall(), "caught hosts")
         await self.tls.recall()
         cut_off = await self.moves.cut_off()
-        for record in await self.store.load_all():
+        for record in await self.secrets.recall(await self.store.load_all()):
             self._restore(record, cut_off.get(record.id))
         self._resume()
         await self.tls.revoking.endings.begin()
@@ -222,8 +223,7 @@ class Session(SessionPorts):
         await self._work.rest().addTimeout(REST_SECONDS, cast(Any, self.clock))
 
     def _restore(self, record: TorrentRecord, move: MoveRow | None) -> None:
-        if move is not None:
-            move = settled(record, move)
+        move = None if move is None else settled(record, move)
         torrent = Torrent(self, record, InfoHashes(record.hash_v1, record.hash_v2))
         self._admit(torrent)
         if not record.paused:

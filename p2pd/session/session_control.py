@@ -281,6 +281,8 @@ class SessionControl:
         if needs_content(changes):
             await self._session.resting.wake(subject)
         apply_changes(subject, changes)
+        if changes.secret is not None:
+            await self._session.secrets.change(subject, changes.secret)
         await self._need_group(changes.bandwidth_group)
         if changes.queue_position is not None:
             await self._queueing.move_to(torrent.id, changes.queue_position)

@@ -39,7 +39,7 @@ class KeyFiles:
 
     def write(self, path: str, key_pem: bytes) -> None:
         """Keep a key, in the place of what is there. Raises FormatError, StateError."""
-        content = sealed(key_pem, self.seal)
+        content = self.sealed(key_pem)
         try:
             write_whole(path, content)
             sync_folder(os.path.dirname(path))
@@ -54,7 +54,7 @@ class KeyFiles:
         """
         content = read_key_file(path)
         try:
-            return self._opened(content)
+            return self.opened(content)
         except P2pdError as problem:
             raise type(problem)(f"{path}: {problem}") from None
 
@@ -62,19 +62,27 @@ class KeyFiles:
         """Have a key lie as it is to lie now; whether that changed it. Raises as `read` does."""
         content = read_key_file(path)
         key = self.read(path)
-        if is_sealed(content) == (self.seal is not None) and self._is_of_now(content):
+        if self.is_of_now(content):
             return False
         self.write(path, key)
         return True
 
-    def _is_of_now(self, content: bytes) -> bool:
+    def sealed(self, key_pem: bytes) -> bytes:
+        """A key as it is to lie somewhere. Raises FormatError."""
+        return sealed(key_pem, self.seal)
+
+    def is_of_now(self, content: bytes) -> bool:
+        """Whether a key lies as it is to lie now."""
+        if is_sealed(content) != (self.seal is not None):
+            return False
         try:
             opened(content, self.seal)
         except SealedKeyError:
             return False
         return True
 
-    def _opened(self, content: bytes) -> bytes:
+    def opened(self, content: bytes) -> bytes:
+        """The key in PEM (PKCS #8), as it can be used. Raises SealedKeyError, FormatError."""
         try:
             return opened(content, self.seal)
         except SealedKeyError:

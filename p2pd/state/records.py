@@ -10,7 +10,7 @@ import functools
 import json
 import sqlite3
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Callable, Mapping, NamedTuple, get_args, get_origin, get_type_hints
 from zlib import crc32
 
@@ -85,6 +85,8 @@ class TorrentRecord:
     upload_limit: int = 100
     upload_limited: bool = False
     honors_session_limits: bool = True
+    secret: str = field(default="", repr=False)
+    """That of its swarm (state.kept_secrets); empty: it is for everybody."""
     share_limits: ShareLimits | None = None
     """None: it leaves all to its labels, its trackers and the session."""
     file_states: str | None = None
@@ -119,7 +121,7 @@ class Opening(NamedTuple):
 
 
 TYPES = get_type_hints(TorrentRecord)
-COLUMNS = [field.name for field in fields(TorrentRecord)]
+COLUMNS = [each.name for each in fields(TorrentRecord)]
 SAVED = [name for name in COLUMNS if name != "id"]
 JSON_COLUMNS = (
     "trackers", "labels", "file_names", "renaming", "finding", "limits_reached", "file_choices"
@@ -147,6 +149,7 @@ _LATER: Mapping[str, Any] = {
     "limits_reached": "[]",
     "metadata_only": 0,
     "file_choices": "[]",
+    "secret": "",
 }
 """Columns that rows did not have when they were written: where they have the value that an upgrade
 gave them they are no part of the checksum."""

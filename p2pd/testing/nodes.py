@@ -27,6 +27,7 @@ from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.tls.tls_parts import TlsParts
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import AddTorrent
+from p2pd.state.key_files import KeyFiles
 from p2pd.storage.memory_storage import MemoryStorage
 from p2pd.storage.volumes import VolumeState
 from p2pd.testing.inline_disk import InlineDisk, OneDisk
@@ -128,6 +129,7 @@ class SimNode:
         hole_puncher: HolePuncher | None = None,
         tls_port: int = 0,
         keys: MemoryKeys | None = None,
+        key_files: KeyFiles | None = None,
         revocations: RevokingMemory | None = None,
         **settings: Any,
     ) -> None:
@@ -148,6 +150,7 @@ class SimNode:
         self._caught_hosts = caught_hosts
         self._hole_puncher = hole_puncher
         self.keys = keys or MemoryKeys()
+        self._key_files = key_files or KeyFiles()
         self._revocations = revocations
         self.tls_address = PeerAddress(host, tls_port)
         self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
@@ -247,6 +250,7 @@ class SimNode:
                 HandshakeWork(self._in_a_moment, self.network.clock),
                 RevokingParts(self._revocations),
             ),
+            keys=self._key_files,
         )
 
     def _make_storage(self, layout: FileLayout, folder: str) -> MemoryStorage:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.discovery.source_report import SourceReport
+from p2pd.discovery.source_report import IS_PRIVATE, SourceReport
 from p2pd.formats.creator import CreationError
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.handshake import Handshake
 from p2pd.session.discovering.dht_source import (
     IS_OFF,
-    IS_PRIVATE,
     MOST_FOUND,
     MOST_NAMED,
     NOT_THERE,

@@ -245,6 +245,7 @@ def _like(old: TorrentView, link: str) -> AddTorrent:
         labels=old.labels,
         paused=old.metadata_only or old.status is TorrentStatus.STOPPED,
         owner=old.owner,
+        secret_of=old.id,
         sequential=old.sequential,
         super_seeding=old.super_seeding,
         seed_choking=old.seed_choking,

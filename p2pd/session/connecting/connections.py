@@ -17,7 +17,7 @@ from p2pd.session.connecting.admission import Entry, HandshakeTorrent
 from p2pd.session.connecting.arrivals import DIALLED_HANDSHAKES, Arrivals, HandshakeEnd
 from p2pd.session.connecting.dialer import Dialer, DialTorrent
 from p2pd.session.connecting.handshaking import Handshaking
-from p2pd.session.connecting.opener import UNANSWERED, Opener
+from p2pd.session.connecting.opener import UNANSWERED, Opener, Secrets
 from p2pd.session.discovering.catcher_source import CatcherSource
 from p2pd.session.peers.partings import PREFERRED
 from p2pd.session.peers.peer_session import PeerSession
@@ -52,6 +52,8 @@ class ConnectionsOwner(Protocol):
     def swarm_keys(self) -> SwarmKeys:
         """The torrents by what encrypted handshakes call them."""
 
+    @property
+    def secrets(self) -> Secrets: ...
     @property
     def connection_limit(self) -> int: ...
     def torrent_by_wire_id(self, info_hash: bytes) -> Torrent | None: ...
@@ -96,7 +98,12 @@ class Connections:
         self.reached_at: dict[str, float] = {}
         """When somebody outside the local network connected to us last, by `ipv4` and `ipv6`."""
         self.opener = Opener(
-            lambda: owner.settings.encryption, owner.swarm_keys, key_work, rng, tls
+            lambda: owner.settings.encryption,
+            owner.swarm_keys,
+            key_work,
+            rng,
+            tls,
+            owner.secrets,
         )
         self.arrivals = Arrivals(
             owner.clock,
@@ -174,6 +181,13 @@ class Connections:
         for handshake in [each for each in self._handshakes if unwanted(each.address.host)]:
             handshake.fail("it is kept away", HandshakeEnd.KEPT_AWAY)
         self.dialer.keep_away(unwanted)
+
+    def way_changed(self, torrent: Torrent, reason: str) -> None:
+        """Give up handshakes and attempts of a torrent whose peers are reached in another way."""
+        for handshake in [each for each in self._handshakes if torrent in each.meant_for]:
+            handshake.fail(reason, HandshakeEnd.CLOSING)
+        self.dialer.forget(torrent.dialling)
+        torrent.dialling.wake()
 
     def peer_gone(self, host: str) -> None:
         """An established connection with somebody there ended."""

@@ -70,6 +70,11 @@ class Handshaking:
         return self.entry.encrypted
 
     @property
+    def meant_for(self) -> tuple[HandshakeTorrent | None, ...]:
+        """The torrent that it is for, as far as that is known by one way or another."""
+        return self.torrent, self.entry.torrent
+
+    @property
     def remote(self) -> Handshake:
         """The peer's handshake; only after it is done."""
         assert self.wire.remote is not None

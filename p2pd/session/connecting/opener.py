@@ -1,25 +1,34 @@
 """How connections begin: in the clear or with message stream encryption, as the user has it.
 
-Those of torrents whose peers are reached in another way begin in that one (tls/tls_opener.py).
+Those of torrents whose peers are reached by TLS begin in that way (tls/tls_opener.py). Those of
+torrents with a secret begin with message stream encryption and with proofs, however the user has
+it, and with nothing else when that comes to nothing.
 """
 
 from __future__ import annotations
 
 import random
-from typing import Callable, Sequence
+from typing import Callable, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
-from p2pd.base.measures import Measure, bounded, counter
+from p2pd.base.measures import Measure, bounded, counter, counters
 from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
-from p2pd.session.connecting.admission import HandshakeTorrent, Way
+from p2pd.session.connecting.admission import Entry, HandshakeTorrent, Way
 from p2pd.session.connecting.approaches import Approaches
 from p2pd.session.connecting.arrivals import HandshakeEnd
 from p2pd.session.connecting.handshaking import HandshakeHost, Handshaking
+from p2pd.session.secrets.secret_names import SecretNames
 from p2pd.session.tls.tls_opener import TlsOpener
 from p2pd.transports.encryption.key_work import KeyWork
-from p2pd.transports.encryption.openings import AcceptedOpening, DialledOpening
+from p2pd.transports.encryption.openings import DialledOpening
+from p2pd.transports.encryption.secret_openings import (
+    ProofCounts,
+    SecretDialled,
+    SecretsAccepted,
+    SecretSwarm,
+)
 from p2pd.transports.interfaces import PeerStream, StreamReceiver
 from p2pd.transports.tls.openings import TlsDialled
 
@@ -27,6 +36,15 @@ NO_RC4 = "this system's OpenSSL has no RC4, so nothing can be encrypted, and not
 
 UNANSWERED = frozenset({HandshakeEnd.HUNG_UP, HandshakeEnd.SILENT, HandshakeEnd.GARBAGE})
 """A handshake that ended so may have been in a language that the peer does not speak."""
+
+
+class Secrets(Protocol):
+    """The secrets of swarms, and what became of proofs."""
+
+    @property
+    def names(self) -> SecretNames: ...
+    @property
+    def counts(self) -> ProofCounts: ...
 
 
 class Opener:
@@ -39,6 +57,7 @@ class Opener:
         work: KeyWork | None,
         rng: random.Random,
         tls: TlsOpener,
+        secrets: Secrets,
     ) -> None:
         """`policy` is the value of an EncryptionPolicy; without `work` nothing is encrypted."""
         self._policy = policy
@@ -46,6 +65,7 @@ class Opener:
         self.work = work
         self._rng = rng
         self.tls = tls
+        self._secrets = secrets
         self._approaches = Approaches()
 
     @property
@@ -81,6 +101,12 @@ class Opener:
                 "CPU time that the keys of strangers took.",
                 work.share.total if work else 0,
             ),
+            counters(
+                "swarm_secret_proofs_total",
+                "Proofs of peers that they know the secret of a swarm, by what became of them.",
+                ("result",),
+                self._secrets.counts.by_result(),
+            ),
         ]
 
     def check(self, policy: str | None) -> None:
@@ -92,16 +118,27 @@ class Opener:
         self, host: HandshakeHost, stream: PeerStream
     ) -> tuple[StreamReceiver, Handshaking]:
         """Who listens to a stream that was accepted, and its handshake."""
-        policy, work = self.policy, self.work
-        if work is None or not policy.takes_encrypted:
+        policy, work, names = self.policy, self.work, self._secrets.names
+        if work is None or not (policy.takes_encrypted or names.swarms):
             handshake = Handshaking(host, stream, torrent=None, source="incoming")
             return handshake, handshake
 
         def opened(stream: PeerStream, encrypted: bool, binding: bytes | None) -> None:
             handshake.opened(stream, encrypted, binding)
 
-        opening = AcceptedOpening(
-            stream, opened, work, self._rng, swarms=self._swarms, policy=policy
+        def proved(swarm: SecretSwarm) -> None:
+            handshake.entry = Entry(Way.SECRET, torrent=names.torrent(swarm))
+
+        opening = SecretsAccepted(
+            stream,
+            opened,
+            work,
+            self._rng,
+            swarms=self._swarms if policy.takes_encrypted else names,
+            policy=policy,
+            secrets=names.swarms,
+            proved=proved,
+            counts=self._secrets.counts,
         )
         handshake = Handshaking(host, opening, torrent=None, source="incoming")
         opening.receiver = handshake
@@ -118,6 +155,8 @@ class Opener:
         """The same of one that we dialled; `begin` comes next."""
         if torrent.way is Way.TLS:
             return self.tls.dialled(host, stream, torrent, source, address)
+        if torrent.way is Way.SECRET:
+            return self._dialled_by_secret(host, stream, torrent, source, address)
         policy, work = self.policy, self.work
         if work is None or not self._approaches.is_encrypted(address, policy):
             handshake = Handshaking(host, stream, torrent=torrent, source=source, dialled=address)
@@ -131,6 +170,30 @@ class Opener:
             stream, opened, work, self._rng, info_hash=info_hash, policy=policy
         )
         handshake = Handshaking(host, opening, torrent=torrent, source=source, dialled=address)
+        opening.receiver = handshake
+        return opening, handshake
+
+    def _dialled_by_secret(
+        self,
+        host: HandshakeHost,
+        stream: PeerStream,
+        torrent: HandshakeTorrent,
+        source: str,
+        address: PeerAddress,
+    ) -> tuple[StreamReceiver, Handshaking]:
+        """Without the secret it comes to nothing: the way is not the torrent's, then."""
+        work, swarm = self.work, self._secrets.names.dialled_as(torrent)
+        if work is None or swarm is None:
+            handshake = Handshaking(host, stream, torrent=torrent, source=source, dialled=address)
+            return handshake, handshake
+
+        def opened(stream: PeerStream, encrypted: bool, binding: bytes | None) -> None:
+            handshake.opened(stream, encrypted, binding)
+
+        counts = self._secrets.counts
+        opening = SecretDialled(stream, opened, work, self._rng, swarm=swarm, counts=counts)
+        handshake = Handshaking(host, opening, torrent=torrent, source=source, dialled=address)
+        handshake.entry = Entry(Way.SECRET, torrent=torrent)  # nothing leaves before it is true
         opening.receiver = handshake
         return opening, handshake
 

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.discovery.source_report import CATCHER, IS_PRIVATE, SourceReport
+from p2pd.discovery.source_report import CATCHER, SourceReport
 from p2pd.session.connecting.admission import Way
 from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.swarm.caught_hosts import CaughtHost, CaughtHosts
@@ -108,7 +108,7 @@ class CatcherSource:
 
     def met(self, torrent: Any, peer: Any, now: float) -> None:
         """A connection that we made is over, and was not held against the peer."""
-        is_open = torrent.way is Way.OPEN and not torrent.may_be_private
+        is_open = torrent.way is Way.OPEN and not torrent.why_untold
         if self.is_on and is_open and not peer.incoming:
             self.hosts.met(
                 peer.address,
@@ -208,8 +208,8 @@ class CatcherSource:
     def _why_not(self, torrent: Any) -> str:
         if not self.is_on:
             return IS_OFF
-        if torrent.may_be_private:
-            return IS_PRIVATE
+        if torrent.why_untold:
+            return str(torrent.why_untold)
         if torrent.way is not Way.OPEN:
             return IS_CLOSED
         return IS_COMPLETE if torrent.is_complete() else ""

@@ -13,7 +13,7 @@ from typing import Any, Iterable, Mapping, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.discovery.source_report import DHT, IS_PRIVATE, SourceReport
+from p2pd.discovery.source_report import DHT, SourceReport
 from p2pd.session.discovering.dht_api import DhtReport
 from p2pd.session.discovering.dht_network import DhtNetwork, LookupOutcome, Operation
 from p2pd.session.settings.session_settings import SessionSettings
@@ -92,7 +92,7 @@ class DhtSource:
 
     def started(self, torrent: Any) -> None:
         """It runs, and may be announced."""
-        if self.network is not None and not torrent.may_be_private:
+        if self.network is not None and not torrent.why_untold:
             self._schedule.add(torrent, need_of(torrent), self._now)
             self._go_on()
 
@@ -122,7 +122,7 @@ class DhtSource:
 
     def is_for(self, torrent: Any) -> bool:
         """Whether peers of this torrent may know that we have a node (BEP 5's bit and message)."""
-        return self.is_on and not torrent.may_be_private
+        return self.is_on and not torrent.why_untold
 
     # -- the network ---------------------------------------------------------------------------
 
@@ -199,9 +199,7 @@ class DhtSource:
     def _why_not(self, torrent: Any) -> str:
         if self.network is None:
             return NOT_THERE
-        if torrent.may_be_private:
-            return IS_PRIVATE
-        return "" if self.is_on else IS_OFF
+        return str(torrent.why_untold) or ("" if self.is_on else IS_OFF)
 
     # -- look-ups ------------------------------------------------------------------------------
 

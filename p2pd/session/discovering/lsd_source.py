@@ -13,7 +13,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.discovery.allowances import Allowances
 from p2pd.discovery.lsd.rounds import Rounds
-from p2pd.discovery.source_report import IS_PRIVATE, LSD, SourceReport
+from p2pd.discovery.source_report import LSD, SourceReport
 from p2pd.session.connecting.admission import Way
 from p2pd.session.discovering.lsd_network import LsdNetwork
 from p2pd.session.settings.session_settings import SessionSettings
@@ -67,7 +67,7 @@ class LsdSource:
 
     def started(self, torrent: Any) -> None:
         """It runs, and may be announced."""
-        if self._network is not None and not torrent.may_be_private and torrent not in self._rounds:
+        if self._network is not None and not torrent.why_untold and torrent not in self._rounds:
             self._rounds.add(torrent, self._now)
             self._go_on()
 
@@ -119,8 +119,8 @@ class LsdSource:
     def _why_not(self, torrent: Any) -> str:
         if self._network is None:
             return NOT_THERE
-        if torrent.may_be_private:
-            return IS_PRIVATE
+        if torrent.why_untold:
+            return str(torrent.why_untold)
         if not self._host.settings.lpd_enabled:
             return IS_OFF
         return "" if self._network.networks else self._network.trouble or NO_NETWORK
@@ -177,7 +177,7 @@ class LsdSource:
             return
         for info_hash in info_hashes:
             torrent = self._host.torrent_by_wire_id(info_hash)
-            wanted = torrent is not None and torrent.running and not torrent.may_be_private
+            wanted = torrent is not None and torrent.running and not torrent.why_untold
             if wanted and self._is_told(torrent, address):
                 assert self._network is not None
                 self._network.counts.peers += 1

@@ -103,6 +103,9 @@ class Torrent(TorrentParts):
 
     def _admitted(self) -> bool:
         """Whether it may run now; if not it is started when it may."""
+        if why := self.host.secrets.why_not(self):
+            self.fail(why)
+            return False
         if self.host.tls.why_not(self):
             self.host.queues.leave(self)
             return False

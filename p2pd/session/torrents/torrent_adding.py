@@ -16,6 +16,7 @@ from p2pd.formats.magnet import Magnet, parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.add_line import AddLine
 from p2pd.session.disks.devices import in_time
+from p2pd.session.secrets.secret_torrents import HAS_CERTIFICATES
 from p2pd.session.session import Session
 from p2pd.session.torrents.file_choices import choices_of, choose
 from p2pd.session.torrents.file_selection import FileSelection
@@ -96,10 +97,26 @@ class TorrentAdding:
                 AddProblem.PATH, f"the download folder is not absolute: {folder!r}"
             )
         if request.torrent is not None:
-            return await self._of_torrent(request, request.torrent)
-        if request.magnet is not None:
-            return self._of_magnet(request, request.magnet)
-        raise AddTorrentError(AddProblem.UNRECOGNIZED, "neither a torrent nor a magnet link")
+            described = await self._of_torrent(request, request.torrent)
+        elif request.magnet is not None:
+            described = self._of_magnet(request, request.magnet)
+        else:
+            raise AddTorrentError(AddProblem.UNRECOGNIZED, "neither a torrent nor a magnet link")
+        described.record.secret = await self._secret(request, described)
+        return described
+
+    async def _secret(self, request: AddTorrent, described: Described) -> str:
+        """What its record has of the secret that it is to have."""
+        if request.secret_of is not None:
+            like = self._session.torrents.by_id(request.secret_of)
+            return "" if like is None else like.record.secret
+        if not request.secret:
+            return ""
+        record, metainfo = described.record, described.metainfo
+        if metainfo is not None and metainfo.tls_ca is not None:
+            raise AddTorrentError(AddProblem.SYSTEM, HAS_CERTIFICATES)
+        hashes = InfoHashes(record.hash_v1, record.hash_v2)
+        return await self._session.secrets.kept(request.secret, hashes)
 
     async def _of_torrent(self, request: AddTorrent, data: bytes) -> Described:
         if len(data) > MAX_TORRENT_SIZE:
@@ -138,6 +155,7 @@ class TorrentAdding:
             described.judged(request)
             here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
             if here is not None:
+                self._session.secrets.check_same(here.record, record)
                 # A link is written by anybody: it names no tracker of a private torrent (BEP 27).
                 if metainfo is not None or not here.private:
                     here.trackers.add(record.trackers)
@@ -174,6 +192,7 @@ class TorrentAdding:
             if self._session.torrents.sharing(hashes) is not None:
                 return None
             judge()
+            await self._session.secrets.recall([record])
             return await self._session.add(record, metainfo)
         finally:
             self._lock.release()

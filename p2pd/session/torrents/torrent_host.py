@@ -27,6 +27,7 @@ from p2pd.session.peers.peer_memory import PeerMemory
 from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.reaching import Reaching
+from p2pd.session.secrets.secret_torrents import SecretTorrents
 from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_counts import SessionCounts
 from p2pd.session.session_events import SessionEvents
@@ -123,6 +124,7 @@ class TorrentHost(Protocol):
     lsd: LsdSource
     hole_puncher: HolePuncher | None
     tls: TlsTorrents
+    secrets: SecretTorrents
 
     @property
     def torrents(self) -> Iterable[Any]:

@@ -12,7 +12,7 @@ from cryptography import x509
 from twisted.internet.defer import Deferred
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.discovery.source_report import SourceReport
+from p2pd.discovery.source_report import HAS_SECRET, IS_PRIVATE, SourceReport
 from p2pd.formats.x509.revocation import RevocationList
 from p2pd.session.connecting.admission import Way
 from p2pd.session.peers.peer_session import PeerSession
@@ -60,6 +60,11 @@ class TorrentParts:
         return self.private if known else self.record.magnet is None
 
     @property
+    def why_untold(self) -> str:
+        """Why strangers are neither told of it nor asked for it, in words; empty: they are."""
+        return HAS_SECRET if self.record.secret else IS_PRIVATE if self.may_be_private else ""
+
+    @property
     def uses_dht(self) -> bool:
         """Whether its peers may know that we have a DHT node (BEP 5)."""
         return self.host.dht.is_for(self)
@@ -67,6 +72,8 @@ class TorrentParts:
     @property
     def way(self) -> Way:
         """How its peers are reached."""
+        if self.record.secret:
+            return Way.SECRET
         if self.content is not None:
             has_ca = self.content.metainfo.tls_ca is not None
         else:

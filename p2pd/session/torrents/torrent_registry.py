@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import takewhile
-from typing import Callable, Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple, Protocol
 
 from p2pd.base.ids import InfoHashes
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
@@ -27,6 +27,16 @@ class Removed(NamedTuple):
     labels: tuple[str, ...]
 
 
+class Naming(Protocol):
+    """Hears of torrents whose names on the wire are not their info-hashes."""
+
+    def named(self, torrent: Torrent) -> None:
+        """It is here, or has other names than before."""
+
+    def forget(self, torrent: Torrent) -> None:
+        """It is not here any more."""
+
+
 class TorrentRegistry:
     """Torrents in the order of their ids."""
 
@@ -35,6 +45,7 @@ class TorrentRegistry:
         self._by_wire_id: dict[bytes, Torrent] = {}
         self._taken_over: dict[int, set[bytes]] = {}
         self.swarm_keys = SwarmKeys()
+        self.naming: Naming | None = None
         self._removed: deque[Removed] = deque(maxlen=REMOVED_LIMIT)
 
     def add(self, torrent: Torrent) -> None:
@@ -58,6 +69,8 @@ class TorrentRegistry:
                     self.swarm_keys.add(wire_id)
                 else:  # nobody is to find out that it is here
                     self.swarm_keys.discard(wire_id)
+            if self.naming is not None:
+                self.naming.named(torrent)
 
     def yield_hashes(self, torrent: Torrent, twin: Torrent) -> None:
         """By the hashes of the one the other is to be found."""
@@ -74,6 +87,8 @@ class TorrentRegistry:
             if self._by_wire_id.get(wire_id) is torrent:
                 del self._by_wire_id[wire_id]
                 self.swarm_keys.discard(wire_id)
+        if self.naming is not None:
+            self.naming.forget(torrent)
         record = torrent.record
         self._removed.append(Removed(wall_time, record.id, record.owner, record.labels))
 

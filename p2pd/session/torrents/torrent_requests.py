@@ -75,6 +75,10 @@ class AddTorrent:
     find_data: str | None = None
     """One of session_settings.FIND_DATA: of a .torrent, whose files are known."""
     owner: str = ""
+    secret: str = field(default="", repr=False)
+    """That of its swarm, or a passphrase for one; empty: the torrent is for everybody."""
+    secret_of: int | None = None
+    """Or the torrent with this id, whose secret it is to have."""
     apart: str = ""
     """Of the folder for incomplete torrents the one in it where it begins; empty: it itself."""
     judge: Judge | None = field(default=None, compare=False, repr=False)
@@ -128,6 +132,8 @@ class TorrentChanges:
     bandwidth_priority: int | None = None
     labels: tuple[str, ...] | None = None
     owner: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    """That of its swarm, or a passphrase for one; empty: it is for everybody from now on."""
     download_limit: int | None = None
     """In kB/s, as `upload_limit`; each counts while its `limited` is set."""
     download_limited: bool | None = None

@@ -1,7 +1,8 @@
 """The trackers of one torrent: which they are, and what its announcer tells them.
 
-Besides its own there are those of the session (the setting `default_trackers`), unless it is
-private (BEP 27) or may be: a torrent file that was not read yet. They are not in its record.
+Besides its own there are those of the session (the setting `default_trackers`), unless strangers
+are told nothing of it: it is private (BEP 27) or may be (a torrent file that was not read yet), or
+has a secret. They are not in its record.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ class AnnouncedTorrent(Protocol):
 
     host: TorrentHost
     record: TorrentRecord
+    running: bool
     info_hashes: InfoHashes
 
     @property
     def content(self) -> TorrentContent | None: ...
     @property
-    def may_be_private(self) -> bool:
-        """Whether BEP 27 may forbid to tell others of it."""
+    def why_untold(self) -> str:
+        """Why others are not told of it (BEP 27, or a secret); empty: they are."""
 
     @property
     def listen_port(self) -> int:
@@ -72,7 +74,7 @@ class TorrentTrackers:
     def _with_defaults(self) -> Tiers:
         owner, own = self._owner, self.tiers
         text = owner.host.settings.default_trackers
-        if not text or owner.may_be_private:
+        if not text or owner.why_untold:
             return own
         urls = {url for tier in own for url in tier}
         more = (tuple(url for url in tier if url not in urls) for tier in _tiers_of(text))
@@ -108,6 +110,14 @@ class TorrentTrackers:
         self._owner.host.lsd.stopped(self._owner)
         self._owner.host.catcher.stopped(self._owner)
         return self.announcer.stop()
+
+    def sources_changed(self) -> None:
+        """Strangers are told of it from now on, or not any more."""
+        self.refresh()
+        if self._owner.running:
+            for source in (self._owner.host.dht, self._owner.host.lsd, self._owner.host.catcher):
+                source.stopped(self._owner)
+                source.started(self._owner)
 
     def complete(self) -> None:
         """The last piece came."""

@@ -67,3 +67,7 @@ class KeyWork(FairLine):
             return Exchanged(keys, keys.secret(their_public))
 
         return self.for_stranger(work, host)
+
+    def unpredictable(self, size: int) -> bytes:
+        """So many bytes that nobody can predict: a key for one time, which is had at once."""
+        return self._rng.randbytes(size)

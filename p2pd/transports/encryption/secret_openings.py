@@ -45,6 +45,10 @@ class ProofCounts:
     def __init__(self) -> None:
         self.accepted = self.refused = 0
 
+    def by_result(self) -> dict[tuple[str, ...], float]:
+        """For readers."""
+        return {("accepted",): self.accepted, ("refused",): self.refused}
+
 
 class SecretDialled(DialledOpening):
     """Of a peer that we dialled for a swarm with a secret."""
@@ -74,7 +78,7 @@ class SecretDialled(DialledOpening):
         )
 
     def _prove(self, binding: bytes) -> bytes:
-        swarm, private = self._swarm, self._rng.randbytes(PRIVATE_SIZE)
+        swarm, private = self._swarm, self._work.unpredictable(PRIVATE_SIZE)
         self._proof = DiallersProof(swarm.secret, swarm.wire_id, binding, private)
         return self._proof.first()
 
@@ -139,7 +143,7 @@ class SecretsAccepted(AcceptedOpening):
         swarm = self._secrets.get(name)
         if swarm is None:
             return False
-        private = self._rng.randbytes(PRIVATE_SIZE)
+        private = self._work.unpredictable(PRIVATE_SIZE)
         proof = AcceptorsProof(swarm.secret, swarm.wire_id, binding, private)
         try:
             proof.check(payload)

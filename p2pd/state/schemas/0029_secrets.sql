@@ -1,0 +1,1 @@
+ALTER TABLE torrents ADD COLUMN secret TEXT NOT NULL DEFAULT '';
