@@ -135,6 +135,10 @@ class TorrentView(Protocol):
     @property
     def error_string(self) -> str: ...
     @property
+    def has_secret(self) -> bool:
+        """Whether its peers have to know one; which it is nobody is told."""
+
+    @property
     def tls(self) -> TlsReport | None:
         """How it stands with its certificate; None if its peers are not reached by TLS."""
 

@@ -39,6 +39,7 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
         "have_valid": 5_000_000, "honors_session_limits": True, "id": number,
         "info_hash_v1": f"{number:02x}ab" * 10,
         "info_hash_v2": f"{number:02x}cd" * 16, "is_private": True, "labels": ["linux"],
+        "has_secret": False,
         "left_until_done": 5_000_000, "magnet_link": "magnet:?xt=x",
         "metadata_percent_complete": 1, "move": None, "name": name, "peer_limit": 50,
         "peers_connected": 3, "peers_getting_from_us": 1, "peers_sending_to_us": 2,

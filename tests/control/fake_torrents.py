@@ -123,6 +123,7 @@ class FakeTorrent:
     disk_state: DiskState = DiskState.OK
     error_string: str = ""
     tls: TlsReport | None = None
+    has_secret: bool = False
     added_at: float = NOW - 1000.5
     completed_at: float = 0.0
     started_at: float = NOW - 900

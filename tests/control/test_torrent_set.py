@@ -156,3 +156,18 @@ def test_ids_of_trackers_that_make_no_sense(
 ) -> None:
     assert caller.call("torrent_set", ids=[1], **wrong).error[0] == code
     assert session.asked == []
+
+
+def test_a_secret_is_set_and_taken_back_and_never_shown(caller: Any, session: Any) -> None:
+    for secret in ("correct horse battery", ""):
+        assert caller.call("torrent_set", ids=[1], secret=secret).result == {}
+    asked = [changes for _, _, changes in session.asked]
+    assert asked == [TorrentChanges(secret="correct horse battery"), TorrentChanges(secret="")]
+    assert "horse" not in repr(asked)
+    for wrong in ("x" * 4097, 5):
+        code, sentence = caller.call("torrent_set", ids=[1], secret=wrong).error
+        assert code == -32602
+        assert "xxx" not in sentence
+    fields = ["has_secret", "hash_string"]
+    (row,) = caller.call("torrent_get", ids=[1], fields=fields).result["torrents"]
+    assert row["has_secret"] is False

@@ -18,6 +18,7 @@ from p2pd.clients.cli.invocation import (
     pass_invocation,
 )
 from p2pd.clients.cli.limits import DOWN, UP, Speeds
+from p2pd.clients.cli.secret import given_secret, secret_option
 from p2pd.clients.selection import Wanted
 
 SEEDING_MODES = ("session", "round_robin", "fastest_upload", "anti_leech")
@@ -59,7 +60,7 @@ TORRENT_OPTIONS = (
 
 def torrent_options(command: Command) -> Command:
     """Decorate a command with these, with speed limits, and with how much it is to give."""
-    command = DOWN(UP(giving_options(command)))
+    command = DOWN(UP(giving_options(secret_option(command))))
     for decorate in reversed(TORRENT_OPTIONS):
         command = decorate(command)
     return command
@@ -69,6 +70,8 @@ def read_wishes(wishes: dict[str, Any]) -> tuple[JsonObject, Speeds]:
     """What these options said: params of torrent_add and torrent_set; and speed limits."""
     giving = Giving(*(wishes.pop(name) for name in Giving._fields))
     speeds = Speeds(wishes.pop("down"), wishes.pop("up"))
+    if wishes.get("secret") is not None:
+        wishes["secret"] = given_secret(wishes["secret"])
     said = {name: value for name, value in wishes.items() if value is not None}
     return {**said, **giving.for_torrents()}, speeds
 
@@ -89,12 +92,13 @@ def _label_option(option: str, name: str, words: str) -> Callable[[Command], Com
 @_label_option("--add-label", "added", "Label them; may be repeated.")
 @_label_option("--remove-label", "removed", "Take a label off them; may be repeated.")
 @click.option("--no-group", is_flag=True, help="Take them out of their bandwidth group.")
+@click.option("--no-secret", is_flag=True, help="Have them without a secret, for everybody.")
 @click.option("--no-labels", is_flag=True, help="Take all labels off them, before any is added.")
 @api_options
 @pass_invocation
 def set_torrents(
     invocation: Invocation, /, wanted: Wanted, added: tuple[str, ...], removed: tuple[str, ...],
-    no_labels: bool, no_group: bool, **wishes: Any,
+    no_labels: bool, no_group: bool, no_secret: bool, **wishes: Any,
 ) -> None:  # fmt: skip
     """Set how torrents get their pieces, whom they serve and how much, and label them.
 
@@ -110,10 +114,14 @@ def set_torrents(
     """
     if no_group and wishes["group"] is not None:
         raise click.UsageError("--group and --no-group exclude each other")
+    if no_secret and wishes["secret"] is not None:
+        raise click.UsageError("--secret-file and --no-secret exclude each other")
     changes, speeds = read_wishes(wishes)
     changes |= speeds.to_set()
     if no_group:
         changes["group"] = ""
+    if no_secret:
+        changes["secret"] = ""
     labelled = bool(added or removed or no_labels)
     if not changes and not labelled:
         raise click.UsageError("say what to set: one of the options")
@@ -124,7 +132,8 @@ def set_torrents(
             invocation.client.call("torrent_set", ids=ids, **changes)
         if labelled and ids:
             _label(invocation, ids, added, set(removed), no_labels)
-    tell_chosen(invocation, chosen, "set", changes)
+    shown = {name: value for name, value in changes.items() if name != "secret"}
+    tell_chosen(invocation, chosen, "set", shown)
 
 
 def _label(

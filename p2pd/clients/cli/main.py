@@ -59,6 +59,7 @@ COMMANDS = {
     "rename": "rename.rename",
     "restore": "backups.restore",
     "rss": "rss.rss",
+    "secret": "secret.secret",
     "set": "change.set_torrents",
     "settings": "daemon.settings",
     "share-limit": "share_limits.share_limit",

@@ -211,6 +211,7 @@ def _identity(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Made by", torrent["creator"]),
         ("Made", moment(torrent["date_created"]) if torrent["date_created"] else ""),
         ("Private", "yes" if torrent["is_private"] else ""),
+        ("Secret", "its peers have to know it" if torrent["has_secret"] else ""),
         ("Pieces", pieces if torrent["piece_count"] else ""),
         ("Files", str(torrent["file_count"] or "")),
     ]

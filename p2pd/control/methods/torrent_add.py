@@ -16,6 +16,7 @@ from p2pd.control.access.caller import NotPermittedError, current_caller
 from p2pd.control.access.roles import Need, permits
 from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.methods.group_methods import group_name
+from p2pd.control.methods.secret_param import MAX_SECRET
 from p2pd.control.methods.share_params import SHARE_PARAMS, share_changes
 from p2pd.control.schema import (
     FILE_INDICES,
@@ -53,6 +54,7 @@ ADD_PARAMS = (
     Param("metadata_only", boolean, False),
     Param("labels", labels, ()),
     Param("name", text(255), ""),
+    Param("secret", text(MAX_SECRET), ""),
     Param("content_layout", one_of(*LAYOUTS), ORIGINAL),
     Param("sequential_download", boolean, None),
     Param("sequential_download_from_piece", PIECE, 0),
@@ -76,7 +78,7 @@ ADD_PARAMS = (
 _SAME_NAME = (
     "bandwidth_priority", "content_layout", "download_dir", "download_limit", "find_data",
     "honors_session_limits", "metadata_only", "name", "paused", "labels", "peer_limit",
-    "queue_position", "seed_choking", "super_seeding", "upload_limit",
+    "queue_position", "secret", "seed_choking", "super_seeding", "upload_limit",
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
 _V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.methods.group_methods import group_name
+from p2pd.control.methods.secret_param import MAX_SECRET
 from p2pd.control.methods.selection import ids
 from p2pd.control.methods.share_params import SHARE_PARAMS, share_changes
 from p2pd.control.schema import (
@@ -151,6 +152,7 @@ SET_PARAMS = (
     Param("queue_position", QUEUE_POSITION, None),
     Param("sequential_download", boolean, None),
     Param("sequential_download_from_piece", PIECE, None),
+    Param("secret", text(MAX_SECRET), None),
     Param("super_seeding", one_of(*MODES), None),
     Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), None),
     Param("piece_deadlines", piece_deadlines, None),
@@ -162,7 +164,7 @@ SET_PARAMS = (
 
 _SAME_NAME = (
     "bandwidth_priority", "download_limit", "download_limited", "honors_session_limits", "labels",
-    "peer_limit", "queue_position", "seed_choking", "super_seeding", "upload_limit",
+    "peer_limit", "queue_position", "secret", "seed_choking", "super_seeding", "upload_limit",
     "upload_limited",
 )  # fmt: skip
 _FILE_PARAMS = (

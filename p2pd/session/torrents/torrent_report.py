@@ -143,6 +143,11 @@ class TorrentReport(RecordReport):
         return local_error(self.torrent) or self._tracker_error()
 
     @property
+    def has_secret(self) -> bool:
+        """Whether its peers have to know one."""
+        return bool(self.torrent.record.secret)
+
+    @property
     def tls(self) -> TlsReport | None:
         """How it stands with its certificate; None if it needs none."""
         return self.torrent.host.tls.report(self.torrent)
