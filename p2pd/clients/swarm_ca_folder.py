@@ -18,8 +18,9 @@ from p2pd.state.key_files import KeyFiles
 from p2pd.state.swarm_ca.book import Limits
 from p2pd.state.swarm_ca.folder import Wanted
 from p2pd.state.swarm_ca.issuing import issue, renew
+from p2pd.state.swarm_ca.revoking import current_list, revoke, revoked
 from p2pd.state.swarm_ca.store import SwarmCaStore
-from p2pd.state.swarm_ca.views import ca_row, given_row, seen, whole_row
+from p2pd.state.swarm_ca.views import ca_row, given_row, revoked_answer, seen, whole_row
 
 
 class SwarmCaFolderClient:
@@ -41,6 +42,11 @@ class SwarmCaFolderClient:
             case "swarm_ca_renew":
                 serial = parse_serial(params["serial"])
                 return given_row(renew(self._store.authority(params["name"]), serial, _now()))
+            case "swarm_ca_revoke":
+                return self._revoke(params)
+            case "swarm_ca_revoked":
+                folder = self._store.authority(params["name"])
+                return revoked_answer(revoked(folder), current_list(folder), with_list=True)
         raise P2pdError(f"{method} takes a daemon")
 
     def _create(self, params: Mapping[str, Any]) -> JsonObject:
@@ -49,6 +55,11 @@ class SwarmCaFolderClient:
         limits = Limits(tuple(params.get("names", ())), **given)
         self._store.create(name, params.get("days", 3650), limits, _now())
         return {"ca": ca_row(seen(name, self._store.authority(name)))}
+
+    def _revoke(self, params: Mapping[str, Any]) -> JsonObject:
+        folder = self._store.authority(params["name"])
+        which, unknown = params["certificates"], params.get("unknown", False)
+        return revoked_answer(*revoke(folder, which, _now(), unknown_too=unknown))
 
     def _list(self, name: str | None) -> JsonObject:
         if name is not None:

@@ -11,9 +11,11 @@ from twisted.internet.threads import deferToThreadPool
 
 from p2pd.automation.swarm_ca.authorities import Authorities
 from p2pd.automation.swarm_ca.enrolments import Enrolments
+from p2pd.automation.swarm_ca.list_renewing import ListRenewing
 from p2pd.automation.swarm_ca.node_post import NodePost
 from p2pd.automation.swarm_ca.own_certificates import OwnCertificates
 from p2pd.automation.swarm_ca.renewals import Renewals
+from p2pd.automation.swarm_ca.revoking import SwarmCaRevoking
 from p2pd.control.methods.swarm_ca_methods import SwarmCaParts
 from p2pd.formats.x509.swarm_ca import LONGEST_LABEL
 from p2pd.service.config import Config, ControlSection
@@ -46,6 +48,7 @@ class SwarmCaPart:
         self._port = port
         self._reactor = reactor
         self._renewals: Renewals | None = None
+        self._lists: ListRenewing | None = None
 
     def prepare(self) -> None:
         """There is nothing to take."""
@@ -79,6 +82,8 @@ class SwarmCaPart:
             lambda: control_addresses(self._control, self._port, api),
             label,
         )
+        self._lists = ListRenewing(authorities, SwarmCaRevoking(authorities, api), self._reactor)
+        self._lists.start()
         await self._renewals.start()
 
     def reconfigure(
@@ -89,6 +94,8 @@ class SwarmCaPart:
 
     async def stop(self) -> None:
         """Renew nothing any more."""
+        if self._lists is not None:
+            self._lists.stop()
         if self._renewals is not None:
             self._renewals.stop()
 

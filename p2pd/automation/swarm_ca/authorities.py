@@ -82,6 +82,10 @@ class Authorities:
                 continue  # of which `list` says what is wrong
         return None
 
+    def folders(self) -> Sequence[SwarmCaFolder]:
+        """All of them. Blocks, for `run`. Raises P2pdError."""
+        return self._store.authorities()
+
     def authority(self, name: str) -> SwarmCaFolder:
         """One of them. Blocks, for `run`. Raises P2pdError."""
         return self._store.authority(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
@@ -12,13 +11,13 @@ from p2pd.clients.api_client import JsonObject
 from p2pd.clients.cli.choosing import complete_torrents
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
 from p2pd.clients.cli.swarm_ca_files import Written, read_text, write_given, write_text
+from p2pd.clients.cli.swarm_ca_options import CA, FORCE, client_of, folder_options
+from p2pd.clients.cli.swarm_ca_revoking import import_crl, revoke, revoked
 from p2pd.clients.cli.swarm_ca_tables import facts_of, issued_table, own_table, token_table
 from p2pd.clients.cli.swarm_ca_words import show_all, tell_enrolled, tell_given
 from p2pd.clients.selection import choose
-from p2pd.clients.swarm_ca_folder import SwarmCaFolderClient
 from p2pd.clients.text import counted, moment, plain
 
-CA = click.argument("name", metavar="CA")
 FOR = click.option(
     "--for", "names", metavar="NAME", multiple=True,
     help="For torrents called so; may be repeated.",
@@ -32,29 +31,6 @@ ONCE = click.option("--once", is_flag=True, help="It cannot be renewed.")
 OUT = click.option(
     "-o", "--output", metavar="PREFIX", help="Write PREFIX.crt, PREFIX.key and PREFIX-ca.crt."
 )
-FORCE = click.option("--force", is_flag=True, help="Write over files that are there.")
-
-
-def _folder_options(command: Any) -> Any:
-    """The options of those that need no daemon."""
-    for decorate in (
-        click.option(
-            "--passphrase-file", type=click.Path(),
-            help="With --folder: the CA's key is sealed with its first line.",
-        ),
-        click.option(
-            "--folder", metavar="DIR", type=click.Path(),
-            help="A folder with CAs of its own: no daemon is asked.",
-        ),
-    ):  # fmt: skip
-        command = decorate(command)
-    return command
-
-
-def _client(invocation: Invocation, folder: str | None, passphrase_file: str | None) -> Any:
-    if folder is None and passphrase_file is not None:
-        raise click.UsageError("--passphrase-file is for --folder")
-    return invocation.client if folder is None else SwarmCaFolderClient(folder, passphrase_file)
 
 
 @click.group(name="swarm-ca", invoke_without_command=True)
@@ -87,7 +63,7 @@ def swarm_ca(context: click.Context, invocation: Invocation) -> None:
 )  # fmt: skip
 @click.option("--usual-days", type=float, help="How long its certificates usually live. [30]")
 @click.option("--most-days", type=float, help="How long they may live at most. [3650]")
-@_folder_options
+@folder_options
 @api_options
 @pass_invocation
 def create(
@@ -102,7 +78,7 @@ def create(
     """
     params = {option: value for option, value in given.items() if value is not None}
     with in_words():
-        client = _client(invocation, folder, passphrase_file)
+        client = client_of(invocation, folder, passphrase_file)
         row = client.call("swarm_ca_create", name=name, names=list(names), **params)["ca"]
     if invocation.as_json:
         invocation.tell(row)
@@ -116,18 +92,18 @@ def create(
 
 
 @swarm_ca.command(name="list")
-@_folder_options
+@folder_options
 @api_options
 @pass_invocation
 def list_cas(invocation: Invocation, folder: str | None, passphrase_file: str | None) -> None:
     """List the CAs, and the certificates that the node itself was given."""
     with in_words():
-        show_all(invocation, _client(invocation, folder, passphrase_file).call("swarm_ca_list"))
+        show_all(invocation, client_of(invocation, folder, passphrase_file).call("swarm_ca_list"))
 
 
 @swarm_ca.command()
 @CA
-@_folder_options
+@folder_options
 @api_options
 @pass_invocation
 def show(
@@ -135,7 +111,7 @@ def show(
 ) -> None:
     """Show a CA, what it issued, and its tokens."""
     with in_words():
-        found = _client(invocation, folder, passphrase_file).call("swarm_ca_list", name=name)
+        found = client_of(invocation, folder, passphrase_file).call("swarm_ca_list", name=name)
     if invocation.as_json:
         invocation.tell(found)
         return
@@ -165,7 +141,7 @@ def show(
 @ONCE
 @OUT
 @FORCE
-@_folder_options
+@folder_options
 @api_options
 @pass_invocation
 def issue(
@@ -180,7 +156,7 @@ def issue(
       p2pctl swarm-ca issue films --for film.mkv --label bob -o bob
     """
     with in_words():
-        client = _client(invocation, folder, passphrase_file)
+        client = client_of(invocation, folder, passphrase_file)
         params: JsonObject = {"name": name, "names": list(names), "label": label}
         if words:
             params["ids"] = _ids(invocation, words, folder)
@@ -201,7 +177,7 @@ def issue(
 @click.argument("serial", metavar="", required=False)
 @OUT
 @FORCE
-@_folder_options
+@folder_options
 @api_options
 @pass_invocation
 def renew(
@@ -218,7 +194,7 @@ def renew(
         if name is None:
             _renew_own(invocation)
             return
-        client = _client(invocation, folder, passphrase_file)
+        client = client_of(invocation, folder, passphrase_file)
         files = Written(output or f"{name}-{serial}", force, with_key=False)
         files.check()
         given = client.call("swarm_ca_renew", name=name, serial=serial)
@@ -316,7 +292,7 @@ def enrol(
 @CA
 @click.option("-o", "--output", type=click.Path(), help="Where to write it. [stdout]")
 @FORCE
-@_folder_options
+@folder_options
 @api_options
 @pass_invocation
 def export(
@@ -325,7 +301,7 @@ def export(
 ) -> None:  # fmt: skip
     """Write the CA's certificate, which torrents of it hold and anybody may have."""
     with in_words():
-        found = _client(invocation, folder, passphrase_file).call("swarm_ca_list", name=name)
+        found = client_of(invocation, folder, passphrase_file).call("swarm_ca_list", name=name)
         (row,) = found["cas"]
         if row["problem"]:
             raise P2pdError(row["problem"])
@@ -334,6 +310,10 @@ def export(
             invocation.say(f"{plain(output)}: the certificate of {plain(name)}")
             return
     click.echo(row["certificate"], nl=False)
+
+
+for _command in (revoke, revoked, import_crl):
+    swarm_ca.add_command(_command)
 
 
 def _ids(invocation: Invocation, words: tuple[str, ...], folder: str | None) -> list[int]:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from txjsonrpc_ng.jsonrpc import BaseSubhandler
-
 from p2pd.automation.swarm_ca.authorities import Authorities
 from p2pd.automation.swarm_ca.enrolments import Enrolments, Wishes
 from p2pd.automation.swarm_ca.own_certificates import Known, OwnCertificates, print_of
 from p2pd.automation.swarm_ca.renewals import Renewals
+from p2pd.automation.swarm_ca.revoking import SwarmCaRevoking
 from p2pd.base.errors import FormatError, P2pdError
 from p2pd.control.access.caller import current_caller
 from p2pd.control.gate import is_loopback
+from p2pd.control.methods.revocation_methods import RevocationMethods
 from p2pd.control.methods.selection import Ids, Selection, ids
 from p2pd.control.schema import (
     JsonObject,
@@ -141,11 +141,11 @@ ENROL_PARAMS = (
 )
 
 
-class SwarmCaMethods(BaseSubhandler):  # type: ignore[misc]
+class SwarmCaMethods(RevocationMethods):
     """The methods whose names start with `swarm`."""
 
     def __init__(self, parts: SwarmCaParts, api: SessionApi, selection: Selection) -> None:
-        super().__init__()
+        super().__init__(SwarmCaRevoking(parts.authorities, api))
         self._parts = parts
         self._api = api
         self._selection = selection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,12 @@ from cryptography import x509
 from p2pd.base.errors import P2pdError
 from p2pd.formats.x509.peer_names import names
 from p2pd.formats.x509.pem import certificate_pem
+from p2pd.formats.x509.revocation import RevocationList
 from p2pd.formats.x509.swarm_ca import fingerprint
 from p2pd.state.swarm_ca.book import Book, EnrolmentToken, Issued
 from p2pd.state.swarm_ca.folder import SwarmCaFolder
 from p2pd.state.swarm_ca.issuing import Given
+from p2pd.state.swarm_ca.revoking import RevokedCertificate
 
 Row = dict[str, Any]
 
@@ -77,6 +80,33 @@ def issued_row(row: Issued, revoked: dict[int, int]) -> Row:
         "revoked_date": revoked.get(row.serial, 0),
         "way": row.way,
         "renewable": row.renewable,
+    }
+
+
+def revoked_answer(
+    rows: Sequence[RevokedCertificate], in_force: RevocationList | None, *, with_list: bool = False
+) -> Row:
+    """Certificates that were taken back, and the list in force; `with_list`: that in PEM, too."""
+    answer: Row = {
+        "revoked": [revoked_row(row) for row in rows],
+        "number": 0 if in_force is None else in_force.number,
+        "made_date": 0 if in_force is None else int(in_force.made_at.timestamp()),
+        "next_date": 0 if in_force is None else int(in_force.next_update.timestamp()),
+        "hash_strings": [],
+    }
+    if with_list:
+        answer["crl"] = "" if in_force is None else in_force.pem()
+    return answer
+
+
+def revoked_row(row: RevokedCertificate) -> Row:
+    """A certificate that was taken back."""
+    return {
+        "serial": f"{row.serial:x}",
+        "label": row.label,
+        "names": list(row.names),
+        "revoked_date": row.revoked_at,
+        "expires_date": row.expires_at,
     }
 
 
