@@ -88,6 +88,7 @@ async def session_measures(session: Session, line: AddLine, pause: Pause) -> lis
         *_torrents(session, tally),
         *_peers(tally),
         *_connections(session),
+        *session.nodes.measures(),
         *session.reaching.measures(),
         *_pex(session.counts.pex),
         *dht_measures(session.dht.stand()),
@@ -122,7 +123,9 @@ def _torrents(session: Session, tally: _Tally) -> list[Measure]:
         ),
         counter("pieces_passed_total", "Pieces that came and were right.", counts.pieces_passed),
         counter("pieces_failed_total", "Pieces that came and were wrong.", counts.pieces_failed),
-        gauge("bans", "Bans in force, of hosts or of single peers.", len(session.bans.in_force)),
+        gauge(
+            "bans", "Bans in force, of hosts, single peers or nodes.", len(session.bans.in_force)
+        ),
         *bounded("caught_hosts", CAUGHT, len(session.catcher.hosts), LIMIT + SLACK),
     ]
 

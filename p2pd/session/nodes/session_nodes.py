@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from p2pd.base.errors import P2pdError
+from p2pd.base.measures import Labels, Measure, bounded, counters
 from p2pd.protocols.peerwire.extensions.p2pd_node import NodeHint, NodeProof
 from p2pd.protocols.peerwire.node_proofs import Channel, NodeKey, check, is_weak, succeeds
 from p2pd.session.nodes.identity_modes import NOBODY, shows_itself
@@ -22,6 +23,8 @@ from p2pd.swarm.trusted_nodes import LIMIT, NAME_LIMIT, TrustedNode, TrustedNode
 
 IN_LINE = 256
 """Proofs and hints that are made or checked, or wait for that; with more, nobody is recognized."""
+
+OUTCOMES = PROVED, REFUSED, TOO_MANY = "proved", "refused", "too_many"
 
 T = TypeVar("T")
 
@@ -105,6 +108,25 @@ class SessionNodes:
             self.trouble = str(problem)
             self.log.error("this node has no identity: {problem}", problem=problem)
 
+    def measures(self) -> list[Measure]:
+        """How many are trusted, and what became of proofs."""
+        outcomes: dict[Labels, float] = {(each,): self.outcomes[each] for each in OUTCOMES}
+        return [
+            *bounded("trusted_nodes", "Nodes that the user trusts.", len(self.trusted), LIMIT),
+            *bounded(
+                "node_proofs",
+                "Proofs of nodes' identity that are made or checked, or wait for that.",
+                self.in_line,
+                IN_LINE,
+            ),
+            counters(
+                "node_proofs_total",
+                "Proofs of nodes' identity: right, refused since they were wrong, or one too many.",
+                ("outcome",),
+                outcomes,
+            ),
+        ]
+
     # -- what connections ask ------------------------------------------------------------------
 
     @property
@@ -156,7 +178,7 @@ class SessionNodes:
         """A node is at this host. With a new key that an old one vouches for it stays what it was:
         trusted under its name, and banned.
         """
-        self.outcomes["proved"] += 1
+        self.outcomes[PROVED] += 1
         if old_key is not None and old_key != key:
             self._succeed(key, old_key)
         moved = self.trusted.seen(key, host)

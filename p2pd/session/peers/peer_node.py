@@ -20,7 +20,7 @@ from p2pd.base.errors import FormatError
 from p2pd.protocols.peerwire.connection import PeerWire
 from p2pd.protocols.peerwire.extensions.p2pd_node import NAME, NodeHint, NodeProof, parse
 from p2pd.protocols.peerwire.node_proofs import Channel, Role
-from p2pd.session.nodes.session_nodes import SessionNodes
+from p2pd.session.nodes.session_nodes import REFUSED, TOO_MANY, SessionNodes
 from p2pd.session.peers.peer_extensions import PeerExtensions
 
 
@@ -104,6 +104,7 @@ class PeerNode:
         self._heard_proof = True
         own = self._nodes.own
         if own is not None and proof.key == own.public:
+            self._nodes.outcomes[REFUSED] += 1
             raise FormatError("it shows our own key")
         if self._may_work():
             checked = self._nodes.check(proof, channel)
@@ -112,7 +113,7 @@ class PeerNode:
     def _may_work(self) -> bool:
         if self._nodes.has_room:
             return True
-        self._nodes.outcomes["too_many"] += 1
+        self._nodes.outcomes[TOO_MANY] += 1
         return False
 
     def _proved(self, key: bytes, old_key: bytes | None, channel: Channel) -> None:
@@ -127,7 +128,7 @@ class PeerNode:
 
     def _wrong(self, failure: Failure) -> None:
         failure.trap(FormatError)
-        self._nodes.outcomes["refused"] += 1
+        self._nodes.outcomes[REFUSED] += 1
         self._peer.drop(str(failure.value))
 
     def _prove(self, channel: Channel) -> None:
