@@ -35,12 +35,21 @@ def dial(network: MemoryNetwork, node: SimNode, torrent: Torrent, count: int) ->
 
 
 def take_slowly(peer: ScriptedPeer, seconds: float) -> Callable[[Event], None]:
-    """What has a peer ask for a block so many seconds after it may, and after each that came."""
+    """What has a peer ask for a block so many seconds after it may, and after each that came.
+
+    However long it has nothing to ask for, it says once a minute that it is there.
+    """
+    clock = peer.network.clock
 
     def answer(event: Event) -> None:
         if isinstance(event, (wire.Unchoke, wire.Block)):
-            peer.network.clock.callLater(seconds, peer.send, wire.Request(0, 0, PIECE))
+            clock.callLater(seconds, peer.send, wire.Request(0, 0, PIECE))
 
+    def stay() -> None:
+        peer.send(wire.KeepAlive())
+        clock.callLater(60.0, stay)
+
+    clock.callLater(60.0, stay)
     return answer
 
 
@@ -127,12 +136,16 @@ def test_everyone_is_served_in_every_seeding_mode(network: MemoryNetwork, mode: 
     assert len(had) == 6
 
 
-def holders(network: MemoryNetwork, torrent: Torrent, rounds: int = 30) -> set[PeerAddress]:
-    """Who has a regular slot in any of so many rounds."""
-    had = set()
-    for _ in range(rounds):
+def holders(network: MemoryNetwork, torrent: Torrent, rounds: int = 60) -> set[PeerAddress]:
+    """Who has a regular slot in any of so many rounds, until everybody had one.
+
+    A trial is a turn as well, so that chance may have somebody wait for minutes.
+    """
+    had: set[PeerAddress] = set()
+    while rounds and len(had) < len(torrent.peers):
         network.run(10)
         had |= {p.address for p in torrent.peers if not p.am_choking and not p.optimistic}
+        rounds -= 1
     return had
 
 
