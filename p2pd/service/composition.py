@@ -61,7 +61,9 @@ def compose(config: Config, place: Place, reactor: Any) -> list[NodePart]:
 def _peer_sockets(config: Config, handed: HandedSockets) -> PeerSockets:
     port, wanted = config.peers.port, config.peers.interface
     tcp, udp = handed.take("peers", port), handed.take_datagrams("peers", port)
-    for each in (*udp, *([] if tcp is None else [tcp])):
+    tls_port = config.peers.tls_port
+    tls = handed.take("peers-tls", tls_port) if tls_port else None
+    for each in (*udp, *(one for one in (tcp, tls) if one is not None)):
         host = each.getsockname()[0]
         if wanted and host != wanted:
             # Whoever binds peers to one way out does not want them at another.
@@ -69,7 +71,7 @@ def _peer_sockets(config: Config, handed: HandedSockets) -> PeerSockets:
                 f"peers.interface is {wanted}, and systemd hands a socket of {host}: "
                 "let ListenStream= and ListenDatagram= name the address, or leave it out"
             )
-    return PeerSockets(tcp, udp)
+    return PeerSockets(tcp, tls, udp)
 
 
 def _http_port(

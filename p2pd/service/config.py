@@ -45,6 +45,11 @@ class PeersSection:
     """Connections with peers."""
 
     port: int = key(6881, PORT, "Port that peers dial, by TCP and UDP; 0 takes any free one.")
+    tls_port: int = key(
+        0,
+        PORT,
+        "Port for peers of TLS torrents (libtorrent's SSL torrents); 0: these have none.",
+    )
     interface: str = key(
         "",
         way_out,

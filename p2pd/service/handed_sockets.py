@@ -66,7 +66,8 @@ class HandedSockets:
             name, each = left[0]
             raise ConfigError(
                 f"systemd hands a socket ({name}) at port {each.getsockname()[1]}, which is not "
-                "peers.port, control.port or the port of an enabled tracker, or is one handed twice"
+                "peers.port, peers.tls_port, control.port or the port of an enabled tracker, or is "
+                "one handed twice"
             )
 
 

@@ -11,7 +11,7 @@ import secrets
 import socket
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Collection, Sequence
+from typing import Any, Callable, Collection, Sequence
 
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
@@ -43,9 +43,10 @@ from p2pd.transports.way_out import InterfaceWay
 
 @dataclass(frozen=True, slots=True)
 class PeerSockets:
-    """What was handed to us of the port that peers dial: bound already, and on TCP listening."""
+    """What was handed to us of the ports that peers dial: bound already, and on TCP listening."""
 
     tcp: socket.socket | None = None
+    tls: socket.socket | None = None
     udp: Sequence[socket.socket] = ()
 
 
@@ -87,7 +88,7 @@ class Network:
         self._reactor = reactor
         self.way = _way_out(config.peers.interface)
         """By which connections leave."""
-        self.transport = TcpTransport(reactor, self.way, handed.tcp)
+        self.transport = TcpTransport(reactor, self.way, handed.tcp, handed.tls)
         self.udp = UdpPort(reactor, self.way, handed.udp)
         self.announcing = Announcing(config, reactor, self.way, self.udp)
         self.port_mapping = PortMapping(
@@ -104,17 +105,20 @@ class Network:
         self._watch: InterfaceWatch | None = None
 
     def listen(self, session: Session) -> None:
-        """Open the port that peers dial. Raises ConfigError."""
-        peers = self._peers
-        try:
-            session.connections.listen(peers.port)
-        except CannotListenError as problem:
-            raise cannot_listen(
-                "peers.port", peers.interface, peers.port, problem.socketError
-            ) from None
+        """Open the ports that peers dial. Raises ConfigError."""
+        peers, connections = self._peers, session.connections
+        self._open("peers.port", peers.port, connections.listen)
+        if peers.tls_port:
+            self._open("peers.tls_port", peers.tls_port, connections.listen_tls)
         self.udp.open(session.connections.port or peers.port)
         self.port_mapping.prepare()
         self.announcing.transports.seen = partial(session.reaching.told, "tracker")
+
+    def _open(self, key: str, port: int, listen: Callable[[int], None]) -> None:
+        try:
+            listen(port)
+        except CannotListenError as problem:
+            raise cannot_listen(key, self._peers.interface, port, problem.socketError) from None
 
     async def start(self, session: Session) -> None:
         """The session runs: follow the interface, if there is one to follow, and join the DHT."""

@@ -17,7 +17,6 @@ from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.measures import Measure
 from p2pd.discovery.peer_names import PeerNames
 from p2pd.formats.file_layout import FileLayout
-from p2pd.protocols.mse.keystream import available
 from p2pd.service.config import Config
 from p2pd.service.countries import Countries
 from p2pd.service.daemon_measures import (
@@ -29,6 +28,7 @@ from p2pd.service.daemon_measures import (
 from p2pd.service.descriptors import DescriptorShares, raise_limit
 from p2pd.service.folders import Place, download_folder, trouble_with
 from p2pd.service.garbage import Garbage
+from p2pd.service.handshake_keys import key_work, tls_parts
 from p2pd.service.key_passphrase import key_files, seal_keys
 from p2pd.service.loop_lag import LoopLag
 from p2pd.service.network import Network, PeerSockets
@@ -66,7 +66,6 @@ from p2pd.storage.disks import Disks
 from p2pd.storage.file_storage import FileStorage
 from p2pd.storage.interfaces import Storage
 from p2pd.storage.open_files import OpenFiles
-from p2pd.transports.encryption.key_work import KeyWork
 
 AT_ONCE = (
     HALF_OPEN,
@@ -159,7 +158,11 @@ class SessionPart:
 
     def describe(self) -> str:
         """Where peers find it."""
-        return f"peers at port {self._session.own_port}, downloads in {self._place.download_dir}"
+        tls = self._session.tls_port
+        also = f" (by TLS at {tls})" if tls else ""
+        return (
+            f"peers at port {self._session.own_port}{also}, downloads in {self._place.download_dir}"
+        )
 
     async def start(self) -> None:
         """Bring back what clients set, and the torrents."""
@@ -347,7 +350,8 @@ class SessionPart:
             rng=random.Random(secrets.randbits(128)),
             transport=self.network.transport,
             dht=self.network.dht,
-            key_work=self._key_work(),
+            key_work=key_work(self._reactor),
+            tls=tls_parts(self._place.state_dir, self.keys, self._reactor),
             disks=self.disks,
             store=TorrentStore(self._database),
             removals=RemovalStore(self._database),
@@ -368,14 +372,6 @@ class SessionPart:
             make_port_mapping=self.network.port_mapping.mapper,
             lsd=self.network.neighbours,
         )
-
-    def _key_work(self) -> KeyWork | None:
-        """Where keys are made; None where there is nothing to use them with."""
-        if not available():
-            return None
-        pool = self._reactor.getThreadPool()
-        elsewhere = partial(deferToThreadPool, self._reactor, pool)
-        return KeyWork(elsewhere, random.SystemRandom(), self._reactor)
 
     def _new_storage(self, layout: FileLayout, download_dir: str) -> Storage:
         preallocation = self._config.storage.preallocation

@@ -32,18 +32,19 @@ from p2pd.transports.way_out import InterfaceWay, WayOut, way_of
 class TcpTransport:
     """Dials and listens on TCP, bound to one interface or address if given (empty: all).
 
-    `handed` is a socket that listens already; the first `listen` takes it, whatever its port.
+    `handed` are sockets that listen already: the first `listen` takes the first, whatever its port,
+    and the second the second; where there is None it opens one.
     """
 
     name = "tcp"
 
     def __init__(
-        self, reactor: Any, interface: str | WayOut = "", handed: socket.socket | None = None
+        self, reactor: Any, interface: str | WayOut = "", *handed: socket.socket | None
     ) -> None:
         self.counts = TcpCounts()
         self._reactor = reactor
         self._way = way_of(interface)
-        self._handed = handed
+        self._handed = list(handed)
         self._following: list[_FollowingPort] = []
         self._streams: weakref.WeakSet[TcpStream] = weakref.WeakSet()
 
@@ -68,8 +69,9 @@ class TcpTransport:
         Raises CannotListenError when the port is taken.
         """
         factory = PeerFactory(self._followed(connected), admits, self.counts)
-        if self._handed is not None:
-            return self._adopt(self._handed, factory)
+        handed = self._handed.pop(0) if self._handed else None
+        if handed is not None:
+            return self._adopt(handed, factory)
         if isinstance(self._way, InterfaceWay):
             following = _FollowingPort(self._reactor, self._way, port, factory)
             self._following.append(following)
@@ -113,7 +115,6 @@ class TcpTransport:
         return noted
 
     def _adopt(self, handed: socket.socket, factory: PeerFactory) -> Listening:
-        self._handed = None
         adopted = VectoredPort._fromListeningDescriptor(
             self._reactor, handed.fileno(), handed.family, factory
         )
