@@ -17,9 +17,10 @@ from p2pd.protocols.swarm_secret import secret as secret_module
 from p2pd.protocols.swarm_secret.secret import SwarmSecret
 from p2pd.session.api import TorrentTrouble
 from p2pd.session.connecting.admission import Way
+from p2pd.session.importing.import_requests import ImportTorrent
 from p2pd.session.secrets.secret_torrents import CANNOT_ENCRYPT
 from p2pd.session.torrents.torrent import Torrent
-from p2pd.session.torrents.torrent_requests import TorrentChanges
+from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.kept_secrets import KeptSecrets
 from p2pd.state.key_files import KeyFiles
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
@@ -250,6 +251,7 @@ def test_without_the_passphrase_there_are_no_peers_rather_than_all(network: Memo
         assert not again.session.secrets.names.swarms
         network.result(torrent.start())
         assert not torrent.running
+        assert not torrent.connected
         peer = ScriptedPeer(network, STRANGER, HASH)
         peer.dial(again.address)
         assert not peer.received
@@ -401,3 +403,33 @@ def test_a_torrent_that_follows_another_has_its_secret(network: MemoryNetwork) -
     (view, _) = node.control.torrents()
     network.result(node.control.remove(view, delete_data=False))
     assert node.session.secrets.of(new) is not None
+
+
+def test_who_gives_it_again_has_the_torrent_run(network: MemoryNetwork) -> None:
+    node = SimNode(network, SEED, key_files=KeyFiles(KeySeal(b"one")))
+    node.put(V1, FILES, secret=SECRET)
+    node.stop()
+    again = SimNode(network, SEED, store=node.store, disk=node.disk)
+    network.run(5)
+    (torrent,) = again.session.torrents
+    assert not torrent.running
+    change(again, torrent, SECRET)
+    network.run(5)
+    assert torrent.running
+    assert not torrent.error
+    leecher = SimNode(network, LEECHER)
+    wants = leecher.add(V1, secret=SECRET)
+    leecher.connect(wants, again.address)
+    network.run_until(wants.is_complete, limit=30)
+
+
+def test_who_imports_it_again_needs_the_same_secret(network: MemoryNetwork) -> None:
+    node = SimNode(network, SEED)
+    node.add(V1, secret=SECRET)
+    for secret, fits in ((SECRET, True), ("", True), (WRONG, False)):
+        request = ImportTorrent(AddTorrent(torrent=V1, secret=secret))
+        if fits:
+            assert network.result(node.control.import_torrent(request)).duplicate
+            continue
+        with pytest.raises(P2pdError, match="not with this secret"):
+            network.result(node.control.import_torrent(request))

@@ -152,6 +152,7 @@ class SecretTorrents:
         if text and torrent.way is Way.TLS:
             raise P2pdError(HAS_CERTIFICATES)
         kept = await self.kept(text, torrent.info_hashes) if text else ""
+        waited = bool(self.why_not(torrent))
         before, torrent.record.secret = torrent.record.secret, kept
         self._drop(before)
         self._host.torrents.learn_hashes(torrent)
@@ -159,6 +160,8 @@ class SecretTorrents:
         torrent.trackers.sources_changed()
         self._host.connections.way_changed(torrent, CHANGED)
         self._host.activity.changed(torrent)
+        if waited:
+            self._host.background(torrent.start_unless_paused(), torrent.record.name)
 
     def forget(self, torrent: Any) -> None:
         """It is removed, and was taken out of the session's torrents."""
