@@ -9,6 +9,8 @@ from typing import Any
 from twisted.internet.threads import deferToThreadPool
 
 from p2pd.protocols.mse.keystream import available
+from p2pd.service.certificate_watch import revoking_parts
+from p2pd.service.config import Config
 from p2pd.session.tls.tls_parts import TlsParts
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.torrent_keys import TorrentKeys
@@ -17,9 +19,13 @@ from p2pd.transports.encryption.key_work import KeyWork
 from p2pd.transports.tls.handshake_work import HandshakeWork
 
 
-def tls_parts(state_folder: str, keys: KeyFiles, reactor: Any) -> TlsParts:
+def tls_parts(config: Config, state_folder: str, keys: KeyFiles, reactor: Any) -> TlsParts:
     """Of a daemon with this state folder."""
-    return TlsParts(TorrentKeys(state_folder, keys), HandshakeWork(_elsewhere(reactor), reactor))
+    return TlsParts(
+        TorrentKeys(state_folder, keys),
+        HandshakeWork(_elsewhere(reactor), reactor),
+        revoking_parts(config, state_folder),
+    )
 
 
 def key_work(reactor: Any) -> KeyWork | None:

@@ -17,6 +17,7 @@ from p2pd.base.errors import P2pdError, StateError
 from p2pd.base.measures import Measure
 from p2pd.discovery.peer_names import PeerNames
 from p2pd.formats.file_layout import FileLayout
+from p2pd.service import certificate_watch
 from p2pd.service.config import Config
 from p2pd.service.countries import Countries
 from p2pd.service.daemon_measures import (
@@ -280,6 +281,7 @@ class SessionPart:
             self._share_out(shares)
         if HALF_OPEN in changed:
             self._session.dialer.limit(limits.half_open)
+        certificate_watch.limit(self._session.tls.revoking.endings, config)
         if BAN_HOURS in changed:
             self._session.bans.seconds = limits.ban_seconds
         if FOLDER_WATCH in changed:
@@ -294,7 +296,7 @@ class SessionPart:
             self._session.background(self._read_signers(config), "trusted signers")
         if REFRESH_HOURS in changed:
             self._session.blocklist.refresh_every(limits.blocklist_refresh_seconds)
-        return {key: "" for key in AT_ONCE if key in changed}
+        return {key: "" for key in (*AT_ONCE, *certificate_watch.AT_ONCE) if key in changed}
 
     async def _read_signers(self, config: Config) -> None:
         assert self._control is not None
@@ -351,7 +353,7 @@ class SessionPart:
             transport=self.network.transport,
             dht=self.network.dht,
             key_work=key_work(self._reactor),
-            tls=tls_parts(self._place.state_dir, self.keys, self._reactor),
+            tls=tls_parts(self._config, self._place.state_dir, self.keys, self._reactor),
             disks=self.disks,
             store=TorrentStore(self._database),
             removals=RemovalStore(self._database),
