@@ -190,7 +190,13 @@ def test_a_nodes_own_signature_under_another_key_is_refused(new_p2pd, content, i
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"garbage", b"d3:key32:", b"d4:hint3:abce", b"x" * 5000, b"d4:hint16:0123456789abcdefe" * 2],
+    [
+        b"garbage",
+        b"d3:key32:",
+        b"d5:hints3:abce",
+        b"x" * 50_000,
+        b"d5:hints16:0123456789abcdefe" * 2,
+    ],
 )
 def test_garbage_ends_the_connection(new_p2pd, content, info_hash, garbage):
     node, script, _ = hostile(new_p2pd, content, info_hash)

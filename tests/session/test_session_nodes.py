@@ -13,7 +13,7 @@ from p2pd.session.torrents.torrent import Torrent
 from p2pd.swarm.preference import Distance
 from p2pd.swarm.trusted_nodes import TrustedNode
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
-from p2pd.testing.memory_store import MemoryNodeKey
+from p2pd.testing.memory_store import MemoryNodeKey, MemoryTrustedNodes
 
 DATA = random.Random(7).randbytes(200_000)
 TORRENT = make_torrent({"data": DATA}, piece_length=65_536)
@@ -93,14 +93,12 @@ def test_two_that_trust_each_other_recognize_each_other(network: MemoryNetwork) 
     assert keys(theirs) == [key_of(one)]
 
 
-def test_trust_of_one_side_shows_that_one_alone(network: MemoryNetwork) -> None:
-    """Who trusts says who it is to whom it trusts, which by that knows it, and says nothing."""
+def test_trust_of_one_side_shows_nobody_to_anybody(network: MemoryNetwork) -> None:
     one, other = made(network, 1, "trusted"), made(network, 2, "trusted")
     one.session.nodes.trust(key_of(other), "other")
     other.session.nodes.trust(b"\x07" * 32, "somebody else")
     ours, theirs = met(network, one, other)
-    assert keys(ours) == [b""]
-    assert keys(theirs) == [key_of(one)]
+    assert keys(ours) == keys(theirs) == [b""]
 
 
 def test_who_trusts_answers_one_that_says_it_to_all(network: MemoryNetwork) -> None:
@@ -295,3 +293,32 @@ def test_a_trusted_node_keeps_its_place_when_it_is_crowded(network: MemoryNetwor
     assert gives_way.address.host == "10.0.0.3"
     met(network, fourth, one)
     assert {peer.address.host for peer in torrent.peers} == {"10.0.0.2", "10.0.0.4"}
+
+
+def test_keys_that_can_be_nobodys_are_not_trusted_however_they_were_kept(
+    network: MemoryNetwork,
+) -> None:
+    kept = MemoryTrustedNodes()
+    good = TrustedNode(b"\x07" * 32, "good", 1.0)
+    for node in (TrustedNode(bytes(32), "weak", 1.0), TrustedNode(b"short", "short", 1.0), good):
+        kept.rows[node.key] = node
+    one = made(network, 1, trusted_nodes=kept)
+    assert list(one.session.nodes.trusted) == [good]
+    one.session.nodes.restore([*kept.rows.values(), good._replace(key=b"\x08" * 32)])
+    assert one.session.nodes.trusted.keys == (good.key, b"\x08" * 32)
+
+
+def test_who_is_trusted_is_served_first_when_slots_are_short(network: MemoryNetwork) -> None:
+    seed = made(network, 1, upload_slots=2)
+    seed.put(TORRENT, {"data": DATA})
+    slow = {"speed_limit_down": 1, "speed_limit_down_enabled": True}
+    friend = made(network, 2, **slow)
+    seed.session.nodes.trust(key_of(friend), "friend")
+    torrent = torrent_of(seed)
+    peers = [made(network, last, **slow) for last in (3, 4, 5, 6, 7, 8)]
+    for peer in (*peers, friend):
+        peer.connect(peer.add(TORRENT), seed.address)
+    network.run(30)
+    served = {peer.node_key: not peer.am_choking for peer in torrent.peers}
+    assert len(served) == 7
+    assert served[key_of(friend)]

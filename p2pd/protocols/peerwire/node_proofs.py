@@ -7,26 +7,41 @@ sits between two (he has two connections), sent back to who made it (the role di
 torrent, or as a signature of anything else. Without a binding there is no proof: in the clear
 anybody on the way could hand it on.
 
+A hint is for one node, and says to it alone who is there: it is made with what the two keys have in
+common (RFC 7748 on the same curve, as X25519), which nobody can calculate who has neither secret,
+also if he knows both keys. So nodes that trust each other find each other, and a stranger who tries
+whom he meets learns nothing, not even how many nodes are trusted.
+
 Signing and checking take some hundred microseconds: who has a reactor has it done elsewhere.
 """
 
 from __future__ import annotations
 
 import hmac
+import random
 from enum import Enum
-from hashlib import sha256
-from typing import Iterable, NamedTuple
+from hashlib import sha256, sha512
+from typing import Iterable, Mapping, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from p2pd.base.errors import FormatError
-from p2pd.protocols.peerwire.extensions.p2pd_node import HINT_SIZE, NodeHint, NodeProof, Succession
+from p2pd.protocols.peerwire.extensions.p2pd_node import (
+    HINT_SIZE,
+    MAX_HINTS,
+    NodeHints,
+    NodeProof,
+    Succession,
+)
 
 BINDING_SIZE = 32
 PROOF_LABEL = b"p2pd_node proof 1\0"
 HINT_LABEL = b"p2pd_node hint 1\0"
 SUCCESSION_LABEL = b"p2pd_node succession 1\0"
+PAIR_LABEL = b"p2pd_node pair 1\0"
+LEAST_HINTS = 8
 
 _FIELD = 2**255 - 19
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -64,17 +79,23 @@ class Channel(NamedTuple):
         """What the peer's key has to have signed."""
         return _bound(PROOF_LABEL, self, self.role.other) + key
 
-    def hint_of_us(self, key: bytes) -> NodeHint:
-        """By which whoever knows our key recognizes us."""
-        return NodeHint(_hint(_bound(HINT_LABEL, self, self.role), key))
+    def hints_of_us(self, pairs: Iterable[bytes], rng: random.Random) -> NodeHints:
+        """By which those whom we have these secrets in common with recognize us.
 
-    def recognized(self, hint: NodeHint, keys: Iterable[bytes]) -> bytes | None:
-        """The one of these keys that the peer hints at; it has proved nothing by that."""
-        text = _bound(HINT_LABEL, self, self.role.other)
-        for key in keys:
-            if hmac.compare_digest(_hint(text, key), hint.hint):
-                return key
-        return None
+        There are some of nobody among them, so that how many there are tells little.
+        """
+        text = _bound(HINT_LABEL, self, self.role)
+        hints = [_hint(text, pair) for pair in pairs][:MAX_HINTS]
+        shown = LEAST_HINTS
+        while shown < len(hints):
+            shown *= 2
+        hints += [rng.randbytes(HINT_SIZE) for _ in range(shown - len(hints))]
+        return NodeHints(tuple(sorted(hints)))
+
+    def recognized(self, hints: NodeHints, pairs: Mapping[bytes, bytes]) -> bytes | None:
+        """The key, of those that we have these secrets in common with, that the peer has."""
+        text, told = _bound(HINT_LABEL, self, self.role.other), frozenset(hints.hints)
+        return next((key for key, pair in pairs.items() if _hint(text, pair) in told), None)
 
 
 def _bound(label: bytes, channel: Channel, role: Role) -> bytes:
@@ -83,8 +104,8 @@ def _bound(label: bytes, channel: Channel, role: Role) -> bytes:
     return label + role.value + channel.binding + channel.info_hash
 
 
-def _hint(text: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, text, sha256)[:HINT_SIZE]
+def _hint(text: bytes, pair: bytes) -> bytes:
+    return hmac.digest(pair, text, sha256)[:HINT_SIZE]
 
 
 class NodeKey:
@@ -107,6 +128,15 @@ class NodeKey:
         """That this node is at this end of the connection."""
         signature = self._private.sign(channel.signed_by_us(self.public))
         return NodeProof(self.public, signature, self.succession)
+
+    def pair(self, key: bytes) -> bytes:
+        """What we and the node with another key have in common, and nobody else knows."""
+        scalar = X25519PrivateKey.from_private_bytes(sha512(self.secret).digest()[:32])
+        try:
+            common = scalar.exchange(X25519PublicKey.from_public_bytes(_montgomery(key)))
+        except ValueError:
+            raise FormatError("this key has nothing in common with any") from None
+        return sha256(PAIR_LABEL + common + b"".join(sorted((self.public, key)))).digest()
 
     def succeeded_by(self, secret: bytes) -> NodeKey:
         """Another key, which this one vouches for."""
@@ -142,6 +172,13 @@ def is_weak(key: bytes) -> bool:
     """Whether a public key is no secret's: a point of small order, however it is written."""
     y = int.from_bytes(key, "little") & (1 << 255) - 1
     return y % _FIELD in _WEAK
+
+
+def _montgomery(key: bytes) -> bytes:
+    """The same point as X25519 has it (RFC 7748, section 4.1)."""
+    y = (int.from_bytes(key, "little") & (1 << 255) - 1) % _FIELD
+    u = (1 + y) * pow(1 - y, -1, _FIELD) % _FIELD
+    return u.to_bytes(32, "little")
 
 
 def _signed(key: bytes, signature: bytes, text: bytes) -> bool:

@@ -6,15 +6,16 @@ peers/peer_node.py. Refuses to know where keys and lists are kept. Times are Uni
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from typing import Any, Callable, Coroutine, Iterable, Protocol, Sequence, TypeVar
+from typing import Any, Callable, Coroutine, Iterable, Mapping, Protocol, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Labels, Measure, bounded, counters
-from p2pd.protocols.peerwire.extensions.p2pd_node import NodeHint, NodeProof
+from p2pd.protocols.peerwire.extensions.p2pd_node import KEY_SIZE, NodeHints, NodeProof
 from p2pd.protocols.peerwire.node_proofs import Channel, NodeKey, check, is_weak, succeeds
 from p2pd.session.nodes.identity_modes import NOBODY, shows_itself
 from p2pd.session.session_bans import SessionBans
@@ -23,6 +24,8 @@ from p2pd.swarm.trusted_nodes import LIMIT, NAME_LIMIT, TrustedNode, TrustedNode
 
 IN_LINE = 256
 """Proofs and hints that are made or checked, or wait for that; with more, nobody is recognized."""
+
+_RNG = random.SystemRandom()
 
 OUTCOMES = PROVED, REFUSED, TOO_MANY = "proved", "refused", "too_many"
 
@@ -87,6 +90,8 @@ class SessionNodes:
         self.trusted = TrustedNodes()
         self.outcomes: Counter[str] = Counter()
         self.in_line = 0
+        self._pairs: tuple[bytes, Mapping[bytes, bytes]] = b"", {}
+        """Our key, and what we have in common with others; replaced, never changed."""
         self._owner = owner
         self._keeper = keeper if elsewhere is not None else None
         self._memory = memory
@@ -95,8 +100,7 @@ class SessionNodes:
     async def recall(self) -> None:
         """The trusted ones of an earlier run, and our own key."""
         if self._memory is not None:
-            for node in await self._memory.load():
-                self.trusted.add(node)
+            self._take(await self._memory.load())
         if self._keeper is not None:
             await self._load(self._keeper)
 
@@ -161,9 +165,32 @@ class SessionNodes:
         """Errs with FormatError if a proof is wrong; else the key that it came after, or None."""
         return self._run(_checked, proof, channel)
 
-    def recognize(self, hint: NodeHint, channel: Channel) -> Deferred[bytes | None]:
-        """Which trusted node the peer hints that it is."""
-        return self._run(channel.recognized, hint, self.trusted.keys)
+    def hint(self, channel: Channel) -> Deferred[NodeHints]:
+        """Hints for the trusted nodes."""
+        return self._run(self._hints, channel, self.own, self.trusted.keys)
+
+    def recognize(self, hints: NodeHints, channel: Channel) -> Deferred[bytes | None]:
+        """Which trusted node it is that hints at itself."""
+        return self._run(self._recognized, hints, channel, self.own, self.trusted.keys)
+
+    def _hints(self, channel: Channel, own: NodeKey, keys: Sequence[bytes]) -> NodeHints:
+        """In a thread."""
+        return channel.hints_of_us(self._in_common(own, keys).values(), _RNG)
+
+    def _recognized(
+        self, hints: NodeHints, channel: Channel, own: NodeKey, keys: Sequence[bytes]
+    ) -> bytes | None:
+        """In a thread."""
+        return channel.recognized(hints, self._in_common(own, keys))
+
+    def _in_common(self, own: NodeKey, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """In a thread: the secrets that we have with trusted nodes, each of which is made once."""
+        whose, known = self._pairs
+        if whose != own.public:
+            known = {}
+        pairs = {key: known.get(key) or own.pair(key) for key in keys}
+        self._pairs = own.public, pairs
+        return pairs
 
     def _run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
         assert self._elsewhere is not None
@@ -219,8 +246,12 @@ class SessionNodes:
 
     def restore(self, nodes: Iterable[TrustedNode]) -> None:
         """Those of a backup, but for those that are known."""
-        new = [node for node in nodes if node.key not in self.trusted and self.trusted.add(node)]
-        self._keep([], new)
+        self._keep([], self._take(node for node in nodes if node.key not in self.trusted))
+
+    def _take(self, nodes: Iterable[TrustedNode]) -> Sequence[TrustedNode]:
+        """Trust those that can be, of what somebody kept; which they are."""
+        keys = (node for node in nodes if len(node.key) == KEY_SIZE and not is_weak(node.key))
+        return [node for node in keys if self.trusted.add(node)]
 
     def untrust(self, keys: Iterable[bytes]) -> int:
         """Trust these no more; how many were."""

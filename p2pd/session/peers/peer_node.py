@@ -5,8 +5,8 @@ a handshake of message stream encryption, whoever is on the way reads every key,
 the place of who proved his. So there nothing is offered, and nothing believed.
 
 Who shows himself to all sends his proof when the peer says that it speaks the extension; who does
-so to trusted nodes alone sends a hint, and his proof once he knows that the peer is one: by its
-hint, or by its proof. A hint or a proof more than one is against the rules.
+so to trusted nodes alone sends hints, and his proof once he knows that the peer is one: by a hint
+that nobody else can make, or by its proof. Hints or a proof for a second time break the rules.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import FormatError
 from p2pd.protocols.peerwire.connection import PeerWire
-from p2pd.protocols.peerwire.extensions.p2pd_node import NAME, NodeHint, NodeProof, parse
+from p2pd.protocols.peerwire.extensions.p2pd_node import NAME, NodeHints, NodeProof, parse
 from p2pd.protocols.peerwire.node_proofs import Channel, Role
 from p2pd.session.nodes.session_nodes import REFUSED, TOO_MANY, SessionNodes
 from p2pd.session.peers.peer_extensions import PeerExtensions
@@ -76,8 +76,8 @@ class PeerNode:
         self._began = True
         if nodes.shows_itself(private=self._private):
             self._prove(channel)
-        elif len(nodes.trusted) and nodes.own is not None:
-            self._send(channel.hint_of_us(nodes.own.public))
+        elif len(nodes.trusted) and self._may_work():
+            nodes.hint(channel).addCallback(self._send)
 
     def received(self, payload: bytes) -> None:
         """A message of the peer. Raises FormatError."""
@@ -85,17 +85,17 @@ class PeerNode:
         if channel is None or not self._nodes.speaks:
             return
         message = parse(payload)
-        if isinstance(message, NodeHint):
+        if isinstance(message, NodeHints):
             self._hinted(message, channel)
         elif isinstance(message, NodeProof):
             self._proof_came(message, channel)
 
-    def _hinted(self, hint: NodeHint, channel: Channel) -> None:
+    def _hinted(self, hints: NodeHints, channel: Channel) -> None:
         if self._heard_hint:
             raise FormatError("it hints at its identity a second time")
         self._heard_hint = True
-        if self._may_work() and not self._proved_ours:
-            found = self._nodes.recognize(hint, channel)
+        if len(self._nodes.trusted) and not self._proved_ours and self._may_work():
+            found = self._nodes.recognize(hints, channel)
             found.addCallback(lambda key: self._prove(channel) if key is not None else None)
 
     def _proof_came(self, proof: NodeProof, channel: Channel) -> None:
@@ -139,7 +139,7 @@ class PeerNode:
             self._proved_ours = True
             self._nodes.prove(channel).addCallback(self._send)
 
-    def _send(self, message: NodeHint | NodeProof) -> None:
+    def _send(self, message: NodeHints | NodeProof) -> None:
         if not self._peer.closed:
             self._peer.extensions.send(NAME, message.encode())
             self._peer.flush()

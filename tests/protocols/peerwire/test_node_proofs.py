@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from p2pd.base.errors import FormatError
 from p2pd.formats import bencode
 from p2pd.protocols.peerwire.extensions.p2pd_node import (
     MAX_PAYLOAD,
-    NodeHint,
+    NodeHints,
     NodeProof,
     Succession,
     parse,
@@ -115,18 +117,51 @@ def test_nobody_succeeds_a_key_that_does_not_vouch_for_it() -> None:
     assert not SUCCESSION_LABEL.startswith(b"p2pd_node proof")
 
 
-def test_who_knows_a_key_recognizes_its_hint_and_nobody_else_does() -> None:
-    hint = THEIRS.hint_of_us(KEY.public)
-    assert OURS.recognized(hint, [OTHER.public, KEY.public]) == KEY.public
-    assert OURS.recognized(hint, [OTHER.public]) is None
-    assert OURS.recognized(hint, []) is None
+def hints_to(*others: NodeKey, channel: Channel = THEIRS, own: NodeKey = KEY) -> NodeHints:
+    return channel.hints_of_us([own.pair(other.public) for other in others], random.Random(1))
+
+
+def test_two_keys_have_something_in_common_that_nobody_else_has() -> None:
+    third = NodeKey(b"\x03" * 32)
+    assert KEY.pair(OTHER.public) == OTHER.pair(KEY.public)
+    assert len({KEY.pair(OTHER.public), KEY.pair(third.public), OTHER.pair(third.public)}) == 3
+    for weak in WEAK:
+        with pytest.raises((FormatError, ValueError)):
+            KEY.pair(bytes.fromhex(weak))
+
+
+def test_whom_a_hint_is_for_recognizes_who_is_there_and_nobody_else_does() -> None:
+    third = NodeKey(b"\x03" * 32)
+    hints = hints_to(third, OTHER)
+    assert OURS.recognized(hints, {KEY.public: OTHER.pair(KEY.public)}) == KEY.public
+    assert OURS.recognized(hints, {KEY.public: third.pair(KEY.public)}) == KEY.public
+    assert OURS.recognized(hints_to(third), {KEY.public: OTHER.pair(KEY.public)}) is None
+    assert OURS.recognized(hints, {}) is None
+
+
+def test_who_knows_all_public_keys_can_make_no_hint() -> None:
+    """He would be told who is there by somebody who trusts the one that he claims to be."""
+    liar = NodeKey(b"\x09" * 32)
+    pairs = {KEY.public: OTHER.pair(KEY.public)}
+    assert OURS.recognized(hints_to(OTHER, own=liar), pairs) is None
+    for guess in (KEY.public, OTHER.public, KEY.public + OTHER.public):
+        assert OURS.recognized(THEIRS.hints_of_us([guess], random.Random(1)), pairs) is None
 
 
 def test_a_hint_is_of_one_connection_and_one_side() -> None:
-    assert OURS.recognized(OURS.hint_of_us(KEY.public), [KEY.public]) is None
-    elsewhere = THEIRS._replace(binding=b"c" * 32).hint_of_us(KEY.public)
-    assert OURS.recognized(elsewhere, [KEY.public]) is None
-    assert elsewhere != THEIRS.hint_of_us(KEY.public)
+    pairs = {KEY.public: OTHER.pair(KEY.public)}
+    assert OURS.recognized(hints_to(OTHER, channel=OURS), pairs) is None
+    elsewhere = hints_to(OTHER, channel=THEIRS._replace(binding=b"c" * 32))
+    assert OURS.recognized(elsewhere, pairs) is None
+    other_torrent = hints_to(OTHER, channel=THEIRS._replace(info_hash=b"j" * 20))
+    assert OURS.recognized(other_torrent, pairs) is None
+
+
+@pytest.mark.parametrize(("trusted", "shown"), [(1, 8), (8, 8), (9, 16), (500, 512), (600, 512)])
+def test_how_many_are_trusted_is_told_roughly(trusted: int, shown: int) -> None:
+    hints = THEIRS.hints_of_us([bytes([n % 251]) * 32 for n in range(trusted)], random.Random(1))
+    assert len(hints.hints) == shown
+    assert parse(hints.encode()) == hints
 
 
 def test_there_is_no_proof_without_a_binding() -> None:
@@ -140,10 +175,10 @@ _successions = st.none() | st.builds(Succession, _keys, _signatures)
 
 
 @given(
-    st.builds(NodeHint, st.binary(min_size=16, max_size=16))
+    st.builds(NodeHints, st.lists(st.binary(min_size=16, max_size=16), min_size=1).map(tuple))
     | st.builds(NodeProof, _keys, _signatures, _successions)
 )
-def test_messages_survive_the_wire(message: NodeHint | NodeProof) -> None:
+def test_messages_survive_the_wire(message: NodeHints | NodeProof) -> None:
     assert parse(message.encode()) == message
     assert len(message.encode()) <= MAX_PAYLOAD
 
@@ -162,8 +197,10 @@ def test_garbage_is_refused_in_words(payload: bytes) -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        {b"hint": b"short"},
-        {b"hint": 7},
+        {b"hints": b"short"},
+        {b"hints": b""},
+        {b"hints": 7},
+        {b"hints": b"h" * 17},
         {b"key": b"k" * 32},
         {b"sig": b"s" * 64},
         {b"key": b"k" * 31, b"sig": b"s" * 64},
@@ -173,13 +210,15 @@ def test_garbage_is_refused_in_words(payload: bytes) -> None:
     ],
 )
 def test_what_has_not_its_size_is_refused(told: dict[bytes, object]) -> None:
-    with pytest.raises(FormatError, match="identity is not"):
+    with pytest.raises(FormatError, match=r"identity (is|are) not"):
         parse(bencode.encode(told))
 
 
 def test_too_long_a_message_is_refused_and_what_is_unknown_ignored() -> None:
     with pytest.raises(FormatError, match="bytes"):
-        parse(bencode.encode({b"hint": b"h" * 16, b"x": b"x" * MAX_PAYLOAD}))
+        parse(bencode.encode({b"hints": b"h" * 16, b"x": b"x" * MAX_PAYLOAD}))
+    with pytest.raises(FormatError, match="more than 512"):
+        parse(bencode.encode({b"hints": b"h" * 16 * 513}))
     assert parse(b"d5:otheri1ee") is None
     with pytest.raises(FormatError):
         parse(b"i1e")

@@ -2,7 +2,8 @@
 
 An extension of BEP 10 that no BEP describes. A message is a bencoded dictionary, of two kinds:
 
-* ``hint``, 16 bytes: whoever knows the sender's key recognizes it, to all others it is noise;
+* ``hints``, 16 bytes each: one for each node that the sender trusts, and some for none; that node
+  recognizes the sender by it, to all others it is noise;
 * ``key`` and ``sig``: the sender's Ed25519 key, and its signature of what only the two ends of this
   connection know (node_proofs.py). ``was`` and ``was_sig``, which may be left out, are the key that
   the sender had before, and that one's signature for the new one.
@@ -18,20 +19,21 @@ from p2pd.base.errors import FormatError
 from p2pd.formats import bencode
 
 NAME = "p2pd_node"
-MAX_PAYLOAD = 1024
+MAX_HINTS = 512
 KEY_SIZE = 32
 SIGNATURE_SIZE = 64
 HINT_SIZE = 16
+MAX_PAYLOAD = MAX_HINTS * HINT_SIZE + 1024
 
 
-class NodeHint(NamedTuple):
-    """For who knows the sender's key."""
+class NodeHints(NamedTuple):
+    """For those whom the sender trusts, and who trust it."""
 
-    hint: bytes
+    hints: tuple[bytes, ...]
 
     def encode(self) -> bytes:
         """The payload of the extended message."""
-        return bencode.encode({b"hint": self.hint})
+        return bencode.encode({b"hints": b"".join(self.hints)})
 
 
 class Succession(NamedTuple):
@@ -56,7 +58,7 @@ class NodeProof(NamedTuple):
         return bencode.encode(told)
 
 
-NodeMessage = NodeHint | NodeProof
+NodeMessage = NodeHints | NodeProof
 
 
 def parse(payload: bytes) -> NodeMessage | None:
@@ -68,9 +70,18 @@ def parse(payload: bytes) -> NodeMessage | None:
         raise FormatError("the message of a node's identity is not a dictionary")
     if b"key" in told or b"sig" in told:
         return _proof(told)
-    if b"hint" in told:
-        return NodeHint(_sized(told, b"hint", HINT_SIZE))
+    if b"hints" in told:
+        return _hints(told[b"hints"])
     return None
+
+
+def _hints(value: Any) -> NodeHints:
+    if not isinstance(value, bytes) or len(value) % HINT_SIZE or not value:
+        raise FormatError(f"hints of a node's identity are not {HINT_SIZE} bytes each")
+    if len(value) > MAX_HINTS * HINT_SIZE:
+        raise FormatError(f"more than {MAX_HINTS} hints of a node's identity")
+    starts = range(0, len(value), HINT_SIZE)
+    return NodeHints(tuple(value[start : start + HINT_SIZE] for start in starts))
 
 
 def _proof(told: dict[bytes, Any]) -> NodeProof:
