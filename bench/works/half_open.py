@@ -7,7 +7,10 @@ and its CPU, and how long a peer waits that comes meanwhile and means it.
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +30,7 @@ from bench.case import (
     STALL,
     Case,
 )
+from bench.ciphers import Cipher
 from bench.content import Torrent
 from bench.engines.engine import Engine
 from bench.engines.p2pd import P2pd
@@ -52,6 +56,9 @@ TRIES = 5
 TRY_SECONDS = 20.0
 HANDSHAKE_SIZE = 68
 
+MEASURED = ("leech", "seed", "leech-tls", "seed-tls")
+IDLE = (Cipher.NONE, Cipher.TLS)
+
 
 def cases(bench: Workbench) -> list[Case]:
     """By kind, one address or many, and by what the node does meanwhile."""
@@ -59,8 +66,8 @@ def cases(bench: Workbench) -> list[Case]:
     for kind in bench.options.strangers:
         for hosts in (half_open.HOSTS, 1):
             detail = f"{bench.options.half_open} {kind} of {_of(hosts)}"
-            found += [_transfer(bench, role, kind, hosts, detail) for role in ("leech", "seed")]
-            found.append(_idle(bench, kind, hosts, detail))
+            found += [_transfer(bench, role, kind, hosts, detail) for role in MEASURED]
+            found += [_idle(bench, cipher, kind, hosts, detail) for cipher in IDLE]
     return found
 
 
@@ -73,20 +80,23 @@ def _transfer(bench: Workbench, role: str, kind: str, hosts: int, detail: str) -
     size, piece = options.size * TIMES_SIZE, options.pieces[0]
 
     def measure(engine: str) -> Sample:
-        torrent = bench.sources.torrent(size, piece)
-        return measure_transfers(bench, engine, torrent, ROLES[role], kind, hosts)
+        roles = ROLES[role]
+        torrent = bench.sources.torrent(size, piece, tls=roles.cipher is Cipher.TLS)
+        return measure_transfers(bench, engine, torrent, roles, kind, hosts)
 
     detail = f"{role} of {size_text(size)}, {detail}"
     return Case(WORK, detail, _engines(bench), (RATE, FLOODED_RATE, KEPT, PEAK, STALL), measure)
 
 
-def _idle(bench: Workbench, kind: str, hosts: int, detail: str) -> Case:
+def _idle(bench: Workbench, cipher: Cipher, kind: str, hosts: int, detail: str) -> Case:
+    tls = cipher is Cipher.TLS
+
     def measure(engine: str) -> Sample:
-        torrent = bench.sources.torrent(IDLE_SIZE, bench.options.pieces[0])
+        torrent = bench.sources.torrent(IDLE_SIZE, bench.options.pieces[0], tls=tls)
         return measure_idle(bench, engine, torrent, kind, hosts)
 
     figures = (RSS_BEFORE, HELD_RSS, GROWN, RSS_AFTER, HELD_CPU, LET_IN)
-    return Case(WORK, f"idle, {detail}", _engines(bench), figures, measure)
+    return Case(WORK, f"idle{'-tls' if tls else ''}, {detail}", _engines(bench), figures, measure)
 
 
 def _engines(bench: Workbench) -> tuple[str, ...]:
@@ -113,7 +123,13 @@ def measure_transfers(
 def measure_idle(bench: Workbench, name: str, torrent: Torrent, kind: str, hosts: int) -> Sample:
     """A seed that nobody asks for anything, before, during and after."""
     with bench.run_folder() as folder:
-        engine = bench.new(name, folder / "measured", places=PLACES, settings=LISTENS_TO_BOTH)
+        engine = bench.new(
+            name,
+            folder / "measured",
+            places=PLACES,
+            cipher=Cipher.TLS if torrent.swarm else Cipher.NONE,
+            settings=LISTENS_TO_BOTH,
+        )
         try:
             engine.start()
             engine.add(torrent, torrent.content.parent)
@@ -130,7 +146,7 @@ def _held(bench: Workbench, engine: Engine, torrent: Torrent, strangers: Strange
     before, spent, began = resident(engine.pid), cpu_seconds(engine.pid), time.monotonic()
     strangers.begin()
     time.sleep(bench.options.load_seconds)
-    waits = [_seconds_until_answer(engine, torrent) for _ in range(TRIES)]
+    waits = [seconds_until_answer(engine, torrent) for _ in range(TRIES)]
     spent, lasted = cpu_seconds(engine.pid) - spent, time.monotonic() - began
     told = strangers.end()
     _check(bench, told)
@@ -154,7 +170,7 @@ def _strangers(
     plan = half_open.Plan(
         engine.host,
         engine.port,
-        tls_port=0,
+        tls_port=engine.tls_port if torrent.swarm else 0,
         info_hash=torrent.info_hash,
         kind=kind,
         count=bench.options.half_open,
@@ -171,20 +187,38 @@ def _check(bench: Workbench, told: Sample) -> None:
         raise BenchError(f"only {told['attempts']:.0f} half-open handshakes were begun")
 
 
-def _seconds_until_answer(engine: Engine, torrent: Torrent) -> float:
+def seconds_until_answer(engine: Engine, torrent: Torrent) -> float:
     """How long somebody waits, from dialling to the handshake of BEP 3, who keeps to the rules.
 
     TRY_SECONDS: he was not heard for so long.
     """
     greeting = half_open.PROTOCOL + bytes(8) + bytes.fromhex(torrent.info_hash)
+    context = _member(torrent) if torrent.swarm else None
     began = time.monotonic()
     while time.monotonic() - began < TRY_SECONDS:
         try:
-            with socket.create_connection((engine.host, engine.port), TRY_SECONDS) as peer:
+            with contextlib.ExitStack() as stack:
+                peer = socket.create_connection(engine.address(torrent), TRY_SECONDS)
+                stack.enter_context(peer)
+                if context is not None:
+                    peer = context.wrap_socket(peer, server_hostname=torrent.info_hash)
+                    stack.enter_context(peer)
                 peer.sendall(greeting + b"-XX0001-" + f"{began:012.1f}"[:12].encode())
-                if peer.recv(HANDSHAKE_SIZE, socket.MSG_WAITALL):
+                if peer.recv(HANDSHAKE_SIZE):
                     return time.monotonic() - began
         except OSError:
             pass
         time.sleep(0.1)
     return TRY_SECONDS
+
+
+def _member(torrent: Torrent) -> ssl.SSLContext:
+    """What a member of the swarm speaks TLS with."""
+    assert torrent.swarm is not None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "member.pem"
+        file.write_text("".join(torrent.swarm.identity()))
+        context.load_cert_chain(file)
+    return context
