@@ -1,6 +1,6 @@
-"""Many datagrams with one call of the kernel: sendmmsg(2) and recvmmsg(2), which Python lacks.
+"""Datagrams of sockets that are connected, many with one call of the kernel, made before.
 
-For a load that has to be quicker than what it loads. Linux only.
+For a load that has to be quicker than what it loads.
 """
 
 from __future__ import annotations
@@ -10,31 +10,12 @@ import errno
 import os
 from collections.abc import Sequence
 
+from p2pd.transports.datagram_batches import LIBC, Message, Vector
+
 _MSG_DONTWAIT = 0x40
 
 
-class _Vector(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
-
-
-class _Header(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("name_size", ctypes.c_uint32),
-        ("vector", ctypes.POINTER(_Vector)),
-        ("vectors", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_size", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    )
-
-
-class _Message(ctypes.Structure):
-    _fields_ = (("header", _Header), ("size", ctypes.c_uint32))
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_SIZE = ctypes.sizeof(_Message)
+_SIZE = ctypes.sizeof(Message)
 
 
 class _Batch:
@@ -42,14 +23,14 @@ class _Batch:
 
     def __init__(self, buffer: ctypes.Array[ctypes.c_char], parts: Sequence[tuple[int, int]]):
         self._buffer = buffer
-        self._vectors = (_Vector * len(parts))()
-        self._messages = (_Message * len(parts))()
+        self._vectors = (Vector * len(parts))()
+        self._messages = (Message * len(parts))()
         origin = ctypes.addressof(buffer)
         for vector, message, (start, size) in zip(
             self._vectors, self._messages, parts, strict=True
         ):
             vector.base, vector.size = origin + start, size
-            message.header.vector = ctypes.pointer(vector)
+            message.header.vector = ctypes.addressof(vector)
             message.header.vectors = 1
 
     def __len__(self) -> int:
@@ -74,7 +55,7 @@ class Outgoing(_Batch):
         while sent < count:
             some = min(count - sent, len(self) - self._next)
             first = ctypes.byref(self._messages, self._next * _SIZE)
-            done = _libc.sendmmsg(fd, first, some, _MSG_DONTWAIT)
+            done = LIBC.sendmmsg(fd, first, some, _MSG_DONTWAIT)
             if done <= 0:
                 _check()
                 break
@@ -94,7 +75,7 @@ class Incoming(_Batch):
 
     def receive(self, fd: int) -> list[bytes]:
         """What is there to be read, at most `count` of them; the others are there the next time."""
-        done = _libc.recvmmsg(fd, self._messages, len(self), _MSG_DONTWAIT, None)
+        done = LIBC.recvmmsg(fd, self._messages, len(self), _MSG_DONTWAIT, None)
         if done <= 0:
             _check()
             return []

@@ -8,8 +8,9 @@ import socket
 import struct
 from typing import Any, Callable
 
+from p2pd.transports.datagram_batches import Datagram
 from p2pd.transports.local_networks import LocalNetwork
-from p2pd.transports.udp_socket import Datagram, UdpCounts, UdpSocket
+from p2pd.transports.udp_socket import UdpCounts, UdpSocket
 from p2pd.transports.way_out import bound_to_device
 
 HOPS = 1

@@ -19,7 +19,8 @@ from typing import Any, Callable, Iterable, Sequence
 from twisted.logger import Logger
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.transports.udp_socket import Datagram, UdpCounts, UdpSocket
+from p2pd.transports.datagram_batches import Batches, Datagram
+from p2pd.transports.udp_socket import UdpCounts, UdpSocket
 from p2pd.transports.way_out import InterfaceWay, WayOut, bound_to_device, way_of
 
 KRPC, UTP, OTHER = "dht", "utp", "other"
@@ -87,6 +88,7 @@ class UdpPort:
         interface: str | WayOut = "",
         handed: Iterable[socket.socket] = (),
         open_socket: OpenSocket = open_udp,
+        batches: Batches | None = None,
     ) -> None:
         self._reactor = reactor
         self._way = way_of(interface)
@@ -94,6 +96,7 @@ class UdpPort:
         """What it is bound to, for people; empty for everything."""
         self._handed = list(handed)
         self._open_socket = open_socket
+        self._batches = batches
         self._receivers: dict[str, Received] = {}
         self._changed: list[Callable[[], None]] = []
         self._wanted: int | None = None
@@ -202,7 +205,7 @@ class UdpPort:
         return found
 
     def _wrapped(self, opened: socket.socket) -> UdpSocket:
-        return UdpSocket(opened, self._reactor, self._received, self.counts)
+        return UdpSocket(opened, self._reactor, self._received, self.counts, self._batches)
 
     def _tell(self) -> None:
         for call in self._changed:

@@ -1,9 +1,10 @@
 """One UDP socket on the reactor: reads in batches, and writes into a queue that cannot grow.
 
 Twisted's own port reads a packet, allocates 64 KiB for it and calls its protocol, and what the
-kernel has no room for ends in an exception. Here one wake-up's datagrams are handed on together,
-read through one scratch buffer; what cannot be sent waits, up to a bound, and is dropped beyond it:
-whoever sends datagrams has to live with lost ones anyway. What datagrams mean is not known here.
+kernel has no room for ends in an exception. Here one wake-up's datagrams are read at once and
+handed on together, before others have their turn; what cannot be sent waits, up to a bound, and is
+dropped beyond it: whoever sends datagrams has to live with lost ones anyway. What datagrams mean is
+not known here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import errno
 import socket
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Sequence
 
 from twisted.internet.interfaces import IReadWriteDescriptor
 from twisted.logger import Logger
@@ -20,23 +21,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from p2pd.base.addresses import PeerAddress, canonical_host
-
-Datagram = tuple[bytes, PeerAddress]
-"""What was received and from whom, or what is to be sent and to whom."""
-
-MAX_DATAGRAM = 65_536
-
-DATAGRAMS_A_TURN = 64
-BYTES_A_TURN = 64 * 1024
-"""Read from a socket before others have their turn."""
+from p2pd.transports.datagram_batches import (
+    COUNT,
+    LARGEST_SENT,
+    MAPPED,
+    Batches,
+    Datagram,
+    KernelBatches,
+)
 
 MOST_QUEUED = 512
 MOST_QUEUED_BYTES = 256 * 1024
 """What may wait for room in the kernel's buffer."""
-
-MAPPED = "::ffff:"
-
-_scratch = memoryview(bytearray(MAX_DATAGRAM))
 
 
 @dataclass(slots=True)
@@ -70,8 +66,10 @@ class UdpSocket:
         reactor: Any,
         received: Callable[[UdpSocket, list[Datagram]], None],
         counts: UdpCounts,
+        batches: Batches | None = None,
     ) -> None:
         self._socket = opened
+        self._batches = batches or KernelBatches()
         self._reactor = reactor
         self._received = received
         self._counts = counts
@@ -95,31 +93,18 @@ class UdpSocket:
         if self._queue or not self._sent(data, address):
             self._enqueue(data, address)
 
-    def send_all(self, datagrams: Iterable[Datagram]) -> None:
+    def send_all(self, datagrams: Sequence[Datagram]) -> None:
         """Send these; those that the system refuses are only counted.
 
         A busy node of the DHT sends thousands a second: only the system is called for each.
         """
-        if self.closed:
-            return
-        sent = size = 0
-        sendto, mapped = self._socket.sendto, self._both
-        for data, address in datagrams:
+        at = 0
+        while at < len(datagrams) and not self.closed:
             if self._queue:
-                self._enqueue(data, address)
-                continue
-            to = (MAPPED + address[0], address[1]) if mapped and ":" not in address[0] else address
-            try:
-                sendto(data, to)
-            except BlockingIOError:
-                self._enqueue(data, address)
-            except OSError:
-                self._counts.refused += 1
+                self._enqueue(*datagrams[at])
+                at += 1
             else:
-                sent += 1
-                size += len(data)
-        self._counts.sent += sent
-        self._counts.sent_bytes += size
+                at += self._send_some(datagrams[at : at + COUNT])
 
     def close(self) -> None:
         """Give the socket back; what waits is dropped."""
@@ -153,7 +138,7 @@ class UdpSocket:
     def doWrite(self) -> None:  # noqa: N802 - Twisted's name
         """Send what waits, as far as there is room now."""
         queue = self._queue
-        for _ in range(min(len(queue), DATAGRAMS_A_TURN)):
+        for _ in range(min(len(queue), COUNT)):
             data, address = queue[0]
             try:
                 if not self._sent(data, address):
@@ -172,25 +157,34 @@ class UdpSocket:
     # -- reading and writing ---------------------------------------------------------------------
 
     def _read(self) -> list[Datagram]:
-        found: list[Datagram] = []
-        read, recvfrom_into, ipv6 = 0, self._socket.recvfrom_into, self.ipv6
-        new, scratch = tuple.__new__, _scratch
         try:
-            while read < BYTES_A_TURN and len(found) < DATAGRAMS_A_TURN:
-                size, sender = recvfrom_into(scratch)
-                read += size
-                if ipv6:
-                    host, port = sender[:2]
-                    sender = (canonical_host(host) if "." in host else host, port)
-                # What PeerAddress(*sender) is, in half the time.
-                found.append((scratch[:size].tobytes(), new(PeerAddress, sender)))
+            found = self._batches.receive(self._socket)
         except BlockingIOError:
-            pass
+            return []
         except OSError as problem:
             # An interface that went down says so once; the port hears of that another way.
             self.log.debug("cannot read: {problem}", problem=problem)
-        self._counts.received_bytes += read
+            return []
+        self._counts.received_bytes += sum([len(data) for data, _ in found])
         return found
+
+    def _send_some(self, datagrams: Sequence[Datagram]) -> int:
+        """With how many it is over: they are sent, or wait, or were refused."""
+        try:
+            if len(datagrams[0][0]) > LARGEST_SENT:
+                if not self._sent(*datagrams[0]):
+                    self._enqueue(*datagrams[0])
+                return 1
+            sent = self._batches.send(self._socket, datagrams)
+        except BlockingIOError:
+            self._enqueue(*datagrams[0])
+            return 1
+        except OSError:
+            self._counts.refused += 1
+            return 1
+        self._counts.sent += sent
+        self._counts.sent_bytes += sum([len(data) for data, _ in datagrams[:sent]])
+        return sent
 
     def _sent(self, data: bytes, address: PeerAddress) -> bool:
         """False when the kernel has no room now. Raises OSError when it will not send this."""

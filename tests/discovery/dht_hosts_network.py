@@ -12,7 +12,7 @@ from p2pd.discovery.dht_service.service import DhtService, DhtServiceOptions
 from p2pd.state.dht_nodes import SavedDht
 from p2pd.transports.udp_port import UdpPort
 from tests.discovery.fake_network import FakeReactor
-from tests.transports.fake_udp import FakeUdp, FakeUdpSocket
+from tests.transports.fake_udp import FakeUdp, FakeUdpSocket, OneByOne
 
 DELAY = 0.02
 PORT = 6881
@@ -77,7 +77,8 @@ class Host:
         self.udp = FakeUdp()
         self.store = options.pop("store", None) or MemoryStore()
         self.votes: list[tuple[str, str]] = []
-        self.port = UdpPort(self.udp, interface or hosts[0], open_socket=self.open)
+        by = interface or hosts[0]
+        self.port = UdpPort(self.udp, by, open_socket=self.open, batches=OneByOne())
         self._hosts = list(hosts)
         on = options.pop("on", True)
         self.service = DhtService(

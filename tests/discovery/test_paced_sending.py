@@ -13,7 +13,7 @@ from p2pd.discovery.dht_service.paced_sending import (
     WAKE_SECONDS,
     PacedSending,
 )
-from p2pd.transports.udp_socket import Datagram
+from p2pd.transports.datagram_batches import Datagram
 
 THERE = PeerAddress("192.0.2.1", 6881)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from p2pd.base.addresses import PeerAddress, canonical_host
+from p2pd.transports.datagram_batches import COUNT, MAPPED, Datagram
 from p2pd.transports.udp_port import UdpPort
 
 FIRST_PORT = 40_000
@@ -73,6 +75,35 @@ class FakeUdpSocket:
         self.open = False
 
 
+class OneByOne:
+    """What KernelBatches does with real sockets."""
+
+    def receive(self, by: Any) -> list[Datagram]:
+        found: list[Datagram] = []
+        buffer = memoryview(bytearray(65_536))
+        try:
+            while len(found) < COUNT:
+                size, sender = by.recvfrom_into(buffer)
+                host, port = canonical_host(sender[0]), sender[1]
+                found.append((bytes(buffer[:size]), PeerAddress(host, port)))
+        except OSError:
+            if not found:
+                raise
+        return found
+
+    def send(self, by: Any, datagrams: Sequence[Datagram]) -> int:
+        for number, (data, (host, port)) in enumerate(datagrams):
+            mapped = by.family == socket.AF_INET6 and ":" not in host
+            try:
+                by.sendto(data, (MAPPED + host if mapped else host, port))
+            except OSError as problem:
+                if not number:
+                    raise
+                by.refusing.appendleft(problem)  # the kernel tells of it the next time
+                return number
+        return len(datagrams)
+
+
 class FakeUdp:
     """Opens the sockets of one machine, and is told by them who reads and writes."""
 
@@ -112,6 +143,6 @@ class FakeUdp:
 
 def udp_port(udp: FakeUdp, interface: Any = "", port: int = 6881) -> UdpPort:
     """An open port of a machine."""
-    made = UdpPort(udp, interface, open_socket=udp.open)
+    made = UdpPort(udp, interface, open_socket=udp.open, batches=OneByOne())
     made.open(port)
     return made

@@ -14,10 +14,11 @@ from twisted.logger import capturedLogs, formatEvent
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.transports import udp_socket
+from p2pd.transports.datagram_batches import COUNT, Datagram
 from p2pd.transports.udp_port import KRPC, OTHER, UTP, UdpPort, kind_of, open_udp
-from p2pd.transports.udp_socket import Datagram, UdpSocket
+from p2pd.transports.udp_socket import UdpSocket
 from p2pd.transports.way_out import InterfaceWay, interface_addresses
-from tests.transports.fake_udp import FIRST_PORT, FakeUdp, FakeUdpSocket, udp_port
+from tests.transports.fake_udp import FIRST_PORT, FakeUdp, FakeUdpSocket, OneByOne, udp_port
 
 THERE = PeerAddress("192.0.2.9", 80)
 THERE_V6 = PeerAddress("2001:db8::9", 80)
@@ -76,14 +77,11 @@ def test_a_wake_up_reads_no_more_than_its_share() -> None:
     ear = Ear()
     udp_port(udp).claim(OTHER, ear)
     one = udp.sockets[0]
-    one.arriving.extend([(b"x", THERE)] * (udp_socket.DATAGRAMS_A_TURN + 1))
+    one.arriving.extend([(b"x", THERE)] * (COUNT + 1))
     one.reader.doRead()
-    assert len(ear.heard[0]) == udp_socket.DATAGRAMS_A_TURN
+    assert len(ear.heard[0]) == COUNT
     one.reader.doRead()
     assert len(ear.heard[1]) == 1
-    one.arriving.extend([(bytes(60_000), THERE)] * 3)
-    one.reader.doRead()
-    assert len(ear.heard[2]) == 2
 
 
 def test_a_receiver_that_fails_costs_nobody_the_socket() -> None:
@@ -230,7 +228,7 @@ def test_an_interface_is_followed_and_left_for_no_other() -> None:
     addresses: list[str] = []
     way = InterfaceWay("vpn0", lambda _: addresses)
     udp, told = FakeUdp(), []
-    port = UdpPort(udp, way, open_socket=udp.open)
+    port = UdpPort(udp, way, open_socket=udp.open, batches=OneByOne())
     port.when_changed(lambda: told.append(udp.open_ones()))
     port.open(0)
     with pytest.raises(OSError, match="vpn0 has no way to it"):
@@ -256,7 +254,7 @@ def test_an_interface_is_followed_and_left_for_no_other() -> None:
 def test_a_handed_socket_of_both_families_is_used_for_both() -> None:
     udp = FakeUdp()
     handed: Any = FakeUdpSocket("::", 53, both=True)
-    port = UdpPort(udp, "", [handed], open_socket=udp.open)
+    port = UdpPort(udp, "", [handed], open_socket=udp.open, batches=OneByOne())
     ear = Ear()
     port.claim(OTHER, ear)
     port.open(6881)

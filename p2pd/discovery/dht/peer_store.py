@@ -14,7 +14,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
-from typing import Sequence
+from typing import NamedTuple, Sequence
 
 from p2pd.base.addresses import PeerAddress, is_local
 from p2pd.discovery.dht.bloom_filter import filter_of
@@ -49,6 +49,14 @@ class _Announced:
         self.at = at
 
 
+class _Listed(NamedTuple):
+    """All peers of a swarm that are of interest, as a bencoded list; it holds until then."""
+
+    text: bytes
+    peers: int
+    until: float
+
+
 class _Swarm:
     """The peers of one info-hash, the latest last, and answers that still hold."""
 
@@ -59,7 +67,7 @@ class _Swarm:
         self.peers: dict[bytes, _Announced] = {}
         self.networks: dict[bytes, int] = {}
         self.answers: dict[tuple[bool, bool], list[bytes]] = {}
-        self.lists: dict[tuple[bool, bool], bytes] = {}
+        self.lists: dict[tuple[bool, bool], _Listed] = {}
         self.filters: dict[bool, tuple[bytes, bytes]] = {}
 
     def changed(self) -> None:
@@ -128,13 +136,16 @@ class PeerStore:
             return False
         if swarm is None:
             swarm = self._new_swarm(info_hash)
-        if known is None or known.seed is not seed or known.compact != compact:
-            swarm.changed()
-        swarm.peers[key] = _Announced(compact, seed, now)
         self._swarms.move_to_end(info_hash)
+        if known is not None and known.seed is seed and known.compact == compact:
+            known.at = now
+            swarm.peers[key] = known
+            return True
+        swarm.changed()
+        swarm.peers[key] = _Announced(compact, seed, now)
         if known is None:
             self._entered(swarm, host)
-        self._make_room(swarm)
+            self._make_room(swarm)
         return True
 
     def peers(
@@ -165,18 +176,21 @@ class PeerStore:
         self, info_hash: bytes, count: int, now: float, noseed: bool = False, *, ipv6: bool = False
     ) -> bytes:
         """The same as a bencoded list, which is kept where all peers fit; empty bytes for none."""
+        swarm, of = self._swarms.get(info_hash), (ipv6, noseed)
+        if swarm is None:
+            return b""
+        kept = swarm.lists.get(of)
+        if kept is not None and kept.peers <= count and now < kept.until:
+            return kept.text
         found = self.compact_peers(info_hash, count, now, noseed, ipv6=ipv6)
         if not found:
             return b""
-        swarm, of = self._swarms[info_hash], (ipv6, noseed)
-        whole = len(found) == len(swarm.answers[of])
-        listed = swarm.lists.get(of) if whole else None
-        if listed is None:
-            prefix = b"18:" if ipv6 else b"6:"
-            listed = b"l%b%be" % (prefix, prefix.join(found))
-            if whole:
-                swarm.lists[of] = listed
-        return listed
+        prefix = b"18:" if ipv6 else b"6:"
+        text = b"l%b%be" % (prefix, prefix.join(found))
+        if len(found) == len(swarm.answers[of]):
+            oldest = next(iter(swarm.peers.values())).at
+            swarm.lists[of] = _Listed(text, len(found), oldest + self._limits.seconds)
+        return text
 
     def scrape(self, info_hash: bytes, *, ipv6: bool = False) -> tuple[bytes, bytes] | None:
         """The Bloom filters of seeds and of other peers, 256 bytes each; None if unknown."""

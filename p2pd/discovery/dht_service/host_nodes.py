@@ -20,8 +20,9 @@ from p2pd.discovery.dht_service.bucket import Bucket
 from p2pd.discovery.dht_service.node_driver import NodeDriver
 from p2pd.discovery.dht_service.node_memory import NodeMemory
 from p2pd.discovery.dht_service.paced_sending import PacedSending
+from p2pd.transports.datagram_batches import Datagram
 from p2pd.transports.udp_port import UdpPort
-from p2pd.transports.udp_socket import Datagram, UdpSocket
+from p2pd.transports.udp_socket import UdpSocket
 
 MOST_NODES = 8
 """Of a host: an interface may have any number of addresses."""

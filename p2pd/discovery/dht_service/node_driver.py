@@ -9,7 +9,8 @@ from p2pd.base.clock import Clock, DelayedCall
 from p2pd.discovery.dht.node import DhtNode
 from p2pd.discovery.dht_service.loopback import is_loopback
 from p2pd.discovery.dht_service.paced_sending import PacedSending
-from p2pd.transports.udp_socket import Datagram, UdpSocket
+from p2pd.transports.datagram_batches import Datagram
+from p2pd.transports.udp_socket import UdpSocket
 
 LEAST_SECONDS = 0.05
 """Between two looks at deadlines: those that are due in between are handled together."""

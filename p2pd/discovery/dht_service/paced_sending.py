@@ -12,7 +12,8 @@ from math import inf
 from typing import Iterable
 
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.transports.udp_socket import Datagram, UdpSocket
+from p2pd.transports.datagram_batches import Datagram
+from p2pd.transports.udp_socket import UdpSocket
 
 LONGEST_WAIT = 1.0
 """Seconds' worth of bytes that wait."""

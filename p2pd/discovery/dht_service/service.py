@@ -28,8 +28,9 @@ from p2pd.discovery.dht_service.paced_sending import PacedSending
 from p2pd.discovery.dht_service.searching import Begin, HostSearch
 from p2pd.discovery.tracker_client.names import Names
 from p2pd.protocols.tracker.announce import TrackerError
+from p2pd.transports.datagram_batches import Datagram
 from p2pd.transports.udp_port import KRPC, UdpPort
-from p2pd.transports.udp_socket import Datagram, UdpSocket
+from p2pd.transports.udp_socket import UdpSocket
 
 SAVE_SECONDS = 900.0
 

@@ -17,9 +17,9 @@ from p2pd.base.clock import DelayedCall
 from p2pd.base.errors import FormatError
 from p2pd.discovery.lsd.arrivals import LsdArrivals, LsdCounts
 from p2pd.protocols.lsd import GROUP_V4, GROUP_V6, PORT, LsdAnnounce, parse
+from p2pd.transports.datagram_batches import Datagram
 from p2pd.transports.local_networks import LocalNetwork, networks_by
 from p2pd.transports.multicast import MulticastGroup
-from p2pd.transports.udp_socket import Datagram
 from p2pd.transports.way_out import WayOut, way_of
 
 LOOK_SECONDS = 60.0

@@ -25,8 +25,9 @@ from p2pd.protocols.tracker.announce import (
     TrackerError,
     TrackerTimeoutError,
 )
+from p2pd.transports.datagram_batches import Datagram
 from p2pd.transports.udp_port import OTHER, UdpPort
-from p2pd.transports.udp_socket import Datagram, UdpSocket
+from p2pd.transports.udp_socket import UdpSocket
 
 T = TypeVar("T")
 MAX_CONNECTIONS = 1000
