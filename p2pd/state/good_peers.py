@@ -57,5 +57,5 @@ def _save(cursor: sqlite3.Cursor, torrent_id: int, peers: Sequence[GoodPeer]) ->
     cursor.executemany(
         "INSERT INTO good_peers SELECT ?, ?, ?, ?, ?, ?, ?"
         " WHERE EXISTS (SELECT 1 FROM torrents WHERE id = ?)",
-        [(torrent_id, *peer.address, *peer[1:], torrent_id) for peer in peers],
+        [(torrent_id, *peer.address, *peer[1:5], torrent_id) for peer in peers],
     )

@@ -1,7 +1,8 @@
 """The peers of one torrent that proved good: when, and how good. They are dialled first next time.
 
 What counts is what passed between us: what they gave while we lacked something, what they took
-when we seed. Bounded; refuses to know where it is kept. `wall` is Unix seconds.
+when we seed. A node that proved its key is one peer, at the address where it was last; which key
+that was is not kept. Bounded; refuses to know where it is kept. `wall` is Unix seconds.
 """
 
 from __future__ import annotations
@@ -29,20 +30,23 @@ class GoodPeer(NamedTuple):
     received: int
     sent: int
     seconds: float
+    node_key: bytes = b""
+    """The one that it proved to have; empty: none, or it was not met in this run."""
 
     def rate(self, *, seeding: bool) -> float:
         """Bytes per second in the direction that counts."""
         return (self.sent if seeding else self.received) / max(self.seconds, 1.0)
 
     def and_then(self, later: GoodPeer) -> GoodPeer:
-        """The same peer after another connection."""
+        """The same peer after another connection, at its address."""
         age = 0.5 if self.seconds > HALF_LIFE else 1.0
         return GoodPeer(
-            self.address,
+            later.address,
             max(self.seen_at, later.seen_at),
             int(self.received * age) + later.received,
             int(self.sent * age) + later.sent,
             self.seconds * age + later.seconds,
+            later.node_key or self.node_key,
         )
 
 
@@ -88,7 +92,7 @@ class GoodPeers:
     def _with(self, met: Iterable[GoodPeer]) -> Iterable[GoodPeer]:
         known = dict(self._peers)
         for peer in met:
-            before = known.get(peer.address)
+            before = known.pop(_moved_from(peer, known.values()) or peer.address, None)
             known[peer.address] = peer if before is None else before.and_then(peer)
         return known.values()
 
@@ -105,3 +109,10 @@ class GoodPeers:
 
     def __len__(self) -> int:
         return len(self._peers)
+
+
+def _moved_from(peer: GoodPeer, known: Iterable[GoodPeer]) -> PeerAddress | None:
+    """Where the same node was before, if it was somewhere else."""
+    if not peer.node_key:
+        return None
+    return next((each.address for each in known if each.node_key == peer.node_key), None)

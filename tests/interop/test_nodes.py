@@ -8,6 +8,7 @@ import pytest
 from peers.mse_wire import ManInTheMiddle, NodeWire
 from peers.payload import MIB, make_file, p2pd_content
 from peers.processes import wait_until
+from peers.tls_swarm import TlsSwarm, certify, tls_p2pd
 
 from p2pd.protocols.peerwire.extensions.p2pd_node import NodeProof, parse
 from p2pd.protocols.peerwire.node_proofs import NodeKey, check
@@ -230,3 +231,27 @@ def test_a_man_in_the_middle_of_two_encrypted_sessions_is_found_out(
         assert outcomes(node)["proved"] == 0
         assert not any(keys(node))
         node.check_healthy()
+
+
+def test_over_tls_it_is_bound_to_that(work, new_p2pd):
+    swarm = TlsSwarm(work, "v2", size=MIB)
+    one, other = tls_p2pd(new_p2pd, "one"), tls_p2pd(new_p2pd, "other")
+    for node in (one, other):
+        node.call("session_set", peer_identity="all")
+        node.add(swarm.content.torrent)
+        certify(node, swarm.issue())
+        runs(node)
+    one.dial(other.tls)
+    wait_until(lambda: keys(one) == [key_of(other)], 20, "the other's key", details=one.state)
+    wait_until(lambda: keys(other) == [key_of(one)], 20, "our key", details=other.state)
+    assert [row["transport"] for row in one.torrent("peers")["peers"]] == ["tls"]
+
+
+def test_with_a_shared_secret_it_is_bound_to_that(new_p2pd, content):
+    one, other = [new_p2pd(name, settings=TO_ALL) for name in ("one", "other")]
+    for node in (one, other):
+        node.add(content.torrent, secret="correct horse battery staple")
+        runs(node)
+    one.dial(other)
+    wait_until(lambda: keys(one) == [key_of(other)], 20, "the other's key", details=one.state)
+    wait_until(lambda: keys(other) == [key_of(one)], 20, "our key", details=other.state)

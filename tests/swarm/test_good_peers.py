@@ -118,3 +118,16 @@ def test_the_bound_holds_and_what_is_kept_comes_back(
     for seeding in (False, True):
         rates = [rate for _, rate in again.best(seeding=seeding)]
         assert rates == sorted(rates, reverse=True)
+
+
+def test_a_node_that_moved_is_one_peer_where_it_is_now() -> None:
+    peers, key = GoodPeers(), b"k" * 32
+    old, new, other = (PeerAddress(f"192.0.2.{last}", 6881) for last in (1, 2, 3))
+    peers.met(GoodPeer(old, 1.0, 100_000, 0, 10.0, key))
+    peers.met(GoodPeer(other, 1.0, 50_000, 0, 10.0))
+    peers.met(GoodPeer(new, 2.0, 100_000, 0, 10.0, key))
+    assert set(peers) == {new, other}
+    kept = {peer.address: peer for peer in peers.to_keep()}
+    assert (kept[new].received, kept[new].seconds, kept[new].node_key) == (200_000, 20.0, key)
+    peers.met(GoodPeer(new, 3.0, 100_000, 0, 10.0))  # it proved nothing this time
+    assert {peer.node_key for peer in peers.to_keep()} == {key, b""}

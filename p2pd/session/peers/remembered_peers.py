@@ -106,4 +106,5 @@ class RememberedPeers:
         host = self._torrent.host
         address: PeerAddress = peer.listen_address or peer.address
         seconds = host.clock.seconds() - peer.connected_at
-        return GoodPeer(address, host.wall(), peer.download.total, peer.upload.total, seconds)
+        moved = peer.download.total, peer.upload.total
+        return GoodPeer(address, host.wall(), *moved, seconds, peer.node_key)
