@@ -49,6 +49,17 @@ def test_info_tells_facts_and_leaves_out_what_is_empty(p2pctl: Any) -> None:
     assert "Corrupt" not in output
 
 
+def test_info_tells_what_ends_soon(p2pctl: Any, daemon: Any) -> None:
+    tls = {
+        "certificate_name": "film", "not_after": 4_000_000_000,
+        "warnings": ["the certificate of film ends in 2 days"],
+    }  # fmt: skip
+    daemon.torrents[2]["tls"] = tls
+    output = p2pctl("info", "Music").output
+    assert "for film, until " in output
+    assert "; the certificate of film ends in 2 days" in output
+
+
 def test_info_tells_where_it_is_until_it_is_complete(p2pctl: Any, daemon: Any) -> None:
     assert "Until complete" not in p2pctl("info", "1").output
     daemon.torrents[0]["current_dir"] = "/incomplete"

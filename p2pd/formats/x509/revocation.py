@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Iterable, Mapping
 
@@ -70,6 +71,7 @@ class RevocationList:
         return x509.load_der_x509_crl(self.der).public_bytes(Encoding.PEM).decode()
 
 
+@lru_cache(maxsize=512)
 def ca_id(ca: x509.Certificate) -> bytes:
     """What all certificates of one CA have in common, however often it was renewed: 32 bytes.
 

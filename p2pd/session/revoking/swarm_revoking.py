@@ -103,10 +103,11 @@ class SwarmRevoking:
     def own_refusal(self, ca_pem: str, certificate_pem: str) -> str:
         """Why peers refuse us; empty: the list of the CA does not name our certificate."""
         ca = certificate_of(ca_pem)
+        in_force = None if ca is None else self.lists.of(ca)
+        if ca is None or in_force is None or not in_force.revoked:
+            return ""  # as it is nearly always, and lists of torrents ask for each of them
         own = certificate_of(certificate_pem)
-        if ca is None or own is None:
-            return ""
-        return OWN_REVOKED if refusal([own], ca, self.lists.of(ca)) else ""
+        return OWN_REVOKED if own is not None and refusal([own], ca, in_force) else ""
 
     def _list_changed(self, key: bytes, found: RevocationList) -> None:
         for swarm in self._swarms.swarms():
