@@ -55,7 +55,7 @@ TARGETS = (
     Target("limited-swarm", "mean", "mean completion", False, 1.0),
     Target("flood", "kept", "rate kept", True, 70.0, None, " %"),
     Target("half-open", "kept", "rate kept", True, 80.0, None, " %"),
-    Target("half-open", "grown", "memory that it grew by", False, 32.0, None, " MiB"),
+    Target("half-open", "grown", "memory that it grew by", False, 64.0, None, " MiB"),
     Target(
         "scale", "ready", "seconds from the start to the first answer", False, 1.0, "transmission"
     ),
