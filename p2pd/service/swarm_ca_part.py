@@ -43,6 +43,7 @@ class SwarmCaPart:
     ) -> None:
         """`port` is that of the control API."""
         self._control = config.control
+        self._tls_port = config.peers.tls_port
         self._place = place
         self._session = session
         self._port = port
@@ -81,6 +82,7 @@ class SwarmCaPart:
             Enrolments(own, post, self._in_thread, time.time),
             lambda: control_addresses(self._control, self._port, api),
             label,
+            lambda: self._tls_port,
         )
         self._lists = ListRenewing(authorities, SwarmCaRevoking(authorities, api), self._reactor)
         self._lists.start()

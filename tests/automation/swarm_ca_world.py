@@ -96,8 +96,10 @@ class FakeSession:
         if metainfo is not None:
             found.name = metainfo.name
         self.all.append(found)
+        tls, found.tls = found.tls, None  # that is known a little later
         for listener in list(self.listeners):
             listener(TorrentEvent(EventKind.ADDED, found.id, "", found.name, NOW))
+        found.tls = tls
         return found
 
     def _listen(self, listener: Any) -> Callable[[], object]:

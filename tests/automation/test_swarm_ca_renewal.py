@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from p2pd.automation.swarm_ca.renewals import LOOK_SECONDS
 from p2pd.base.errors import P2pdError
 from p2pd.formats.x509.peer_names import names
 from p2pd.formats.x509.pem import belongs, public_bytes, read_certificate, read_private_key
@@ -158,16 +159,18 @@ def test_there_is_nothing_to_renew_of_that_id(new: Node) -> None:
         result_of(new.renewals.renew("x"))
 
 
-def test_a_torrent_that_comes_later_gets_what_there_is(old: Node, new: Node) -> None:
+def test_a_torrent_that_comes_later_gets_what_there_is(world: World, old: Node, new: Node) -> None:
     ca = old.create()
     new.enrol(old.token())
     torrent = new.session.put(torrent_of(ca))
+    world.clock.advance(LOOK_SECONDS)
     assert torrent.given is not None
     assert torrent.given.certificate == next(iter(new.own.all.values())).enrolled.certificate_pem
 
 
 def test_of_a_ca_that_is_here_a_torrent_gets_one_by_itself(world: World, old: Node) -> None:
     torrent = old.session.put(torrent_of(old.create()))
+    world.clock.advance(LOOK_SECONDS)
     assert torrent.given is not None
     assert names(read_certificate(torrent.given.certificate)) == ("film",)
     (row,) = old.book().issued.values()
@@ -179,10 +182,11 @@ def test_of_a_ca_that_is_here_a_torrent_gets_one_by_itself(world: World, old: No
     assert torrent.tls.serial == serial(old)
 
 
-def test_torrents_of_others_are_left_alone(old: Node, new: Node) -> None:
+def test_torrents_of_others_are_left_alone(world: World, old: Node, new: Node) -> None:
     old.create()
     for torrent in (torrent_of(None), torrent_of(new.create("music"))):
         put = old.session.put(torrent)
+        world.clock.advance(LOOK_SECONDS)
         assert put.given is None
     assert old.book().issued == {}
 

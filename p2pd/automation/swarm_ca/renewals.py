@@ -46,7 +46,10 @@ LEAST_SECONDS = 60.0
 KEPT_SECONDS = 30 * 86_400.0
 """For so long it is tried to renew one that ran out."""
 
-_LOOKED_AT = (EventKind.ADDED, EventKind.METADATA)
+LOOK_SECONDS = 2.0
+"""After a torrent was added: by then it is known whether its peers are reached by TLS."""
+
+_LOOKED_AT = (EventKind.METADATA, EventKind.CHECKED, EventKind.STARTED, EventKind.ERROR)
 
 
 class Session(Torrents, Protocol):
@@ -85,6 +88,8 @@ class Renewals:
         self._label = label
         self._one_by_one = DeferredLock()
         self._call: DelayedCall | None = None
+        self._look: DelayedCall | None = None
+        self._added: set[int] = set()
         self._running: set[Deferred[None]] = set()
         self._unlisten: Callable[[], object] = lambda: None
         self._seeing = False
@@ -99,8 +104,9 @@ class Renewals:
     def stop(self) -> None:
         """No more; what is under way is given up."""
         self._unlisten()
-        if self._call is not None and self._call.active():
-            self._call.cancel()
+        for call in (self._call, self._look):
+            if call is not None and call.active():
+                call.cancel()
         for running in list(self._running):
             running.cancel()
 
@@ -165,10 +171,23 @@ class Renewals:
     # -- torrents without a certificate --------------------------------------------------------
 
     def _happened(self, event: TorrentEvent) -> None:
-        if event.kind in _LOOKED_AT:
-            torrent = self._session.find(event.torrent_id)
-            if torrent is not None and lacks(torrent):
-                self._begin(self._in_turn(self._see_to(torrent)))
+        if event.kind is EventKind.ADDED:
+            self._added.add(event.torrent_id)
+            if self._look is None:
+                self._look = self._clock.callLater(LOOK_SECONDS, self._look_at_added)
+        elif event.kind in _LOOKED_AT:
+            self._look_at(event.torrent_id)
+
+    def _look_at_added(self) -> None:
+        self._look = None
+        added, self._added = self._added, set()
+        for torrent_id in sorted(added):
+            self._look_at(torrent_id)
+
+    def _look_at(self, torrent_id: int) -> None:
+        torrent = self._session.find(torrent_id)
+        if torrent is not None and lacks(torrent):
+            self._begin(self._in_turn(self._see_to(torrent)))
 
     async def _see_to(self, torrent: TorrentView) -> None:
         """Give a torrent what there is for it, or issue it something."""

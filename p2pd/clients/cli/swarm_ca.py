@@ -96,7 +96,7 @@ def create(
 @api_options
 @pass_invocation
 def list_cas(invocation: Invocation, folder: str | None, passphrase_file: str | None) -> None:
-    """List the CAs, and the certificates that the node itself was given."""
+    """List the CAs, and the node's own certificates."""
     with in_words():
         show_all(invocation, client_of(invocation, folder, passphrase_file).call("swarm_ca_list"))
 
@@ -149,7 +149,9 @@ def issue(
     days: float | None, label: str, request: str | None, once: bool, output: str | None,
     force: bool, folder: str | None, passphrase_file: str | None,
 ) -> None:  # fmt: skip
-    """Issue a certificate, for all torrents of the CA unless it is said for which.
+    """Issue a certificate.
+
+    It is for all torrents of the CA unless it is said for which.
 
     \b
     Example, for somebody with another program:
@@ -184,9 +186,10 @@ def renew(
     invocation: Invocation, name: str | None, serial: str | None, output: str | None, force: bool,
     folder: str | None, passphrase_file: str | None,
 ) -> None:  # fmt: skip
-    """Renew a certificate that a CA issued, for the same key; or all that the node itself has.
+    """Renew a certificate, or all that the node itself has.
 
-    Nodes renew their certificates by themselves, a third of its life before one ends.
+    One that a CA issued is renewed for the same key, and written to files. Nodes renew their
+    certificates by themselves, a third of its life before one ends.
     """
     if (name is None) != (serial is None):
         raise click.UsageError("say a CA and a serial, or none of them")
@@ -223,7 +226,9 @@ def token(
     hours: float, days: float | None, label: str, once: bool, addresses: tuple[str, ...],
     revoke: str | None,
 ) -> None:  # fmt: skip
-    """Print a token, with which another node gets a certificate by itself.
+    """Print a token that enrols other nodes.
+
+    With it another node gets a certificate by itself.
 
     The torrents that are named go with it. Who has the token can enrol: hand it on by a way that
     others do not read.
@@ -266,10 +271,11 @@ def enrol(
     invocation: Invocation, text: str, words: tuple[str, ...], no_add: bool, paused: bool,
     download_dir: str | None, own_label: str,
 ) -> None:  # fmt: skip
-    """Have a certificate with a token ("-" reads it from stdin), and the torrents of it.
+    """Have a certificate with a token, and its torrents.
 
-    The daemon makes a key, which it keeps, and asks the node that the token names. With --torrent
-    it is told for which torrents that are here already the certificate is, like magnets.
+    "-" reads the token from stdin. The daemon makes a key, which it keeps, and asks the node that
+    the token names. With --torrent it is told for which torrents that are here already the
+    certificate is, like magnets.
     """
     with in_words():
         params: JsonObject = {"token": sys.stdin.read(20_000) if text == "-" else text}
@@ -299,7 +305,7 @@ def export(
     invocation: Invocation, name: str, output: str | None, force: bool, folder: str | None,
     passphrase_file: str | None,
 ) -> None:  # fmt: skip
-    """Write the CA's certificate, which torrents of it hold and anybody may have."""
+    """Write the CA's certificate, which anybody may have."""
     with in_words():
         found = client_of(invocation, folder, passphrase_file).call("swarm_ca_list", name=name)
         (row,) = found["cas"]
