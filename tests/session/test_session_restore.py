@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from p2pd.base.errors import P2pdError
 from p2pd.session.state_backups import AT_ONCE, Restored, StateBackups
 from p2pd.session.torrents.torrent_adding import TorrentAdding
 from p2pd.state.backups import BackupFolder
+from p2pd.state.row_types import sum_of
 from p2pd.swarm.good_peers import GoodPeer
+from p2pd.swarm.trusted_nodes import TrustedNode
 from p2pd.testing import SimNode
 from tests.state.damaged import chosen, filled, magnet_record, torrent_record
 
@@ -119,3 +123,18 @@ def test_the_copy_that_is_read_is_gone_even_when_an_add_is_refused(
     assert [path.name for path in (tmp_path / "backups").iterdir()] == [name]
     restoring.node.store.fault = None
     assert restoring.restore(name) == Restored(added=1, here=0)
+
+
+def test_nodes_that_were_trusted_or_banned_are_again(restoring: Restoring, tmp_path: Path) -> None:
+    filled(tmp_path, [])
+    friend = TrustedNode(b"\x07" * 32, "friend", 1.5, "192.0.2.9")
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        rows = [(*friend, sum_of(friend)), (b"\x08" * 32, "damaged", 1.5, "", 1)]
+        connection.executemany("INSERT INTO trusted_nodes VALUES (?, ?, ?, ?, ?)", rows)
+        connection.execute("INSERT INTO node_bans VALUES (?, 'it lied', 1.5, NULL)", [b"\x09" * 32])
+        connection.commit()
+    restoring.restore(BackupFolder(str(tmp_path)).make(1_700_000_000.0).name)
+    session = restoring.node.session
+    assert list(session.nodes.trusted) == [friend]
+    assert session.bans.in_force.covers("", node_key=b"\x09" * 32)
+    assert list(restoring.node.trusted_nodes.rows) == [friend.key]
