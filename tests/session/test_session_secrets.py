@@ -433,3 +433,30 @@ def test_who_imports_it_again_needs_the_same_secret(network: MemoryNetwork) -> N
             continue
         with pytest.raises(P2pdError, match="not with this secret"):
             network.result(node.control.import_torrent(request))
+
+
+@pytest.mark.parametrize("after", [0.0, 0.011, 0.025, 0.035, 0.045, 0.055])
+def test_who_was_shaking_hands_when_it_changed_does_not_get_in(
+    network: MemoryNetwork, after: float
+) -> None:
+    seed, had, leecher, wants = pair(network)
+    network.run(after)
+    change(seed, had, WRONG)
+    network.run(10)
+    assert not had.connected
+    assert not wants.connected
+    assert seed.session.connections.total == 0
+    change(leecher, wants, WRONG)
+    leecher.connect(wants, seed.address)
+    network.run_until(wants.is_complete, limit=300)
+
+
+def test_proofs_are_counted(network: MemoryNetwork) -> None:
+    seed, _, _, wants = pair(network)
+    network.run_until(wants.is_complete, limit=20)
+    (found,) = (
+        measure
+        for measure in seed.session.connections.opener.measures()
+        if measure.name == "swarm_secret_proofs_total"
+    )
+    assert found.values == {("accepted",): 1, ("refused",): 0}

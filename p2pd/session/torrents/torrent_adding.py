@@ -164,6 +164,7 @@ class TorrentAdding:
                     here.metadata_complete(metainfo)
                 torrent = here
             else:
+                await self._session.secrets.recall([record])
                 torrent = await self._session.add(record, metainfo)
         finally:
             self._lock.release()
