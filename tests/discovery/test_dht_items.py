@@ -11,7 +11,13 @@ from twisted.python.failure import Failure
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
-from p2pd.discovery.dht.mutable_items import MutableItem, immutable_target, public_key_of, sign
+from p2pd.discovery.dht.mutable_items import (
+    MutableItem,
+    immutable_target,
+    public_key_of,
+    sign,
+    target_of,
+)
 from tests.discovery.dht_hosts_network import PORT, Host, Network
 
 SECRET = bytes(range(32))
@@ -75,6 +81,12 @@ def test_what_only_we_keep_is_had_too() -> None:
     assert result(network, hosts[1].service.get_mutable(KEY)) == item(5)
     found = result(network, hosts[0].service.get_mutable(KEY))
     assert found == item(5)
+
+
+def test_an_item_of_an_owner_is_no_value_with_that_hash() -> None:
+    network, hosts = connected(2)
+    result(network, hosts[0].service.put_mutable(item(5)))
+    assert result(network, hosts[1].service.get_immutable(target_of(KEY, b""))) is None
 
 
 def test_both_families_are_asked() -> None:

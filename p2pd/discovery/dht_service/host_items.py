@@ -7,7 +7,7 @@ from typing import Callable, Generic, TypeVar
 from twisted.internet.defer import Deferred
 
 from p2pd.base.errors import P2pdError
-from p2pd.discovery.dht.item_store import ItemStore
+from p2pd.discovery.dht.item_store import ImmutableItem, ItemStore
 from p2pd.discovery.dht.mutable_items import MutableItem, target_of
 from p2pd.discovery.dht.node import DhtNode
 from p2pd.discovery.dht.outcomes import LookupOutcome, Operation
@@ -64,7 +64,7 @@ class HostItems:
             return node.get_immutable(target, now, done)
 
         def nowhere(outcome: LookupOutcome) -> None:
-            if kept is not None:
+            if isinstance(kept, ImmutableItem):
                 question.answered(kept.value)
             elif outcome.error:
                 question.failed(outcome)
