@@ -415,3 +415,41 @@ def test_who_leaves_gives_the_list_without_being_asked() -> None:
     end.sent.clear()
     node.torrent.list_changed(found, leaving=True)
     assert list(end.sent) == [ListSent(ListVersion(*found.version), found.der).encode()]
+
+
+def test_who_was_verified_before_the_list_came_and_let_in_after_it_is_parted_from() -> None:
+    node = Node()
+    speaks, other, fine = issued(), issued(), issued()
+    node.session.adopt(revoking(speaks, other, number=1), CA, "a file")
+    ends = [End("one", speaks), End("another client", other, speaks=False), End("fine", fine)]
+    for end in ends:
+        node.meet(end)
+    assert ends[0].closed
+    assert ends[0].why.startswith("its certificate is revoked")
+    node.torrent.tick(1.0)
+    assert [end.closed for end in ends] == [True, True, False]
+
+
+def test_who_speaks_before_it_introduces_itself_is_told_all_the_same() -> None:
+    node, end = Node(), End("hasty", issued())
+    node.connected.append(end)
+    end.node = node
+    node.torrent.received(end, ListHeld(ListVersion(0, 0)).encode(), 0.0)
+    for _ in range(2):
+        node.torrent.introduced(end, 0.0)
+    assert list(end.sent) == [ListHeld(ListVersion(0, 0)).encode()]
+
+
+def test_after_a_list_the_next_newer_one_is_asked_for() -> None:
+    node = Node()
+    first, second = End("first", issued()), End("second", issued())
+    for end in (first, second):
+        node.meet(end)
+        end.sent.clear()
+    found = revoking(number=2)
+    node.torrent.received(first, ListHeld(ListVersion(*found.version)).encode(), 0.0)
+    node.torrent.received(second, ListHeld(ListVersion(3, 1)).encode(), 0.0)
+    assert not second.sent
+    node.torrent.received(first, ListSent(ListVersion(*found.version), found.der).encode(), 1.0)
+    assert node.number == 2
+    assert ListWanted().encode() in second.sent

@@ -62,11 +62,13 @@ class RevocationOwner(Protocol):
 class _Said:
     """What is known of one peer."""
 
-    __slots__ = ("allowance", "at", "given", "unanswered", "version")
+    __slots__ = ("allowance", "at", "given", "told", "unanswered", "version")
 
     def __init__(self, now: float) -> None:
         self.version = NO_LIST
         self.unanswered = 0
+        self.told = False
+        """Whether it heard which list we have."""
         self.given: ListVersion | None = None
         """The list that it got of us last."""
         self.allowance, self.at = float(AT_ONCE), now
@@ -81,7 +83,7 @@ class _Said:
 class TorrentRevocations:
     """The exchange of one torrent. To be told of every list that is in force from now on."""
 
-    __slots__ = ("_asked", "_asked_at", "_owner", "_said", "_session")
+    __slots__ = ("_asked", "_asked_at", "_judged", "_owner", "_said", "_session")
 
     log = Logger()
 
@@ -89,6 +91,8 @@ class TorrentRevocations:
         self._owner = owner
         self._session = session
         self._said: dict[RevocationPeer, _Said] = {}
+        self._judged: set[RevocationPeer] = set()
+        """Those of whom no list that came before them can be news."""
         self._asked: RevocationPeer | None = None
         self._asked_at = 0.0
 
@@ -101,13 +105,18 @@ class TorrentRevocations:
 
     def introduced(self, peer: RevocationPeer, now: float) -> None:
         """It told which extensions it speaks."""
-        if self.allowed and peer.extensions.speaks(NAME) and peer not in self._said:
-            self._said[peer] = _Said(now)
+        ca = self._owner.ca
+        if ca is None or self._was_let_in_late(peer, ca) or not peer.extensions.speaks(NAME):
+            return
+        said = self._said.setdefault(peer, _Said(now))
+        if not said.told:
+            said.told = True
             self._tell(peer)
 
     def left(self, peer: RevocationPeer, now: float) -> None:
         """A connection ended."""
         self._said.pop(peer, None)
+        self._judged.discard(peer)
         if peer is self._asked:
             self._asked = None
             self._ask(now)
@@ -129,8 +138,23 @@ class TorrentRevocations:
         wall = self._owner.host.wall()
         all_over = ca.not_valid_after_utc.timestamp() <= wall
         for peer in list(self._owner.connected):
-            if peer.certificate is not None and (all_over or peer.certificate.not_after <= wall):
+            if peer.certificate is None or self._was_let_in_late(peer, ca):
+                continue
+            if all_over or peer.certificate.not_after <= wall:
                 peer.disconnect("its certificate has expired")
+
+    def _was_let_in_late(self, peer: RevocationPeer, ca: x509.Certificate) -> bool:
+        """A list may have come after its certificate was verified, and before it was let in."""
+        if peer in self._judged or peer.certificate is None:
+            return False
+        self._judged.add(peer)
+        found = self._session.of(ca)
+        if found is None or peer.certificate.serial not in found.revoked:
+            return False
+        reason = refusal([x509.load_der_x509_certificate(peer.certificate.der)], ca, found)
+        if reason is not None:
+            self._part(peer, reason)
+        return reason is not None
 
     # -- a message -----------------------------------------------------------------------------
 
@@ -149,10 +173,11 @@ class TorrentRevocations:
         elif isinstance(message, ListWanted):
             self._give(peer, said)
         elif isinstance(message, ListSent):
-            self._take(peer, said, message, ca, now)
+            self._take(peer, said, message, ca)
+            self._ask(now)  # another may have said by now that it has a newer one
 
     def _take(
-        self, peer: RevocationPeer, said: _Said, message: ListSent, ca: x509.Certificate, now: float
+        self, peer: RevocationPeer, said: _Said, message: ListSent, ca: x509.Certificate
     ) -> None:
         if peer is self._asked:
             self._asked = None
@@ -218,13 +243,16 @@ class TorrentRevocations:
                 continue
             if said is not None and said.version < version:
                 self._give(peer, said)
-            self.log.info(
-                "{name}: {address} is disconnected: {reason}",
-                name=self._owner.record.name,
-                address=peer.address,
-                reason=reason,
-            )
-            peer.disconnect(reason)
+            self._part(peer, reason)
+
+    def _part(self, peer: RevocationPeer, reason: str) -> None:
+        self.log.info(
+            "{name}: {address} is disconnected: {reason}",
+            name=self._owner.record.name,
+            address=peer.address,
+            reason=reason,
+        )
+        peer.disconnect(reason)
 
 
 def _reason(peer: RevocationPeer, ca: x509.Certificate, found: RevocationList) -> str | None:
