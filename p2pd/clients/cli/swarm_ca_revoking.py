@@ -109,7 +109,5 @@ def revoked_table(rows: list[JsonObject]) -> Columns:
 
 def _tell_list(invocation: Invocation, found: JsonObject) -> None:
     torrents = len(found["hash_strings"])
-    invocation.say(
-        f"list {found['number']}, good until {moment(found['next_date'])}; "
-        f"in force for {counted(torrents, 'torrent')} here"
-    )
+    where = f"; in force for {counted(torrents, 'torrent')} here" if torrents else ""
+    invocation.say(f"list {found['number']}, good until {moment(found['next_date'])}{where}")
