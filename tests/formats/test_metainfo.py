@@ -16,7 +16,7 @@ from p2pd.base.errors import FormatError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats import bencode, merkle
 from p2pd.formats.file_layout import FileLayout
-from p2pd.formats.metainfo import MetainfoError, parse_info, parse_torrent, to_torrent
+from p2pd.formats.metainfo import MAX_CA, MetainfoError, parse_info, parse_torrent, to_torrent
 
 Make = Callable[..., bytes]
 ROOT = b"r" * 32
@@ -337,3 +337,14 @@ def test_junk_under_any_key_is_refused_or_makes_a_sound_layout(
     assert (
         sum(layout.data_size(piece) for piece in range(layout.piece_count)) == layout.total_length
     )
+
+
+def test_the_ca_of_a_torrents_peers_is_read_and_kept() -> None:
+    found = parse_torrent(torrent(v1_info(**{"ssl-cert": b"-----BEGIN"})))
+    assert found.tls_ca == b"-----BEGIN"
+    assert parse_torrent(to_torrent(found)) == found
+    assert parse_torrent(torrent(v1_info(**{"ssl-cert": b""}))).tls_ca is None
+    assert parse_torrent(torrent(v1_info())).tls_ca is None
+    for wrong in (7, [b"x"], b"x" * (MAX_CA + 1)):
+        with pytest.raises(MetainfoError, match="CA"):
+            parse_torrent(torrent(v1_info(**{"ssl-cert": wrong})))

@@ -10,7 +10,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.session.connecting.admission import Way
 from p2pd.session.tls.tls_api import GivenCertificate, TlsState
 from p2pd.session.tls.tls_torrents import NO_CERTIFICATE
-from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode
+from p2pd.testing import LocalSegment, MemoryDht, MemoryNetwork, ScriptedPeer, SimNode
 from p2pd.testing.torrents import make_torrent
 from tests.session.tls_swarm import (
     BOTH_SIDES,
@@ -354,6 +354,33 @@ def test_a_chain_may_lead_to_the_ca(network: MemoryNetwork) -> None:
     chained = GivenCertificate(made.certificate + between.certificate, made.private_key)
     _, _, _, wanted = meet(network, tls_torrent(), chained, of_everybody())
     network.run_until(wanted.is_complete, limit=20)
+
+
+def test_trackers_the_dht_and_neighbours_are_told_the_port_for_tls(
+    network: MemoryNetwork,
+) -> None:
+    dht, segment = MemoryDht(network.clock), LocalSegment(network)
+    at = node(
+        network,
+        "10.0.0.1",
+        dht=dht.at("10.0.0.1"),
+        lsd=segment.place("10.0.0.1"),
+        lpd_enabled=True,
+    )
+    listener = segment.place("10.0.0.9")
+    heard: dict[bytes, int] = {}
+    listener.heard = lambda address, ids: heard.update(dict.fromkeys(ids, address.port))
+    listener.switch(True)
+    closed = at.put(tls_torrent(), FILES)
+    plain = at.add(make_torrent(FILES, piece_length=PIECE))
+    give(at, closed, of_everybody())
+    network.run(30.0)
+    ids = [each.info_hashes.wire_ids[0] for each in (closed, plain)]
+    assert [heard[each] for each in ids] == [TLS_PORT, at.address.port]
+    assert [{peer.port for peer in dht.peers[each]} for each in ids] == [
+        {TLS_PORT},
+        {at.address.port},
+    ]
 
 
 def test_peers_are_told_the_port_for_tls(network: MemoryNetwork) -> None:

@@ -30,6 +30,7 @@ SUMMARIES = st.builds(
     created_by=st.none() | WORDS,
     created_at=st.none() | WHOLE,
     web_seeds=st.lists(WORDS).map(tuple),
+    tls=st.booleans(),
 )
 
 
@@ -48,6 +49,13 @@ def test_what_makes_no_sense_is_no_summary(number: int, wrong: Any) -> None:
     assert from_text(json.dumps(values)) == SUMMARY
     values[number] = wrong
     assert from_text(json.dumps(values)) is None
+
+
+def test_those_of_open_torrents_are_as_they_were_before_there_were_others() -> None:
+    assert len(json.loads(to_text(SUMMARY) or "")) == 10
+    closed = json.loads(to_text(replace(SUMMARY, tls=True)) or "")
+    assert closed[10:] == [True]
+    assert from_text(json.dumps([*closed[:10], 1])) is None
 
 
 @pytest.mark.parametrize("text", [None, 7, b"x", "", "x", "[]", "{}", "[1, 2, 3]", "[" * 100_000])
