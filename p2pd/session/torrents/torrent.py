@@ -47,12 +47,11 @@ class Torrent(TorrentParts):
         self.running = self.being_found = False
         self.error = ""
         self.started_at = 0.0
-        self.dirty = False
+        self.dirty = self.doubtful = False
         self.missing = MissingData(self)
         self.link = TorrentLink(self)
         self.opening = TorrentOpening(self)
         self.trackers = TorrentTrackers(self, self._found)
-        self.doubtful = False
         self.recording = TorrentRecording(self)
         self.preparing = 0
         self.counters = TorrentCounters(record)
