@@ -7,6 +7,7 @@ is asked with it. Where the file is, and who writes it when, is not known here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -21,10 +22,14 @@ MOST_ISSUED = 10_000
 """Certificates of one authority that are not over."""
 MOST_TOKENS = 200
 KEPT_SECONDS = 30 * 86_400.0
-"""For so long it is remembered what is over."""
+"""For so long it is remembered what is over, and not for longer than it was good."""
+MOST_RENEWED = 20
+"""Certificates that one can have become and that are not over: who renews has one at a time."""
 MOST_USES = 10_000
 MOST_TORRENTS = 100
 """That go with a token."""
+RENEWAL = "renewal of "
+"""Before the serial in the `way` of a certificate that was renewed."""
 MAX_BOOK = 32 * 1024 * 1024
 
 Row = TypeVar("Row")
@@ -66,6 +71,20 @@ class Issued:
     way: str = ""
     """How it was asked for: by hand if empty, or with which token, or to renew which serial."""
     renewable: bool = True
+
+    @property
+    def renewed_from(self) -> int | None:
+        """The serial of the one that it took the place of, if it did."""
+        if not self.way.startswith(RENEWAL):
+            return None
+        with contextlib.suppress(ValueError):
+            return int(self.way.removeprefix(RENEWAL), 16)
+        return None
+
+    @property
+    def kept_until(self) -> float:
+        """When it is forgotten."""
+        return self.expires_at + min(KEPT_SECONDS, self.expires_at - self.issued_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +164,30 @@ class Book:
                 return row
         return None
 
+    def check_renewal(self, serial: int, now: float) -> None:
+        """Raises SwarmCaError when a certificate was made into too many others."""
+        line = self._first(serial)
+        good = [row.serial for row in self.issued.values() if row.expires_at > now]
+        if sum(self._first(each) == line for each in good) > MOST_RENEWED:
+            raise SwarmCaError(
+                f"the certificate was renewed {MOST_RENEWED} times: "
+                "not again before some of these have ended"
+            )
+
+    def _first(self, serial: int) -> int:
+        """Which certificate was renewed until it became this one, as far as that is known."""
+        for _ in range(MOST_ISSUED):
+            row = self.issued.get(serial)
+            before = None if row is None else row.renewed_from
+            if before is None or before not in self.issued:
+                break
+            serial = before
+        return serial
+
     def forget_old(self, now: float) -> None:
         """Forget what was over long ago."""
         kept = now - KEPT_SECONDS
-        gone = {serial for serial, row in self.issued.items() if row.expires_at < kept}
+        gone = {serial for serial, row in self.issued.items() if row.kept_until < now}
         self.issued = {serial: x for serial, x in self.issued.items() if serial not in gone}
         self.tokens = {id_: token for id_, token in self.tokens.items() if token.expires_at >= kept}
         # A list of revoked certificates need not have those that are over (RFC 5280, 5).

@@ -39,7 +39,7 @@ from p2pd.formats.x509.pem import (
 from p2pd.formats.x509.swarm_ca import SwarmCaError
 from p2pd.state.files import sync_folder, write_whole
 from p2pd.state.key_files import KeyFiles
-from p2pd.state.swarm_ca.book import MAX_BOOK, Book, Issued, Limits, book_json, read_book
+from p2pd.state.swarm_ca.book import MAX_BOOK, RENEWAL, Book, Issued, Limits, book_json, read_book
 
 CERTIFICATE, KEY, BOOK, ISSUED, LOCK = "ca.pem", "ca.key", "book.json", "issued", "lock"
 LOCK_SECONDS = 10.0
@@ -133,13 +133,14 @@ class SwarmCaFolder:
             raise SwarmCaError("the certificate is revoked: it is not renewed")
         if not row.renewable:
             raise SwarmCaError("the certificate was issued for once: it is not renewed")
-        way = f"renewal of {serial:x}"
+        way = f"{RENEWAL}{serial:x}"
         if key is None:
             own = self.issued(serial).public_key()
             assert isinstance(own, PublicKey)
             key = own
         elif (again := book.of_key(key_id(key), way, now.timestamp())) is not None:
             return self.issued(again.serial)
+        book.check_renewal(serial, now.timestamp())
         days = (row.expires_at - row.issued_at) / 86_400
         wanted = Wanted(row.names, min(days, book.limits.most_days), row.label, way)
         return self.issue(book, key, wanted, now)

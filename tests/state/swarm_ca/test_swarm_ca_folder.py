@@ -20,7 +20,14 @@ from p2pd.formats.x509.pem import belongs, certificate_pem
 from p2pd.formats.x509.swarm_ca import SwarmCaError
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.swarm_ca import book as book_module
-from p2pd.state.swarm_ca.book import KEPT_SECONDS, EnrolmentToken, Limits, book_json, read_book
+from p2pd.state.swarm_ca.book import (
+    KEPT_SECONDS,
+    MOST_RENEWED,
+    EnrolmentToken,
+    Limits,
+    book_json,
+    read_book,
+)
 from p2pd.state.swarm_ca.folder import SwarmCaFolder, Wanted, key_id
 from p2pd.state.swarm_ca.store import SwarmCaStore
 
@@ -121,17 +128,43 @@ def test_what_is_not_renewed(store: SwarmCaStore) -> None:
 
 def test_what_is_over_is_forgotten_with_its_file(store: SwarmCaStore) -> None:
     folder = made(store)
-    old = issued(folder, days=1.0).serial_number
+    old = issued(folder, days=40.0).serial_number
     with folder.changing() as book:
         book.note_token(token())
         book.revoked[old] = AT
-    issued(folder, now=NOW + timedelta(days=1, seconds=KEPT_SECONDS - 1))
+    issued(folder, now=NOW + timedelta(days=40, seconds=KEPT_SECONDS - 1))
     assert old in folder.book().issued
-    issued(folder, now=NOW + timedelta(days=1, seconds=KEPT_SECONDS + 1))
+    issued(folder, now=NOW + timedelta(days=40, seconds=KEPT_SECONDS + 1))
     left = folder.book()
     assert old not in left.issued
     assert (left.tokens, left.revoked) == ({}, {})
     assert len(os.listdir(os.path.join(folder.path, "issued"))) == len(left.issued) == 2
+
+
+def test_what_lived_shortly_is_forgotten_sooner(store: SwarmCaStore) -> None:
+    folder = made(store)
+    short = issued(folder, days=1 / 24).serial_number
+    issued(folder, now=NOW + timedelta(hours=2, seconds=-1))
+    assert short in folder.book().issued
+    issued(folder, now=NOW + timedelta(hours=2, seconds=1))
+    assert short not in folder.book().issued
+
+
+def test_nobody_fills_the_book_by_renewing(store: SwarmCaStore) -> None:
+    folder = made(store)
+    serial = first = issued(folder).serial_number
+
+    def renewed(serial: int) -> int:
+        with folder.changing() as book:
+            key = swarm_ca.new_key().public_key()
+            return folder.renewed(book, serial, key, NOW).serial_number
+
+    for turn in range(MOST_RENEWED):
+        serial = renewed(serial if turn % 2 else first)
+    for each in (first, serial):
+        with pytest.raises(SwarmCaError, match="was renewed 20 times: not again before some of"):
+            renewed(each)
+    renewed(issued(folder).serial_number)  # somebody else's
 
 
 def test_there_is_a_bound(store: SwarmCaStore, monkeypatch: pytest.MonkeyPatch) -> None:
