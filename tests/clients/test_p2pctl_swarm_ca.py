@@ -123,7 +123,10 @@ def test_a_ca_may_be_for_some_torrents_alone(p2pctl: Any, ca: Any) -> None:
     assert "there is no CA called 'gone' here" in ca("show", "gone").output
 
 
-def test_the_key_is_sealed_with_a_passphrase(ca: Any, here: Path) -> None:
+def test_the_key_is_sealed_with_a_passphrase(
+    ca: Any, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p2pd.formats.x509.keys_at_rest.SCRYPT_P", 1)  # which is quicker
     (here / "words").write_text("correct horse\n")
     done(ca("create", "shut", "--passphrase-file", "words"))
     assert "ENCRYPTED" in (here / "cas/shut/ca.key").read_text()
