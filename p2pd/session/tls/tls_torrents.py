@@ -27,6 +27,7 @@ from p2pd.session.revoking.swarm_revoking import (
     SwarmRevoking,
     certificate_of,
 )
+from p2pd.session.tls.closed_torrents import go_on, link_name
 from p2pd.session.tls.swarm_identity import SwarmIdentity, Terms, identity_of, made, name_of_ca
 from p2pd.session.tls.tls_api import GivenCertificate, TlsReport, TlsState
 from p2pd.session.tls.tls_parts import KeptKeys, TlsHost, TlsParts
@@ -209,7 +210,7 @@ class TlsTorrents:
             )
         if given_ca:
             name_of_ca(given_ca)  # the sentence is about that one
-        name = metainfo.name if metainfo is not None else _link_name(torrent)
+        name = metainfo.name if metainfo is not None else link_name(torrent)
         return Terms(ca, name)
 
     def _keep(self, torrent: Any, kept: KeptCertificate) -> Deferred[None]:
@@ -227,7 +228,7 @@ class TlsTorrents:
         self._host.activity.changed(torrent)
         self._watch_dates()
         if not self.why_not(torrent):
-            self._host.background(torrent.certificate_came(), torrent.record.name)
+            self._host.background(go_on(torrent), torrent.record.name)
 
     def _drop(self, torrent: Any) -> None:
         for wire_id in torrent.info_hashes.wire_ids:
@@ -305,7 +306,7 @@ class TlsTorrents:
             if why_not and torrent.running:
                 self.log.warn("{name}: {why}", name=torrent.record.name, why=why_not)
             elif not why_not and not self._host.closing:
-                self._host.background(torrent.certificate_came(), torrent.record.name)
+                self._host.background(go_on(torrent), torrent.record.name)
         self._watch_dates()
 
     # -- for readers ---------------------------------------------------------------------------
@@ -386,11 +387,6 @@ class TlsTorrents:
 
 def _text(ca: bytes) -> str:
     return ca.decode("ascii", "replace")
-
-
-def _link_name(torrent: Any) -> str:
-    magnet = torrent.link.magnet
-    return "" if magnet is None or magnet.name is None else magnet.name
 
 
 def _der(certificate: x509.Certificate) -> bytes:

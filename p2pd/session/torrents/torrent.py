@@ -110,13 +110,6 @@ class Torrent(TorrentParts):
             return False
         return self.host.queues.admits(self)
 
-    async def certificate_came(self) -> None:
-        """It can have peers now, and perhaps could not before."""
-        if self.running:
-            self.dialling.wake()
-        elif not self.error:
-            await self.start_unless_paused()
-
     def _begin(self) -> None:
         self.running = True
         self.started_at = self.host.wall()
