@@ -153,7 +153,6 @@ class Session(SessionPorts):
             parts.transport,
             half_open_limit=limits.half_open,
             key_work=parts.key_work,
-            rng=parts.rng,
             tls=TlsOpener(self.tls, parts.clock),
         )
         self.dialer = self.connections.dialer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from typing import Any, Callable, Coroutine, Protocol, Sequence
 
@@ -80,7 +79,6 @@ class Connections:
         *,
         half_open_limit: int,
         key_work: KeyWork | None,
-        rng: random.Random,
         tls: TlsOpener,
     ) -> None:
         self._owner = owner
@@ -101,7 +99,6 @@ class Connections:
             lambda: owner.settings.encryption,
             owner.swarm_keys,
             key_work,
-            rng,
             tls,
             owner.secrets,
         )

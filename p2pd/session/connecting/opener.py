@@ -7,7 +7,6 @@ it, and with nothing else when that comes to nothing.
 
 from __future__ import annotations
 
-import random
 from typing import Callable, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
@@ -55,7 +54,6 @@ class Opener:
         policy: Callable[[], str],
         swarms: SwarmKeys,
         work: KeyWork | None,
-        rng: random.Random,
         tls: TlsOpener,
         secrets: Secrets,
     ) -> None:
@@ -63,7 +61,6 @@ class Opener:
         self._policy = policy
         self._swarms = swarms
         self.work = work
-        self._rng = rng
         self.tls = tls
         self._secrets = secrets
         self._approaches = Approaches()
@@ -133,7 +130,6 @@ class Opener:
             stream,
             opened,
             work,
-            self._rng,
             swarms=self._swarms if policy.takes_encrypted else names,
             policy=policy,
             secrets=names.swarms,
@@ -166,9 +162,7 @@ class Opener:
             handshake.opened(stream, encrypted, binding)
 
         info_hash = torrent.info_hashes.wire_ids[0]
-        opening = DialledOpening(
-            stream, opened, work, self._rng, info_hash=info_hash, policy=policy
-        )
+        opening = DialledOpening(stream, opened, work, info_hash=info_hash, policy=policy)
         handshake = Handshaking(host, opening, torrent=torrent, source=source, dialled=address)
         opening.receiver = handshake
         return opening, handshake
@@ -191,7 +185,7 @@ class Opener:
             handshake.opened(stream, encrypted, binding)
 
         counts = self._secrets.counts
-        opening = SecretDialled(stream, opened, work, self._rng, swarm=swarm, counts=counts)
+        opening = SecretDialled(stream, opened, work, swarm=swarm, counts=counts)
         handshake = Handshaking(host, opening, torrent=torrent, source=source, dialled=address)
         handshake.entry = Entry(Way.SECRET, torrent=torrent)  # nothing leaves before it is true
         opening.receiver = handshake

@@ -45,11 +45,11 @@ class KeyWork(FairLine):
         super().__init__(
             elsewhere, clock, limit=limit, share=SHARE, saved=SAVED_SECONDS, timer=timer
         )
-        self._rng = rng
+        self.rng = rng
 
     def keys(self) -> Deferred[KeyPair]:
         """A new pair, for somebody that we dialled."""
-        return self.for_us(lambda: KeyPair.new(self._rng))
+        return self.for_us(lambda: KeyPair.new(self.rng))
 
     def secret(self, keys: KeyPair, their_public: bytes) -> Deferred[bytes]:
         """What both know then; errs with MseError for a key that hides nothing."""
@@ -63,11 +63,11 @@ class KeyWork(FairLine):
 
         def work() -> Exchanged:
             check_key(their_public)
-            keys = KeyPair.new(self._rng)
+            keys = KeyPair.new(self.rng)
             return Exchanged(keys, keys.secret(their_public))
 
         return self.for_stranger(work, host)
 
     def unpredictable(self, size: int) -> bytes:
         """So many bytes that nobody can predict: a key for one time, which is had at once."""
-        return self._rng.randbytes(size)
+        return self.rng.randbytes(size)

@@ -7,7 +7,6 @@ follows is in the clear, so that it costs nothing.
 
 from __future__ import annotations
 
-import random
 from typing import Any, Callable, Sequence
 
 from twisted.internet.defer import Deferred
@@ -42,13 +41,10 @@ class Opening(OverStream):
 
     landing: Landing | None = None
 
-    def __init__(
-        self, inner: PeerStream, opened: Opened, work: KeyWork, rng: random.Random
-    ) -> None:
+    def __init__(self, inner: PeerStream, opened: Opened, work: KeyWork) -> None:
         super().__init__(inner, Nobody())
         self._opened = opened
         self._work = work
-        self._rng = rng
         self._over = False
         self._later: list[bytes] = []
         self._shaking: MseHandshake | None = None
@@ -180,12 +176,11 @@ class DialledOpening(Opening):
         inner: PeerStream,
         opened: Opened,
         work: KeyWork,
-        rng: random.Random,
         *,
         info_hash: bytes,
         policy: EncryptionPolicy,
     ) -> None:
-        super().__init__(inner, opened, work, rng)
+        super().__init__(inner, opened, work)
         self._info_hash = info_hash
         self._policy = policy
 
@@ -201,7 +196,7 @@ class DialledOpening(Opening):
     def _handshake(self, keys: KeyPair) -> MseInitiator:
         payload, self._later = b"".join(self._later), []
         return MseInitiator(
-            keys, self._info_hash, offers=self._policy.offers, payload=payload, rng=self._rng
+            keys, self._info_hash, offers=self._policy.offers, payload=payload, rng=self._work.rng
         )
 
     def _shake(self, shaking: MseHandshake, data: bytes | memoryview) -> None:
@@ -227,12 +222,11 @@ class AcceptedOpening(Opening):
         inner: PeerStream,
         opened: Opened,
         work: KeyWork,
-        rng: random.Random,
         *,
         swarms: Swarms,
         policy: EncryptionPolicy,
     ) -> None:
-        super().__init__(inner, opened, work, rng)
+        super().__init__(inner, opened, work)
         self._swarms = swarms
         self._policy = policy
         self._is_encrypted = False
@@ -273,4 +267,4 @@ class AcceptedOpening(Opening):
 
     def _handshake(self, keys: KeyPair) -> MseResponder:
         choices = self._policy.choices
-        return MseResponder(keys, self._swarms, choices=choices, rng=self._rng)
+        return MseResponder(keys, self._swarms, choices=choices, rng=self._work.rng)

@@ -7,7 +7,6 @@ is in docs/shared-secret.rst.
 
 from __future__ import annotations
 
-import random
 from typing import Callable, Mapping, NamedTuple
 
 from p2pd.protocols.mse.handshake import Agreement, MseInitiator, MseResponder, Swarms
@@ -58,13 +57,12 @@ class SecretDialled(DialledOpening):
         inner: PeerStream,
         opened: Opened,
         work: KeyWork,
-        rng: random.Random,
         *,
         swarm: SecretSwarm,
         counts: ProofCounts,
     ) -> None:
         required = EncryptionPolicy.REQUIRED
-        super().__init__(inner, opened, work, rng, info_hash=swarm.name, policy=required)
+        super().__init__(inner, opened, work, info_hash=swarm.name, policy=required)
         self._swarm = swarm
         self._counts = counts
         self._proof: DiallersProof | None = None
@@ -74,7 +72,7 @@ class SecretDialled(DialledOpening):
     def _handshake(self, keys: KeyPair) -> MseInitiator:
         offers = self._policy.offers
         return MseInitiator(
-            keys, self._info_hash, offers=offers, payload=self._prove, rng=self._rng
+            keys, self._info_hash, offers=offers, payload=self._prove, rng=self._work.rng
         )
 
     def _prove(self, binding: bytes) -> bytes:
@@ -120,7 +118,6 @@ class SecretsAccepted(AcceptedOpening):
         inner: PeerStream,
         opened: Opened,
         work: KeyWork,
-        rng: random.Random,
         *,
         swarms: Swarms,
         policy: EncryptionPolicy,
@@ -128,7 +125,7 @@ class SecretsAccepted(AcceptedOpening):
         proved: Callable[[SecretSwarm], None],
         counts: ProofCounts,
     ) -> None:
-        super().__init__(inner, opened, work, rng, swarms=swarms, policy=policy)
+        super().__init__(inner, opened, work, swarms=swarms, policy=policy)
         self._secrets = secrets
         self._proved = proved
         self._counts = counts
@@ -136,7 +133,7 @@ class SecretsAccepted(AcceptedOpening):
         self._proof: AcceptorsProof | None = None
 
     def _handshake(self, keys: KeyPair) -> MseResponder:
-        choices, rng = self._policy.choices, self._rng
+        choices, rng = self._policy.choices, self._work.rng
         return MseResponder(keys, self._swarms, choices=choices, rng=rng, judge=self._judge)
 
     def _judge(self, name: bytes, payload: bytes, binding: bytes) -> bool:

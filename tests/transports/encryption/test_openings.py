@@ -123,7 +123,7 @@ class Side:
         else:
             options.setdefault("info_hash", HASH)
         self.opening: Any = opening(
-            self.end, self.above.opened, self.work, random.Random(2), policy=policy, **options
+            self.end, self.above.opened, self.work, policy=policy, **options
         )
         self.opening.receiver = self.above
         self.end.receiver = self.opening

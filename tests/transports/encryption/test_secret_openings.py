@@ -37,14 +37,13 @@ SWARM = SecretSwarm(SECRET, ID)
 class Dials(Side):
     """Who dials for a swarm with a secret."""
 
-    def __init__(self, swarm: SecretSwarm = SWARM, seed: int = 3) -> None:
+    def __init__(self, swarm: SecretSwarm = SWARM) -> None:
         self.end, self.above, self.work = End(), Above(), work_of()
         self.counts = ProofCounts()
         self.opening: Any = SecretDialled(
             self.end,
             self.above.opened,
             self.work,
-            random.Random(seed),
             swarm=swarm,
             counts=self.counts,
         )
@@ -55,9 +54,7 @@ class Dials(Side):
 class Accepts(Side):
     """Who accepts, and has an open torrent besides those with secrets."""
 
-    def __init__(
-        self, *swarms: SecretSwarm, policy: EncryptionPolicy = ALLOWED, seed: int = 4
-    ) -> None:
+    def __init__(self, *swarms: SecretSwarm, policy: EncryptionPolicy = ALLOWED) -> None:
         self.end, self.above, self.work = End(), Above(), work_of()
         self.counts = ProofCounts()
         self.proved: list[SecretSwarm] = []
@@ -68,7 +65,6 @@ class Accepts(Side):
             self.end,
             self.above.opened,
             self.work,
-            random.Random(seed),
             swarms=table,
             policy=policy,
             secrets={swarm.name: swarm for swarm in swarms},
@@ -178,7 +174,7 @@ class Named(DialledOpening):
     said: Any = staticmethod(lambda binding: b"x" * PROOF_SIZE)
 
     def _handshake(self, keys: KeyPair) -> Any:
-        offers, rng = self._policy.offers, self._rng
+        offers, rng = self._policy.offers, self._work.rng
         return MseInitiator(keys, self._info_hash, offers=offers, payload=self.said, rng=rng)
 
 
@@ -217,7 +213,7 @@ def test_a_proof_that_was_heard_is_worth_nothing_later() -> None:
     one.opening.begin()
     carry(one, other)
     assert other.proved == [SWARM]
-    again = Accepts(SWARM, seed=5)
+    again = Accepts(SWARM)
     again.work = again.opening._work = keys_of(7)
     _, why = ended(named(lambda binding: heard[0]), again)
     assert why == NOT_PROVED
@@ -226,7 +222,7 @@ def test_a_proof_that_was_heard_is_worth_nothing_later() -> None:
 
 def keys_of(seed: int) -> Any:
     work = work_of()
-    work._rng = random.Random(seed)
+    work.rng = random.Random(seed)
     return work
 
 
@@ -242,7 +238,7 @@ def test_all_that_was_heard_said_again_is_worth_nothing() -> None:
             data, source.end.sent = bytes(source.end.sent), bytearray()
             target.hear(data)
     assert bytes(other.above.heard) == b"words"
-    again = Accepts(SWARM, seed=5)
+    again = Accepts(SWARM)
     again.opening._work = keys_of(8)
     again.hear(bytes(recorded))
     assert again.end.aborted
@@ -271,7 +267,7 @@ def test_who_stands_between_two_can_pass_on_bytes_and_no_more() -> None:
         for source, target in ((one, his_listener), (his_listener, one)):
             data, source.end.sent = bytes(source.end.sent), bytearray()
             target.hear(data)
-    other = Accepts(SWARM, seed=9)
+    other = Accepts(SWARM)
     other.opening._work = keys_of(9)
     _, why = ended(named(lambda binding: proofs[0]), other)
     assert why == NOT_PROVED
