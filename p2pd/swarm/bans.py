@@ -122,6 +122,11 @@ class Bans:
         bans = self._by_place.get(host)
         return bans is not None and any(ban.covers(port, peer_id) for ban in bans)
 
+    @property
+    def is_half_full(self) -> bool:
+        """Whether no more are to be made of those that are there: others could have to give way."""
+        return 2 * self._count >= self._limit
+
     def of_node(self, node_key: bytes) -> list[Ban]:
         """Those of the node with this key."""
         return list(self._by_place.get(node_key, ()))

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.torrents.torrent import Torrent
+from p2pd.swarm.bans import Bans
 from p2pd.swarm.preference import Distance
 from p2pd.swarm.trusted_nodes import TrustedNode
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
@@ -243,6 +245,21 @@ def test_a_new_key_does_not_shake_off_a_ban_of_the_one_that_vouches_for_it(
     ours, theirs = met(network, one, other)
     assert ours == theirs == []
     assert one.session.bans.in_force.covers("", node_key=key_of(other))
+
+
+def test_keys_that_vouch_for_each_other_do_not_push_other_bans_out(
+    network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = made(network, 1), made(network, 2)
+    monkeypatch.setattr(one.session.bans, "in_force", Bans(limit=6))
+    one.control.ban([PeerAddress("198.51.100.7", 0)], "by hand", 0)
+    one.control.ban([], "by hand", 0, keys=[key_of(other)])
+    for _ in range(6):
+        network.result(_rotate(other, succession=True))
+        old = other.session.nodes.own.succession.old_key
+        one.session.nodes.proved(key_of(other), old, "10.0.0.2")
+    assert len(one.session.bans.in_force) == 3
+    assert one.session.bans.in_force.covers("198.51.100.7")
 
 
 async def _rotate(node: SimNode, *, succession: bool) -> None:

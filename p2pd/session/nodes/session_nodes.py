@@ -215,7 +215,8 @@ class SessionNodes:
     def _succeed(self, key: bytes, old_key: bytes) -> None:
         bans = self._owner.bans
         for ban in bans.of_node(old_key):
-            if not bans.in_force.covers("", node_key=key):
+            # Whoever is banned can have as many keys as he likes vouch for each other.
+            if not (bans.in_force.covers("", node_key=key) or bans.in_force.is_half_full):
                 bans.add(ban._replace(node_key=key))
         node = self.trusted.get(old_key)
         if node is None or key in self.trusted:
