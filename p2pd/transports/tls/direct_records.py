@@ -17,7 +17,7 @@ from typing import Any, Sequence
 from OpenSSL import SSL
 
 from p2pd.transports.interfaces import Buffer
-from p2pd.transports.tls.records import RECORD, SLICE, Records
+from p2pd.transports.tls.records import FAILED, RECORD, SLICE, Records
 
 _lib: Any = getattr(SSL, "_lib", None)
 _ffi: Any = getattr(SSL, "_ffi", None)
@@ -126,6 +126,8 @@ class DirectRecords(Records):
             wrote = _lib.SSL_write(self._ssl, pointer + at, min(SLICE, size - at))
             if wrote <= 0:
                 self._stopped(wrote)
+                # What the peer began to say of its keys is in the way: nothing may be left out.
+                self.problem = self.problem or FAILED
                 break
             at += wrote
             filled += max(_lib.BIO_read(self._from, sealed + filled, room - filled), 0)

@@ -23,6 +23,8 @@ RECORD = 16 * 1024
 
 SAID = 64 * 1024
 
+FAILED = "TLS failed"
+
 
 class Records:
     """The records of one connection, in both directions."""
@@ -128,4 +130,4 @@ def words_of(error: SSL.Error) -> str:
         return "TLS: the connection ended too early"
     found = error.args[0] if error.args else ()
     reasons = [reason for *_, reason in found if reason] if isinstance(found, list) else []
-    return f"TLS: {reasons[0]}" if reasons else "TLS failed"
+    return f"TLS: {reasons[0]}" if reasons else FAILED
