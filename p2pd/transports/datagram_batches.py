@@ -148,7 +148,7 @@ class Outgoing(_Batch):
 
     def __init__(self, *, ipv6: bool) -> None:
         super().__init__(LARGEST_SENT, ipv6=ipv6)
-        self._sizes = memoryview(self._vectors).cast("B").cast("Q")
+        self._sizes = memoryview(self._vectors).cast("B").cast("P")
         self._known: dict[PeerAddress, bytes] = {}
 
     def send(self, fd: int, datagrams: Sequence[Datagram]) -> int:
