@@ -15,7 +15,7 @@ from p2pd.session.blocklist.session_blocklist import SessionBlocklist
 from p2pd.session.connecting.admission import Entry, HandshakeTorrent
 from p2pd.session.connecting.arrivals import DIALLED_HANDSHAKES, Arrivals, HandshakeEnd
 from p2pd.session.connecting.dialer import Dialer, DialTorrent
-from p2pd.session.connecting.handshaking import Handshaking
+from p2pd.session.connecting.handshaking import OTHER_WAY, Handshaking
 from p2pd.session.connecting.opener import UNANSWERED, Opener, Secrets
 from p2pd.session.discovering.catcher_source import CatcherSource
 from p2pd.session.peers.partings import PREFERRED
@@ -225,6 +225,8 @@ class Connections:
         reason = torrent.peers.refusal(done.remote.peer_id, done.address, incoming=done.incoming)
         if reason is None and not torrent.running:
             reason = "the torrent stopped"
+        if reason is None and not done.entry.leads_to(torrent):  # seen when it was woken
+            reason = OTHER_WAY
         kind, gives_way = "not_wanted", None
         if reason is None and done.incoming:
             kind, reason = self._too_many_of(done.address.host, torrent)

@@ -6,8 +6,6 @@ Its info-hash has to be one of the torrent whose name the dialler gave to TLS.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import Clock
 from p2pd.session.connecting.admission import Entry, HandshakeTorrent, Way
@@ -56,8 +54,7 @@ class TlsOpener:
             return handshake, handshake
 
         def opened(stream: TlsStream) -> None:
-            found = self._torrents.entry(stream)
-            handshake.entered(stream, replace(found, torrent=torrent))
+            handshake.entered(stream, self._torrents.entry(stream, torrent))
 
         name = torrent.info_hashes.wire_ids[0].hex()
         opening = TlsDialled(stream, opened, work, self._clock, context=context, server_name=name)

@@ -40,6 +40,7 @@ class TlsHost(Protocol):
     activity: Any
     events: Any
     queues: Any
+    connections: Any
     closing: bool
 
     @property

@@ -19,7 +19,7 @@ from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Measure, bounded, counter, gauge
 from p2pd.formats.x509.peer_names import names
-from p2pd.session.connecting.admission import Entry, PeerCertificate, Way
+from p2pd.session.connecting.admission import Entry, HandshakeTorrent, PeerCertificate, Way
 from p2pd.session.revoking.prospects import Prospects
 from p2pd.session.revoking.swarm_revoking import (
     RevokingParts,
@@ -132,8 +132,11 @@ class TlsTorrents:
         torrent = self._named(server_name)
         return None if torrent is None else self.context(torrent)
 
-    def entry(self, stream: TlsStream) -> Entry:
-        """How somebody came whose handshake is through."""
+    def entry(self, stream: TlsStream, dialled: HandshakeTorrent | None = None) -> Entry:
+        """How somebody came whose handshake is through.
+
+        He proved nothing if who may be a peer became known otherwise while it was under way.
+        """
         certificate = stream.peer_certificate
         shown = PeerCertificate(
             ", ".join(names(certificate)),
@@ -141,8 +144,9 @@ class TlsTorrents:
             _der(certificate),
             certificate.not_valid_after_utc.timestamp(),
         )
-        torrent = self._named(stream.server_name)
-        return Entry(Way.TLS, True, stream.binding, torrent, shown)
+        torrent = dialled or self._named(stream.server_name)
+        is_proved = torrent is not None and stream.is_of(self.context(torrent))
+        return Entry(Way.TLS, True, stream.binding, torrent if is_proved else None, shown)
 
     def _named(self, server_name: str) -> Any:
         try:
@@ -224,6 +228,7 @@ class TlsTorrents:
         self._identities[torrent.info_hashes.hash_string] = identity
         if before is None or before.terms != identity.terms:
             torrent.hang_up_on_all(OTHER_PEERS)
+            self._host.connections.way_changed(torrent, OTHER_PEERS)
         self._host.way_known(torrent)
         self._host.activity.changed(torrent)
         self._watch_dates()

@@ -86,6 +86,10 @@ class TlsContext:
         connection.set_connect_state()
         return connection
 
+    def made(self, connection: SSL.Connection) -> bool:
+        """Whether this connection is one of this swarm, as it is known here."""
+        return connection.get_context() is self._context
+
     def _new(self) -> SSL.Connection:
         connection = SSL.Connection(self._context)
         connection.set_app_data(Verdict())

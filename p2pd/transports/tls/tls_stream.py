@@ -20,6 +20,7 @@ from p2pd.base.clock import Clock
 from p2pd.transports.encryption.over_stream import OverStream
 from p2pd.transports.interfaces import Buffer, Landing, Nobody, PeerStream, StreamReceiver
 from p2pd.transports.tcp import READ_SIZE
+from p2pd.transports.tls.context import TlsContext
 from p2pd.transports.tls.direct_records import records_of
 
 BINDING_SIZE = 32
@@ -71,6 +72,10 @@ class TlsStream(OverStream):
         if self._connection.get_protocol_version() < SSL.TLS1_3_VERSION:
             return None
         return self._connection.export_keying_material(BINDING_LABEL, BINDING_SIZE, b"")
+
+    def is_of(self, context: TlsContext | None) -> bool:
+        """Whether the peer was judged by this context's rules; None: by nobody's."""
+        return context is not None and context.made(self._connection)
 
     @property
     def peer_certificate(self) -> x509.Certificate:
