@@ -7,7 +7,7 @@ follows is in the clear, so that it costs nothing.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -25,8 +25,8 @@ from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.protocols.peerwire.handshake import PREFIX
 from p2pd.transports.encryption.encrypted_stream import EncryptedStream
 from p2pd.transports.encryption.key_work import Exchanged, KeyWork
-from p2pd.transports.encryption.over_stream import OverStream
-from p2pd.transports.interfaces import Buffer, Landing, Nobody, PeerStream
+from p2pd.transports.encryption.unopened_stream import UnopenedStream
+from p2pd.transports.interfaces import PeerStream
 
 Opened = Callable[[PeerStream, bool, "bytes | None"], None]
 """Called with the stream to use from now on, whether it is encrypted, and the binding of the keys.
@@ -36,40 +36,15 @@ stream beneath knows nothing of. It says with whom the handshake was, and nothin
 """
 
 
-class Opening(OverStream):
-    """A PeerStream over `inner`, whose receiver it is until it is open."""
-
-    landing: Landing | None = None
+class Opening(UnopenedStream):
+    """Of either side; `opened` is called when it is known how it goes on."""
 
     def __init__(self, inner: PeerStream, opened: Opened, work: KeyWork) -> None:
-        super().__init__(inner, Nobody())
+        super().__init__(inner)
         self._opened = opened
         self._work = work
-        self._over = False
-        self._later: list[bytes] = []
         self._shaking: MseHandshake | None = None
         self._came = bytearray()
-        self._calculating: Deferred[Any] | None = None
-
-    # -- PeerStream ------------------------------------------------------------------------------
-
-    @property
-    def pending(self) -> int:
-        """Bytes written and not yet taken by the network."""
-        return super().pending + sum(map(len, self._later))
-
-    def write(self, buffers: Sequence[Buffer]) -> None:
-        """Send these when it is known how."""
-        self._later.extend(map(bytes, buffers))
-
-    def close(self) -> None:
-        """There is nothing to wait for: what is pending cannot be said any more."""
-        self.abort()
-
-    def abort(self) -> None:
-        """Close now."""
-        self._end()
-        super().abort()
 
     # -- what the stream beneath tells -----------------------------------------------------------
 
@@ -81,11 +56,6 @@ class Opening(OverStream):
             self._take(data)
         except MseError as problem:
             self._fail(str(problem))
-
-    def stream_lost(self, reason: str) -> None:
-        """It is gone."""
-        self._end()
-        super().stream_lost(reason)
 
     # -- the inside ------------------------------------------------------------------------------
 
@@ -107,7 +77,7 @@ class Opening(OverStream):
         """Have `made` told of what comes of this, unless it is over until then."""
 
         def go_on(result: Any) -> None:
-            self._calculating = None
+            self._under_way = None
             if self._over:
                 return
             try:
@@ -115,7 +85,7 @@ class Opening(OverStream):
             except MseError as problem:
                 self._fail(str(problem))
 
-        self._calculating = work
+        self._under_way = work
         work.addCallbacks(go_on, self._broken)
 
     def _send(self, shaking: MseHandshake) -> None:
@@ -140,32 +110,17 @@ class Opening(OverStream):
         self._over = True
         stream.receiver = self.receiver
         self._opened(stream, encrypted, binding)
-        later, self._later = self._later, []
-        if later:
-            stream.write(later)
+        self._say_what_waited(stream)
         if came:
             # In two steps, for the receiver may be another by now.
             stream.receiver.stream_received(memoryview(came))
 
-    def _end(self) -> None:
-        """Nothing is to be calculated any more."""
-        self._over = True
-        work, self._calculating = self._calculating, None
-        if work is not None:
-            work.cancel()
-
     def _broken(self, failure: Failure) -> None:
         """A calculation came to nothing."""
-        self._calculating = None
+        self._under_way = None
         if not self._over:
             problem = failure.value
             self._fail(str(problem) if isinstance(problem, MseError) else "no key could be made")
-
-    def _fail(self, reason: str) -> None:
-        self._end()
-        self._inner.receiver = Nobody()
-        self._inner.abort()
-        self.receiver.stream_lost(reason)
 
 
 class DialledOpening(Opening):

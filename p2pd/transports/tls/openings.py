@@ -16,10 +16,9 @@ beneath is paused. So what waits here is what one wake-up brought, and of that a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Sequence
+from typing import Callable
 
 from OpenSSL import SSL
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock
@@ -30,8 +29,8 @@ from p2pd.protocols.tls.client_hello import (
     HelloReader,
     whole_records,
 )
-from p2pd.transports.encryption.over_stream import OverStream
-from p2pd.transports.interfaces import Buffer, Landing, Nobody, PeerStream
+from p2pd.transports.encryption.unopened_stream import UnopenedStream
+from p2pd.transports.interfaces import Nobody, PeerStream
 from p2pd.transports.tls.context import TlsContext, Verdict
 from p2pd.transports.tls.handshake_work import HandshakeWork
 from p2pd.transports.tls.records import words_of
@@ -80,37 +79,23 @@ def _step(connection: SSL.Connection, came: bytes) -> _Step:
     return _Step(said, is_last, problem)
 
 
-class TlsOpening(OverStream):
-    """A PeerStream over `inner`, whose receiver it is until it is open."""
-
-    landing: Landing | None = None
+class TlsOpening(UnopenedStream):
+    """Of either side; `opened` is called when it is known how it goes on."""
 
     def __init__(
         self, inner: PeerStream, opened: Opened, work: HandshakeWork, clock: Clock
     ) -> None:
-        super().__init__(inner, Nobody())
+        super().__init__(inner)
         self._opened = opened
         self._work = work
         self._clock = clock
-        self._over = False
         self._paused = False
-        self._stepping: Deferred[_Step] | None = None
         self._heard = 0
         self._came = bytearray()
-        self._later: list[bytes] = []
         self._connection: SSL.Connection | None = None
         self._server_name = ""
 
     # -- PeerStream ------------------------------------------------------------------------------
-
-    @property
-    def pending(self) -> int:
-        """Bytes written and not yet taken by the network."""
-        return super().pending + sum(map(len, self._later))
-
-    def write(self, buffers: Sequence[Buffer]) -> None:
-        """Send these when the handshake is through."""
-        self._later.extend(map(bytes, buffers))
 
     def pause(self) -> None:
         """Hand on nothing; the handshake goes on."""
@@ -119,15 +104,6 @@ class TlsOpening(OverStream):
     def resume(self) -> None:
         """Hand on again."""
         self._paused = False
-
-    def close(self) -> None:
-        """There is nothing to wait for: what is pending cannot be said any more."""
-        self.abort()
-
-    def abort(self) -> None:
-        """Close now."""
-        self._end()
-        super().abort()
 
     # -- what the stream beneath tells -----------------------------------------------------------
 
@@ -141,17 +117,12 @@ class TlsOpening(OverStream):
             return
         self._take(data)
 
-    def stream_lost(self, reason: str) -> None:
-        """It is gone."""
-        self._end()
-        super().stream_lost(reason)
-
     # -- the inside ------------------------------------------------------------------------------
 
     def _take(self, data: memoryview) -> None:
         """Bytes of the handshake."""
         self._came += data
-        if self._stepping is None:
+        if self._under_way is None:
             self._step_on()
 
     def _step_on(self) -> None:
@@ -165,7 +136,7 @@ class TlsOpening(OverStream):
     def _step(self, came: bytes) -> None:
         assert self._connection is not None
         super().pause()
-        step = self._stepping = self._work.run(_step, self._connection, came, host=self._stranger)
+        step = self._under_way = self._work.run(_step, self._connection, came, host=self._stranger)
         step.addCallbacks(self._stepped, self._broken)
 
     @property
@@ -178,7 +149,7 @@ class TlsOpening(OverStream):
             if step.said:
                 self._inner.write([step.said])
             super().resume()  # what waited beneath may come at once, and is not to be a step yet
-        self._stepping = None
+        self._under_way = None
         if self._over:
             return
         if step.problem:
@@ -190,7 +161,7 @@ class TlsOpening(OverStream):
 
     def _broken(self, failure: Failure) -> None:
         """There is no thread any more."""
-        self._stepping = None
+        self._under_way = None
         if not self._over:
             self._fail("TLS: the handshake could not be made")
 
@@ -203,9 +174,7 @@ class TlsOpening(OverStream):
         if self._paused:
             stream.pause()
         self._opened(stream)
-        later, self._later = self._later, []
-        if later:
-            stream.write(later)
+        self._say_what_waited(stream)
         came, self._came = bytes(self._came), bytearray()
         stream.begin(came)
 
@@ -217,19 +186,6 @@ class TlsOpening(OverStream):
             self._inner.abort()
         else:
             self._inner.close()
-        self.receiver.stream_lost(reason)
-
-    def _end(self) -> None:
-        """No step is to be made any more."""
-        self._over = True
-        step, self._stepping = self._stepping, None
-        if step is not None:
-            step.cancel()
-
-    def _fail(self, reason: str) -> None:
-        self._end()
-        self._inner.receiver = Nobody()
-        self._inner.abort()
         self.receiver.stream_lost(reason)
 
 
