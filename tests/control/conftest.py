@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,18 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from p2pd.control.access.accounts import Accounts
+from p2pd.control.methods.swarm_ca_methods import SwarmCaParts
 from p2pd.control.site_making import SiteParts, make_control_site
 from tests.automation.hook_world import HookWorld
 from tests.automation.rss_world import World
+from tests.automation.swarm_ca_world import Node
+from tests.automation.swarm_ca_world import World as SwarmCaWorld
 from tests.control.fake_session import FakeSession
 from tests.control.fake_torrents import NOW, FakeTorrent
 
 TOKEN = "a-token-of-some-length"
+ADDRESS = "http://10.0.0.5:9091"
+"""Where other nodes reach the site."""
 
 
 async def at_once(work: Callable[..., Any], *args: Any) -> Any:
@@ -158,6 +164,19 @@ def open_caller(session: FakeSession) -> Caller:
 def caller_with(session: FakeSession) -> Callable[..., Caller]:
     """A site with other options."""
     return lambda **options: Caller(session, **options)
+
+
+def swarm_ca_parts(node: Node) -> SwarmCaParts:
+    """What the site of a node with CAs needs of it."""
+    return SwarmCaParts(
+        node.authorities, node.own, node.renewals, node.enrolments, lambda: [ADDRESS], "here"
+    )
+
+
+@pytest.fixture
+def whole_caller(session: FakeSession, tmp_path: Path) -> Caller:
+    """A site with every method that there is."""
+    return Caller(session, swarm_ca=swarm_ca_parts(SwarmCaWorld(tmp_path).node("here")))
 
 
 @pytest.fixture

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from p2pd.control.methods.swarm_ca_methods import SwarmCaParts
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.formats.x509.pem import read_certificate, request_pem
 from p2pd.formats.x509.swarm_ca import is_issued_by, new_key, new_request, read_ca
 from p2pd.protocols.enrolment.exchange import MAX_REQUEST
 from p2pd.protocols.enrolment.token import read_token
 from tests.automation.swarm_ca_world import Node, World, torrent_of
-
-ADDRESS = "http://10.0.0.5:9091"
+from tests.control.conftest import ADDRESS, swarm_ca_parts
 
 
 @pytest.fixture
@@ -27,10 +26,7 @@ def node(tmp_path: Path) -> Node:
 @pytest.fixture
 def site(node: Node, caller_with: Callable[..., Any]) -> Any:
     """The API of a node, which has one torrent of its CA `films`, and one of no CA."""
-    parts = SwarmCaParts(
-        node.authorities, node.own, node.renewals, node.enrolments, lambda: [ADDRESS], "here"
-    )
-    return caller_with(swarm_ca=parts)
+    return caller_with(swarm_ca=swarm_ca_parts(node))
 
 
 @pytest.fixture
@@ -142,9 +138,7 @@ def test_where_the_operator_calls_from_is_an_address_too(films: Any) -> None:
 
 
 def test_a_node_that_nobody_reaches_says_so(node: Node, caller_with: Callable[..., Any]) -> None:
-    parts = SwarmCaParts(
-        node.authorities, node.own, node.renewals, node.enrolments, lambda: [], "here"
-    )
+    parts = replace(swarm_ca_parts(node), addresses=list)
     site = caller_with(swarm_ca=parts)
     site.call("swarm_ca_create", name="films")
     _, sentence = site.call("swarm_ca_token", name="films").error

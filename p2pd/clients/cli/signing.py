@@ -12,7 +12,13 @@ from cryptography.x509 import Certificate
 
 from p2pd.base.errors import FormatError, P2pdError
 from p2pd.clients.api_client import JsonObject
-from p2pd.clients.cli.invocation import Invocation, has_person, in_words, pass_invocation
+from p2pd.clients.cli.invocation import (
+    Invocation,
+    has_person,
+    in_words,
+    json_option,
+    pass_invocation,
+)
 from p2pd.clients.columns import Columns
 from p2pd.clients.text import plain
 from p2pd.clients.whole_file import write_whole
@@ -38,6 +44,7 @@ FILE = click.Path()
     "--no-certificate", is_flag=True, help="Leave it out: who checks has to have and trust it."
 )
 @click.option("-o", "--output", type=click.Path(), help="Where to write it. [in its place]")
+@json_option
 @pass_invocation
 def sign_torrent(invocation: Invocation, /, torrent: str, output: str | None, **given: Any) -> None:
     """Sign a .torrent file (BEP 35); its info-hash stays.
@@ -61,6 +68,8 @@ def sign_torrent(invocation: Invocation, /, torrent: str, output: str | None, **
         write_whole(Path(output or torrent), signed)
     if remark := beyond_bep35(key, given["digest"]):
         invocation.warn(remark)
+    if invocation.as_json:
+        invocation.tell({"path": output or torrent})
     invocation.say(f"{plain(output or torrent)}: signed")
 
 
@@ -70,16 +79,13 @@ def sign_torrent(invocation: Invocation, /, torrent: str, output: str | None, **
     "--trusted", type=FILE, multiple=True,
     help="A certificate, in PEM: who has it, or one that it issued, is trusted; repeat it.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @pass_invocation
-def verify_signature(
-    invocation: Invocation, torrent: str, trusted: tuple[str, ...], as_json: bool
-) -> None:
+def verify_signature(invocation: Invocation, torrent: str, trusted: tuple[str, ...]) -> None:
     """Tell who signed a .torrent file (BEP 35), and fail unless it is somebody who is trusted.
 
     Without --trusted a signature only has to be right: that says who it is by, no more.
     """
-    invocation.as_json = as_json
     with in_words():
         metainfo = parse_torrent(_read(torrent, MAX_TORRENT_SIZE))
         signers = [read_certificate(_read(path, MAX_PEM), path) for path in trusted]

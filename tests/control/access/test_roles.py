@@ -31,8 +31,8 @@ def methods_of(caller: Any) -> set[str]:
     }
 
 
-def test_every_method_there_is_has_its_rule_and_no_other(caller: Any) -> None:
-    assert methods_of(caller) == set(METHODS)
+def test_every_method_there_is_has_its_rule_and_no_other(whole_caller: Any) -> None:
+    assert methods_of(whole_caller) == set(METHODS)
 
 
 def test_every_path_there_is_has_its_need_and_no_other(caller: Any) -> None:

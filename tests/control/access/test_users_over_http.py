@@ -16,8 +16,9 @@ from p2pd.control.errors import RpcCode
 from p2pd.session.history_api import History, Span
 from p2pd.session.settings.settings_rules import checked_settings
 from p2pd.session.torrents.torrent_requests import Candidate
+from tests.automation.swarm_ca_world import World
 from tests.control.access.users import BY_THEMSELVES, FORBIDDEN, as_user, code_of
-from tests.control.conftest import Caller
+from tests.control.conftest import Caller, swarm_ca_parts
 from tests.control.fake_session import FakeSession
 from tests.control.fake_torrents import FakeTorrent
 
@@ -29,8 +30,8 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("role", [*Role])
-def test_every_method_is_held_against_the_table(caller: Any, role: Role) -> None:
-    user = as_user(caller, role)
+def test_every_method_is_held_against_the_table(whole_caller: Any, role: Role) -> None:
+    user = as_user(whole_caller, role)
     for method in METHODS:
         forbidden = code_of(user.call(method)) == FORBIDDEN
         sees_all = role is not Role.ADD_ONLY
@@ -44,8 +45,11 @@ def test_every_method_is_held_against_the_table(caller: Any, role: Role) -> None
     role=st.sampled_from([*Role]),
     methods=st.lists(st.sampled_from(sorted({*METHODS} - BY_THEMSELVES)), min_size=1),
 )
-def test_each_call_of_a_batch_is_held_against_it(role: Role, methods: list[str]) -> None:
-    user = as_user(Caller(FakeSession()), role)
+def test_each_call_of_a_batch_is_held_against_it(
+    tmp_path_factory: pytest.TempPathFactory, role: Role, methods: list[str]
+) -> None:
+    node = World(tmp_path_factory.mktemp("node")).node("here")
+    user = as_user(Caller(FakeSession(), swarm_ca=swarm_ca_parts(node)), role)
     calls = [{"jsonrpc": "2.0", "id": n, "method": each} for n, each in enumerate(methods)]
     answers = user.post(calls).json
     assert [answer.get("error", {}).get("code") == FORBIDDEN for answer in answers] == [
