@@ -2,7 +2,7 @@
 #
 #   make run     the daemon in the foreground, with its built-in defaults (ARGS="--peer-port 6882")
 #   make demo    a tracker, a seed and two leechers on loopback, in under a minute
-#   make test    every test, JOBS (2) files at a time (TESTS="tests/formats" for some of them)
+#   make test    every test, JOBS (3) files at a time (TESTS="tests/formats" for some of them)
 #   make check   lint, types, import rules, documentation
 #   make torture 200 kills and power cuts, on disks that fail (KILLS=50 SEED=7 ARGS="--first")
 #   make soak    a seedbox at work for SOAK_SECONDS (600) with disks that fail: what grows (SEED=7)
@@ -16,7 +16,7 @@ VENV ?= .venv
 ARGS ?=
 TESTS ?=
 PYTEST_ARGS ?=
-JOBS ?= 2
+JOBS ?= 3
 FUZZ_SECONDS ?= 20
 KILLS ?= 200
 SEED ?=
