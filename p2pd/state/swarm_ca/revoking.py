@@ -104,12 +104,14 @@ def _next_list(
     folder: SwarmCaFolder, book: Book, known: RevocationList | None, now: datetime, days: float
 ) -> RevocationList:
     ours = current_list(folder)
-    number = max(book.list_number, 0 if ours is None else ours.number)
+    # One that the book does not know of was made before a crash, or the book is of a backup.
+    before = [ours] if ours is not None and ours.number > book.list_number else []
     if known is not None and known.newer_than(ours):
-        number = max(number, known.number)
-        for serial, since in known.revoked.items():
+        before.append(known)
+    for each in before:
+        for serial, since in each.revoked.items():
             book.revoked.setdefault(serial, since)
-    book.list_number = number + 1
+    book.list_number = max([book.list_number, *(each.number for each in before)]) + 1
     made = make_list(
         folder.certificate(),
         folder.key(),
@@ -129,17 +131,18 @@ def _next_list(
 
 def _serials(book: Book, which: str, now: datetime, unknown_too: bool) -> list[int]:
     at = now.timestamp()
-    by_label = [
+    found = [
         row.serial for row in book.issued.values() if row.label == which and row.expires_at > at
     ]
-    if by_label:
-        return by_label
     try:
         serial = parse_serial(which)
     except FormatError:
         serial = 0
-    if serial in book.issued or (serial and (unknown_too or serial in book.revoked)):
-        return [serial]
+    # Who enrols may call himself by another's serial: that one is meant all the same.
+    if serial in book.issued or serial in book.revoked or (serial and unknown_too and not found):
+        found.append(serial)
+    if found:
+        return found
     raise SwarmCaError(f"the CA issued no certificate with the label or serial {which[:100]!r}")
 
 

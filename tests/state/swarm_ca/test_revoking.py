@@ -12,7 +12,7 @@ from p2pd.formats.x509.revocation import make_list, refusal
 from p2pd.formats.x509.swarm_ca import SwarmCaError, new_key
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.swarm_ca.book import Limits
-from p2pd.state.swarm_ca.folder import SwarmCaFolder, Wanted, make_folder
+from p2pd.state.swarm_ca.folder import BOOK, SwarmCaFolder, Wanted, make_folder
 from p2pd.state.swarm_ca.revoking import (
     LIST,
     MOST_AT_ONCE,
@@ -54,6 +54,32 @@ def test_a_serial_or_a_label_is_revoked_and_on_the_list(tmp_path: Path) -> None:
     assert [row.serial for row in revoked(folder)][-1] == first
     with pytest.raises(SwarmCaError, match="is revoked"), folder.changing() as book:
         folder.renewed(book, first, None, NOW)
+
+
+def test_who_calls_himself_by_the_serial_of_another_does_not_protect_him(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    meant = issue(folder, "a")
+    _, made = revoke(folder, [f"{meant:x}"], NOW)
+    other = issue(folder, f"{meant:x}")
+    assert set(made.revoked) == {meant}
+    second = issue(folder, "b")
+    named_so = issue(folder, f"{second:x}")
+    _, made = revoke(folder, [f"{second:x}"], NOW)
+    assert set(made.revoked) == {meant, second, named_so}
+    assert other not in made.revoked
+
+
+def test_what_is_on_a_list_that_the_book_lost_stays_revoked(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    lost, other = issue(folder, "a"), issue(folder, "b")
+    book = Path(folder.path) / BOOK
+    before = book.read_bytes()
+    _, first = revoke(folder, ["a"], NOW)
+    book.write_bytes(before)  # cut off between the two files, or it came back from a backup
+    _, second = revoke(folder, ["b"], NOW, known=first)
+    assert second.newer_than(first)
+    assert set(second.revoked) == {lost, other}
+    assert {row.serial for row in revoked(folder)} == {lost, other}
 
 
 def test_who_was_revoked_before_is_so_since_then(tmp_path: Path) -> None:
