@@ -212,6 +212,16 @@ def test_a_torrent_that_cannot_be_given_one_is_issued_one_and_no_more(
     assert torrent.given is not None
 
 
+def test_where_there_is_no_room_for_one_none_is_issued(
+    world: World, old: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p2pd.automation.swarm_ca.own_certificates.MOST_ENROLLED", 0)
+    torrent = old.session.put(torrent_of(old.create()))
+    world.days_pass(2)
+    assert torrent.given is None
+    assert old.book().issued == {}
+
+
 def test_what_cannot_be_read_any_more_is_left_out(old: Node, new: Node) -> None:
     enrolled(old, new)
     (about,) = (new.folder / "enrolled").rglob("about.json")

@@ -211,10 +211,10 @@ class Renewals:
         if metainfo is None or metainfo.tls_ca is None:
             return
         wanted, name = print_of(metainfo.tls_ca), metainfo.name
+        self._own.check_room()  # before anything is issued: each round would fill the CA's book
         made = await self._authorities.run(self._issue_own, wanted, name)
         if made is None:
             return
-        self._own.check_room()
         known = await self._own.keep(*made)
         gift = await self._own.give(known.enrolled, [torrent])
         self._warn(gift.problems)
