@@ -182,6 +182,13 @@ def test_a_torrent_that_follows_another_has_its_secret(network: MemoryNetwork) -
     assert node.session.secrets.of(new) is not None
 
 
+def test_one_that_replaces_what_is_gone_is_not_for_everybody(network: MemoryNetwork) -> None:
+    node = SimNode(network, SEED)
+    with pytest.raises(P2pdError, match="that it is to replace is gone"):
+        node.add(OTHER, secret_of=77)
+    assert not list(node.session.torrents)
+
+
 def test_who_gives_it_again_has_the_torrent_run(network: MemoryNetwork) -> None:
     node = SimNode(network, SEED, key_files=KeyFiles(KeySeal(b"one")))
     node.put(V1, FILES, secret=SECRET)

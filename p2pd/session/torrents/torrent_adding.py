@@ -109,7 +109,11 @@ class TorrentAdding:
         """What its record has of the secret that it is to have."""
         if request.secret_of is not None:
             like = self._session.torrents.by_id(request.secret_of)
-            return "" if like is None else like.record.secret
+            if like is None:  # it may have had one: nothing is for everybody by mistake
+                raise AddTorrentError(
+                    AddProblem.SYSTEM, "the torrent that it is to replace is gone"
+                )
+            return like.record.secret
         if not request.secret:
             return ""
         record, metainfo = described.record, described.metainfo
