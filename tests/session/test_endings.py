@@ -154,6 +154,18 @@ def test_what_is_new_is_looked_at_at_once(tmp_path: Path) -> None:
     assert torrent.stages == [("certificate", "ended")]
 
 
+def test_of_what_is_gone_nothing_is_remembered(tmp_path: Path) -> None:
+    host = Host(tmp_path, [ending(Torrent(), 1)])
+    host.clock.advance(1)
+    host.ends = []
+    host.endings.changed()
+    host.clock.advance(1)
+    host.ends = [ending(Torrent(), 1)]
+    host.endings.changed()
+    host.clock.advance(1)
+    assert len(host.lines) == 2
+
+
 def test_the_bounds_may_change(tmp_path: Path) -> None:
     torrent = Torrent()
     host = Host(tmp_path, [ending(torrent, 20)])

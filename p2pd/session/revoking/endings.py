@@ -169,6 +169,7 @@ class Endings:
         self._call = None
         endings = {ending.key: ending for ending in self._sources()}
         told = {key: value for key, value in self._told.items() if key in endings}
+        self._logged = {key: value for key, value in self._logged.items() if key in endings}
         for key, ending in endings.items():
             stage = self.stage(ending.ends_at)
             now = (int(ending.ends_at), int(stage))
