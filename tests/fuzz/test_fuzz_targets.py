@@ -28,3 +28,8 @@ def test_nothing_escapes_from(name: str) -> None:
 def test_mutations_are_the_same_each_time() -> None:
     assert list(mutations([b"seed"], 50, "x")) == list(mutations([b"seed"], 50, "x"))
     assert len(set(mutations([b"seed"], 50, "x"))) > 25
+
+
+@pytest.mark.parametrize("name", target_names())
+def test_seeds_are_the_same_each_time(name: str) -> None:
+    assert load_target(name).SEEDS == load_target(name).SEEDS

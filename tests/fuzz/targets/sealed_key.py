@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from unittest.mock import patch
+
 from p2pd.base.errors import FormatError
 from p2pd.formats.x509.keys_at_rest import KeySeal, SealedKeyError, opened, sealed
 
@@ -18,12 +21,14 @@ class _AnySalt(dict[bytes, bytes]):
         return bytes(32)
 
 
-_SEAL = KeySeal(b"passphrase")
-_SEAL._made = _AnySalt()
+with patch.object(secrets, "token_bytes", bytes):  # the same from run to run
+    _SEAL = KeySeal(b"passphrase")
+    _SEAL._made = _AnySalt()
+    _SEALED = sealed(_KEY, _SEAL)
 
 SEEDS: list[bytes] = [
     _KEY,
-    sealed(_KEY, _SEAL),
+    _SEALED,
     _KEY.replace(b"PRIVATE", b"ENCRYPTED PRIVATE"),
     b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
 ]

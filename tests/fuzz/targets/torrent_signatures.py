@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from p2pd.base.errors import FormatError
 from p2pd.formats import bencode
 from p2pd.formats.torrent_signatures import parse_signatures, signatures_value
-from p2pd.formats.x509.swarm_ca import new_ca
 from p2pd.formats.x509.torrent_signing import SignedInfo, sign
+from tests.fuzz.fixed_certificates import fixed_authority, fixed_key
 
 _INFO = b"d6:lengthi1e4:name1:x12:piece lengthi16384e6:pieces20:" + b"p" * 20 + b"e"
 _NOW = datetime(2026, 6, 1, tzinfo=UTC)
-_CERTIFICATE, _KEY = new_ca("me", 30, _NOW)
+_KEY = fixed_key(b"m")
+_CERTIFICATE = fixed_authority("me", _KEY, _NOW)
 _SIGNED = sign(b"d4:info" + _INFO + b"e", _CERTIFICATE, _KEY)
 _RIGHT = parse_signatures(bencode.decode_torrent(_SIGNED)[0][b"signatures"])[0]
-_NOBODY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32).sign(_INFO)
+_NOBODY = fixed_key(b"n").sign(_INFO)
 
 SEEDS: list[bytes] = [
     bencode.encode(signatures_value([_RIGHT])),
