@@ -87,6 +87,9 @@ class TorrentRecord:
     honors_session_limits: bool = True
     secret: str = field(default="", repr=False)
     """That of its swarm (state.kept_secrets); empty: it is for everybody."""
+    by_tls: bool = False
+    """Whether it was given a certificate once: its peers are reached by TLS alone, also when its
+    metadata, which says so, is not here, or the CA (state.torrent_keys) is lost."""
     share_limits: ShareLimits | None = None
     """None: it leaves all to its labels, its trackers and the session."""
     file_states: str | None = None
@@ -150,6 +153,7 @@ _LATER: Mapping[str, Any] = {
     "metadata_only": 0,
     "file_choices": "[]",
     "secret": "",
+    "by_tls": 0,
 }
 """Columns that rows did not have when they were written: where they have the value that an upgrade
 gave them they are no part of the checksum."""

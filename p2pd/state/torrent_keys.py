@@ -41,11 +41,16 @@ class TorrentKeys:
         self.files = files
 
     def load(self) -> dict[str, KeptCertificate]:
-        """What is kept, by info-hash in hex; what is damaged has no certificate and a trouble."""
+        """What is kept, by info-hash in hex; what is damaged has no certificate and a trouble.
+
+        Raises StateError: it cannot be told which torrents are not for everybody.
+        """
         try:
             found = sorted(entry for entry in os.listdir(self.folder) if _NAME.match(entry))
-        except OSError:
+        except FileNotFoundError:
             return {}
+        except OSError as problem:
+            raise StateError(f"{self.folder}: {problem.strerror}") from None
         return {name: self._load_one(os.path.join(self.folder, name)) for name in found}
 
     def save(self, info_hash: str, kept: KeptCertificate) -> None:

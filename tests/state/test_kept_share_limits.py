@@ -20,7 +20,9 @@ from p2pd.swarm.share_limits import ShareLimits
 from tests.state.damaged import opened, result, torrent_record
 
 LIMITS = ShareLimits(1, 1.5, seed_idle_mode=2, seed_time_limit=7, seed_limit_action="remove")
-NEW = ("share_limits", "limits_reached", "finding", "metadata_only", "file_choices", "secret")
+NEW = (
+    "share_limits", "limits_reached", "finding", "metadata_only", "file_choices", "secret", "by_tls"
+)  # fmt: skip
 
 
 def test_they_are_recorded_and_copied(tmp_path: Path) -> None:

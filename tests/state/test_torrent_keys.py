@@ -30,6 +30,12 @@ def test_what_was_kept_is_there_again_for_its_owner_alone(tmp_path: Path) -> Non
     }  # fmt: skip
 
 
+def test_where_nothing_can_be_told_no_torrent_is_taken_for_one_of_everybody(tmp_path: Path) -> None:
+    (tmp_path / "tls").write_bytes(b"")
+    with pytest.raises(StateError, match="Not a directory"):
+        TorrentKeys(str(tmp_path), KeyFiles()).load()
+
+
 def test_a_key_is_sealed_and_without_the_passphrase_it_is_said(tmp_path: Path) -> None:
     keys = TorrentKeys(str(tmp_path), KeyFiles(KeySeal(b"a word")))
     keys.save(NAME, KEPT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from p2pd.base.errors import P2pdError
+
 
 async def go_on(torrent: Any) -> None:
     """It can have peers now, and perhaps could not before."""
@@ -17,3 +19,24 @@ def link_name(torrent: Any) -> str:
     """What its link calls a torrent without metadata; empty if it does not."""
     magnet = torrent.link.magnet
     return "" if magnet is None or magnet.name is None else magnet.name
+
+
+async def close_for_good(host: Any, torrent: Any) -> None:
+    """Its record says that its peers are reached by TLS alone, whatever becomes of its metadata or
+    of the files with its CA: without these it waits. Raises StateError.
+    """
+    record = torrent.record
+    if record.by_tls:
+        return
+    record.by_tls = True
+    try:
+        await host.store.save(record)
+    except P2pdError:
+        record.by_tls = False
+        raise
+
+
+def is_here(host: Any, torrent: Any) -> bool:
+    """Whether it was not removed."""
+    wire_ids = torrent.info_hashes.wire_ids
+    return any(host.torrent_by_wire_id(each) is torrent for each in wire_ids)

@@ -36,6 +36,7 @@ class TlsHost(Protocol):
 
     clock: Clock
     disks: Disks
+    store: Any
     resting: Any
     activity: Any
     events: Any

@@ -12,7 +12,7 @@ from typing import Any, Iterator, Sequence
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from p2pd.base.clock import Clock, DelayedCall
@@ -27,7 +27,7 @@ from p2pd.session.revoking.swarm_revoking import (
     SwarmRevoking,
     certificate_of,
 )
-from p2pd.session.tls.closed_torrents import go_on, link_name
+from p2pd.session.tls.closed_torrents import close_for_good, go_on, is_here, link_name
 from p2pd.session.tls.swarm_identity import SwarmIdentity, Terms, identity_of, made, name_of_ca
 from p2pd.session.tls.tls_api import GivenCertificate, TlsReport, TlsState
 from p2pd.session.tls.tls_parts import KeptKeys, TlsHost, TlsParts
@@ -141,7 +141,7 @@ class TlsTorrents:
         shown = PeerCertificate(
             ", ".join(names(certificate)),
             certificate.serial_number,
-            _der(certificate),
+            certificate.public_bytes(Encoding.DER),
             certificate.not_valid_after_utc.timestamp(),
         )
         torrent = dialled or self._named(stream.server_name)
@@ -173,6 +173,7 @@ class TlsTorrents:
             kept = KeptCertificate(*terms, given.certificate, given.private_key)
             identity = await self.work.run(made, kept, self._refusal, now)
             await self._keep(torrent, kept)
+            await close_for_good(self._host, torrent)
         finally:
             self._changing.release()
         self._use(torrent, identity)
@@ -205,7 +206,7 @@ class TlsTorrents:
                 raise P2pdError("the torrent's CA is in its metadata: none can be given")
             return Terms(metainfo.tls_ca.decode("ascii", "replace"), metainfo.name)
         known = self._of(torrent)
-        if metainfo is not None and known is None:
+        if metainfo is not None and known is None and not torrent.record.by_tls:
             raise P2pdError("its peers are not reached by TLS: there is no CA in its metadata")
         ca = given_ca or ("" if known is None else known.kept.ca)
         if not ca:
@@ -217,10 +218,13 @@ class TlsTorrents:
         name = metainfo.name if metainfo is not None else link_name(torrent)
         return Terms(ca, name)
 
-    def _keep(self, torrent: Any, kept: KeptCertificate) -> Deferred[None]:
+    async def _keep(self, torrent: Any, kept: KeptCertificate) -> None:
         assert self._keys is not None
         name = torrent.info_hashes.hash_string
-        return self._host.disks.aside.run("write", self._keys.save, name, kept)
+        await self._host.disks.aside.run("write", self._keys.save, name, kept)
+        if not is_here(self._host, torrent):
+            await self._forget_kept([name])
+            raise P2pdError("the torrent was removed")
 
     def _use(self, torrent: Any, identity: SwarmIdentity) -> None:
         before = self._of(torrent)
@@ -392,7 +396,3 @@ class TlsTorrents:
 
 def _text(ca: bytes) -> str:
     return ca.decode("ascii", "replace")
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(Encoding.DER)

@@ -78,7 +78,8 @@ class TorrentParts:
             has_ca = self.content.metainfo.tls_ca is not None
         else:
             has_ca = self.record.summary is not None and self.record.summary.tls
-        return Way.TLS if has_ca or self.host.tls.has_ca(self) else Way.OPEN
+        closed = has_ca or self.record.by_tls or self.host.tls.has_ca(self)
+        return Way.TLS if closed else Way.OPEN
 
     @property
     def listen_port(self) -> int:
