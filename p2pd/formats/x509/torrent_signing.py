@@ -58,7 +58,14 @@ SMALLEST_RSA, LARGEST_RSA = 1024, 8192
 LARGEST_EXPONENT = 2**32
 """What is larger makes an RSA signature as slow to check as it is to make."""
 
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class SigningError(FormatError):
@@ -244,6 +251,7 @@ def _loaded(der: bytes) -> x509.Certificate:
         found.subject.rfc4514_string()
         found.issuer.rfc4514_string()
         tuple(found.extensions)
+        _ = found.not_valid_before_utc, found.not_valid_after_utc
         key = found.public_key()
     except _UNREADABLE:
         raise SigningError("its certificate cannot be read") from None

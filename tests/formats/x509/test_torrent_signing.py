@@ -287,6 +287,27 @@ def test_signatures_survive_and_garbage_in_them_is_refused_in_words(
         assert verdict.problem
 
 
+def test_a_certificate_that_has_an_extension_twice_is_refused_in_words() -> None:
+    key = key_of("ed25519")
+    certificate = (
+        x509.CertificateBuilder(named("me"), named("me"), key.public_key(), 1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + timedelta(days=1))
+        .add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b""), False)
+        .add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.5"), b""), False)
+        .sign(key, None)
+    )
+    signed = sign(TORRENT, certificate, key)
+    (signature,) = parse_torrent(signed).signatures
+    assert signature.certificate is not None
+    twice = signature.certificate.replace(b"\x2a\x03\x05", b"\x2a\x03\x04")
+    assert twice != signature.certificate
+    verdict = SignedInfo(parse_torrent(signed).info_bytes).check(
+        signature._replace(certificate=twice), [], NOW
+    )
+    assert (verdict.valid, verdict.problem) == (False, "its certificate cannot be read")
+
+
 def test_a_key_that_is_slow_or_weak_is_not_checked_with() -> None:
     info = parse_torrent(TORRENT).info_bytes
     small = certificate_of(rsa.generate_private_key(65537, 1024), "me")
