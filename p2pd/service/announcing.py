@@ -45,7 +45,7 @@ class Announcing:
             clock=self._timers,
             wall=time.time,
             rng=self._rng,
-            transports=self.transports,
+            transports=self.transports.of(torrent.credentials),
             peer_id=peer_id,
             port=port,
             numwant=self._numwant,

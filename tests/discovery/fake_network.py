@@ -79,7 +79,9 @@ class FakeAgent:
         self.answers = list(answers)
         self.requests: list[tuple[bytes, Headers]] = []
 
-    def request(self, method: bytes, uri: bytes, headers: Any = None) -> Deferred[Any]:
+    def request(
+        self, method: bytes, uri: bytes, headers: Any = None, body: Any = None
+    ) -> Deferred[Any]:
         assert method == b"GET"
         self.requests.append((uri, headers))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -32,6 +32,9 @@ class Torrent:
     def totals(self) -> Totals:
         return Totals(uploaded=10, downloaded=20, left=self.left, partial=self.partial)
 
+    def credentials(self) -> None:
+        """Nothing of its own."""
+
     def announced(self) -> None:
         self.noted += 1
 

@@ -215,6 +215,9 @@ class Torrent:
     def totals(self) -> Totals:
         return Totals(0, 0, 1)
 
+    def credentials(self) -> None:
+        """Nothing of its own."""
+
     def announced(self) -> None:
         """Nobody watches."""
 

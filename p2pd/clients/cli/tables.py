@@ -291,7 +291,7 @@ def _tracker(tracker: JsonObject) -> str:
 def tracker_result(tracker: JsonObject) -> str:
     """What a tracker answered last, and when."""
     if not tracker["has_announced"]:
-        return "not asked yet"
+        return plain(tracker["last_announce_result"], 500) or "not asked yet"
     if tracker["last_announce_succeeded"]:
         return f"{counted(tracker['last_announce_peer_count'], 'peer')} at {_last(tracker)}"
     return plain(f"{tracker['last_announce_result']} at {_last(tracker)}", 500)

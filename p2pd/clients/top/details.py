@@ -94,7 +94,7 @@ def tracker_row(tracker: JsonObject, now: float) -> Row:
     asked, good = tracker["has_announced"], tracker["last_announce_succeeded"]
     answer = plain(tracker["last_announce_result"], 200)
     if not asked:
-        answer = "not asked yet"
+        answer = answer or "not asked yet"
     elif good:
         answer = counted(tracker["last_announce_peer_count"], "peer")
         if left := duration(tracker["next_announce_time"] - now):

@@ -13,6 +13,7 @@ from p2pd.base.ids import InfoHashes
 from p2pd.discovery.tracker_client.scraper import Scraper
 from p2pd.discovery.tracker_client.states import TrackerState, trouble_of
 from p2pd.discovery.tracker_client.tier import PeersFound, Tier
+from p2pd.discovery.tracker_client.torrent_https import Credentials
 from p2pd.discovery.tracker_client.tracker import Tracker, new_state
 from p2pd.discovery.tracker_client.transports import TrackerTransport
 from p2pd.protocols.tracker.announce import AnnounceAnswer, AnnounceRequest
@@ -50,6 +51,9 @@ class AnnounceTorrent(Protocol):
 
     def announced(self) -> None:
         """A tracker is asked, or answered: what is shown of it changes."""
+
+    def credentials(self) -> Credentials | None:
+        """What is shown to HTTPS trackers (torrent_https.AskCredentials). Raises TrackerError."""
 
 
 class Announcer:

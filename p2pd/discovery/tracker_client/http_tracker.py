@@ -27,7 +27,7 @@ from twisted.web.client import (
 )
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent
+from twisted.web.iweb import IAgent, IPolicyForHTTPS
 
 from p2pd import __version__
 from p2pd.base.clock import Clock
@@ -55,17 +55,23 @@ _REDIRECT_CODES = (301, 302, 303, 307, 308)
 
 
 def make_agent(
-    reactor: Any, names: Names, interface: str | WayOut = "", timeout: float = 30.0
+    reactor: Any,
+    names: Names,
+    interface: str | WayOut = "",
+    timeout: float = 30.0,
+    policy: IPolicyForHTTPS | None = None,
 ) -> tuple[IAgent, HTTPConnectionPool]:
     """An agent that binds to `interface` (empty: any), and the connections that it keeps.
 
     It follows no redirects by itself. Its connections end for good some seconds after `timeout`.
     Thousands of torrents have the same few trackers: a connection that is kept for the next one
     spares the handshakes of TCP and TLS. None is kept that is bound to an address, for when the
-    address goes, what is sent from it goes another way.
+    address goes, what is sent from it goes another way; nor one made by a `policy`, which judges
+    certificates otherwise than browsers do, and is not everybody's.
     """
-    endpoints = BoundedEndpoints(reactor, interface, timeout + GRACE_SECONDS, known=names.known)
-    stays = interface in WILDCARDS or not isinstance(interface, str)
+    seconds = timeout + GRACE_SECONDS
+    endpoints = BoundedEndpoints(reactor, interface, seconds, known=names.known, policy=policy)
+    stays = policy is None and (interface in WILDCARDS or not isinstance(interface, str))
     pool = HTTPConnectionPool(reactor, persistent=stays)
     pool.maxPersistentPerHost = KEPT_PER_HOST
     pool.cachedConnectionTimeout = UNUSED_SECONDS

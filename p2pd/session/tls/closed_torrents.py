@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from p2pd.base.errors import P2pdError
+from p2pd.discovery.tracker_client.states import TrackerState
 
 
 async def go_on(torrent: Any) -> None:
     """It can have peers now, and perhaps could not before."""
     if not (torrent.running or torrent.error):
         await torrent.start_unless_paused()
-    elif torrent.running and not torrent.resting:  # one that rests waits to be found
+        return
+    announcer = torrent.trackers.announcer
+    if torrent.running and any(map(_failed, announcer.states())):
+        announcer.reannounce()  # it may have been for want of a certificate
+    if torrent.running and not torrent.resting:  # one that rests waits to be found
         torrent.dialling.wake()
+
+
+def _failed(state: TrackerState) -> bool:
+    return bool(state.last_announce_at) and not state.last_announce_succeeded
 
 
 def link_name(torrent: Any) -> str:

@@ -13,12 +13,16 @@ from p2pd.formats.x509.own_certificate import OwnCertificate, check_own, told
 from p2pd.formats.x509.peer_names import ANY_TORRENT, matches, names
 from p2pd.formats.x509.pem import read_certificate
 from p2pd.session.revoking.swarm_revoking import Swarm
+from p2pd.session.tls.tls_api import TlsState
 from p2pd.state.torrent_keys import KeptCertificate
 from p2pd.transports.tls.context import TlsContext, swarm_context
 
 Refusal = Callable[[Sequence[x509.Certificate]], str | None]
 """Judges a chain that leads to the torrent's CA, the peer's own certificate first: why it is not
 let in, or None. It is called in other threads, and must not raise."""
+
+OwnRefusal = Callable[[str, str], str]
+"""Whether the CA (PEM) took back a certificate (PEM) of ours: in words, or nothing."""
 
 
 class Terms(NamedTuple):
@@ -43,6 +47,21 @@ class SwarmIdentity:
         not_after = 0.0 if self.own is None else self.own.not_after.timestamp()
         kept = self.kept
         return Swarm(torrent, info_hash, kept.name, kept.ca, kept.certificate, not_after)
+
+    def stand(self, wall: float, revoked: OwnRefusal) -> tuple[TlsState, str]:
+        """Whether it can be shown now, and why not, in words."""
+        own = self.own
+        if self.context is None or own is None:
+            return TlsState.UNFIT, f"its certificate cannot be used: {self.trouble}"
+        if wall < own.not_before.timestamp():
+            day = f"{own.not_before:%Y-%m-%d %H:%M} UTC"
+            return TlsState.NOT_YET_VALID, f"its certificate is not valid before {day}"
+        if refusal := revoked(self.kept.ca, self.kept.certificate):
+            return TlsState.REVOKED, f"{refusal}: it needs another one"
+        if wall > own.not_after.timestamp():
+            day = f"{own.not_after:%Y-%m-%d %H:%M} UTC"
+            return TlsState.EXPIRED, f"its certificate expired on {day}: it needs another one"
+        return TlsState.READY, ""
 
     @property
     def terms(self) -> Terms:

@@ -18,7 +18,9 @@ from twisted.logger import Logger
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Measure, bounded, counter, gauge
+from p2pd.discovery.tracker_client.torrent_https import Credentials
 from p2pd.formats.x509.peer_names import names
+from p2pd.protocols.tracker.announce import TrackerError
 from p2pd.session.connecting.admission import Entry, HandshakeTorrent, PeerCertificate, Way
 from p2pd.session.revoking.prospects import Prospects
 from p2pd.session.revoking.swarm_revoking import (
@@ -46,6 +48,7 @@ NO_CERTIFICATE = (
     "its peers are reached by TLS alone: it waits for its certificate (p2pctl certificate)"
 )
 IS_CHECKED = "its certificate is looked at"
+NOT_ASKED = "it is not asked, since the torrent has no certificate to show it"
 OTHER_PEERS = "who may be a peer of the torrent is known otherwise now"
 
 
@@ -251,7 +254,9 @@ class TlsTorrents:
         if found is None or self._keys is None:
             return
         metainfo = torrent.content.metainfo
-        ca = found.kept.ca if metainfo.tls_ca is None else _text(metainfo.tls_ca)
+        ca = (
+            found.kept.ca if metainfo.tls_ca is None else metainfo.tls_ca.decode("ascii", "replace")
+        )
         is_moved = torrent.info_hashes.hash_string not in self._identities
         if found.terms != Terms(ca, metainfo.name) or is_moved:
             kept = found.kept._replace(ca=ca, name=metainfo.name)
@@ -345,25 +350,25 @@ class TlsTorrents:
         )
 
     def _stand(self, torrent: Any) -> tuple[TlsState, str]:
+        return self._certified(torrent) if self._host.tls_port else (TlsState.OFF, IS_OFF)
+
+    def _certified(self, torrent: Any) -> tuple[TlsState, str]:
+        """The same of its certificate alone: when it says goodbye the port may be closed."""
         found = self._of(torrent)
-        if not self._host.tls_port:
-            return TlsState.OFF, IS_OFF
         if torrent.info_hashes.hash_string in self._being_made:
             return TlsState.CHECKING, IS_CHECKED
         if found is None or not (found.kept.certificate or found.trouble):
             return TlsState.NO_CERTIFICATE, NO_CERTIFICATE
-        if found.context is None or found.own is None:
-            return TlsState.UNFIT, f"its certificate cannot be used: {found.trouble}"
-        wall = self._host.wall()
-        if wall < found.own.not_before.timestamp():
-            day = f"{found.own.not_before:%Y-%m-%d %H:%M} UTC"
-            return TlsState.NOT_YET_VALID, f"its certificate is not valid before {day}"
-        if revoked := self.revoking.own_refusal(found.kept.ca, found.kept.certificate):
-            return TlsState.REVOKED, f"{revoked}: it needs another one"
-        if wall > found.own.not_after.timestamp():
-            day = f"{found.own.not_after:%Y-%m-%d %H:%M} UTC"
-            return TlsState.EXPIRED, f"its certificate expired on {day}: it needs another one"
-        return TlsState.READY, ""
+        return found.stand(self._host.wall(), self.revoking.own_refusal)
+
+    def credentials(self, torrent: Any) -> Credentials | None:
+        """What HTTPS trackers are shown (torrent_https.AskCredentials). Raises TrackerError."""
+        if torrent.way is not Way.TLS:
+            return None
+        found, (_, why_not) = self._of(torrent), self._certified(torrent)
+        if found is None or found.context is None or why_not:
+            raise TrackerError(f"{NOT_ASKED}: {why_not}")
+        return Credentials(found.context, self._refusal)
 
     def measures(self) -> Sequence[Measure]:
         """How many there are, and the handshakes under way."""
@@ -392,7 +397,3 @@ class TlsTorrents:
                 work.refused if work else 0,
             ),
         ]
-
-
-def _text(ca: bytes) -> str:
-    return ca.decode("ascii", "replace")

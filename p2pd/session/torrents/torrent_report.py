@@ -329,7 +329,7 @@ class TorrentReport(RecordReport):
     @property
     def tracker_states(self) -> Sequence[TrackerState]:
         """How each tracker is doing."""
-        return self.torrent.trackers.announcer.states()
+        return self.torrent.trackers.states()
 
     @property
     def sources(self) -> Sequence[SourceReport]:

@@ -8,13 +8,18 @@ has a secret. They are not in its record.
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Protocol, Sequence
 
 from twisted.internet.defer import Deferred
 
 from p2pd.base.ids import InfoHashes
 from p2pd.discovery.tracker_client.announcer import PeersFound, Totals
+from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.discovery.tracker_client.torrent_https import Credentials
 from p2pd.formats.urls import tiers_of_text
+from p2pd.protocols.tracker.announce import TrackerError
+from p2pd.session.connecting.admission import Way
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.state.resume import TorrentRecord
@@ -31,6 +36,10 @@ class AnnouncedTorrent(Protocol):
     record: TorrentRecord
     running: bool
     info_hashes: InfoHashes
+
+    @property
+    def way(self) -> Way:
+        """How its peers are reached."""
 
     @property
     def content(self) -> TorrentContent | None: ...
@@ -58,6 +67,17 @@ class TorrentTrackers:
         self.announcer = owner.host.new_announcer(
             self, self._announced, found, lambda: owner.listen_port
         )
+
+    def states(self) -> Sequence[TrackerState]:
+        """How each of them is doing, and why one cannot be asked by a torrent that waits."""
+        states = self.announcer.states()
+        if self._owner.running or self._owner.way is not Way.TLS:
+            return states
+        try:
+            self.credentials()
+        except TrackerError as why_not:
+            return [_unasked(state, str(why_not)) for state in states]
+        return states
 
     @property
     def tiers(self) -> Tiers:
@@ -142,6 +162,10 @@ class TorrentTrackers:
         """A tracker is asked, or answered."""
         self._owner.host.activity.noted(self._owner)
 
+    def credentials(self) -> Credentials | None:
+        """What HTTPS trackers are shown. Raises TrackerError."""
+        return self._owner.host.tls.credentials(self._owner)
+
     def totals(self) -> Totals:
         """What the trackers are told."""
         record, content = self._owner.record, self._owner.content
@@ -152,3 +176,8 @@ class TorrentTrackers:
         if content is not None and partial:
             left = sum(map(content.layout.data_size, content.have.missing()))
         return Totals(record.uploaded, record.downloaded, left, partial)
+
+
+def _unasked(state: TrackerState, why: str) -> TrackerState:
+    is_https = state.url.partition(":")[0].lower() == "https"
+    return replace(state, last_announce_result=why) if is_https else state

@@ -90,6 +90,20 @@ class TlsContext:
         """Whether this connection is one of this swarm, as it is known here."""
         return connection.get_context() is self._context
 
+    def ask(self, server_name: str, check: Check, verdict: Verdict) -> SSL.Connection:
+        """One to a server of the swarm that is no peer: `check` judges it, and nothing else.
+
+        The name is of a host; empty: it has none. It is shown our certificate if it asks for one,
+        and after its own was found to be good. What the connection is for is left to the caller
+        (app_data).
+        """
+        connection = self._new()
+        if server_name:
+            connection.set_tlsext_host_name(server_name.encode("ascii"))
+        connection.set_verify(VERIFY, _judge(check, verdict))
+        connection.set_connect_state()
+        return connection
+
     def _new(self) -> SSL.Connection:
         connection = SSL.Connection(self._context)
         connection.set_app_data(Verdict())
@@ -150,13 +164,18 @@ def _certificates(pem: str) -> list[x509.Certificate]:
     return x509.load_pem_x509_certificates(pem.encode())
 
 
-def _judge(check: Check) -> Callable[[SSL.Connection, crypto.X509, int, int, int], bool]:
-    """Called for each certificate of a chain, the CA's first, and for what is wrong with it."""
+def _judge(
+    check: Check, known: Verdict | None = None
+) -> Callable[[SSL.Connection, crypto.X509, int, int, int], bool]:
+    """Called for each certificate of a chain, the CA's first, and for what is wrong with it.
+
+    What is found goes to the verdict of the connection, unless it is known whose that is.
+    """
 
     def judge(
         connection: SSL.Connection, certificate: crypto.X509, problem: int, depth: int, ok: int
     ) -> bool:
-        verdict: Verdict = connection.get_app_data()
+        verdict: Verdict = connection.get_app_data() if known is None else known
         if not ok:
             verdict.refusal = _WORDS.get(problem, f"it cannot be verified ({problem})")
             return False

@@ -156,7 +156,9 @@ class TestRows:
         assert failed.cells[5][0][1] == BAD
         good = tracker | {"last_announce_succeeded": True, "next_announce_time": 160}
         assert words(details.tracker_row(good, 100))[5] == "0 peers, again in 1m 00s"
-        fresh = tracker | {"has_announced": False}
+        waiting = tracker | {"has_announced": False}
+        assert words(details.tracker_row(waiting, 0))[5] == "not registered"
+        fresh = waiting | {"last_announce_result": ""}
         assert words(details.tracker_row(fresh, 0))[5] == "not asked yet"
 
     def test_ways_to_peers_besides_trackers(self, daemon: Any) -> None:

@@ -28,15 +28,24 @@ class Identity(NamedTuple):
 class TlsSwarm:
     """A CA and a torrent that is private to it."""
 
-    def __init__(self, work: Path, version: str, *, size: int, name: str = "a film.bin") -> None:
+    def __init__(
+        self,
+        work: Path,
+        version: str,
+        *,
+        size: int,
+        name: str = "a film.bin",
+        tracker: str = "",
+    ) -> None:
         self.now = datetime.now(UTC)
         self.ca, self._key = swarm_ca.new_ca("films", 100, self.now - timedelta(days=50))
         self.ca_pem = certificate_pem(self.ca)
+        self.trackers = ((tracker,),) if tracker else ()
         self.content: Content = self.torrent(make_file(work / "original", size, name=name), version)
 
     def torrent(self, path: Path, version: str) -> Content:
         """A torrent of the same CA."""
-        options = CreationOptions(version=version, authority=self.ca_pem)
+        options = CreationOptions(version=version, authority=self.ca_pem, trackers=self.trackers)
         return content_of(path, create_torrent(str(path), options))
 
     def issue(
