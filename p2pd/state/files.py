@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+
+from p2pd.base.errors import StateError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -18,6 +21,22 @@ def write_whole(path: str, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(new, path)
+
+
+def read_at_most(path: str, most: int) -> bytes:
+    """So many bytes of a file at most; never by way of a symbolic link. Raises OSError."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        return file.read(most)
+
+
+def remove_folder(path: str) -> None:
+    """With all that is in it; it may be gone already. Raises StateError."""
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return
+    except OSError as problem:
+        raise StateError(f"{problem.filename}: {problem.strerror}") from None
 
 
 def sync_file(path: str) -> None:

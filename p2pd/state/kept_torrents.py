@@ -16,7 +16,7 @@ from p2pd.base.errors import FormatError, P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.state.damage import DamagedError
-from p2pd.state.files import sync_folder, write_whole
+from p2pd.state.files import read_at_most, sync_folder, write_whole
 from p2pd.state.records import CHOICES, JSON_COLUMNS, TorrentRecord, name_of, record_of, row_values
 from p2pd.swarm.super_seeding import MODES
 
@@ -157,8 +157,7 @@ def _as_magnet(record: TorrentRecord) -> TorrentRecord:
 
 
 def _content(path: str, limit: int) -> bytes:
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-        data = file.read(limit + 1)
+    data = read_at_most(path, limit + 1)
     if len(data) > limit:
         raise ValueError("too long")
     return data

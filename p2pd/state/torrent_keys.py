@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from typing import Any, NamedTuple
 
 from p2pd.base.errors import P2pdError, StateError
-from p2pd.state.files import sync_folder, write_whole
+from p2pd.state.files import read_at_most, remove_folder, sync_folder, write_whole
 from p2pd.state.key_files import KEY_SUFFIX, TORRENT_FOLDER, KeyFiles
 
 ABOUT = "torrent.json"
@@ -72,12 +71,7 @@ class TorrentKeys:
 
     def forget(self, info_hash: str) -> None:
         """The torrent is gone. Raises StateError."""
-        try:
-            shutil.rmtree(os.path.join(self.folder, info_hash))
-        except FileNotFoundError:
-            return
-        except OSError as problem:
-            raise StateError(f"{problem.filename}: {problem.strerror}") from None
+        remove_folder(os.path.join(self.folder, info_hash))
 
     def _load_one(self, path: str) -> KeptCertificate:
         try:
@@ -104,8 +98,7 @@ class TorrentKeys:
 
 def _about(path: str) -> KeptCertificate:
     """Raises OSError, ValueError, RecursionError."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-        value: Any = json.loads(file.read(MAX_ABOUT))
+    value: Any = json.loads(read_at_most(path, MAX_ABOUT))
     match value:
         case {"ca": str(ca), "certificate": str(certificate), "name": str(name)}:
             return KeptCertificate(ca, name, certificate)

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +21,7 @@ from cryptography import x509
 from p2pd.base.errors import FormatError, StateError
 from p2pd.formats.x509.pem import belongs, read_certificate, read_private_key
 from p2pd.formats.x509.swarm_ca import read_ca
-from p2pd.state.files import sync_folder, write_whole
+from p2pd.state.files import read_at_most, remove_folder, sync_folder, write_whole
 from p2pd.state.key_files import ENROLLED_FOLDER, KEY_SUFFIX, KeyFiles
 
 ABOUT = "about.json"
@@ -106,17 +105,11 @@ class EnrolledStore:
 
     def forget(self, id_: str) -> None:
         """It is over. Raises StateError."""
-        try:
-            shutil.rmtree(os.path.join(self.root, id_))
-        except FileNotFoundError:
-            return
-        except OSError as problem:
-            raise StateError(f"{problem.filename}: {problem.strerror}") from None
+        remove_folder(os.path.join(self.root, id_))
 
     def _load(self, name: str) -> Enrolled:
         path = os.path.join(self.root, name, ABOUT)
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-            value: Any = json.loads(file.read(MAX_ABOUT))
+        value: Any = json.loads(read_at_most(path, MAX_ABOUT))
         match value:
             case {
                 "addresses": list(addresses),
