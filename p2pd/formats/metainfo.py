@@ -1,8 +1,8 @@
 """Metainfo: torrents of v1 (BEP 3), v2 (BEP 52) and both (hybrid) in one model.
 
 The info dictionary's raw bytes are kept as they came: hashes are taken over them and they are
-handed on unchanged. Trackers are BEP 12's, web seeds BEP 19's, nodes BEP 5's, attributes BEP 47's,
-signatures BEP 35's; ``ssl-cert`` is libtorrent's: the CA of those who may be peers.
+handed on unchanged. Trackers are BEP 12's, web seeds BEP 19's and 17's, nodes BEP 5's, attributes
+BEP 47's, signatures BEP 35's; ``ssl-cert`` is libtorrent's: the CA of those who may be peers.
 Nothing is known here of files on a disk or of how pieces are exchanged.
 """
 
@@ -79,9 +79,20 @@ class Metainfo:
     creation_date: int | None = None
     trackers: tuple[tuple[str, ...], ...] = ()
     web_seeds: tuple[str, ...] = ()
+    http_seeds: tuple[str, ...] = ()
+    """Those of BEP 17."""
     nodes: tuple[tuple[str, int], ...] = ()
     signatures: tuple[TorrentSignature, ...] = ()
     """By whom it is signed, perhaps (BEP 35): nobody checked them."""
+    raw_name: bytes = field(default=b"", repr=False)
+    """The name as it came; servers have the files by it."""
+    raw_paths: Mapping[int, tuple[bytes, ...]] = field(default_factory=dict, repr=False, hash=False)
+    """The paths as they came, of files whose own had to be made safe; see `raw_path`."""
+
+    def raw_path(self, index: int) -> tuple[bytes, ...]:
+        """The path of a file as it came, by its place in `files`."""
+        found = self.raw_paths.get(index)
+        return found or tuple(part.encode() for part in self.files[index].path)
 
     @property
     def version(self) -> Version:
@@ -119,6 +130,7 @@ def parse_torrent(data: bytes) -> Metainfo:
         layers=root.get(b"piece layers", {}),
         trackers=tiers,
         web_seeds=web_seeds(seeds if isinstance(seeds, list) else [seeds]),
+        http_seeds=_http_seeds(root.get(b"httpseeds")),
         nodes=_nodes(root.get(b"nodes")),
         comment=_text(root, b"comment"),
         created_by=_text(root, b"created by"),
@@ -161,6 +173,7 @@ def to_torrent(metainfo: Metainfo, *, piece_layers: Mapping[bytes, bytes] | None
         b"comment": metainfo.comment,
         b"created by": metainfo.created_by,
         b"creation date": metainfo.creation_date,
+        b"httpseeds": list(metainfo.http_seeds) or None,
         b"info": metainfo.info_bytes,
         b"nodes": [list(node) for node in metainfo.nodes] or None,
         b"piece layers": None,
@@ -201,6 +214,8 @@ def _build(info_bytes: bytes, info: Any, *, layers: Any, **outer: Any) -> Metain
         private=info.get(b"private") == 1,
         tls_ca=_tls_ca(info),
         source=_text(info, b"source"),
+        raw_name=raw_name,
+        raw_paths=_raw_paths(raw_files, files),
         **outer,
     )
 
@@ -279,6 +294,16 @@ def _safe_files(raw_files: list[RawFile]) -> tuple[FileEntry, ...]:
     return tuple(files)
 
 
+def _raw_paths(
+    raw_files: list[RawFile], files: tuple[FileEntry, ...]
+) -> dict[int, tuple[bytes, ...]]:
+    return {
+        index: raw.path
+        for index, (raw, file) in enumerate(zip(raw_files, files, strict=True))
+        if not raw.pad and b"/".join(raw.path) != "/".join(file.path).encode()
+    }
+
+
 def _check_size(raw_files: list[RawFile], piece_length: int, has_v1: bool) -> None:
     total = sum(file.length for file in raw_files)
     if not any(file.length for file in raw_files if not file.pad):
@@ -317,6 +342,10 @@ def _checked_layers(
             raise MetainfoError("a piece layer does not match its file's pieces root")
         checked[root] = layer
     return checked
+
+
+def _http_seeds(value: Any) -> tuple[str, ...]:
+    return web_seeds(value if isinstance(value, list) else [value])
 
 
 def _nodes(value: Any) -> tuple[tuple[str, int], ...]:

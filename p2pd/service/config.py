@@ -30,6 +30,7 @@ from p2pd.service.config_key import key
 from p2pd.service.discovery_sections import DiscoverySection, ReachabilitySection
 from p2pd.service.keys_section import KeysSection
 from p2pd.service.log_lines import FORMATS
+from p2pd.service.web_seeds_section import WebSeedsSection
 from p2pd.session.nodes.identity_modes import IDENTITY_MODES, TRUSTED
 from p2pd.session.settings.session_settings import FIND_DATA, OFF
 from p2pd.swarm.choking.seeding_modes import ROUND_ROBIN, SEEDING_MODES
@@ -352,6 +353,7 @@ class Config:
     queue: QueueSection = QueueSection()
     seeding: SeedingSection = field(default=SeedingSection())
     discovery: DiscoverySection = field(default=DiscoverySection())
+    web_seeds: WebSeedsSection = field(default=WebSeedsSection())
     reachability: ReachabilitySection = field(default=ReachabilitySection())
     announce: AnnounceSection = AnnounceSection()
     control: ControlSection = ControlSection()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 import socket
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Collection, Sequence
@@ -21,6 +22,7 @@ from p2pd.base.errors import FormatError
 from p2pd.base.measures import Measure
 from p2pd.discovery.dht_service.service import DhtService, DhtServiceOptions
 from p2pd.discovery.lsd.neighbours import Neighbours
+from p2pd.discovery.web_seed_client.client import WebSeedClient
 from p2pd.service.announcing import Announcing
 from p2pd.service.config import Config
 from p2pd.service.daemon_measures import (
@@ -91,6 +93,7 @@ class Network:
         self.transport = TcpTransport(reactor, self.way, handed.tcp, handed.tls)
         self.udp = UdpPort(reactor, self.way, handed.udp)
         self.announcing = Announcing(config, reactor, self.way, self.udp)
+        self.web_seeds = WebSeedClient(reactor, self.way, time.time)
         self.port_mapping = PortMapping(
             reactor, self.way, config.reachability.gateway, state_folder
         )

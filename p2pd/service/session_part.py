@@ -352,6 +352,7 @@ class SessionPart:
             rng=random.Random(secrets.randbits(128)),
             transport=self.network.transport,
             dht=self.network.dht,
+            web_seeds=self.network.web_seeds,
             key_work=key_work(self._reactor),
             tls=tls_parts(self._config, self._place.state_dir, self.keys, self._reactor),
             disks=self.disks,

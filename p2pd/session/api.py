@@ -39,6 +39,7 @@ from p2pd.session.settings.speed_settings import TorrentLimits
 from p2pd.session.tls.tls_api import CertificatesApi, TlsReport
 from p2pd.session.torrents.sharing_view import SharingApi, SharingView
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
+from p2pd.session.web_seeds.seed_report import SeedReport
 from p2pd.state.summaries import TorrentSummary
 
 
@@ -216,6 +217,18 @@ class TorrentView(Protocol):
     def tracker_tiers(self) -> tuple[tuple[str, ...], ...]: ...
     @property
     def tracker_states(self) -> Sequence[TrackerState]: ...
+    @property
+    def web_seeds(self) -> tuple[str, ...]:
+        """URLs of servers that have its files (BEP 19)."""
+
+    @property
+    def http_seeds(self) -> tuple[str, ...]:
+        """URLs of servers that have its pieces (BEP 17)."""
+
+    @property
+    def seed_reports(self) -> Sequence[SeedReport]:
+        """How each of both kinds is doing."""
+
     @property
     def sources(self) -> Sequence[SourceReport]: ...
     @property

@@ -33,20 +33,13 @@ WEIGHTS = {-1: 0.25, 0: 1.0, 1: 4.0}
 LocalTime = Callable[[float], time.struct_time]
 
 
-class LimitedPeer(Protocol):
-    """What is needed of a peer."""
-
-    def limits_changed(self) -> None:
-        """Other limits may hold for it."""
-
-
 class LimitedTorrent(Protocol):
     """What is needed of a torrent."""
 
     record: TorrentRecord
 
-    @property
-    def connected(self) -> Iterable[LimitedPeer]: ...
+    def limits_changed(self) -> None:
+        """Other limits may hold for its peers and its web seeds."""
 
 
 class LimitsOwner(Protocol):
@@ -127,7 +120,7 @@ class RateLimits:
             self._set(name, down, up)
         self._shared = set(shared)
         for torrent in self._owner.torrents:
-            _tell_peers(torrent)
+            torrent.limits_changed()
 
     def torrent_changed(self, torrent: LimitedTorrent) -> None:
         """Its record has other limits, labels or another group, or it is new."""
@@ -137,7 +130,7 @@ class RateLimits:
             record.download_limit if record.download_limited else None,
             record.upload_limit if record.upload_limited else None,
         )
-        _tell_peers(torrent)
+        torrent.limits_changed()
 
     def torrent_removed(self, record: TorrentRecord) -> None:
         """It is gone, and its peers are."""
@@ -253,8 +246,3 @@ class RateLimits:
 
 def _whole(rate: float | None) -> int | None:
     return None if rate is None else int(rate)
-
-
-def _tell_peers(torrent: LimitedTorrent) -> None:
-    for peer in torrent.connected:
-        peer.limits_changed()

@@ -57,6 +57,7 @@ from p2pd.session.torrents.resting import Resting
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_registry import TorrentRegistry
 from p2pd.session.torrents.upload_slots import UploadSlots
+from p2pd.session.web_seeds.session_web_seeds import SessionWebSeeds
 from p2pd.state.moves import MoveRow
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.kept_away import KeptAway
@@ -104,6 +105,7 @@ class Session(SessionPorts):
         self._find_peers(parts, timers)
         self.activity: ActiveTorrents[Torrent] = ActiveTorrents(timers, parts.wall)
         self.resting = Resting(self, timers)
+        self.web_seeds = SessionWebSeeds(parts.web_seeds)
         self.first_looks = FirstLooks(self)
         self.queues: TorrentQueues[Torrent] = TorrentQueues(self, timers)
         self.rules = TorrentRules(settings)

@@ -194,6 +194,7 @@ def _connections(session: Session) -> list[Measure]:
         ),
         *connections.opener.measures(),
         *session.tls.measures(),
+        *session.web_seeds.measures(),
         counters(
             "connections_refused_total",
             "Peers that came in vain, by the bound that was reached.",

@@ -8,6 +8,7 @@ from typing import Callable, Sequence
 
 from p2pd.base.clock import Clock
 from p2pd.discovery.tracker_client.announcer import Announcer, AnnounceTorrent, PeersFound
+from p2pd.discovery.web_seed_client.interfaces import SeedClient
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.blocklist.session_blocklist import BlocklistMemory, ListSource
 from p2pd.session.connecting.hole_punching import HolePuncher
@@ -83,6 +84,8 @@ class SessionParts:
     """None: nothing can be encrypted."""
     tls: TlsParts | None = None
     """None: torrents whose peers are reached by TLS have none."""
+    web_seeds: SeedClient | None = None
+    """None: torrents have none."""
     dht: DhtNetwork | None = None
     """None: there is none, whatever the settings say."""
     make_port_mapping: MakePortMapping | None = None

@@ -52,6 +52,10 @@ class TorrentRecord:
     priorities: bytes | None = None
     """One byte a visible file (session.file_selection); None: all wanted, all normal."""
     trackers: Tiers = ()
+    web_seeds: tuple[str, ...] | None = None
+    """Those that a user chose (BEP 19); None: those that the torrent has."""
+    http_seeds: tuple[str, ...] | None = None
+    """The same of those of BEP 17."""
     labels: tuple[str, ...] = ()
     owner: str = ""
     """The user of the control API who added it, or was given it; empty: nobody's."""
@@ -135,6 +139,9 @@ PROGRESS = [
 ]  # fmt: skip
 """What changes while a torrent runs."""
 
+OWN_LISTS = ("web_seeds", "http_seeds")
+"""JSON, or nothing."""
+
 _NOT_CHOSEN = ("id", "torrent", "file_states", "clean", "summary", *PROGRESS)
 CHOICES = [name for name in COLUMNS if name not in _NOT_CHOSEN]
 """What the user chose, and what the torrent is called by."""
@@ -154,6 +161,8 @@ _LATER: Mapping[str, Any] = {
     "file_choices": "[]",
     "secret": "",
     "by_tls": 0,
+    "web_seeds": None,
+    "http_seeds": None,
 }
 """Columns that rows did not have when they were written: where they have the value that an upgrade
 gave them they are no part of the checksum."""
@@ -269,6 +278,8 @@ def _stored(name: str, value: Any) -> Any:
         return to_text(value)
     if name == "share_limits":
         return limits_text(value)
+    if name in OWN_LISTS:
+        return None if value is None else json.dumps(value)
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, (bytearray, memoryview)):
@@ -288,6 +299,8 @@ def _reader(name: str) -> Callable[[Any], Any]:
         return from_text
     if name == "share_limits":
         return _shared(limits_from_text)
+    if name in OWN_LISTS:
+        return _shared(_own_list)
     if get_origin(hint) is tuple:
         return _shared(lambda text: _strings(json.loads(text), hint))
     wanted = get_args(hint) or ((int, float) if hint is float else (hint,))
@@ -305,6 +318,10 @@ def _reader(name: str) -> Callable[[Any], Any]:
 def _shared(read: Callable[[str], Any]) -> Callable[[str], Any]:
     """Equal texts of thousands of torrents become one value."""
     return functools.lru_cache(maxsize=1024)(read)
+
+
+def _own_list(text: str | None) -> Any:
+    return None if text is None else _strings(json.loads(text), tuple[str, ...])
 
 
 def _strings(value: Any, hint: Any) -> Any:

@@ -87,6 +87,26 @@ class PieceOrder:
             return False
         return self._levels[self.priorities[piece]] & mask & self._masks.bit(piece) != 0
 
+    def not_begun(self, mask: int) -> int:
+        """Those of the mask that are wanted and not begun."""
+        found = 0
+        for level in self._levels:
+            found |= level
+        return found & mask
+
+    def first_level(self, mask: int) -> int:
+        """Of a mask of wanted pieces, begun or not, those with the highest priority."""
+        for level in range(PRIORITIES - 1, 0, -1):
+            digits = self.priorities.translate(_AT_LEVEL[level])
+            if found := int(digits or b"0", 2) & mask:
+                return found
+        return mask
+
+    def first_in_sequence(self, mask: int) -> int:
+        """The first piece in sequence of a mask that is not empty."""
+        later = mask & ((1 << self._masks.size - self.first) - 1)
+        return self._masks.first(later or mask)
+
     def next_pieces(self, mask: int, *, common_first: bool = False) -> Iterator[int]:
         """The pieces of the mask that are not begun, in the order to begin them.
 
@@ -115,6 +135,5 @@ class PieceOrder:
 
     def _one_of(self, ties: int) -> int:
         if self.sequential:
-            later = ties & ((1 << self._masks.size - self.first) - 1)
-            return self._masks.first(later or ties)
+            return self.first_in_sequence(ties)
         return self._masks.any_of(ties, self._rng)

@@ -19,6 +19,7 @@ from p2pd.swarm.availability import Availability
 from p2pd.swarm.partial_piece import BLOCK_SHIFT, FREE, RECEIVED, UNTOLD, PartialPiece
 from p2pd.swarm.picker_state import PickerState, PieceGeometry
 from p2pd.swarm.picking import Picking
+from p2pd.swarm.piece_runs import next_run
 
 __all__ = ["BLOCK_SIZE", "BlockOutcome", "PieceGeometry", "PiecePicker"]
 
@@ -186,6 +187,13 @@ class PiecePicker:
         if only is not None:
             picking.allow_only(only)
         return picking.run(prefer)
+
+    def next_run(self, peer: Hashable, pieces: PieceSet, most: int) -> range:
+        """Up to `most` pieces in a row to ask one for that likes it so: see :mod:`piece_runs`.
+
+        To be handed to `pick` as `only` and `prefer`. Empty: all is asked for.
+        """
+        return next_run(self._state, peer, self._state.masks.of(pieces), most)
 
     def block_received(self, peer: Hashable, piece: int, begin: int, length: int) -> BlockOutcome:
         """Bytes of a block came from `peer`; whatever it sent, nothing is raised."""

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import MissingError
 from p2pd.discovery.tracker_client.states import TrackerState, trouble_of
+from p2pd.discovery.web_seed_client.interfaces import SeedClient
 from p2pd.formats.file_layout import FileLayout
 from p2pd.session.api import SessionStatistics
 from p2pd.session.blocklist.session_blocklist import ListSource
@@ -100,8 +101,9 @@ class SimNode:
     storage.disks.Disks where one InlineDisk will not do, `make_storage` makes storage of another
     kind, and `lists` is where blocklists come from. `listener` hears of events from the start on.
     Without `dht` there is none, nor local discovery without `lsd`, nor an identity without
-    `node_key`; peers of TLS torrents are listened for at `tls_port`, if that is not 0, `keys`
-    has their certificates, and `revocations` the lists of those taken back.
+    `node_key`, nor web seeds without `web_seeds`; peers of TLS torrents are listened for at
+    `tls_port`, if that is not 0, `keys` has their certificates, and `revocations` the lists of
+    those taken back.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class SimNode:
         keys: MemoryKeys | None = None,
         key_files: KeyFiles | None = None,
         revocations: RevokingMemory | None = None,
+        web_seeds: SeedClient | None = None,
         **settings: Any,
     ) -> None:
         self.network = network
@@ -152,6 +155,7 @@ class SimNode:
         self.keys = keys or MemoryKeys()
         self._key_files = key_files or KeyFiles()
         self._revocations = revocations
+        self._web_seeds = web_seeds
         self.tls_address = PeerAddress(host, tls_port)
         self._disks: Any = disks or OneDisk(InlineDisk(network.clock, seconds=DISK_SECONDS))
         self.announcers: list[FakeAnnouncer] = []
@@ -242,6 +246,7 @@ class SimNode:
             journal=cast(Any, self.journal),
             key_work=KeyWork(self._in_a_moment, random.Random(seed), self.network.clock),
             dht=self._dht,
+            web_seeds=self._web_seeds,
             lsd=self._lsd,
             caught_hosts=self._caught_hosts,
             hole_puncher=self._hole_puncher,

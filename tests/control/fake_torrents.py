@@ -18,6 +18,7 @@ from p2pd.session.api import (
 )
 from p2pd.session.settings.speed_settings import TorrentLimits
 from p2pd.session.tls.tls_api import TlsReport
+from p2pd.session.web_seeds.seed_report import Kind, SeedReport, SeedState
 from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.reputation import Rating
 from p2pd.swarm.share_limits import LimitsInForce, ShareLimits
@@ -111,6 +112,11 @@ class FakeTorrent:
     name: str = "some torrent"
     summary: TorrentSummary | None = SUMMARY
     magnet_link: str = "magnet:?xt=urn:btih:00"
+    web_seeds: tuple[str, ...] = ("http://seed.test/",)
+    http_seeds: tuple[str, ...] = ()
+    seed_reports: tuple[SeedReport, ...] = (
+        SeedReport("http://seed.test/", Kind.FILES, SeedState.SENDS, 1000.5, 77, 2),
+    )
     torrent_file: str = "/state/torrents/01.torrent"
     download_dir: str = "/downloads"
     current_dir: str = "/incomplete"

@@ -117,7 +117,7 @@ class TestGet:
     ) -> None:
         session.all = [
             fake_torrent(summary=None, pieces=None, file_views=(), downloaded=0,
-                         have_valid=0, tracker_states=(), peers=())
+                         have_valid=0, tracker_states=(), peers=(), web_seeds=())
         ]  # fmt: skip
         row = caller.call("torrent_get", fields=list(TORRENT_FIELDS)).result["torrents"][0]
         assert row["files"] == row["availability"] == row["webseeds"] == []

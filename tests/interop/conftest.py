@@ -18,7 +18,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from peers import aria2, home_network, libtorrent_node, trackers, transmission
+from peers import aria2, home_network, libtorrent_node, nginx, trackers, transmission
 from peers.home_network import HomeNetwork, NotHereError
 from peers.p2pd_node import P2pdNode
 
@@ -99,6 +99,18 @@ def new_aria2(work: Path, ended_after: Callable[[Any], Any]) -> Callable[..., An
 
     def start(name: str = "aria2", **options: Any) -> aria2.Aria2Node:
         node: aria2.Aria2Node = ended_after(aria2.Aria2Node(work / name, **options))
+        return node
+
+    return start
+
+
+@pytest.fixture
+def new_nginx(work: Path, ended_after: Callable[[Any], Any]) -> Callable[..., nginx.Nginx]:
+    """Starts an nginx that gives out a folder."""
+    _require(nginx, "nginx")
+
+    def start(root: Path, name: str = "nginx", **options: Any) -> nginx.Nginx:
+        node: nginx.Nginx = ended_after(nginx.Nginx(work / name, root, **options))
         return node
 
     return start

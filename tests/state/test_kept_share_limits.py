@@ -21,7 +21,8 @@ from tests.state.damaged import opened, result, torrent_record
 
 LIMITS = ShareLimits(1, 1.5, seed_idle_mode=2, seed_time_limit=7, seed_limit_action="remove")
 NEW = (
-    "share_limits", "limits_reached", "finding", "metadata_only", "file_choices", "secret", "by_tls"
+    "share_limits", "limits_reached", "finding", "metadata_only", "file_choices", "secret",
+    "by_tls", "web_seeds", "http_seeds",
 )  # fmt: skip
 
 

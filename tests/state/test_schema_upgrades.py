@@ -36,6 +36,8 @@ JSON_COLUMNS = {
     "limits_reached": '["ratio"]',
     "finding": '["/a", "in_place", ""]',
     "file_choices": '[["unwanted"], ["wanted", "3"]]',
+    "web_seeds": '["http://w.test/a"]',
+    "http_seeds": "[]",
     "share_limits": '{"seed_ratio_mode": 1}',
 }
 """Of these the stores read more than the type."""

@@ -80,6 +80,7 @@ COMMANDS = {
     "verify-signature": "signing.verify_signature",
     "watch": "watch.watch",
     "watch-folders": "watch_folders.watch_folders",
+    "web-seeds": "web_seeds.web_seeds",
     "whoami": "login.whoami",
 }
 """Where each command is, in this package: only the one that is run is imported."""

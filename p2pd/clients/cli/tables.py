@@ -325,6 +325,26 @@ def tracker_table(trackers: Iterable[JsonObject]) -> Columns:
     return table
 
 
+def web_seed_table(seeds: Iterable[JsonObject]) -> Columns:
+    """One line a web seed."""
+    table = Columns(
+        "Web seed", "State", "Rate>", "Got>", "Next", "Last trouble",
+        spare=("Next", "Got", "Rate", "State"),
+    )  # fmt: skip
+    for seed in seeds:
+        bad = seed["state"] in ("dropped", "refused", "waiting")
+        table.add_row(
+            plain(seed["url"], 80),
+            plain(seed["state"], 20),
+            rate(seed["download_bytes_per_second"]) if seed["is_downloading"] else "",
+            size(seed["downloaded"]) if seed["downloaded"] else "",
+            moment(seed["next_time"]) if seed["next_time"] else "",
+            plain(seed["error_string"], 200),
+            style="red" if bad else "",
+        )
+    return table
+
+
 def _known(count: int) -> str:
     return str(count) if count >= 0 else ""
 

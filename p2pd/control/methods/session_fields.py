@@ -135,4 +135,6 @@ SETTABLE = (
     Param("upload_slots", integer(0, 1000), None),
     Param("upload_slots_global", integer(0, 65535), None),
     Param("watch_folders", list_of(json_object, 50), None),
+    Param("web_seed_connections", integer(1, 50), None),
+    Param("web_seeds_enabled", boolean, None),
 )

@@ -16,6 +16,7 @@ from p2pd.control.methods.certificate_fields import tls_row
 from p2pd.control.methods.discovery_fields import discovery_rows
 from p2pd.control.methods.peer_fields import peer_row, peer_source
 from p2pd.control.methods.tracker_fields import tracker_row, tracker_statistics_row
+from p2pd.control.methods.web_seed_fields import sending, web_seed_row
 from p2pd.session.api import TorrentView
 
 Getter = Callable[[TorrentView, float], Any]
@@ -118,12 +119,6 @@ def _upload_ratio(torrent: TorrentView, now: float) -> float:
     """Uploaded by downloaded, or by what is here for data that came otherwise; -1 if none is."""
     base = torrent.downloaded or torrent.have_valid
     return torrent.uploaded / base if base else -1.0
-
-
-def _web_seeds(torrent: TorrentView, now: float) -> list[dict[str, Any]]:
-    """Those that it names: nothing is asked of them."""
-    urls = torrent.summary.web_seeds if torrent.summary else ()
-    return [{"download_bytes_per_second": 0, "is_downloading": False, "url": url} for url in urls]
 
 
 def _seed_limits_in_force(torrent: TorrentView, now: float) -> dict[str, Any]:
@@ -261,9 +256,9 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "upload_ratio": _upload_ratio,
     "uploaded_ever": lambda torrent, now: torrent.uploaded,
     "wanted": lambda torrent, now: [file.wanted for file in torrent.files()],
-    "webseeds": lambda torrent, now: list(torrent.summary.web_seeds) if torrent.summary else [],
-    "webseeds_ex": _web_seeds,
-    "webseeds_sending_to_us": lambda torrent, now: 0,
+    "webseeds": lambda torrent, now: [*torrent.web_seeds, *torrent.http_seeds],
+    "webseeds_ex": lambda torrent, now: [web_seed_row(seed) for seed in torrent.seed_reports],
+    "webseeds_sending_to_us": lambda torrent, now: sending(torrent),
 }
 
 OF_FILES = frozenset(

@@ -1,7 +1,7 @@
 """torrent_set: change files, priorities, labels, trackers and limits (rpc-spec, 3.2).
 
-`piece_deadlines`, `seed_choking`, `seed_limit_action`, `seed_time_*` and `super_seeding` are p2pd's
-own.
+`piece_deadlines`, `seed_choking`, `seed_limit_action`, `seed_time_*`, `super_seeding` and what
+changes web seeds are p2pd's own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from p2pd.control.methods.group_methods import group_name
 from p2pd.control.methods.secret_param import MAX_SECRET
 from p2pd.control.methods.selection import ids
 from p2pd.control.methods.share_params import SHARE_PARAMS, share_changes
+from p2pd.control.methods.web_seed_fields import WEB_SEED_PARAMS, web_seed_changes
 from p2pd.control.schema import (
     FILE_INDICES,
     PIECE,
@@ -160,6 +161,7 @@ SET_PARAMS = (
     Param("tracker_add", list_of(tracker_url, MAX_TRACKERS), None),
     Param("tracker_remove", list_of(_TRACKER_ID, MAX_TRACKERS), None),
     Param("tracker_replace", tracker_replace, None),
+    *WEB_SEED_PARAMS,
 )
 
 _SAME_NAME = (
@@ -188,6 +190,7 @@ async def change_torrents(
 
 def _changes_for(torrent: TorrentView, changes: Mapping[str, Any]) -> TorrentChanges:
     given: dict[str, Any] = {name: changes[name] for name in (*_FILE_PARAMS, *_SAME_NAME)}
+    given |= web_seed_changes(torrent, changes)
     return TorrentChanges(
         **given,
         share_limits=share_changes(changes) or None,

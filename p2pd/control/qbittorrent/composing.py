@@ -30,6 +30,7 @@ from p2pd.control.qbittorrent.sync import Sync
 from p2pd.control.qbittorrent.torrent_fields import info_fields
 from p2pd.control.qbittorrent.trackers import Trackers
 from p2pd.control.qbittorrent.transfer import Transfer
+from p2pd.control.qbittorrent.web_seeds import WebSeeds
 from p2pd.control.rpc_load import RpcLoad
 from p2pd.control.torrent_source import TorrentSource
 from p2pd.session.api import SessionApi
@@ -71,6 +72,7 @@ def make_dialect(
         Adding(api, TorrentAdder(api, source), labels),
         Changing(api),
         Trackers(api),
+        WebSeeds(api),
         LabelActions(api, labels),
         Renaming(api),
         transfer,

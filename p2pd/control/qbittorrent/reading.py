@@ -152,8 +152,7 @@ class Reading:
     async def web_seeds(self, call: Call) -> Answer:
         """Where else its data is."""
         torrent = one_torrent(self._api, call)
-        urls = torrent.summary.web_seeds if torrent.summary else ()
-        return [{"url": url} for url in urls]
+        return [{"url": url} for url in (*torrent.web_seeds, *torrent.http_seeds)]
 
     async def piece_states(self, call: Call) -> Answer:
         """By piece: 2 for one that is here, else 0."""

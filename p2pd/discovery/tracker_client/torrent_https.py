@@ -109,12 +109,12 @@ def _in_words(failure: Failure, certificates: TorrentCertificates) -> Failure:
     if certificates.refusal:
         raise TrackerError(f"its certificate is refused: {certificates.refusal}") from None
     problem = failure.value
-    if isinstance(problem, ResponseFailed) and any(map(_is_refusal, problem.reasons)):
+    if isinstance(problem, ResponseFailed) and any(map(is_refusal, problem.reasons)):
         raise TrackerError("it refuses the certificate of the torrent") from None
     return failure
 
 
-def _is_refusal(failure: Failure) -> bool:
+def is_refusal(failure: Failure) -> bool:
     """Whether it is an alert, which only the other side sends, that is about certificates."""
     words = str(failure.value).lower()
     is_ours = "certificate" in words or "unknown ca" in words or "access denied" in words

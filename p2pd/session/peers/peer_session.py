@@ -201,8 +201,9 @@ class PeerSession:
 
     def send_to(self, peer: object, message: Any) -> None:
         """Send a cancel to another peer of the torrent."""
-        assert isinstance(peer, PeerSession)
-        if not peer.closed:
+        if not isinstance(peer, PeerSession):  # a web seed
+            self.torrent.cancel(peer, Request(*message))
+        elif not peer.closed:
             peer.download.cancel(message)
             if peer is not self:
                 peer.flush()

@@ -54,6 +54,10 @@ class SessionSettings(SharingSettings):
     """Whether neighbours are told of torrents that are not private (BEP 14)."""
     pex_enabled: bool = False
     """Whether peers of torrents that are not private tell of each other (BEP 11)."""
+    web_seeds_enabled: bool = True
+    """Whether servers that torrents name are asked for their data (BEP 19, BEP 17)."""
+    web_seed_connections: int = 4
+    """Connections of one torrent with its web seeds."""
     default_trackers: str = ""
     """Announced to for every torrent that is not private, besides its own: a URL a line."""
     super_seeding: str = AUTO

@@ -134,6 +134,8 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "dht_enabled": flag,
     "port_forwarding_enabled": flag,
     "find_data": one_of(*FIND_DATA),
+    "web_seeds_enabled": flag,
+    "web_seed_connections": count(1, 50),
     "watch_folders": checked_watch_folders,
 }
 

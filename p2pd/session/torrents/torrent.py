@@ -220,6 +220,7 @@ class Torrent(TorrentParts):
         self.host.activity.stopped(self)
         if self._swarm is not None:
             self._swarm.dialling.stopped()
+            self._swarm.web_seeds.stop()
             self._swarm.peers.disconnect_all("the torrent stopped")
         if self.content is not None:
             self.content.pieces.abandon_open()
@@ -336,6 +337,7 @@ class Torrent(TorrentParts):
         """The metadata is known: make what needs it."""
         self.content = content
         self.record.torrent = None  # the database has it
+        self.keep_http_seeds(content.metainfo.http_seeds)
         self.host.tls.metadata_known(self)
         self.host.way_known(self)
         self.trackers.refresh()
@@ -370,7 +372,7 @@ class Torrent(TorrentParts):
             return self.opening.busy
         if self.dirty or self.counters.unsaved:
             return True
-        return self._swarm is not None and self._swarm.peers.is_busy
+        return self._swarm is not None and self._swarm.is_busy
 
     def idle(self) -> None:
         """Nothing is to be done for it now."""

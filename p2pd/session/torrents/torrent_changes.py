@@ -39,6 +39,7 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
         record.share_limits = replace(record.share_limits or ShareLimits(), **changes.share_limits)
     if changes.tracker_tiers is not None:
         torrent.trackers.replace(changes.tracker_tiers)
+    _set_web_seeds(torrent, changes)
     if _file_lists(changes):
         _select_files(torrent, changes)
     if changes.deadlines is not None:
@@ -61,6 +62,16 @@ def _set_sequence(torrent: Torrent, changes: TorrentChanges) -> None:
         record.sequential_from = changes.sequential_from
     if torrent.content is not None:
         torrent.content.set_sequence(record.sequential, record.sequential_from)
+
+
+def _set_web_seeds(torrent: Torrent, changes: TorrentChanges) -> None:
+    record = torrent.record
+    if changes.web_seeds is not None:
+        record.web_seeds = changes.web_seeds
+    if changes.http_seeds is not None:
+        record.http_seeds = changes.http_seeds
+    if changes.web_seeds is not None or changes.http_seeds is not None:
+        torrent.web_seeds_changed()
 
 
 def _set_limits(torrent: Torrent, changes: TorrentChanges) -> None:

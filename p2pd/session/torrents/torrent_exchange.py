@@ -41,6 +41,8 @@ from p2pd.session.torrents.torrent_pex import NAME as UT_PEX
 from p2pd.session.torrents.torrent_pex import TorrentPex
 from p2pd.session.torrents.torrent_super_seeding import TorrentSuperSeeding
 from p2pd.session.torrents.torrent_trust import TorrentTrust
+from p2pd.session.web_seeds.seed_lane import SeedLane
+from p2pd.session.web_seeds.torrent_web_seeds import TorrentWebSeeds
 from p2pd.state.resume import TorrentRecord
 from p2pd.storage.interfaces import Storage
 from p2pd.swarm.deadlines import DeadlineWindow, due_in
@@ -62,6 +64,7 @@ class ExchangeOwner(Protocol):
     holepunch: TorrentHolepunch
     revocations: TorrentRevocations
     dialling: TorrentDialling
+    web_seeds: TorrentWebSeeds
 
     @property
     def content(self) -> TorrentContent | None: ...
@@ -309,7 +312,9 @@ class TorrentExchange:
 
     def cancel(self, peer: Hashable, request: Request) -> None:
         """What was asked of a peer is not wanted any more: what comes of it is not its fault."""
-        if isinstance(peer, PeerSession) and not peer.closed:
+        if isinstance(peer, SeedLane):
+            peer.withdrawn()
+        elif isinstance(peer, PeerSession) and not peer.closed:
             peer.download.cancel(Cancel(*request))
 
     # -- feeding -------------------------------------------------------------------------------
@@ -345,6 +350,7 @@ class TorrentExchange:
     def feed_all(self) -> None:
         """Other pieces are wanted: everyone may look again."""
         self._feed(self._owner.peers)
+        self._owner.web_seeds.feed()
 
     @staticmethod
     def _feed(peers: Iterable[PeerSession]) -> None:

@@ -38,6 +38,7 @@ from p2pd.session.torrents.active_torrents import ActiveTorrents
 from p2pd.session.torrents.first_looks import FirstLooks
 from p2pd.session.torrents.resting import Resting
 from p2pd.session.torrents.upload_slots import UploadSlots
+from p2pd.session.web_seeds.session_web_seeds import SessionWebSeeds
 from p2pd.state.removals import DoomedFiles
 from p2pd.state.resume import TorrentStore
 from p2pd.storage.disks import Disks
@@ -125,6 +126,7 @@ class TorrentHost(Protocol):
     hole_puncher: HolePuncher | None
     tls: TlsTorrents
     secrets: SecretTorrents
+    web_seeds: SessionWebSeeds
 
     @property
     def torrents(self) -> Iterable[Any]:

@@ -23,12 +23,16 @@ from p2pd.session.torrents.torrent_exchange import TorrentExchange
 from p2pd.session.torrents.torrent_holepunch import TorrentHolepunch
 from p2pd.session.torrents.torrent_host import TorrentHost
 from p2pd.session.torrents.torrent_layers import PieceLayerExchange
+from p2pd.session.torrents.torrent_link import TorrentLink
 from p2pd.session.torrents.torrent_metadata import MetadataExchange
 from p2pd.session.torrents.torrent_outcomes import TorrentOutcomes
 from p2pd.session.torrents.torrent_peers import TorrentPeers
 from p2pd.session.torrents.torrent_pex import TorrentPex
 from p2pd.session.torrents.torrent_swarm import TorrentSwarm
 from p2pd.session.torrents.torrent_trust import TorrentTrust
+from p2pd.session.web_seeds.seed_report import Kind, SeedReport
+from p2pd.session.web_seeds.torrent_web_seeds import TorrentWebSeeds
+from p2pd.session.web_seeds.web_seed import urls_of
 from p2pd.state.resume import TorrentRecord
 
 
@@ -36,6 +40,8 @@ class TorrentParts:
     """What a torrent is made of."""
 
     __slots__ = ("_swarm", "content", "host", "record")
+
+    link: TorrentLink
 
     def __init__(self, host: TorrentHost, record: TorrentRecord) -> None:
         self.host = host
@@ -126,6 +132,14 @@ class TorrentParts:
         """Hosts, or somebody there, or nodes by their keys are banned from the session."""
         if self._swarm is not None:
             self._swarm.peers.banned(places)
+            self._swarm.web_seeds.banned(places)
+
+    def limits_changed(self) -> None:
+        """Other speed limits may hold for it."""
+        if self._swarm is not None:
+            for peer in self._swarm.peers.connected:
+                peer.limits_changed()
+            self._swarm.web_seeds.limits_changed()
 
     def rechoke_soon(self) -> None:
         """Whom to serve is to be decided anew."""
@@ -166,8 +180,8 @@ class TorrentParts:
         self.host.activity.noted(self)
 
     def next_dial(self, now: float) -> float | None:
-        """When the first of its addresses may be dialled, if it waits for that alone."""
-        return None if self._swarm is None else self._swarm.dialling.next_dial(now)
+        """When somebody may be dialled or asked, if it waits for that alone."""
+        return None if self._swarm is None else self._swarm.next_due(now)
 
     def rates(self) -> tuple[float, float]:
         """Bytes per second down and up."""
@@ -224,6 +238,34 @@ class TorrentParts:
         return self.swarm.outcomes
 
     @property
+    def web_seeds(self) -> TorrentWebSeeds:
+        """Servers that have its data."""
+        return self.swarm.web_seeds
+
+    def seed_reports(self) -> list[SeedReport]:
+        """How each of its web seeds is doing."""
+        if self._swarm is not None:
+            return self._swarm.web_seeds.reports()
+        return [SeedReport(url, kind) for kind, url in self.seed_urls()]
+
+    def seed_urls(self) -> list[tuple[Kind, str]]:
+        """Those that it has: chosen by a user, or else its own."""
+        return urls_of(self.record, self.content, self.link.web_seeds)
+
+    def keep_http_seeds(self, urls: tuple[str, ...]) -> None:
+        """Its metadata has these (BEP 17), of which the summary of one at rest knows nothing."""
+        if urls and self.record.http_seeds is None:
+            self.record.http_seeds = urls
+            self._background(self.host.store.save(self.record))
+
+    def web_seeds_changed(self) -> None:
+        """It has others, or is to ask them in another way."""
+        if self._swarm is not None:
+            self._swarm.web_seeds.changed()
+        else:
+            self.host.activity.wake(self)
+
+    @property
     def dialling(self) -> TorrentDialling:
         """Whom it dials, and when."""
         return self.swarm.dialling
@@ -247,6 +289,7 @@ class TorrentParts:
         """A list of its CA is in force from now on; `leaving`: our own certificate is on it."""
         if self._swarm is not None:
             self._swarm.revocations.list_changed(found, leaving=leaving)
+            self._swarm.web_seeds.hang_up()
 
     @property
     def holepunch(self) -> TorrentHolepunch:

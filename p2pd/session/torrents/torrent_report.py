@@ -22,6 +22,7 @@ from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_sharing import TorrentSharing
 from p2pd.session.torrents.torrent_trouble import disk_state, local_error
+from p2pd.session.web_seeds.seed_report import Kind, SeedReport
 from p2pd.state.summaries import TorrentSummary
 from p2pd.swarm.share_limits import ETA_UNKNOWN
 
@@ -78,9 +79,8 @@ class TorrentReport(RecordReport):
     @property
     def magnet_link(self) -> str:
         """A link with which others can add it."""
-        summary = self.summary
         trackers = tuple(url for tier in self.tracker_tiers for url in tier)
-        web_seeds = summary.web_seeds if summary else self.torrent.link.web_seeds
+        web_seeds = self.web_seeds
         name = self.torrent.record.name or None
         return Magnet(self.info_hashes, name=name, trackers=trackers, web_seeds=web_seeds).to_uri()
 
@@ -330,6 +330,21 @@ class TorrentReport(RecordReport):
     def tracker_states(self) -> Sequence[TrackerState]:
         """How each tracker is doing."""
         return self.torrent.trackers.states()
+
+    @property
+    def web_seeds(self) -> tuple[str, ...]:
+        """URLs of servers that have its files (BEP 19)."""
+        return tuple(url for kind, url in self.torrent.seed_urls() if kind is Kind.FILES)
+
+    @property
+    def http_seeds(self) -> tuple[str, ...]:
+        """URLs of servers that have its pieces (BEP 17)."""
+        return tuple(url for kind, url in self.torrent.seed_urls() if kind is Kind.PIECES)
+
+    @property
+    def seed_reports(self) -> Sequence[SeedReport]:
+        """How each of both kinds is doing."""
+        return self.torrent.seed_reports()
 
     @property
     def sources(self) -> Sequence[SourceReport]:

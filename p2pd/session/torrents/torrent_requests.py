@@ -143,4 +143,8 @@ class TorrentChanges:
     share_limits: Mapping[str, Any] | None = None
     """Attributes of ShareLimits; those that are not there stay as they are."""
     tracker_tiers: tuple[tuple[str, ...], ...] | None = None
+    web_seeds: tuple[str, ...] | None = None
+    """Those of BEP 19; they take the place of all that it has."""
+    http_seeds: tuple[str, ...] | None = None
+    """The same of those of BEP 17."""
     deadlines: tuple[DeadlineWindow, ...] | None = None

@@ -19,6 +19,7 @@ from p2pd.session.torrents.torrent_outcomes import TorrentOutcomes
 from p2pd.session.torrents.torrent_peers import TorrentPeers
 from p2pd.session.torrents.torrent_pex import TorrentPex
 from p2pd.session.torrents.torrent_trust import TorrentTrust
+from p2pd.session.web_seeds.torrent_web_seeds import TorrentWebSeeds
 from p2pd.swarm.choker import Choker
 from p2pd.swarm.peer_pool import PeerPool
 
@@ -28,7 +29,7 @@ class TorrentSwarm:
 
     __slots__ = (
         "_owner", "dialling", "exchange", "holepunch", "layers", "metadata", "outcomes", "peers",
-        "pex", "revocations", "trust",
+        "pex", "revocations", "trust", "web_seeds",
     )  # fmt: skip
 
     def __init__(self, owner: Any) -> None:
@@ -43,6 +44,7 @@ class TorrentSwarm:
         self.pex = TorrentPex(owner)
         self.holepunch = TorrentHolepunch(owner)
         self.revocations = TorrentRevocations(owner, host.tls.revoking.lists)
+        self.web_seeds = TorrentWebSeeds(owner)
         self.metadata = MetadataExchange(owner, MetadataAssembly(owner.info_hashes), None)
         self.layers: PieceLayerExchange | None = None
         if owner.content is not None:
@@ -70,9 +72,21 @@ class TorrentSwarm:
             self.layers.tick(now, list(self.peers))
         self.exchange.hurry(now)
         self.exchange.feed_starving()
+        self.web_seeds.tick(now)
         self.dialling.wake()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anybody has to be looked at every second."""
+        return self.peers.is_busy or self.web_seeds.is_busy
+
+    def next_due(self, now: float) -> float | None:
+        """When anybody may be dialled or asked, if it waits for that alone."""
+        due = (self.dialling.next_dial(now), self.web_seeds.next_due(now))
+        return min((each for each in due if each is not None), default=None)
 
     def close(self) -> None:
         """The torrent rests."""
         self.dialling.stopped()
+        self.web_seeds.stop()
         self.peers.disconnect_all("the torrent rests")

@@ -12,6 +12,9 @@ from typing import Collection, Hashable, Iterable, Protocol, Sequence
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.session_bans import name_of
 from p2pd.session.torrents.torrent_host import TorrentHost
+from p2pd.session.web_seeds.seed_lane import SeedLane
+from p2pd.session.web_seeds.torrent_web_seeds import TorrentWebSeeds
+from p2pd.session.web_seeds.web_seed import WebSeed
 from p2pd.state.resume import TorrentRecord
 from p2pd.swarm.bans import PeerName
 from p2pd.swarm.reputation import POOR, Rating, Reputation
@@ -30,6 +33,10 @@ class TrustOwner(Protocol):
     @property
     def peers(self) -> Iterable[PeerSession]:
         """Those that are connected."""
+
+    @property
+    def web_seeds(self) -> TorrentWebSeeds:
+        """Servers that have its data."""
 
     def seconds(self) -> float:
         """Monotonic time."""
@@ -56,17 +63,21 @@ class TorrentTrust:
         if digests:
             verdict = self.smart_ban.passed(piece, digests)
             for name in verdict.cleared:
-                assert isinstance(name, PeerName)
-                self.of(name).cleared()
-            self._ban(verdict.guilty, f"it sent bad blocks of piece {piece}")
+                if isinstance(name, PeerName):
+                    self.of(name).cleared()
+            self._ban(verdict.guilty, piece, f"it sent bad blocks of piece {piece}")
 
     def piece_failed(self, piece: int, senders: Sequence[Hashable | None], digests: bytes) -> None:
         """A piece is wrong: of several who sent it, it will be seen who lied."""
         names: dict[Hashable | None, PeerName] = {
             peer: name_of(peer) for peer in set(senders) if isinstance(peer, PeerSession)
         }
-        verdict = self.smart_ban.failed(piece, [names.get(peer) for peer in senders], digests)
-        self._ban(verdict.guilty, f"it sent the whole of piece {piece}, which is wrong")
+        seeds: dict[Hashable | None, Hashable] = {
+            lane: lane.seed for lane in set(senders) if isinstance(lane, SeedLane)
+        }
+        known: dict[Hashable | None, Hashable] = {**names, **seeds}
+        verdict = self.smart_ban.failed(piece, [known.get(peer) for peer in senders], digests)
+        self._ban(verdict.guilty, piece, f"it sent the whole of piece {piece}, which is wrong")
         if not verdict.guilty:
             now = self._owner.seconds()
             for name in names.values():
@@ -82,7 +93,7 @@ class TorrentTrust:
 
     def lied_of_metadata(self, peer: PeerSession) -> None:
         """All of what it sent as the metadata is wrong: it is not asked a second time."""
-        self._ban({name_of(peer)}, "it sent wrong metadata")
+        self._ban({name_of(peer)}, -1, "it sent wrong metadata")
 
     def abused(self, peer: PeerSession) -> None:
         """It was dropped for what it did."""
@@ -130,8 +141,11 @@ class TorrentTrust:
         known = self._reputations.get(peer.node_key or (peer.address.host, peer.peer_id))
         return known is not None and known.blemished and self.rating(peer).score < POOR
 
-    def _ban(self, guilty: Collection[Hashable], what: str) -> None:
+    def _ban(self, guilty: Collection[Hashable], piece: int, what: str) -> None:
         for name in guilty:
+            if isinstance(name, WebSeed):
+                self._owner.web_seeds.sent_wrong(name, piece)
+                continue
             assert isinstance(name, PeerName)
             reason = f"{what} of {self._owner.record.name}"
             key = name.node_key or self._nodes.get((name.host, name.peer_id), b"")

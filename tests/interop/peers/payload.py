@@ -84,6 +84,7 @@ def libtorrent_content(
     trackers: Sequence[str] = (),
     piece_length: int = PIECE,
     private: bool = False,
+    web_seeds: Sequence[str] = (),
 ) -> Content:
     """`path` with a torrent that libtorrent made: version "v1", "v2" or "hybrid"."""
     import libtorrent
@@ -103,6 +104,8 @@ def libtorrent_content(
     creator.set_priv(private)
     for tier, url in enumerate(trackers):
         creator.add_tracker(url, tier)
+    for url in web_seeds:
+        creator.add_url_seed(url)
     libtorrent.set_piece_hashes(creator, str(path.parent))
     return content_of(path, libtorrent.bencode(creator.generate()))
 
@@ -114,6 +117,7 @@ def p2pd_content(
     trackers: Sequence[str] = (),
     nodes: Sequence[tuple[str, int]] = (),
     piece_length: int = PIECE,
+    web_seeds: Sequence[str] = (),
 ) -> Content:
     """`path` with a torrent that p2pd's creator made."""
     from p2pd.storage.torrent_creator import CreationOptions, create_torrent
@@ -123,6 +127,7 @@ def p2pd_content(
         piece_length=piece_length,
         trackers=tuple((url,) for url in trackers),
         nodes=tuple(nodes),
+        web_seeds=tuple(web_seeds),
     )
     return content_of(path, create_torrent(str(path), options))
 

@@ -36,16 +36,20 @@ class TlsSwarm:
         size: int,
         name: str = "a film.bin",
         tracker: str = "",
+        web_seed: str = "",
     ) -> None:
         self.now = datetime.now(UTC)
         self.ca, self._key = swarm_ca.new_ca("films", 100, self.now - timedelta(days=50))
         self.ca_pem = certificate_pem(self.ca)
         self.trackers = ((tracker,),) if tracker else ()
+        self.web_seeds = (web_seed,) if web_seed else ()
         self.content: Content = self.torrent(make_file(work / "original", size, name=name), version)
 
     def torrent(self, path: Path, version: str) -> Content:
         """A torrent of the same CA."""
-        options = CreationOptions(version=version, authority=self.ca_pem, trackers=self.trackers)
+        options = CreationOptions(
+            version=version, authority=self.ca_pem, trackers=self.trackers, web_seeds=self.web_seeds
+        )
         return content_of(path, create_torrent(str(path), options))
 
     def issue(
