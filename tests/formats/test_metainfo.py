@@ -17,6 +17,7 @@ from p2pd.base.ids import InfoHashes
 from p2pd.formats import bencode, merkle
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.metainfo import MAX_CA, MetainfoError, parse_info, parse_torrent, to_torrent
+from p2pd.testing import make_torrent
 
 Make = Callable[..., bytes]
 ROOT = b"r" * 32
@@ -348,3 +349,22 @@ def test_the_ca_of_a_torrents_peers_is_read_and_kept() -> None:
     for wrong in (7, [b"x"], b"x" * (MAX_CA + 1)):
         with pytest.raises(MetainfoError, match="CA"):
             parse_torrent(torrent(v1_info(**{"ssl-cert": wrong})))
+
+
+def test_seeds_of_bep_17_come_and_go_with_the_torrent() -> None:
+    made = bencode.decode(make_torrent({"a": b"x", "b": b"y"}))
+    made[b"httpseeds"] = [b"http://a.test/seed.php", b"ftp://no/", 7]
+    found = parse_torrent(bencode.encode(made))
+    assert found.http_seeds == ("http://a.test/seed.php",)
+    assert parse_torrent(to_torrent(found)).http_seeds == found.http_seeds
+    made[b"httpseeds"] = b"http://a.test/seed.php"
+    assert parse_torrent(bencode.encode(made)).http_seeds == found.http_seeds
+
+
+def test_names_are_kept_as_they_came() -> None:
+    files = [{b"length": 1, b"path": [b"a"]}, {b"length": 1, b"path": [b"con", b"\xff"]}]
+    info = {b"files": files, b"name": b"..", b"piece length": 16384, b"pieces": bytes(20)}
+    found = parse_torrent(bencode.encode({b"info": info}))
+    assert found.raw_name == b".."
+    assert [found.raw_path(index) for index in range(2)] == [(b"a",), (b"con", b"\xff")]
+    assert list(found.raw_paths) == [1]

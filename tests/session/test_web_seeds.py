@@ -6,14 +6,21 @@ import random
 
 import pytest
 
+from p2pd.discovery.web_seed_client.client import NOT_HTTPS
 from p2pd.discovery.web_seed_client.interfaces import Question
+from p2pd.formats import bencode
 from p2pd.protocols.webseed.answers import SeedError
 from p2pd.session.session_parts import SessionLimits
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.session.torrents.torrent_requests import TorrentChanges
-from p2pd.session.web_seeds.seed_report import SeedReport, SeedState
+from p2pd.session.web_seeds.seed_lane import SeedLane
+from p2pd.session.web_seeds.seed_report import Kind, SeedReport, SeedState
+from p2pd.session.web_seeds.web_seed import WebSeed
+from p2pd.swarm.web_seed_standing import WebSeedStanding
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 from tests.session.fake_web_seeds import FakeSeeds
+from tests.session.secret_nodes import SECRET, change
+from tests.session.tls_swarm import TLS_PORT, authority, give, of_everybody
 
 PIECE = 32 * 1024
 BASE = "http://seed.test/pub"
@@ -318,3 +325,114 @@ def test_a_seed_of_pieces_is_asked_by_their_numbers(
     network.result(torrent.start())
     network.run_until(torrent.is_complete)
     assert {question.wanted.size for question in seeds.asked} == {0}
+
+
+# -- torrents that are not for everybody -----------------------------------------------------------
+
+
+def test_a_torrent_with_a_secret_is_never_asked_for_in_the_clear(
+    network: MemoryNetwork, node: SimNode, seeds: FakeSeeds
+) -> None:
+    seeds.rate = 20_000
+    torrent = node.add(TORRENT)
+    network.run(2)
+    assert seeds.under_way
+    asked = len(seeds.asked)
+    change(node, torrent, SECRET)
+    assert not seeds.under_way
+    network.run(60)
+    assert len(seeds.asked) == asked
+    assert (report(torrent).state, report(torrent).error) == (SeedState.REFUSED, NOT_HTTPS)
+
+
+def test_a_torrent_with_a_secret_comes_by_https(network: MemoryNetwork, seeds: FakeSeeds) -> None:
+    base = "https://seed.test/pub"
+    seeds.files = at(base)
+    node = SimNode(network, "10.0.0.1", web_seeds=seeds)
+    made = make_torrent(FILES, piece_length=PIECE, web_seeds=(base,))
+    torrent = node.add(made, secret=SECRET)
+    network.run_until(torrent.is_complete)
+    assert all(line.https_only for line in seeds.lines)
+
+
+def test_a_torrent_of_a_ca_shows_its_certificate_or_asks_nobody(
+    network: MemoryNetwork, seeds: FakeSeeds
+) -> None:
+    base, clear = "https://seed.test/pub", "http://seed.test/pub"
+    seeds.files = at(base) | at(clear)
+    made = make_torrent(
+        FILES, piece_length=PIECE, web_seeds=(base, clear), authority=authority().pem
+    )
+    node = SimNode(network, "10.0.0.1", web_seeds=seeds, tls_port=TLS_PORT)
+    torrent = node.add(made)
+    network.run(30)
+    assert not seeds.asked
+    assert [each.state for each in torrent.seed_reports()] == [SeedState.REFUSED] * 2
+    give(node, torrent, of_everybody())
+    network.run_until(torrent.is_complete)
+    assert {question.named.partition(":")[0] for question in seeds.asked} == {"https"}
+    for line in seeds.lines:
+        assert line.https_only
+        assert line.credentials() is not None
+    assert report(torrent, 1).error == NOT_HTTPS
+
+
+def test_who_has_a_bad_block_among_good_ones_is_found(
+    network: MemoryNetwork, node: SimNode, seeds: FakeSeeds
+) -> None:
+    """Of a piece that a peer and a web seed had a part in, it is seen who lied."""
+    url = f"{BASE}/folder/z.bin"
+    torrent = node.add(TORRENT, files_unwanted=(0, 1, 2))
+    network.run_until(torrent.is_complete)
+    seeds.files[url] = bytes(len(seeds.files[url]))
+    seed = torrent.seed_reports()[0]
+    assert seed.error == ""
+    lane = torrent.web_seeds
+    known = WebSeedStanding(node.session.rng)
+    content = torrent.content
+    assert content is not None
+    bad = WebSeed(BASE, Kind.FILES, content, content.have.copy(), bytes(20), known)
+    lanes = SeedLane(lane, bad, seeds.lines[0], node.session.new_window())
+    good = bytes(range(16)) * 4
+    other = SimNode(network, "10.0.0.9")
+    other.put(TORRENT, FILES)
+    node.connect(torrent, other.address)
+    network.run_until(lambda: bool(torrent.connected))
+    (peer,) = torrent.connected
+    torrent.trust.piece_failed(7, [lanes, peer], b"x" * 16 + good[16:32])
+    assert known.error == ""
+    torrent.trust.piece_passed(7, [peer], good[:32])
+    assert known.error == "it sent wrong data of piece 7"
+    assert not node.session.bans.list()
+    assert 7 not in bad.have
+
+
+def test_what_a_peer_brings_meanwhile_is_not_waited_for(
+    network: MemoryNetwork, node: SimNode, seeds: FakeSeeds
+) -> None:
+    seeds.rate = 2_000
+    torrent = node.add(TORRENT)
+    network.run(5)
+    other = SimNode(network, "10.0.0.9")
+    other.put(TORRENT, FILES)
+    node.connect(torrent, other.address)
+    began = network.clock.seconds()
+    network.run_until(torrent.is_complete, limit=100)
+    assert network.clock.seconds() - began < 60
+    network.run(3)
+    assert not seeds.under_way
+
+
+def test_seeds_by_pieces_are_kept_with_the_torrent(
+    network: MemoryNetwork, node: SimNode, seeds: FakeSeeds
+) -> None:
+    outer = bencode.decode(TORRENT)
+    made = bencode.encode({**outer, b"httpseeds": [b"http://old.test/seed.php", b"nothing"]})
+    torrent = node.add(made)
+    assert node.store.rows[torrent.record.id].http_seeds == ("http://old.test/seed.php",)
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    assert (view.web_seeds, view.http_seeds) == ((BASE,), ("http://old.test/seed.php",))
+    network.run_until(torrent.is_complete)
+    network.run_until(lambda: torrent.resting, limit=200)
+    assert [each.kind.value for each in view.seed_reports] == ["files", "pieces"]

@@ -167,12 +167,18 @@ class Reading:
         return [hashes[start : start + 20].hex() for start in range(0, len(hashes), 20)]
 
     async def export(self, call: Call) -> Answer:
-        """Its .torrent file, with the trackers that it has now."""
+        """Its .torrent file, with the trackers and web seeds that it has now."""
         torrent = one_torrent(self._api, call)
         metainfo: Metainfo | None = await self._api.metainfo(torrent)
         if metainfo is None:
             raise conflict("it has no metadata yet")
-        content = to_torrent(replace(metainfo, trackers=torrent.tracker_tiers))
+        addresses = replace(
+            metainfo,
+            trackers=torrent.tracker_tiers,
+            web_seeds=torrent.web_seeds,
+            http_seeds=torrent.http_seeds,
+        )
+        content = to_torrent(addresses)
         return FileAnswer(content, f"{torrent.name}.torrent", "application/x-bittorrent")
 
 

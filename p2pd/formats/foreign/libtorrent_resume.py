@@ -75,6 +75,9 @@ def read_resume(
         return found
     seeds = web_seeds(entries.items(b"url-list")) if b"url-list" in entries else None
     found.metainfo = with_addresses(read_metainfo(torrent), trackers, seeds)
+    if b"httpseeds" in entries:
+        http_seeds = web_seeds(entries.items(b"httpseeds"))
+        found.metainfo = replace(found.metainfo, http_seeds=http_seeds)
     _check_hashes(entries, found.metainfo.info_hashes)
     found.name = found.metainfo.name
     layout = FileLayout.of(found.metainfo)

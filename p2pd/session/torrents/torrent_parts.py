@@ -122,6 +122,8 @@ class TorrentParts:
         for peer in list(self.connected):
             if peer.way is not but:
                 peer.disconnect(reason)
+        if self._swarm is not None:
+            self._swarm.web_seeds.hang_up()
 
     @property
     def connected(self) -> Collection[PeerSession]:
