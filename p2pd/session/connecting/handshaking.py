@@ -63,6 +63,8 @@ class Handshaking:
         self.wire = PeerWire(initiator=not self.incoming, now=self.began)
         self.v2 = False
         self._over = False
+        self._behind: list[Event] | None = None
+        """What came while the torrent was not ready for the peer; None: it need not wait."""
 
     @property
     def encrypted(self) -> bool:
@@ -87,7 +89,9 @@ class Handshaking:
         except PeerWireError as problem:
             self.fail(str(problem), HandshakeEnd.GARBAGE)
             return
-        if self.wire.remote is not None and not self._over:
+        if self._behind is not None:
+            self._behind += events
+        elif self.wire.remote is not None and not self._over:
             self._meet(self.wire.remote, events[1:])
 
     def stream_writable(self) -> None:
@@ -120,14 +124,19 @@ class Handshaking:
     def wait(self) -> None:
         """The torrent is not ready for the peer: nothing more is read until `go_on`."""
         self._over = False
+        self._behind = []
         self.stream.pause()
 
     def go_on(self, events: Sequence[Event]) -> None:
         """It is: the peer is let in, or hears why not."""
+        if self._over:
+            return
+        assert self._behind is not None
+        self._behind[:0] = events
+        self.stream.resume()  # which may bring what waited beneath, or the end of it, at once
         if not self._over:
             self._over = True
-            self.stream.resume()
-            self.host.handshake_done(self, events)
+            self.host.handshake_done(self, self._behind)
 
     def tick(self, now: float) -> None:
         """End it when the peer says nothing for too long."""
