@@ -211,6 +211,21 @@ class PeerPool:
                 if candidate.seed:
                     self._place(address, candidate)
 
+    def visit_seeds(self, count: int, now: float) -> int:
+        """Have up to `count` seeds that wait dialled once more, though we seed: there is something
+        to tell them, or to hear. How many there are.
+        """
+        seeds = [
+            address
+            for address, candidate in self._by_address.items()
+            if candidate.seed and candidate.state == IDLE
+        ]
+        chosen = self._rng.sample(seeds, min(count, len(seeds)))
+        for address in chosen:
+            self._by_address[address].seed = False
+            self._set_state(address, IDLE, now)
+        return len(chosen)
+
     def drop_banned(self, hosts: Container[str | bytes]) -> None:
         """Somebody at these hosts is banned: he is dialled no more."""
         for address in [address for address in self._by_address if address.host in hosts]:

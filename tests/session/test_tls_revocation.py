@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from p2pd.formats.x509.pem import read_certificate
-from p2pd.formats.x509.revocation import RevocationList, make_list
 from p2pd.protocols.peerwire.extensions import p2pd_crl
 from p2pd.session.revoking.swarm_revoking import OWN_REVOKED
 from p2pd.session.session_events import EventKind, TorrentEvent
@@ -17,12 +15,11 @@ from p2pd.session.torrents.torrent import Torrent
 from p2pd.state.revocation_files import RevocationFiles
 from p2pd.testing import MemoryNetwork, SimNode
 from p2pd.testing.torrents import make_torrent
+from tests.session.revocation_lists import number_at, revoking, take
 from tests.session.tls_swarm import (
     DAY,
     FILES,
     LATE,
-    NOW,
-    Authority,
     authority,
     foreign,
     give,
@@ -30,28 +27,6 @@ from tests.session.tls_swarm import (
     of_everybody,
     tls_torrent,
 )
-
-
-def revoking(
-    *given: GivenCertificate, number: int = 1, by: Authority | None = None, days: float = 30
-) -> RevocationList:
-    """A list of these."""
-    ca = by or authority()
-    serials = [read_certificate(one.certificate).serial_number for one in given]
-    since = dict.fromkeys(serials, int(NOW.timestamp()))
-    return make_list(ca.certificate, ca.key, since, number=number, now=NOW, days=days)
-
-
-def take(at: SimNode, found: RevocationList) -> None:
-    """A node gets a list from a file."""
-    at.session.tls.revoking.lists.take(found.der, authority().certificate, "a file")
-
-
-def number_at(at: SimNode) -> int:
-    """Of the list that is in force there."""
-    found = at.session.tls.revoking.lists.of(authority().certificate)
-    return 0 if found is None else found.number
-
 
 SLOWLY: dict[str, Any] = {"speed_limit_up": 8, "speed_limit_up_enabled": True}
 """So that nobody has all, and parts from the others, before half a minute has passed."""

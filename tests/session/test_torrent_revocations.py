@@ -108,6 +108,10 @@ class Node:
         """Unix seconds."""
         return NOW.timestamp() + self.now
 
+    def is_complete(self) -> bool:
+        """Seeds are tried elsewhere."""
+        return False
+
     def background(self, work: Any, what: str) -> None:
         """Nobody waits for it."""
         Deferred.fromCoroutine(work)

@@ -321,6 +321,22 @@ def test_seeds_are_not_dialled_while_we_seed() -> None:
     assert pool.next_due(1e9) == 1e9
 
 
+def test_seeds_are_visited_once_when_there_is_something_to_tell() -> None:
+    pool = make_pool()
+    for number in range(1, 6):
+        pool.add(address(number), "tracker", 0.0, seed=True)
+    pool.set_seeding(True)
+    assert pool.next_candidates(9, 100.0) == []
+    assert pool.visit_seeds(3, 100.0) == 3
+    visited = pool.next_candidates(9, 100.0)
+    assert len(visited) == 3
+    pool.closed(visited[0], 110.0, useful=False, seed=True)
+    pool.failed(visited[1], 110.0)
+    # Who was not reached is dialled again, who was is not.
+    assert pool.next_candidates(9, 150.0) == [visited[1]]
+    assert pool.visit_seeds(9, 150.0) == 3
+
+
 ranked = st.tuples(
     st.integers(0, 300), st.integers(0, 64), st.sampled_from(Distance), st.integers(0, 3),
     st.integers(0, 2**32 - 1),

@@ -50,6 +50,16 @@ class PoolMachine(RuleBasedStateMachine):
         self.seeding = seeding
         self.pool.set_seeding(seeding)
 
+    @rule(count=st.integers(0, 5))
+    def visit_seeds(self, count: int) -> None:
+        known = self.pool._by_address
+        before = {one for one in known if known[one].seed and one not in self.connected}
+        visited = self.pool.visit_seeds(count, self.now)
+        after = {one for one in before if known[one].seed}
+        # Those that are dialled just now are left alone.
+        assert visited == len(before) - len(after) <= count
+        assert all(known[one].due <= self.now for one in before - after)
+
     @rule()
     def forgive(self) -> None:
         self.pool.forgive(self.now)

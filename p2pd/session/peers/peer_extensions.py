@@ -47,13 +47,15 @@ class PeerExtensions:
     """What the peer speaks, by name."""
 
     __slots__ = (
-        "_peer", "_registry", "_told_upload_only", "metadata_size", "offered", "offered_pex",
-        "prefers_encryption", "version",
+        "_peer", "_registry", "_told_upload_only", "expected", "metadata_size", "offered",
+        "offered_pex", "prefers_encryption", "version",
     )  # fmt: skip
 
     def __init__(self, peer: ExtensionPeer, *, offered: bool) -> None:
         self._peer = peer
         self.offered = offered
+        self.expected = offered
+        """Whether the peer has yet to say what it speaks."""
         self._registry = ExtensionRegistry(_NAMES)
         self._told_upload_only = False
         self.offered_pex = False
@@ -106,6 +108,7 @@ class PeerExtensions:
 
     def _greeted(self, theirs: ExtensionHandshake) -> None:
         self._registry.learn(theirs)
+        self.expected = False
         self.version = theirs.version or self.version
         self.metadata_size = theirs.metadata_size or self.metadata_size
         if theirs.reqq:

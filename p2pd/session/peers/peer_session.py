@@ -356,7 +356,8 @@ class PeerSession:
     def part_if_both_done(self) -> None:
         """Two that have everything have nothing more to say."""
         have = self.torrent.have()
-        if self.told.is_full and have is not None and have.is_full:
+        both_done = self.told.is_full and have is not None and have.is_full
+        if both_done and not self.torrent.has_news(self):
             self.disconnect(BOTH_DONE)
 
     def _gone(self, reason: str, *, misbehaved: bool) -> None:

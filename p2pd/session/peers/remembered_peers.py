@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Container, Iterable, Protocol
 
+from cryptography import x509
+
 from p2pd.base.addresses import PeerAddress
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.torrents.torrent_host import TorrentHost
@@ -30,6 +32,10 @@ class RememberingTorrent(Protocol):
     @property
     def private(self) -> bool:
         """BEP 27."""
+
+    @property
+    def ca(self) -> x509.Certificate | None:
+        """Whose certificates its peers have; None: they need none."""
 
 
 class RememberedPeers:
@@ -54,6 +60,9 @@ class RememberedPeers:
             self._recalled = True
         now = host.clock.seconds()
         best = self._good.best(seeding=seeding)
+        if seeding and self._torrent.ca is not None:
+            # Who gave us the torrent is a seed, and may know whose certificate was taken back.
+            best += self._good.best(seeding=False)
         return sum(self._pool.remember(address, rate, now) for address, rate in best)
 
     def left(self, peer: PeerSession) -> None:

@@ -24,6 +24,9 @@ from p2pd.session.revoking.prospects import Prospects
 from p2pd.session.revoking.revocations import RevocationMemory, Revocations, name_of
 from p2pd.session.session_events import EventKind
 
+MOST_CALLERS = 100
+"""Torrents without peers that call on those they met when there is a new list: peers of several
+torrents need to hear of it once."""
 OWN_REVOKED = "its own certificate is revoked"
 
 
@@ -110,12 +113,15 @@ class SwarmRevoking:
         return OWN_REVOKED if own is not None and refusal([own], ca, in_force) else ""
 
     def _list_changed(self, key: bytes, found: RevocationList) -> None:
+        callers = 0
         for swarm in self._swarms.swarms():
             ca = certificate_of(swarm.ca)
             if swarm.torrent is None or ca is None or ca_id(ca) != key:
                 continue
             leaving = bool(self.own_refusal(swarm.ca, swarm.certificate))
-            swarm.torrent.revocation_list_changed(found, leaving=leaving)
+            callers += swarm.torrent.resting
+            dial = callers <= MOST_CALLERS
+            swarm.torrent.revocation_list_changed(found, leaving=leaving, dial=dial)
             if leaving:
                 self._own_revoked(swarm)
         self.endings.changed()

@@ -3,8 +3,9 @@
 Each side says which list it has when the two meet, and whenever it gets a newer one; who lacks it
 asks one of those that have it. So a list crosses each connection once at most, and comes to each
 node about once. Whoever a new list names is sent it and parted from, all in one turn, and learns by
-it why nobody talks to him any more. What a peer may say is bounded; a list that it sends and the
-torrent's CA did not sign, or that is another than it said, is held against it.
+it why nobody talks to him any more. Seeds, who have no other reason to meet, call on each other to
+tell of a new list, and now and then to hear of one. What a peer may say is bounded; a list that it
+sends and the torrent's CA did not sign, or that is another than it said, is held against it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ AT_ONCE, SECONDS_EACH = 30, 5.0
 """Messages that a peer may send at once, and after how many seconds it may send one more."""
 
 
+VISITS, VISIT_SECONDS = 16, 300.0
+"""To how many seeds a seed brings a new list, and how often it looks at one whether there is one.
+
+Who hears brings it to as many, so that a few are enough for all of a large swarm to hear of it."""
+
+
 class RevocationPeer(Protocol):
     """A connected peer; hashable by identity."""
 
@@ -57,6 +64,10 @@ class RevocationOwner(Protocol):
 
     record: Any
     host: Any
+    peers: Any
+    dialling: Any
+
+    def is_complete(self) -> bool: ...
 
 
 class _Said:
@@ -83,7 +94,7 @@ class _Said:
 class TorrentRevocations:
     """The exchange of one torrent. To be told of every list that is in force from now on."""
 
-    __slots__ = ("_asked", "_asked_at", "_judged", "_owner", "_said", "_session")
+    __slots__ = ("_asked", "_asked_at", "_judged", "_next_visit", "_owner", "_said", "_session")
 
     log = Logger()
 
@@ -95,11 +106,16 @@ class TorrentRevocations:
         """Those of whom no list that came before them can be news."""
         self._asked: RevocationPeer | None = None
         self._asked_at = 0.0
+        self._next_visit: float | None = None
 
     @property
     def allowed(self) -> bool:
         """Whether there is a CA whose lists could be exchanged."""
         return self._owner.ca is not None
+
+    def may_have_news(self, peer: RevocationPeer) -> bool:
+        """Whether a peer is worth a word though neither side wants data of the other."""
+        return self.allowed and (peer.extensions.expected or peer.extensions.speaks(NAME))
 
     # -- peers come and go ---------------------------------------------------------------------
 
@@ -124,12 +140,25 @@ class TorrentRevocations:
     def tick(self, now: float) -> None:
         """Once a second: whose certificate ended goes; who does not answer is not waited for."""
         self._end_connections()
+        self._call_on_a_seed(now)
         if self._asked is not None and now >= self._asked_at + ANSWER_SECONDS:
             said = self._said.get(self._asked)
             if said is not None:
                 said.unanswered += 1
             self._asked = None
             self._ask(now)
+
+    def _call_on_a_seed(self, now: float) -> None:
+        if self._next_visit is None:
+            self._next_visit = now + VISIT_SECONDS
+        elif now >= self._next_visit:
+            self._next_visit = now + VISIT_SECONDS
+            self._visit(1, now)
+
+    def _visit(self, count: int, now: float) -> None:
+        if self.allowed and self._owner.is_complete():
+            self._owner.peers.pool.visit_seeds(count, now)
+            self._owner.dialling.wake()
 
     def _end_connections(self) -> None:
         ca = self._owner.ca
@@ -244,6 +273,8 @@ class TorrentRevocations:
             if said is not None and said.version < version:
                 self._give(peer, said)
             self._part(peer, reason)
+        if not leaving:
+            self._visit(VISITS, self._owner.host.clock.seconds())
 
     def _part(self, peer: RevocationPeer, reason: str) -> None:
         self.log.info(

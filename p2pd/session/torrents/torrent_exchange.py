@@ -234,6 +234,10 @@ class TorrentExchange:
             problem = StorageError(f"blocks cannot be read: {problem}")
         self._owner.storage_failed(problem)
 
+    def has_news(self, peer: PeerSession) -> bool:
+        """Whether there may be a revocation list that one of us has, and the other has not."""
+        return self._owner.revocations.may_have_news(peer)
+
     def interest_changed(self, peer: PeerSession) -> None:
         """The peer wants something of us, or no longer."""
         self._owner.peers.interest_changed(peer)

@@ -42,6 +42,7 @@ class TorrentParts:
     __slots__ = ("_swarm", "content", "host", "record")
 
     link: TorrentLink
+    running: bool
 
     def __init__(self, host: TorrentHost, record: TorrentRecord) -> None:
         self.host = host
@@ -287,11 +288,15 @@ class TorrentParts:
         """Whose certificates its peers have; None: they need none, or it is not known whose."""
         return self.host.tls.ca_of(self)
 
-    def revocation_list_changed(self, found: RevocationList, *, leaving: bool) -> None:
-        """A list of its CA is in force from now on; `leaving`: our own certificate is on it."""
+    def revocation_list_changed(self, found: RevocationList, *, leaving: bool, dial: bool) -> None:
+        """A list of its CA is in force from now on; `leaving`: our own certificate is on it.
+        `dial`: whom it met is to hear of it, also if it rests.
+        """
         if self._swarm is not None:
             self._swarm.revocations.list_changed(found, leaving=leaving)
             self._swarm.web_seeds.hang_up()
+        elif self.running and dial and not leaving:
+            self.dialling.started()
 
     @property
     def holepunch(self) -> TorrentHolepunch:

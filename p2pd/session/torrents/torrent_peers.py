@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Container, Iterator, Protocol, Sequence
 
+from cryptography import x509
+
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import DelayedCall
 from p2pd.discovery.source_report import INCOMING
@@ -47,6 +49,10 @@ class PeersOwner(Protocol):
     @property
     def private(self) -> bool:
         """BEP 27."""
+
+    @property
+    def ca(self) -> x509.Certificate | None:
+        """Whose certificates its peers have; None: they need none."""
 
     def is_complete(self) -> bool:
         """Whether every wanted piece is here."""
