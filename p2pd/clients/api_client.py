@@ -28,6 +28,10 @@ PATIENT_SECONDS = 3600.0
 
 NOT_THE_API = "what answered is not p2pd's control API"
 
+SAYS_NOTHING = frozenset((-32602, 5))
+"""Codes of errors whose message ("Invalid params", "system error") tells people nothing when there
+is a sentence besides."""
+
 MAX_ANSWER = 512 * 1024 * 1024
 
 JsonObject = dict[str, Any]
@@ -216,6 +220,8 @@ def answer_of(reply: Any) -> JsonObject:
 def _sentence(error: JsonObject) -> str:
     data = error.get("data")
     detail = data.get("error_string") if isinstance(data, dict) else None
+    if detail and error["code"] in SAYS_NOTHING:
+        return str(detail)
     return f"{error['message']}: {detail}" if detail else str(error["message"])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from p2pd.clients.cli.swarm_ca_tables import issued_table
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.formats.x509.peer_names import names
 from p2pd.formats.x509.pem import (
@@ -58,6 +59,19 @@ def ca(p2pctl: Any, here: Path) -> Any:
 
     done(run("create", "films"))
     return run
+
+
+def test_whose_certificates_they_are_is_seen_in_eighty_columns() -> None:
+    row = {
+        "serial": "6a" * 20, "names": ["a film with a long name.mkv"], "label": "seed-1",
+        "issued_date": 1, "expires_date": FUTURE, "revoked_date": 2, "way": "token 0011",
+        "renewable": True,
+    }  # fmt: skip
+    narrow = [line.text for line in issued_table([row]).lines(80)]
+    assert max(map(len, narrow)) <= 80
+    assert narrow[0].split() == ["Label", "Serial", "State", "Expires"]
+    assert narrow[1].split()[:3] == ["seed-1", "6a" * 20, "revoked"]
+    assert "token 0011" in issued_table([row]).lines()[1].text
 
 
 def test_a_folder_needs_no_daemon(ca: Any, daemon: Any, here: Path) -> None:

@@ -14,6 +14,7 @@ from p2pd.clients.api_client import CannotConnectError, HttpAnswer
 from p2pd.clients.cli import main as main_module
 
 HOSTILE = ("\x1b", "\x07", "\u202e")
+WRONG = b'{"error":{"code":%d,"message":"a","data":{"error_string":"y"}}}'
 
 
 def test_list(p2pctl: Any) -> None:
@@ -273,7 +274,8 @@ def test_no_daemon(p2pctl: Any, daemon: Any) -> None:
         (HttpAnswer(200, b'{"result":'), "not p2pd's control API"),
         (HttpAnswer(200, b'{"error":5}'), "not p2pd's control API"),
         (HttpAnswer(200, b"[" * 100_000), "not p2pd's control API"),
-        (HttpAnswer(200, b'{"error":{"code":5,"message":"","data":{"error_string":"y"}}}'), ": y"),
+        (HttpAnswer(200, WRONG % 5), "Error: y"),
+        (HttpAnswer(200, WRONG % 3), "Error: a: y"),
         (HttpAnswer(200, b'{"error":{"code":5,"message":"\\u001bm"}}'), "Error: m"),
     ],
 )  # fmt: skip

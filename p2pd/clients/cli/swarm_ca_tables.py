@@ -30,16 +30,18 @@ def ca_table(rows: list[JsonObject]) -> Columns:
 
 def issued_table(rows: list[JsonObject]) -> Columns:
     """One line a certificate that a CA issued."""
-    table = Columns("Serial", "Expires", "State", "Label", "By", "For", spare=("By", "Label"))
+    # What it is revoked by stays on the narrowest terminal.
+    spare = ("By", "For", "Expires")
+    table = Columns("Label", "Serial", "State", "Expires", "For", "By", spare=spare)
     for row in sorted(rows, key=lambda each: -each["issued_date"]):
         state = "revoked" if row["revoked_date"] else "" if row["renewable"] else "once"
         table.add_row(
-            row["serial"],
-            moment(row["expires_date"]),
-            state,
             plain(row["label"], 64),
-            plain(row["way"], 60),
+            row["serial"],
+            state,
+            moment(row["expires_date"]),
             _names(row["names"]),
+            plain(row["way"], 60),
             style="dim" if row["revoked_date"] else "",
         )
     return table

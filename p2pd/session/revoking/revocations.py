@@ -108,7 +108,7 @@ class Revocations:
         self._in_force[key] = found
         self.taken += 1
         self.log.info(
-            "revocation list {number} of {ca}, of {count} certificates, from {source}",
+            "revocation list {number} of {ca}, with {count} on it, from {source}",
             number=found.number,
             ca=name_of(ca),
             count=len(found.revoked),

@@ -197,7 +197,7 @@ def test_what_the_daemon_refuses_is_told(on_screen: Callable[..., None], daemon:
         await view.press("s")
         await view.called()
         told = [notice.message for notice in view.app._notifications]
-        assert told == ["no: the disk said [no]"]
+        assert told == ["the disk said [no]"]
 
     on_screen(script)
 
