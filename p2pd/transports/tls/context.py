@@ -50,8 +50,16 @@ _WORDS = {
     19: "it is of another CA",
     20: "it is of another CA",
     21: "it is of another CA",
+    22: "it is too many CAs away from the swarm's",
     24: "its issuer is no CA",
+    25: "it is too many CAs away from the swarm's",
     26: "it is not for this use",
+    34: "it has a critical extension that is not known here",
+    47: "its issuer may not issue for this name",
+    48: "its issuer may not issue for this name",
+    66: "its key is too weak",
+    67: "the key of its issuer is too weak",
+    68: "it is signed with a digest that is too weak",
     79: "its issuer is no CA",
 }
 """X509_V_ERR numbers that have a cause which a user can see."""
