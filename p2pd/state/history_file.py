@@ -17,6 +17,7 @@ from typing import Callable, Collection, NamedTuple, Sequence, TypeVar
 
 from p2pd.base.errors import StateError
 from p2pd.state.damage import DATABASE_ERRORS, is_damage_at_opening
+from p2pd.state.files import sync_folder
 
 T = TypeVar("T")
 
@@ -180,6 +181,10 @@ def _connect(path: str) -> sqlite3.Connection:
             )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        # This makes the journal. Where a power cut took its name back, and the removal of the one
+        # before, that one would be played over pages that are newer.
+        connection.execute("SELECT 1 FROM sqlite_master")
+        sync_folder(os.path.dirname(path))
         if not version:
             connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
     except BaseException:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from p2pd.base.errors import StateError
+from p2pd.state import history_file
 from p2pd.state.history_file import (
     DAY,
     GONE_SECONDS,
@@ -166,6 +167,40 @@ def test_pages_that_are_damaged_are_found_when_they_are_met(
     assert [span.downloaded for span in ask(file, 10)] == [7]
     assert "a new one is begun" in told[0]
     assert Path(f"{file.path}.damaged").stat().st_size == len(data)
+
+
+def test_its_journal_has_its_name_for_good_before_anything_is_in_it(
+    file: HistoryFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut may bring back the one before, which is older than the file."""
+    journal, sizes = Path(file.path + "-wal"), []
+
+    def sync_folder(folder: str) -> None:
+        assert Path(folder) == journal.parent
+        sizes.append(journal.stat().st_size)
+
+    monkeypatch.setattr(history_file, "sync_folder", sync_folder)
+    for at in (0, 10):
+        file.write([sample(at, down=5)])
+        assert journal.stat().st_size
+        file.close()
+        assert not journal.exists()
+    assert sizes[-1] == 0
+    assert len(sizes) == 2
+
+
+def test_a_folder_that_cannot_be_synced_is_said(
+    file: HistoryFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sync_folder(folder: str) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(history_file, "sync_folder", sync_folder)
+    with pytest.raises(StateError, match="refused: Input/output error"):
+        file.write([sample(0, down=5)])
+    monkeypatch.undo()
+    file.write([sample(0, down=5)])
+    assert ask(file, 10)[0].downloaded == 5
 
 
 def test_a_file_that_was_deleted_is_made_anew(file: HistoryFile, told: list[str]) -> None:
