@@ -24,6 +24,7 @@ from p2pd.discovery.pex.heard import PexCounts
 from p2pd.protocols.peerwire.extensions.ut_holepunch import HolepunchError
 from p2pd.session.add_line import AddLine
 from p2pd.session.api import DiskState, TorrentStatus, TorrentTrouble
+from p2pd.session.connecting.admission import Encryption
 from p2pd.session.connecting.arrivals import DIALLED_HANDSHAKES, HANDSHAKES, HandshakeEnd
 from p2pd.session.discovering.dht_measures import dht_measures
 from p2pd.session.peers.peer_session import SEND_LIMIT, PeerSession
@@ -54,6 +55,7 @@ class _Tally:
         self.troubles: Counter[Labels] = Counter({(t.name.lower(),): 0 for t in TorrentTrouble})
         self.disks: Counter[Labels] = Counter({(state.value,): 0 for state in DiskState})
         self.peers: Counter[Labels] = Counter()
+        self.encryptions: Counter[Labels] = Counter({(each.value,): 0 for each in Encryption})
         self.unchoked = self.encrypted = 0
         self.queued = self.longest_queue = 0
         self.requests = self.most_requests = 0
@@ -68,6 +70,7 @@ class _Tally:
         self.peers[direction, peer.source, peer.transport_name] += 1
         self.unchoked += not peer.am_choking
         self.encrypted += peer.encrypted
+        self.encryptions[peer.encryption.value,] += 1
         queued, requests = peer.send_pending, len(peer.upload.queue)
         self.queued += queued
         self.longest_queue = max(self.longest_queue, queued)
@@ -140,6 +143,12 @@ def _peers(tally: _Tally) -> list[Measure]:
         ),
         gauge("peers_unchoked", "Peers that may ask for data.", tally.unchoked),
         gauge("peers_encrypted", "Peers that are spoken with encrypted.", tally.encrypted),
+        gauges(
+            "peers_by_encryption",
+            "Connected peers by how the connection is encrypted.",
+            ("encryption",),
+            tally.encryptions,
+        ),
         *bounded(
             "peer_send_queues_bytes",
             "Bytes that wait for all peers' sockets; with more the slowest peers are dropped.",

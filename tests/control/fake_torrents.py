@@ -50,6 +50,7 @@ class FakePeer:
     encrypted: bool = True
     transport_name: str = "tcp"
     certificate_name: str = ""
+    encryption: str = "rc4"
     am_choking: bool = False
     am_interested: bool = True
     peer_choking: bool = False

@@ -76,6 +76,7 @@ class TestGet:
             "client_is_interested": True, "peer_is_choked": False, "peer_is_interested": True,
             "is_downloading_from": True, "is_uploading_to": True, "is_encrypted": True,
             "is_incoming": False, "is_utp": False, "is_snubbed": False, "flag_str": "DE",
+            "encryption": "rc4",
             "node_key": "ab" * 32, "node_name": "friend", "certificate_name": "",
             "country": "DE", "rating": 70, "rating_reasons": "2 good pieces",
             "progress": 0.5, "rate_to_client": 1000, "rate_to_peer": 0,

@@ -21,13 +21,17 @@ def libtorrent_settings(policy: int, level: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def encrypted(node) -> list[bool]:
-    """Of each peer of a p2pd, whether what they say is encrypted."""
-    return [peer["is_encrypted"] for peer in node.torrent("peers")["peers"]]
+def encrypted(node) -> list[str]:
+    """Of each peer of a p2pd, how what they say is encrypted."""
+    return [peer["encryption"] for peer in node.torrent("peers")["peers"]]
 
 
-def saw(node, expected: bool) -> None:
+def saw(node, expected: str) -> None:
     wait_until(lambda: expected in encrypted(node), 20, "a peer", details=node.state)
+    letters = {"rc4": "E", "handshake": "e"}.get(expected, "")
+    for peer in node.torrent("peers")["peers"]:
+        assert peer["is_encrypted"] == (expected == "rc4")
+        assert {letter for letter in peer["flag_str"] if letter in "Ee"} == set(letters)
 
 
 def p2pd_with(new_p2pd, policy: str):
@@ -35,23 +39,21 @@ def p2pd_with(new_p2pd, policy: str):
 
 
 SPEAKING = [
-    ("required", FORCED, RC4, True),
-    ("required", ENABLED, BOTH, True),
-    ("preferred", FORCED, RC4, True),
-    ("preferred", FORCED, PLAIN, False),
-    ("preferred", DISABLED, PLAIN, False),
-    ("allowed", FORCED, RC4, True),
-    ("allowed", FORCED, PLAIN, False),
-    ("allowed", DISABLED, PLAIN, False),
-    ("off", ENABLED, BOTH, False),
+    ("required", FORCED, RC4, "rc4"),
+    ("required", ENABLED, BOTH, "rc4"),
+    ("preferred", FORCED, RC4, "rc4"),
+    ("preferred", FORCED, PLAIN, "handshake"),
+    ("preferred", DISABLED, PLAIN, "none"),
+    ("allowed", FORCED, RC4, "rc4"),
+    ("allowed", FORCED, PLAIN, "handshake"),
+    ("allowed", DISABLED, PLAIN, "none"),
+    ("off", ENABLED, BOTH, "none"),
 ]
-"""What p2pd has, what libtorrent has, and whether what follows the handshake is encrypted."""
+"""What p2pd has, what libtorrent has, and how the connection is encrypted."""
 
 
-@pytest.mark.parametrize(("policy", "theirs", "level", "hidden"), SPEAKING)
-def test_p2pd_downloads_from_libtorrent(
-    work, new_p2pd, new_libtorrent, policy, theirs, level, hidden
-):
+@pytest.mark.parametrize(("policy", "theirs", "level", "how"), SPEAKING)
+def test_p2pd_downloads_from_libtorrent(work, new_p2pd, new_libtorrent, policy, theirs, level, how):
     content = libtorrent_content(make_file(work / "original", 2 * MIB), "v1")
     seed = new_libtorrent(**libtorrent_settings(theirs, level))
     leecher = p2pd_with(new_p2pd, policy)
@@ -59,15 +61,13 @@ def test_p2pd_downloads_from_libtorrent(
     seed.limit_upload(SLOW)
     leecher.add(content.torrent)
     leecher.dial(seed)
-    saw(leecher, hidden)
+    saw(leecher, how)
     leecher.wait_copy_of(content)
     leecher.check_healthy()
 
 
-@pytest.mark.parametrize(("policy", "theirs", "level", "hidden"), SPEAKING)
-def test_libtorrent_downloads_from_p2pd(
-    work, new_p2pd, new_libtorrent, policy, theirs, level, hidden
-):
+@pytest.mark.parametrize(("policy", "theirs", "level", "how"), SPEAKING)
+def test_libtorrent_downloads_from_p2pd(work, new_p2pd, new_libtorrent, policy, theirs, level, how):
     content = p2pd_content(make_file(work / "original", 2 * MIB), "hybrid")
     leecher = new_libtorrent(**libtorrent_settings(theirs, level))
     seed = p2pd_with(new_p2pd, policy)
@@ -75,7 +75,7 @@ def test_libtorrent_downloads_from_p2pd(
     seed.call("session_set", speed_limit_up=2000, speed_limit_up_enabled=True)
     leecher.add(content.torrent)
     leecher.dial(seed)
-    saw(seed, hidden)
+    saw(seed, how)
     leecher.wait_copy_of(content)
     seed.check_healthy()
 
@@ -113,7 +113,7 @@ def test_it_may_be_required_of_a_running_daemon(work, new_p2pd, new_libtorrent):
     seed.limit_upload(SLOW)
     leecher.add(content.torrent)
     leecher.dial(seed)
-    saw(leecher, True)
+    saw(leecher, "rc4")
     leecher.wait_copy_of(content)
 
 
@@ -128,7 +128,7 @@ def test_transmission_that_requires_it(work, tracker, new_p2pd, new_transmission
     seed.share(content)
     seed.wait_announced()
     leecher.add(content.torrent)
-    saw(leecher, True)
+    saw(leecher, "rc4")
     leecher.wait_copy_of(content)
     leecher.check_healthy()
 
@@ -154,7 +154,7 @@ def test_aria2_that_requires_it(work, tracker, new_p2pd, new_aria2):
     leecher.add(content.torrent)
     leecher.wait_announced()
     seed.add(content.torrent, save=content.folder)
-    saw(leecher, True)
+    saw(leecher, "rc4")
     leecher.wait_copy_of(content)
     leecher.check_healthy()
 

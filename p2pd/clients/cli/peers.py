@@ -25,7 +25,8 @@ def peers(invocation: Invocation, word: str, sources: bool) -> None:
             ?  we would send to it, it wants nothing
             O  it is served by way of trial
             S  it snubs us: it lets us ask, and sends nothing
-            E  encrypted               I  it came to us
+            E  encrypted               e  the handshake alone is encrypted
+            I  it came to us
     """
     with in_words():
         if sources:

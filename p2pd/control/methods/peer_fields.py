@@ -1,7 +1,7 @@
 """What torrent_get tells of a connected peer (Transmission's rpc-spec, 3.3, `peers`).
 
-`certificate_name`, `country`, `is_snubbed`, `node_key`, `node_name`, `rating`, `rating_reasons`,
-`requests_outstanding`, `source` and `transport` are p2pd's own.
+`certificate_name`, `country`, `encryption`, `is_snubbed`, `node_key`, `node_name`, `rating`,
+`rating_reasons`, `requests_outstanding`, `source` and `transport` are p2pd's own.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def peer_row(peer: PeerView) -> dict[str, Any]:
         "client_is_interested": peer.am_interested,
         "client_name": peer.client,
         "country": peer.country,
+        "encryption": peer.encryption,
         "flag_str": peer.flag_string,
         "is_downloading_from": peer.am_interested and not peer.peer_choking,
         "is_encrypted": peer.encrypted,

@@ -26,6 +26,19 @@ class Way(enum.Enum):
     """By who knows the secret of the swarm, encrypted."""
 
 
+class Encryption(enum.StrEnum):
+    """How a connection is encrypted; the words are the control API's."""
+
+    NONE = "none"
+    HANDSHAKE = "handshake"
+    """Message stream encryption of the handshake alone: what follows is in the clear."""
+    RC4 = "rc4"
+    """Message stream encryption of all of it."""
+    TLS = "tls"
+    SECRET = "secret"
+    """Sealed with keys that come from the secret of the swarm."""
+
+
 @dataclass(frozen=True, slots=True)
 class PeerCertificate:
     """With which certificate a peer came: the `name` in it, its `serial` and its encoding (DER).
@@ -66,6 +79,15 @@ class Entry:
     binding: bytes | None = None
     torrent: HandshakeTorrent | None = None
     certificate: PeerCertificate | None = None
+
+    @property
+    def encryption(self) -> Encryption:
+        """How it is encrypted."""
+        if self.way is Way.OPEN:
+            if self.encrypted:
+                return Encryption.RC4
+            return Encryption.NONE if self.binding is None else Encryption.HANDSHAKE
+        return Encryption.TLS if self.way is Way.TLS else Encryption.SECRET
 
     def leads_to(self, torrent: HandshakeTorrent) -> bool:
         """Whether it may be a connection of this torrent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from p2pd.base.addresses import PeerAddress
+from p2pd.session.connecting.admission import Encryption
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.torrents.torrent_trust import TorrentTrust
 from p2pd.swarm.preference import Preferences
@@ -23,6 +24,7 @@ class PeerReport:
         self.source = peer.source
         self.incoming = peer.incoming
         self.encrypted = peer.encrypted
+        self.encryption = peer.encryption.value
         self.node_key = peer.node_key
         self.node_name = peer.node.name
         self.transport_name = peer.transport_name
@@ -69,7 +71,7 @@ class PeerReport:
 
     @property
     def flag_string(self) -> str:
-        """One letter a fact, as Transmission shows them: D d U u K ? O E I."""
+        """One letter a fact, as Transmission shows them: D d U u K ? O E I; e is qBittorrent's."""
         flags = ""
         if self.am_interested:
             flags += "d" if self.peer_choking else "D"
@@ -79,4 +81,5 @@ class PeerReport:
             flags += "u" if self.am_choking else "U"
         elif not self.am_choking:
             flags += "?"
-        return flags + "O" * self.optimistic + "E" * self.encrypted + "I" * self.incoming
+        flags += "O" * self.optimistic + "E" * self.encrypted
+        return flags + "e" * (self.encryption == Encryption.HANDSHAKE) + "I" * self.incoming

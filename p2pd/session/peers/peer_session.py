@@ -56,6 +56,7 @@ class PeerSession:
         self.source = shaken.source
         self.incoming = shaken.incoming
         self.encrypted = shaken.encrypted
+        self.encryption = shaken.entry.encryption
         self.binding = shaken.entry.binding
         """What both ends alone know of this connection (transports/interfaces.py), 32 bytes."""
         self.way = shaken.entry.way

@@ -24,6 +24,10 @@ class PeerView(Protocol):
     @property
     def encrypted(self) -> bool: ...
     @property
+    def encryption(self) -> str:
+        """How: none, handshake (of that alone), rc4, tls or secret."""
+
+    @property
     def transport_name(self) -> str: ...
     @property
     def certificate_name(self) -> str: ...
