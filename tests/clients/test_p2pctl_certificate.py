@@ -44,6 +44,10 @@ def test_without_options_it_is_shown(p2pctl: Any, daemon: Any) -> None:
     assert "for a film, until 2027" in p2pctl("certificate", "Music").output
     assert daemon.asked("torrent_set_certificate") == []
     assert "needs no certificate" in tls_words(None)
+    daemon.torrents[2]["tls"] = {**READY, "certificate_name": "*"}
+    for command in ("certificate", "info"):
+        said = p2pctl(command, "Music").output
+        assert "for all torrents of the CA, until 2027" in said
 
 
 @pytest.mark.parametrize("options", [

@@ -74,6 +74,14 @@ def test_whose_certificates_they_are_is_seen_in_eighty_columns() -> None:
     assert "token 0011" in issued_table([row]).lines()[1].text
 
 
+def test_why_a_certificate_is_not_renewed_is_said_in_full(p2pctl: Any, daemon: Any) -> None:
+    why = "http://10.0.0.5:9091 refuses: it does not have that CA, and says so in many words"
+    daemon.answers["swarm_ca_list"] = {"cas": [], "certificates": [{**OWN, "problem": why}]}
+    shown = done(p2pctl("swarm-ca")).splitlines()
+    assert shown[-1] == f"films: {why}"
+    assert "not yet" in shown[-2]
+
+
 def test_a_folder_needs_no_daemon(ca: Any, daemon: Any, here: Path) -> None:
     said = done(ca("issue", "films", "--for", "film", "--label", "bob"))
     assert "for film, until" in said

@@ -9,6 +9,7 @@ import click
 from p2pd.clients.api_client import JsonObject
 from p2pd.clients.cli.choosing import ONE_TORRENT, torrent_of
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
+from p2pd.clients.cli.tables import torrents_named
 from p2pd.clients.text import moment, plain
 
 MAX_FILE = 32 * 1024
@@ -71,7 +72,7 @@ def tls_words(tls: JsonObject | None) -> str:
     if tls is None:
         return "its peers are not reached by TLS: it needs no certificate"
     name = plain(tls["certificate_name"])
-    until = f"for {name}, until {moment(tls['not_after'])}" if name else ""
+    until = f"for {torrents_named(name)}, until {moment(tls['not_after'])}" if name else ""
     warnings = [plain(warning, 1000) for warning in tls["warnings"]]
     return "; ".join(filter(None, (plain(tls["error_string"], 1000), until, *warnings)))
 

@@ -73,7 +73,7 @@ def own_table(rows: list[JsonObject]) -> Columns:
             plain(row["ca_name"].removeprefix("CN="), 64),
             row["serial"],
             moment(row["expires_date"]),
-            plain(row["problem"], 100) if row["problem"] else moment(row["renewal_date"]),
+            "not yet" if row["problem"] else moment(row["renewal_date"]),
             plain(where, 100),
             _names(row["names"]),
             style="red" if row["problem"] else "",

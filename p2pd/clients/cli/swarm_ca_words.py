@@ -22,6 +22,9 @@ def show_all(invocation: Invocation, found: JsonObject) -> None:
         invocation.say("")
         invocation.say("Certificates of this node:")
         invocation.show(own_table(found["certificates"]))
+        for row in found["certificates"]:
+            if row["problem"]:
+                invocation.say(f"{row['ca_name'].removeprefix('CN=')}: {row['problem']}")
 
 
 def tell_given(invocation: Invocation, given: JsonObject, files: Written) -> None:

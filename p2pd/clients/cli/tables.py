@@ -243,12 +243,17 @@ def _state(torrent: JsonObject) -> list[tuple[str, str]]:
     ]
 
 
+def torrents_named(name: str) -> str:
+    """For which torrents a certificate is that has this name."""
+    return "all torrents of the CA" if name == "*" else name
+
+
 def _certificate(tls: JsonObject | None) -> str:
     if tls is None:
         return ""
     if not tls["certificate_name"]:
         return "none"
-    line = f"for {tls['certificate_name']}, until {moment(tls['not_after'])}"
+    line = f"for {torrents_named(tls['certificate_name'])}, until {moment(tls['not_after'])}"
     return "; ".join([line, *tls["warnings"]])
 
 
