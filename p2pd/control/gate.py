@@ -246,7 +246,11 @@ def client_host(request: Request) -> str:
     user = unix_user(request)
     if user is not None:
         return f"user {user}"
-    return str(getattr(request.getClientAddress(), "host", "127.0.0.1"))
+    host = str(getattr(request.getClientAddress(), "host", "127.0.0.1"))
+    try:
+        return canonical_host(host)  # a socket for both families has ::ffff: before IPv4
+    except FormatError:
+        return host
 
 
 def unix_user(request: Request) -> int | None:

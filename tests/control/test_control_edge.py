@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv6Address
 
 from p2pd.base.errors import ConfigError
 from p2pd.control.access.accounts import Accounts
@@ -18,6 +20,7 @@ from p2pd.control.auth import (
     Login,
     Verdict,
 )
+from p2pd.control.gate import client_host
 from p2pd.control.request import BODY_LIMIT, STRANGER_BODY_LIMIT
 from tests.control.conftest import at_once
 
@@ -255,3 +258,13 @@ class TestTransmission:
         assert refused == {
             "arguments": {}, "result": "there is no method no_such_method", "tag": 4,
         }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [("::ffff:192.0.2.7", "192.0.2.7"), ("2001:DB8::7", "2001:db8::7"), ("nowhere", "nowhere")],
+)
+def test_hosts_are_told_as_people_know_them(seen: str, told: str) -> None:
+    address = IPv6Address("TCP", seen, 4711)
+    request: Any = SimpleNamespace(getClientAddress=lambda: address)
+    assert client_host(request) == told
