@@ -86,6 +86,22 @@ class ExpectedTorrent:
         yield
         self.chose(**values)
 
+    @contextmanager
+    def removing(self, *, data: bool) -> Iterator[None]:
+        """While a call is under way that removes it.
+
+        Its data goes from where it is. Where it only may have been, what an earlier removal left
+        there on purpose is there still.
+        """
+        earlier = set(self.leftovers)
+        self.here = Maybe([True, False])
+        self.leftovers |= self.folders
+        self.observed = set()
+        yield
+        self.here = Maybe([False])
+        if data:
+            self.leftovers -= self.folders - earlier
+
 
 @dataclass
 class Expected:

@@ -201,14 +201,8 @@ class Workload:
         if torrent is None or len(self._expected.here()) < 4:
             return
         delete = self._rng.random() < 0.75
-        folders = torrent.folders
-        torrent.here = Maybe([True, False])
-        torrent.leftovers |= folders
-        torrent.observed = set()
-        self._call("torrent_remove", torrent, delete_local_data=delete)
-        torrent.here = Maybe([False])
-        if delete:
-            torrent.leftovers -= folders
+        with torrent.removing(data=delete):
+            self._call("torrent_remove", torrent, delete_local_data=delete)
         self._seed.forget(torrent.content)
 
     def _call(self, method: str, torrent: ExpectedTorrent, **params: Any) -> None:
