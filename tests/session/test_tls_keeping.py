@@ -7,8 +7,8 @@ from twisted.internet.defer import Deferred
 
 from p2pd.base.errors import P2pdError
 from p2pd.session.connecting.admission import Way
+from p2pd.session.tls.standing import NO_CERTIFICATE
 from p2pd.session.tls.tls_api import GivenCertificate
-from p2pd.session.tls.tls_torrents import NO_CERTIFICATE
 from p2pd.testing import MemoryNetwork, SimNode
 from tests.session.tls_swarm import authority, give, node, of_everybody, tls_torrent
 

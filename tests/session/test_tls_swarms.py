@@ -8,8 +8,8 @@ import pytest
 
 from p2pd.base.errors import P2pdError
 from p2pd.session.connecting.admission import Way
+from p2pd.session.tls.standing import NO_CERTIFICATE
 from p2pd.session.tls.tls_api import GivenCertificate, TlsState
-from p2pd.session.tls.tls_torrents import NO_CERTIFICATE
 from p2pd.testing import LocalSegment, MemoryDht, MemoryNetwork, ScriptedPeer, SimNode
 from p2pd.testing.torrents import make_torrent
 from tests.session.tls_swarm import (

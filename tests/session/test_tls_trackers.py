@@ -6,7 +6,8 @@ import pytest
 
 from p2pd.discovery.tracker_client.tracker import new_state
 from p2pd.protocols.tracker.announce import TrackerError
-from p2pd.session.tls.tls_torrents import NO_CERTIFICATE, NOT_ASKED
+from p2pd.session.tls.standing import NO_CERTIFICATE
+from p2pd.session.tls.tls_torrents import NOT_ASKED
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import MemoryNetwork, SimNode, make_torrent
 from tests.session.tls_swarm import (

@@ -1,0 +1,64 @@
+"""With what each TLS torrent is a peer of its swarm, by info-hash."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator, Mapping
+
+from p2pd.session.revoking.swarm_revoking import Swarm
+from p2pd.session.tls.swarm_identity import SwarmIdentity
+
+
+class SwarmIdentities:
+    """Those of a session; `torrent_of` finds a torrent by one of its 20-byte ids, or None."""
+
+    def __init__(self, torrent_of: Callable[[bytes], Any]) -> None:
+        self._torrent_of = torrent_of
+        self._kept: dict[str, SwarmIdentity] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __contains__(self, info_hash: object) -> bool:
+        return info_hash in self._kept
+
+    def fill(self, kept: Mapping[str, SwarmIdentity]) -> None:
+        """With what was kept, by info-hash in hex."""
+        self._kept = dict(kept)
+
+    def all(self) -> list[SwarmIdentity]:
+        """Also of torrents that are not there yet."""
+        return list(self._kept.values())
+
+    def of(self, torrent: Any) -> SwarmIdentity | None:
+        """What this one has; None: nothing is known."""
+        if not self._kept:
+            return None
+        found = (self._kept.get(each) for each in _names(torrent))
+        return next(filter(None, found), None)
+
+    def put(self, torrent: Any, identity: SwarmIdentity) -> None:
+        """It has this, and nothing else."""
+        self.drop(torrent)
+        self._kept[torrent.info_hashes.hash_string] = identity
+
+    def drop(self, torrent: Any) -> list[str]:
+        """It has nothing; by which info-hashes it had something."""
+        return [each for each in _names(torrent) if self._kept.pop(each, None) is not None]
+
+    def names_of(self, torrent: Any) -> list[str]:
+        """The info-hashes of a torrent by which something is known of it."""
+        return [each for each in _names(torrent) if each in self._kept]
+
+    def torrents(self) -> Iterator[tuple[str, Any]]:
+        """Each info-hash, and the torrent; None: it is not there yet."""
+        for info_hash in list(self._kept):
+            yield info_hash, self._torrent_of(bytes.fromhex(info_hash))
+
+    def swarms(self) -> Iterator[Swarm]:
+        """The same with what is known of them."""
+        for info_hash, identity in list(self._kept.items()):
+            yield identity.swarm(self._torrent_of(bytes.fromhex(info_hash)), info_hash)
+
+
+def _names(torrent: Any) -> list[str]:
+    return [each.hex() for each in torrent.info_hashes.wire_ids]
