@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from enum import Enum
-from typing import Callable, NoReturn, Sequence
+from typing import Callable, NamedTuple, NoReturn, Sequence
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.logger import Logger
@@ -60,11 +60,18 @@ class MappingState(Enum):
     FAILED = "failed"
 
 
+class OwnPort(NamedTuple):
+    """A port of ours."""
+
+    kind: PortKind
+    port: int
+
+
 @dataclass(frozen=True, slots=True)
 class PortMapping:
     """A port that is mapped; times are those of the clock, 0 for a mapping without an end."""
 
-    kind: PortKind
+    own: OwnPort
     granted: Granted
     renew_at: float
     expires_at: float
@@ -99,7 +106,7 @@ class FamilyMapper:
         self.state = MappingState.OFF
         self.gateway: Gateway | None = None
         self.external_host = ""
-        self.mappings: dict[PortKind, PortMapping] = {}
+        self.mappings: dict[OwnPort, PortMapping] = {}
         self.troubles: dict[str, str] = {}
         """Why it is not better, by protocol; of no gateway under an empty name."""
         self.next_try_at = 0.0
@@ -112,6 +119,9 @@ class FamilyMapper:
         self._changed = changed
         self._seen = seen
         self._port = 0
+        self._tls_port = 0
+        self._other_ports = False
+        """Whether other ones are to be mapped than were when they were last."""
         self._way: MappingWay | None = None
         self._running: Deferred[None] | None = None
         self._sleeping: Deferred[None] | None = None
@@ -124,10 +134,18 @@ class FamilyMapper:
         return self._way.name if self._way is not None and self.mappings else ""
 
     def start(self, port: int) -> None:
-        """Have this port mapped from now on."""
+        """Have this port mapped from now on, by TCP and UDP."""
         self._port = port
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._ended)
+
+    def map_tls(self, port: int) -> None:
+        """Have this one mapped, too, by TCP; 0: none any more. It may be called before `start`."""
+        if port != self._tls_port:
+            self._tls_port = port
+            self._other_ports = True
+            if self.state is MappingState.MAPPED:
+                self.look()
 
     def hurry(self) -> None:
         """The gateway may have been started anew: ask it now."""
@@ -231,7 +249,9 @@ class FamilyMapper:
             renew_at = min(mapping.renew_at for mapping in self.mappings.values())
             await self._rest(min(renew_at, self._clock.seconds() + CHECK_SECONDS), gateway)
             self._hurry = False
-            if self._clock.seconds() < renew_at:
+            if self._other_ports:
+                await self._map(way, gateway)
+            elif self._clock.seconds() < renew_at:
                 await self._check(way, gateway)
             else:
                 await self._map(way, gateway)
@@ -255,14 +275,21 @@ class FamilyMapper:
     # -- mapping ------------------------------------------------------------------------------
 
     async def _map(self, way: MappingWay, gateway: Gateway) -> None:
-        """Map or renew both ports. Raises PROBLEMS when TCP's cannot be."""
-        tcp = await self._map_one(way, PortKind.TCP, self._port)
-        try:
-            await self._map_one(way, PortKind.UDP, tcp.external_port)
-            self.troubles.pop(way.name, None)
-        except PROBLEMS as problem:
-            self.mappings.pop(PortKind.UDP, None)
-            self.troubles[way.name] = f"UDP: {problem}"
+        """Map or renew all ports. Raises PROBLEMS when TCP's cannot be."""
+        tls_port, self._other_ports = self._tls_port, False
+        tcp = await self._map_one(way, OwnPort(PortKind.TCP, self._port), self._port)
+        troubles = [
+            await self._map_besides(
+                way, "UDP", OwnPort(PortKind.UDP, self._port), tcp.external_port
+            )
+        ]
+        await self._give_back_others(way, tls_port)
+        if tls_port:
+            own = OwnPort(PortKind.TCP, tls_port)
+            troubles.append(await self._map_besides(way, "TLS", own, tls_port))
+        self.troubles.pop(way.name, None)
+        if any(troubles):
+            self.troubles[way.name] = "; ".join(filter(None, troubles))
         if self.state is not MappingState.MAPPED:
             self.state = MappingState.MAPPED
             self.log.info(
@@ -272,16 +299,29 @@ class FamilyMapper:
         self._saw(gateway, tcp.external_host)
         self._tell()
 
-    async def _map_one(self, way: MappingWay, kind: PortKind, wished: int) -> Granted:
-        before = self.mappings.get(kind)
+    async def _map_besides(self, way: MappingWay, name: str, own: OwnPort, wished: int) -> str:
+        """One without which it goes, too; why it is not mapped, in words."""
+        try:
+            await self._map_one(way, own, wished)
+        except PROBLEMS as problem:
+            self.mappings.pop(own, None)
+            return f"{name}: {problem}"
+        return ""
+
+    async def _give_back_others(self, way: MappingWay, tls_port: int) -> None:
+        others = [own for own in self.mappings if own.port not in (self._port, tls_port)]
+        await self._release(way, {own: self.mappings.pop(own) for own in others})
+
+    async def _map_one(self, way: MappingWay, own: OwnPort, wished: int) -> Granted:
+        before = self.mappings.get(own)
         granted = await way.map(
-            kind, self._port, wished if before is None else before.granted.external_port
+            own.kind, own.port, wished if before is None else before.granted.external_port
         )
         now = self._clock.seconds()
         half = granted.lease * self._rng.uniform(0.5, 0.55) if granted.lease else PERMANENT_RENEWAL
         renew_at = now + min(max(half, SHORTEST_RENEWAL), LONGEST_RENEWAL)
         expires_at = now + granted.lease if granted.lease else 0.0
-        self.mappings[kind] = PortMapping(kind, granted, renew_at, expires_at)
+        self.mappings[own] = PortMapping(own, granted, renew_at, expires_at)
         return granted
 
     def _saw(self, gateway: Gateway, external_host: str) -> None:
@@ -289,10 +329,10 @@ class FamilyMapper:
             self.external_host = external_host
             self._seen(gateway.host, external_host)
 
-    async def _release(self, way: MappingWay, mappings: dict[PortKind, PortMapping]) -> None:
+    async def _release(self, way: MappingWay, mappings: dict[OwnPort, PortMapping]) -> None:
         ending = [
-            Deferred.fromCoroutine(way.unmap(kind, mapping.granted))
-            for kind, mapping in mappings.items()
+            Deferred.fromCoroutine(way.unmap(own.kind, mapping.granted))
+            for own, mapping in mappings.items()
         ]
         for each in ending:
             each.addTimeout(RELEASE_SECONDS, self._clock)  # type: ignore[arg-type]
@@ -302,7 +342,7 @@ class FamilyMapper:
 
     async def _rest(self, until: float, gateway: Gateway) -> None:
         """Wait, unless there is hurry. Raises _MovedError when another gateway is the way out."""
-        while (left := until - self._clock.seconds()) > 0 and not self._hurry:
+        while (left := until - self._clock.seconds()) > 0 and not self._is_called():
             await self._sleep(min(left, LOOK_SECONDS))
             try:
                 now = self._gateways.find(self.ipv6)
@@ -310,6 +350,10 @@ class FamilyMapper:
                 raise _MovedError(str(problem)) from None
             if now != gateway:
                 raise _MovedError("there is another gateway")
+
+    def _is_called(self) -> bool:
+        """Whether there is something to do: other ports only for who has a way to map them."""
+        return self._hurry or (self._other_ports and self._way is not None)
 
     async def _sleep(self, seconds: float) -> None:
         """Until then, or until `look`."""
@@ -337,7 +381,7 @@ class FamilyMapper:
             way.close()
 
     def _tell(self) -> None:
-        ports = {kind: mapping.granted.external_port for kind, mapping in self.mappings.items()}
+        ports = {own: mapping.granted.external_port for own, mapping in self.mappings.items()}
         told = self.state, ports, self.external_host
         if told != self._told:
             self._told = told

@@ -17,7 +17,7 @@ from p2pd.base.measures import Labels, Measure, counters, gauges
 from p2pd.protocols.nat.mapping import PortKind
 from p2pd.reachability.announcements import Announcements
 from p2pd.reachability.external_address import is_public
-from p2pd.reachability.family_mapper import FamilyMapper, PortMapping
+from p2pd.reachability.family_mapper import FamilyMapper, OwnPort, PortMapping
 from p2pd.reachability.gateway_link import GatewayLink
 from p2pd.reachability.gateways import Gateway, Gateways
 from p2pd.reachability.mapping_way import MappingWay
@@ -26,6 +26,9 @@ from p2pd.reachability.pcp_way import PcpWay
 from p2pd.reachability.upnp_way import UpnpWay
 
 _PORTS = ("family", "protocol")
+
+PEERS, TLS = "peers", "tls"
+"""What a port is for; the words are the API's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class FamilyStatus:
 
 @dataclass(frozen=True, slots=True)
 class PortStatus:
-    """One port."""
+    """One port; `use` is ``peers``, or ``tls`` for the one of peers who come by TLS."""
 
     kind: str
     internal_port: int
@@ -57,6 +60,7 @@ class PortStatus:
     lease: int
     renewal: float
     expiry: float | None
+    use: str = PEERS
 
 
 @dataclass(slots=True)
@@ -80,7 +84,7 @@ class _Ways:
 
 
 class PortMapper:
-    """Maps one port, TCP and UDP, in both families.
+    """Maps one port, TCP and UDP, in both families, and if it is wanted one for TLS.
 
     `changed` is called when what `external_port` or `status` say is another thing than before,
     `seen` with a gateway and our address outside as it tells it. `secret` is asked when ports are
@@ -100,6 +104,7 @@ class PortMapper:
     ) -> None:
         self._clock = clock
         self._port = 0
+        self._tls_port = 0
         ways = _Ways(clock, rng, link, secret)
         overhear = partial(Announcements, clock, link)
         self.families = {
@@ -121,6 +126,12 @@ class PortMapper:
             for family in self.families.values():
                 family.start(port)
 
+    def map_tls(self, port: int) -> None:
+        """Have this one mapped, too, by TCP, while ports are mapped; 0: none any more."""
+        self._tls_port = port
+        for family in self.families.values():
+            family.map_tls(port)
+
     async def stop(self) -> None:
         """Map nothing any more, and give back what is mapped, within seconds."""
         self._port = 0
@@ -134,7 +145,14 @@ class PortMapper:
 
     def external_port(self, kind: PortKind = PortKind.TCP, *, ipv6: bool = False) -> int:
         """The port outside that leads to ours; 0 when none is known to."""
-        mapping = self.families[ipv6].mappings.get(kind)
+        return self._outside(OwnPort(kind, self._port), ipv6)
+
+    def external_tls_port(self, *, ipv6: bool = False) -> int:
+        """The same for the one of TLS."""
+        return self._outside(OwnPort(PortKind.TCP, self._tls_port), ipv6) if self._tls_port else 0
+
+    def _outside(self, own: OwnPort, ipv6: bool) -> int:
+        mapping = self.families[ipv6].mappings.get(own)
         return 0 if mapping is None else mapping.granted.external_port
 
     def status(self) -> dict[bool, FamilyStatus]:
@@ -147,9 +165,9 @@ class PortMapper:
             ("ipv6" if ipv6 else "ipv4",): each for ipv6, each in self.families.items()
         }
         mapped: dict[Labels, float] = {
-            (*labels, kind.value.lower()): kind in family.mappings
+            (*labels, name): own in family.mappings
             for labels, family in families.items()
-            for kind in PortKind
+            for name, own in self._wanted().items()
         }
         return [
             gauges("nat_mapped", "Whether a gateway leads to our port.", _PORTS, mapped),
@@ -162,6 +180,13 @@ class PortMapper:
             ),
         ]
 
+    def _wanted(self) -> dict[str, OwnPort]:
+        """The ports by what they are called in numbers."""
+        found = {kind.value.lower(): OwnPort(kind, self._port) for kind in PortKind}
+        if self._tls_port:
+            found[TLS] = OwnPort(PortKind.TCP, self._tls_port)
+        return found
+
     def _status(self, family: FamilyMapper) -> FamilyStatus:
         now = self._clock.seconds()
         gateway = family.gateway
@@ -173,9 +198,21 @@ class PortMapper:
             external_host=external,
             behind_nat=bool(external) and not is_public(external),
             protocol=family.protocol,
-            ports=tuple(_port_status(mapping, now) for mapping in family.mappings.values()),
+            ports=tuple(self._port_status(mapping, now) for mapping in family.mappings.values()),
             troubles=dict(family.troubles),
             next_try=family.next_try_at - now if family.next_try_at else None,
+        )
+
+    def _port_status(self, mapping: PortMapping, now: float) -> PortStatus:
+        own, granted = mapping.own, mapping.granted
+        return PortStatus(
+            kind=own.kind.value.lower(),
+            internal_port=granted.internal_port,
+            external_port=granted.external_port,
+            lease=granted.lease,
+            renewal=mapping.renew_at - now,
+            expiry=mapping.expires_at - now if mapping.expires_at else None,
+            use=PEERS if own.port == self._port else TLS,
         )
 
 
@@ -184,15 +221,3 @@ def _counted(
 ) -> Measure:
     values = {labels: getattr(family, attribute) for labels, family in families.items()}
     return counters(name, meaning, ("family",), values)
-
-
-def _port_status(mapping: PortMapping, now: float) -> PortStatus:
-    granted = mapping.granted
-    return PortStatus(
-        kind=mapping.kind.value.lower(),
-        internal_port=granted.internal_port,
-        external_port=granted.external_port,
-        lease=granted.lease,
-        renewal=mapping.renew_at - now,
-        expiry=mapping.expires_at - now if mapping.expires_at else None,
-    )

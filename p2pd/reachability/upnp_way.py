@@ -55,19 +55,19 @@ class UpnpWay:
         self._rng = rng
         self._service: igd.GatewayService | None = None
         self._lease = LEASE_SECONDS
-        self._mapped: dict[PortKind, Granted] = {}
+        self._mapped: dict[tuple[PortKind, int], Granted] = {}
 
     async def map(self, kind: PortKind, port: int, wished: int) -> Granted:
         """See MappingWay."""
         service = self._service or await self._find()
         self._service = service
         external = await self._add(service, kind, port, wished)
-        granted = self._mapped[kind] = Granted(port, external, self._lease)
+        granted = self._mapped[kind, port] = Granted(port, external, self._lease)
         return granted
 
     async def unmap(self, kind: PortKind, granted: Granted) -> None:
         """See MappingWay."""
-        self._mapped.pop(kind, None)
+        self._mapped.pop((kind, granted.internal_port), None)
         if self._service is not None:
             await self._act(self._service, "DeletePortMapping", _entry(kind, granted.external_port))
 
@@ -191,7 +191,7 @@ class UpnpWay:
 
     async def _forgot(self, service: igd.GatewayService) -> bool:
         """Whether a mapping of ours is not there any more."""
-        for kind, granted in self._mapped.items():
+        for (kind, _), granted in list(self._mapped.items()):
             try:
                 entry = _entry(kind, granted.external_port)
                 await self._act(service, "GetSpecificPortMappingEntry", entry)

@@ -6,7 +6,7 @@ on our own network for that alone (BEP 40 has peers there prefer each other), th
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Protocol
+from typing import Any, Callable, Iterable, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -16,6 +16,7 @@ from p2pd.base.errors import FormatError
 from p2pd.base.measures import Measure
 from p2pd.protocols.nat.mapping import PortKind
 from p2pd.reachability.external_address import ExternalAddresses
+from p2pd.session.connecting.admission import Way
 from p2pd.session.reaching_api import FamilyStatus, ReachingReport
 from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.swarm.preference import Preferences
@@ -27,6 +28,9 @@ class PortMapping(Protocol):
     def start(self, port: int) -> None:
         """Have this port mapped from now on."""
 
+    def map_tls(self, port: int) -> None:
+        """Have this one mapped, too, while ports are mapped; 0: none any more."""
+
     async def stop(self) -> None:
         """Give back what is mapped, within seconds."""
 
@@ -35,6 +39,9 @@ class PortMapping(Protocol):
 
     def external_port(self, kind: PortKind = PortKind.TCP, *, ipv6: bool = False) -> int:
         """The port outside; 0 when none is known."""
+
+    def external_tls_port(self, *, ipv6: bool = False) -> int:
+        """The same for the one of TLS."""
 
     def status(self) -> dict[bool, FamilyStatus]:
         """What is known, by family (true is IPv6)."""
@@ -62,7 +69,26 @@ class ReachingHost(Protocol):
     def own_port(self) -> int:
         """Where we listen; 0 while we do not."""
 
+    @property
+    def tls_port(self) -> int:
+        """Where we listen for peers of TLS torrents; 0: nowhere."""
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether there are torrents whose peers might come there."""
+
     def background(self, work: Deferred[Any], what: str) -> None: ...
+
+
+class Announced(NamedTuple):
+    """The ports that others were told of last."""
+
+    port: int
+    tls_port: int
+
+    def of(self, torrent: Any) -> int:
+        """The one that peers of this torrent dial."""
+        return self.tls_port if torrent.way is Way.TLS else self.port
 
 
 class Reaching:
@@ -73,7 +99,7 @@ class Reaching:
         self._host = host
         self._mapping = None if make is None else make(self._mapped, self._told_by_gateway)
         self._on = False
-        self._announced = 0
+        self._announced = Announced(0, 0)
         self._changing: Deferred[None] | None = None
 
     @property
@@ -89,10 +115,34 @@ class Reaching:
             outside = self._mapping.external_port(kind, ipv6=":" in host)
         return outside or self._host.own_port
 
+    @property
+    def tls_port(self) -> int:
+        """The same of the one for TLS; 0: there is none."""
+        ours = self._host.tls_port
+        outside = 0 if self._mapping is None or not ours else self._mapping.external_tls_port()
+        return outside or ours
+
+    def tls_port_for(self, host: str) -> int:
+        """The port for TLS by which who is at that IP address can dial us."""
+        ours = self._host.tls_port
+        outside = 0
+        if self._mapping is not None and ours and not _near(host):
+            outside = self._mapping.external_tls_port(ipv6=":" in host)
+        return outside or ours
+
     def begin(self) -> None:
         """We listen, and torrents are here."""
-        self._announced = self._host.preferences.port = self.port
+        self._announced = Announced(self.port, self.tls_port)
+        self._host.preferences.port = self.port
         self.settings_changed()
+        self.tls_changed()
+
+    def tls_changed(self) -> None:
+        """There may be torrents whose peers come by TLS, or none any more: for nobody's sake no
+        port is open.
+        """
+        if self._mapping is not None:
+            self._mapping.map_tls(self._host.tls_port if self._host.uses_tls else 0)
 
     def settings_changed(self) -> None:
         """Ports are to be mapped, or not."""
@@ -134,6 +184,8 @@ class Reaching:
             enabled=self._on,
             own_port=self._host.own_port,
             port=self.port,
+            own_tls_port=self._host.tls_port,
+            tls_port=self.tls_port,
             families={} if self._mapping is None else self._mapping.status(),
             addresses={ipv6: self.external.best(ipv6) or "" for ipv6 in (False, True)},
             votes={ipv6: self.external.counts(ipv6) for ipv6 in (False, True)},
@@ -151,11 +203,14 @@ class Reaching:
 
     def _mapped(self) -> None:
         """Where the port outside is another one, all who know us by it have to hear of it."""
-        if self._host.closing or self.port == self._announced or not self._announced:
+        before, now = self._announced, Announced(self.port, self.tls_port)
+        if self._host.closing or now == before or not before.port:
             return
-        self._announced = self._host.preferences.port = self.port
+        self._announced = now
+        self._host.preferences.port = now.port
         for torrent in self._host.torrents:
-            torrent.trackers.reannounce()
+            if before.of(torrent) != now.of(torrent):
+                torrent.trackers.reannounce()
 
     def _told_by_gateway(self, gateway: str, ours: str) -> None:
         self.external.vote("nat", gateway, ours, self._host.clock.seconds())

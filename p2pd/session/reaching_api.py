@@ -14,13 +14,16 @@ __all__ = ["FamilyStatus", "PortStatus", "ReachingReport"]
 class ReachingReport:
     """All that is known. By family: true is IPv6.
 
-    `own_port` is where we listen, `port` what peers are told. `addresses` are ours outside, empty
+    `own_port` is where we listen, `port` what peers are told, and the same for peers of TLS
+    torrents, 0 if nobody listens for these. `addresses` are ours outside, empty
     while that is not sure; `votes` has of each address that was told how many told it, by source.
     """
 
     enabled: bool
     own_port: int
     port: int
+    own_tls_port: int
+    tls_port: int
     families: Mapping[bool, FamilyStatus]
     addresses: Mapping[bool, str]
     votes: Mapping[bool, Mapping[str, Mapping[str, int]]]

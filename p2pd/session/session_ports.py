@@ -41,6 +41,11 @@ class SessionPorts:
         """Where we listen for peers of TLS torrents; 0: nowhere."""
         return self.connections.tls_port
 
+    @property
+    def uses_tls(self) -> bool:
+        """Whether there are torrents whose peers might come there: those with a certificate."""
+        return self.tls.is_used
+
     def way_known(self, torrent: Torrent) -> None:
         """Of a torrent that is not for everybody others hear nothing, nor does it of them."""
         self.torrents.learn_hashes(torrent)

@@ -282,6 +282,8 @@ class FakeSession:
         enabled=False,
         own_port=6881,
         port=6881,
+        own_tls_port=0,
+        tls_port=0,
         families={},
         addresses={False: "", True: ""},
         votes={False: {}, True: {}},

@@ -11,6 +11,7 @@ import http.client
 import json
 import socket
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,9 @@ from peers.home_network import (
 )  # fmt: skip
 from peers.p2pd_node import daemon_command, daemon_environment
 from peers.processes import ChildProcess, wait_until
+from peers.tls_swarm import TlsSwarm
 
-PORT = 6881
+PORT, TLS_PORT = 6881, 16882
 TRYING_SECONDS = 30.0
 BOTH = {("tcp", PORT): (MACHINES[0], PORT), ("udp", PORT): (MACHINES[0], PORT)}
 
@@ -219,6 +221,53 @@ def test_a_port_that_another_machine_has_becomes_another_which_the_tracker_is_to
     wait_until(
         lambda: second.nat()["address_votes"][0]["votes"] == {"nat": 1, "tracker": 1}, 10, "vote"
     )
+
+
+def test_peers_of_a_tls_torrent_have_a_port_of_their_own_while_it_has_a_certificate(
+    home: HomeNetwork,
+    daemon_at: Callable[..., Daemon],
+    work: Path,
+    ended_after: Callable[[Any], Any],
+) -> None:
+    home.serve("pcp")
+    tracker: ChildProcess = ended_after(
+        ChildProcess(
+            [*home.inside(home.outside), sys.executable, "-u", "-c", TRACKER], work, name="tracker"
+        )
+    )
+    swarm = TlsSwarm(work, "v1", size=100_000, tracker=f"http://{OUTSIDE}:6969/announce")
+    daemons = [daemon_at(machine, f"peers.tls_port={TLS_PORT}") for machine in (0, 1)]
+    for daemon in daemons:
+        daemon.wait_mapped()
+        daemon.call("torrent_add", metainfo=b64encode(swarm.content.torrent.read_bytes()).decode())
+        assert ("tcp", TLS_PORT) not in home.mappings(), "nobody could come there"
+    for machine, daemon in enumerate(daemons):
+        certificate, key = swarm.issue()
+        torrent = daemon.call("torrent_get", fields=["id"])["torrents"][0]["id"]
+        daemon.call(
+            "torrent_set_certificate", ids=[torrent], certificate=certificate, private_key=key
+        )
+        wait_until(
+            lambda wanted=4 + machine + 1: len(home.mappings()) == wanted, 10, "the port for TLS",
+            details=lambda: f"{home.mappings()}",
+        )  # fmt: skip
+    ports = [daemon.call("nat_status")["tls_announced_port"] for daemon in daemons]
+    assert ports[0] == TLS_PORT
+    assert ports[1] != TLS_PORT
+    for machine, port in enumerate(ports):
+        assert home.mappings()["tcp", port] == (MACHINES[machine], TLS_PORT)
+        assert dial(home, ROUTER, port) == "connected"
+        wait_until(
+            lambda port=port: f"&port={port}&" in tracker.log_path.read_text(), 20, "announce",
+            details=tracker.log_tail,
+        )  # fmt: skip
+    torrent = daemons[0].call("torrent_get", fields=["id"])["torrents"][0]["id"]
+    daemons[0].call("torrent_remove", ids=[torrent])
+    wait_until(lambda: ("tcp", ports[0]) not in home.mappings(), 10, "the end of its mapping")
+    assert dial(home, ROUTER, ports[0]) != "connected"
+    for daemon in daemons:
+        daemon.stop()
+    assert home.mappings() == {}
 
 
 def test_after_a_kill_the_mapping_is_taken_up_again_and_switched_off_by_a_client(

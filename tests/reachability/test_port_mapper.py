@@ -20,6 +20,8 @@ from p2pd.transports.way_out import InterfaceWay
 from tests.reachability.mapper_bench import PORT, Bench, value
 from tests.reachability.scripted_gateway import GATEWAY, OURS, OUTSIDE, Network
 
+TLS_PORT = PORT + 1
+
 
 @pytest.mark.parametrize("protocol", ["pcp", "natpmp", "upnp"])
 def test_both_ports_are_mapped_and_given_back(protocol):
@@ -251,3 +253,106 @@ def test_udp_alone_may_fail():
     assert bench.mapper.external_port(PortKind.UDP) == 0
     assert "UDP: it does not forward this protocol" in bench.status.troubles["pcp"]
     bench.stop()
+
+
+@pytest.mark.parametrize("protocol", ["pcp", "natpmp", "upnp"])
+def test_a_port_for_tls_is_mapped_renewed_and_given_back(protocol):
+    bench = Bench(speaks={protocol})
+    bench.mapper.map_tls(TLS_PORT)
+    bench.start()
+    wanted = {("TCP", PORT), ("UDP", PORT), ("TCP", TLS_PORT)}
+    assert set(bench.gateway.mappings) == wanted
+    assert (bench.port, bench.mapper.external_tls_port()) == (PORT, TLS_PORT)
+    assert [(port.kind, port.use) for port in bench.status.ports] == [
+        ("tcp", "peers"), ("udp", "peers"), ("tcp", "tls"),
+    ]  # fmt: skip
+    assert value(bench.mapper.measures(), "nat_mapped", "ipv4", "tls") == 1
+    bench.gateway.restart()
+    bench.run(CHECK_SECONDS + 1)
+    assert set(bench.gateway.mappings) == wanted
+    bench.run(2100)
+    assert value(bench.mapper.measures(), "nat_renewals_total", "ipv4") == 1
+    bench.stop()
+    assert bench.gateway.mappings == {}
+    assert bench.mapper.external_tls_port() == 0
+
+
+@pytest.mark.parametrize("protocol", ["pcp", "natpmp", "upnp"])
+def test_the_port_for_tls_comes_and_goes_at_once_and_the_others_stay(protocol):
+    bench = Bench(speaks={protocol})
+    bench.start()
+    assert ("ipv4", "tls") not in measured(bench)
+    bench.mapper.map_tls(TLS_PORT)
+    bench.run(1.0)
+    assert bench.mapper.external_tls_port() == TLS_PORT
+    bench.gateway.asked.clear()
+    bench.run(60.0)
+    assert bench.gateway.asked == [], "once is enough"
+    bench.mapper.map_tls(TLS_PORT + 1)
+    bench.run(1.0)
+    assert set(bench.gateway.mappings) == {("TCP", PORT), ("UDP", PORT), ("TCP", TLS_PORT + 1)}
+    bench.mapper.map_tls(0)
+    bench.run(1.0)
+    assert set(bench.gateway.mappings) == {("TCP", PORT), ("UDP", PORT)}
+    assert bench.mapper.external_tls_port() == 0
+    assert measured(bench) == {
+        (family, kind) for family in ("ipv4", "ipv6") for kind in ("tcp", "udp")
+    }
+    bench.stop()
+
+
+def test_a_port_for_tls_that_somebody_else_has_becomes_another():
+    bench = Bench(speaks={"pcp"}, taken={("TCP", TLS_PORT): "10.0.0.9"})
+    bench.mapper.map_tls(TLS_PORT)
+    bench.start()
+    assert bench.mapper.external_tls_port() == TLS_PORT + 1
+    assert bench.changes[-1] == PORT
+    bench.stop()
+
+
+def test_a_port_for_tls_that_is_refused_costs_the_others_nothing_and_is_tried_at_renewals():
+    bench = Bench(speaks={"pcp"})
+    grant = bench.gateway._grant
+    bench.gateway._grant = lambda kind, internal, *rest: (
+        (8, 0, 0) if internal == TLS_PORT else grant(kind, internal, *rest)
+    )
+    bench.mapper.map_tls(TLS_PORT)
+    bench.start()
+    assert (bench.port, bench.mapper.external_tls_port()) == (PORT, 0)
+    assert bench.status.troubles["pcp"].startswith("TLS: ")
+    assert value(bench.mapper.measures(), "nat_mapped", "ipv4", "tls") == 0
+    bench.gateway.asked.clear()
+    bench.run(CHECK_SECONDS * 2)
+    assert not [each for each in bench.gateway.asked if TLS_PORT in each]
+    bench.gateway._grant = grant
+    bench.run(2000)
+    assert bench.mapper.external_tls_port() == TLS_PORT
+    assert bench.status.troubles == {}
+    bench.stop()
+
+
+def test_who_wants_a_port_for_tls_does_not_hurry_a_gateway_that_maps_nothing():
+    bench = Bench(speaks=set(), refuses=True)
+    bench.start(20.0)
+    assert bench.status.state == "failed"
+    bench.mapper.map_tls(TLS_PORT)
+    bench.run(1.0)
+    assert value(bench.mapper.measures(), "nat_failures_total", "ipv4") == 1
+    bench.gateway.speaks = {"pcp"}
+    bench.run(2 * FIRST_WAIT)
+    assert bench.mapper.external_tls_port() == TLS_PORT
+    bench.stop()
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.03, 0.05, 0.07, 0.09, 0.2])
+def test_a_port_for_tls_that_is_wanted_while_others_are_asked_for_is_mapped(seconds):
+    bench = Bench(speaks={"pcp"})
+    bench.start(seconds)
+    bench.mapper.map_tls(TLS_PORT)
+    bench.run(1.0)
+    assert bench.mapper.external_tls_port() == TLS_PORT
+    bench.stop()
+
+
+def measured(bench):
+    return set(next(each for each in bench.mapper.measures() if each.name == "nat_mapped").values)

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from p2pd.protocols.nat.mapping import PortKind
+from p2pd.session.connecting.admission import Way
 from p2pd.session.reaching import Reaching
 from p2pd.swarm.own_addresses import Side
 from p2pd.swarm.preference import Preferences
@@ -23,12 +24,16 @@ class FakeMapping:
 
     def __init__(self, changed: Any, seen: Any) -> None:
         self.changed, self.seen = changed, seen
-        self.outside = 0
+        self.outside = self.outside_tls = 0
         self.asked: list[Any] = []
         self.stopping: Deferred[None] = Deferred()
 
     def start(self, port: int) -> None:
         self.asked.append(("start", port))
+
+    def map_tls(self, port: int) -> None:
+        if port:
+            self.asked.append(("tls", port))
 
     async def stop(self) -> None:
         self.asked.append("stop")
@@ -40,14 +45,17 @@ class FakeMapping:
     def external_port(self, kind: PortKind = PortKind.TCP, *, ipv6: bool = False) -> int:
         return 0 if ipv6 or not self.outside else self.outside + (kind is PortKind.UDP)
 
+    def external_tls_port(self, *, ipv6: bool = False) -> int:
+        return 0 if ipv6 else self.outside_tls
+
     def status(self) -> dict[bool, Any]:
         return {}
 
     def measures(self) -> list[Any]:
         return []
 
-    def map(self, port: int) -> None:
-        self.outside = port
+    def map(self, port: int, tls_port: int = 0) -> None:
+        self.outside, self.outside_tls = port, tls_port
         self.changed()
 
     def stopped(self) -> None:
@@ -63,10 +71,17 @@ class Host:
         self.settings: Any = SimpleNamespace(port_forwarding_enabled=True)
         self.preferences = Preferences(random.Random(1))
         self.closing = False
-        self.own_port = 6881
+        self.own_port, self.tls_port, self.uses_tls = 6881, 0, False
         self.announced: list[int] = []
+        self.announced_tls: list[int] = []
         trackers = SimpleNamespace(reannounce=lambda: self.announced.append(self.reaching.port))
-        self.torrents = [SimpleNamespace(trackers=trackers)]
+        by_tls = SimpleNamespace(
+            reannounce=lambda: self.announced_tls.append(self.reaching.tls_port)
+        )
+        self.torrents = [
+            SimpleNamespace(trackers=trackers, way=Way.OPEN),
+            SimpleNamespace(trackers=by_tls, way=Way.TLS),
+        ]
         self.mapping: Any = None
         self.reaching = Reaching(self, self._make)
 
@@ -138,6 +153,38 @@ def test_at_the_end_the_port_is_given_back_and_nobody_is_told(host: Host) -> Non
     host.mapping.stopped()
     assert closed == [None]
     assert host.announced == []
+
+
+def test_a_port_for_tls_is_asked_for_while_a_torrent_has_a_certificate(host: Host) -> None:
+    host.tls_port = 6882
+    host.reaching.begin()
+    assert host.mapping.asked == [("start", 6881)]
+    host.uses_tls = True
+    host.reaching.tls_changed()
+    assert host.mapping.asked == [("start", 6881), ("tls", 6882)]
+
+
+def test_who_comes_by_tls_is_told_the_port_outside_that_leads_there(host: Host) -> None:
+    host.tls_port, host.uses_tls = 6882, True
+    host.reaching.begin()
+    host.mapping.map(6881)
+    assert host.reaching.tls_port == host.reaching.tls_port_for("8.8.8.8") == 6882
+    host.mapping.map(6881, 7002)
+    assert (host.announced, host.announced_tls) == ([], [7002])
+    assert host.reaching.tls_port_for("8.8.8.8") == 7002
+    assert host.reaching.tls_port_for("192.168.1.5") == 6882
+    assert host.reaching.tls_port_for("2606:4700::1") == 6882
+    report = host.reaching.report()
+    assert (report.own_tls_port, report.tls_port) == (6882, 7002)
+    host.mapping.map(7000, 7002)
+    assert (host.announced, host.announced_tls) == ([7000], [7002])
+
+
+def test_where_nobody_listens_for_tls_there_is_no_port_for_it(host: Host) -> None:
+    host.reaching.begin()
+    host.mapping.map(7000, 7002)
+    assert host.reaching.tls_port == host.reaching.tls_port_for("8.8.8.8") == 0
+    assert host.announced_tls == []
 
 
 def test_without_a_mapper_it_is_our_own_port(host: Host) -> None:

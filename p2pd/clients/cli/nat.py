@@ -36,6 +36,9 @@ def nat(invocation: Invocation) -> None:
 def _lines(answer: JsonObject) -> Iterator[str]:
     own, told = answer["listen_port"], answer["announced_port"]
     yield f"port {told}" + ("" if own == told else f" outside, {own} here")
+    if own_tls := answer.get("tls_listen_port"):
+        told = answer["tls_announced_port"]
+        yield f"TLS port {told}" + ("" if own_tls == told else f" outside, {own_tls} here")
     if not answer["enabled"]:
         yield "gateways are not asked for a port: port_forwarding_enabled is false"
     for family in ("ipv4", "ipv6"):
@@ -68,10 +71,8 @@ def _mapping(known: JsonObject) -> str:
 def _port(port: dict[str, Any]) -> str:
     lease = port["expiry_seconds"]
     until = "without an end" if lease is None else f"for {lease} s"
-    return (
-        f"{plain(port['protocol']).upper()} {port['external_port']} to "
-        f"{port['internal_port']} {until}"
-    )
+    name = "TLS" if port.get("use") == "tls" else plain(port["protocol"]).upper()
+    return f"{name} {port['external_port']} to {port['internal_port']} {until}"
 
 
 def _address(known: JsonObject) -> str:

@@ -27,6 +27,8 @@ class NatMethods(BaseSubhandler):  # type: ignore[misc]
             "enabled": report.enabled,
             "listen_port": report.own_port,
             "announced_port": report.port,
+            "tls_listen_port": report.own_tls_port,
+            "tls_announced_port": report.tls_port,
             **{name: _family(report, ipv6, reached) for name, ipv6 in FAMILIES.items()},
         }
 
@@ -65,6 +67,7 @@ def _mapping(known: FamilyStatus) -> JsonObject:
 def _port(port: PortStatus) -> JsonObject:
     return {
         "protocol": port.kind,
+        "use": port.use,
         "internal_port": port.internal_port,
         "external_port": port.external_port,
         "lease_seconds": port.lease,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.control.schema import JsonObject, Param, one_of, takes
+from p2pd.reachability.port_mapper import PEERS
 from p2pd.session.api import SessionApi
 
 LATELY_SECONDS = 3600.0
@@ -48,5 +49,5 @@ class PortMethods(BaseSubhandler):  # type: ignore[misc]
         return {
             "external_address": report.addresses[ipv6],
             "external_port": report.port if not ipv6 else report.own_port,
-            "port_is_mapped": any(port.kind == "tcp" for port in ports),
+            "port_is_mapped": any(port.kind == "tcp" and port.use == PEERS for port in ports),
         }

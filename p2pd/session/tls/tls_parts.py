@@ -42,6 +42,7 @@ class TlsHost(Protocol):
     events: Any
     queues: Any
     connections: Any
+    reaching: Any
     closing: bool
 
     @property

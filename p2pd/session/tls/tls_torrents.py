@@ -171,7 +171,10 @@ class TlsTorrents:
 
     async def forget(self, torrent: Any) -> None:
         """It is removed. Raises P2pdError: its files stay."""
-        await self._giving.forget(torrent)
+        try:
+            await self._giving.forget(torrent)
+        finally:
+            self._host.reaching.tls_changed()
 
     def _use(self, torrent: Any, identity: SwarmIdentity) -> None:
         before = self._identities.of(torrent)
@@ -190,8 +193,14 @@ class TlsTorrents:
     def _own_certificates(self) -> Iterable[OwnCertificate]:
         return (each.own for each in self._identities.all() if each.own is not None)
 
+    @property
+    def is_used(self) -> bool:
+        """Whether a torrent has a certificate, also one that waits: then peers might come."""
+        return any(True for _ in self._own_certificates())
+
     def _watch_dates(self) -> None:
         self._validity.watch()
+        self._host.reaching.tls_changed()
         self.revoking.endings.changed()
 
     def _dates_passed(self) -> None:

@@ -91,11 +91,12 @@ class TorrentParts:
     @property
     def listen_port(self) -> int:
         """The port by which its peers reach us, as trackers and the DHT are told."""
-        return self.host.tls_port if self.way is Way.TLS else self.host.listen_port
+        return self.host.reaching.tls_port if self.way is Way.TLS else self.host.listen_port
 
     def port_for(self, host: str) -> int:
         """The same for who is at that IP address."""
-        return self.host.tls_port if self.way is Way.TLS else self.host.reaching.port_for(host)
+        reaching = self.host.reaching
+        return reaching.tls_port_for(host) if self.way is Way.TLS else reaching.port_for(host)
 
     @property
     def peer_limit(self) -> int:
