@@ -241,6 +241,36 @@ def test_who_came_by_an_intermediate_is_judged_anew() -> None:
     assert end.why == "its certificate is to be looked at anew"
 
 
+def by_an_intermediate(name: str) -> tuple[End, x509.Certificate]:
+    """Somebody, and the certificate of the one that issued his."""
+    between = issued()
+    end = End(name, issued(OTHER, OTHER_KEY))
+    shown = (between.public_bytes(Encoding.DER),)
+    end.certificate = replace(end.certificate, between=shown)
+    return end, between
+
+
+def test_whose_intermediate_was_revoked_is_parted_from_and_nobody_else() -> None:
+    node = Node()
+    (end, between), (other, _) = by_an_intermediate("one"), by_an_intermediate("another")
+    for each in (end, other):
+        node.meet(each)
+    node.session.adopt(revoking(between, number=1), CA, "a file")
+    assert (end.closed, other.closed) == (True, False)
+    assert end.why == f"its certificate is revoked (serial {between.serial_number:x})"
+
+
+def test_whose_intermediate_was_revoked_while_he_was_verified_is_not_let_in() -> None:
+    node = Node()
+    (end, between), (other, _) = by_an_intermediate("one"), by_an_intermediate("another")
+    node.session.adopt(revoking(between, number=1), CA, "a file")
+    for each in (end, other):
+        node.meet(each)
+        node.torrent.tick(1.0)
+    assert (end.closed, other.closed) == (True, False)
+    assert end.why == f"its certificate is revoked (serial {between.serial_number:x})"
+
+
 def test_a_list_that_the_ca_did_not_sign_is_held_against_the_sender() -> None:
     node, end = Node(), End("a liar", issued())
     node.meet(end)

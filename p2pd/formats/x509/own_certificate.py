@@ -13,6 +13,7 @@ from typing import Sequence
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from p2pd.formats.x509.chain_end import ChainEnd, first_end
 from p2pd.formats.x509.peer_names import ANY_TORRENT, matches, names
 from p2pd.formats.x509.pem import MAX_PEM, PemError, belongs, read_certificate, read_private_key
 from p2pd.formats.x509.swarm_ca import check_dates, is_authority, is_issued_by
@@ -62,6 +63,16 @@ def check_own(
     return told(own)
 
 
+def end_of(ca_pem: str, certificate_pem: str) -> ChainEnd:
+    """When peers begin to refuse it: with the first of its chain that ends, or the CA's.
+
+    Raises FormatError.
+    """
+    ca = read_certificate(ca_pem, "the certificate of the torrent's CA")
+    own, *others = _read_all(certificate_pem)
+    return first_end([*_chain(ca, own, others), ca], has_ca=True)
+
+
 def told(certificate: x509.Certificate) -> OwnCertificate:
     """What a certificate says of itself."""
     return OwnCertificate(
@@ -98,14 +109,25 @@ def _check_chain(
     now: datetime,
 ) -> None:
     check_dates(ca, now, "the certificate of the torrent's CA")
-    current, left = own, list(others)
-    while not _issued(current, ca):
-        issuer = next((other for other in left if _issued(current, other)), None)
-        if issuer is None:
-            raise UnfitError("the certificate was not issued by the torrent's CA")
-        left.remove(issuer)
+    chain = _chain(ca, own, others)
+    if not _issued(chain[-1], ca):
+        raise UnfitError("the certificate was not issued by the torrent's CA")
+    for issuer in chain[1:]:
         check_dates(issuer, now, "a certificate between this one and the torrent's CA")
-        current = issuer
+
+
+def _chain(
+    ca: x509.Certificate, own: x509.Certificate, others: Sequence[x509.Certificate]
+) -> list[x509.Certificate]:
+    """From `own` to one that the CA issued, or as far as it goes."""
+    chain, left = [own], list(others)
+    while not _issued(chain[-1], ca):
+        issuer = next((other for other in left if _issued(chain[-1], other)), None)
+        if issuer is None:
+            break
+        left.remove(issuer)
+        chain.append(issuer)
+    return chain
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

@@ -43,13 +43,16 @@ class Encryption(enum.StrEnum):
 class PeerCertificate:
     """With which certificate a peer came: the `name` in it, its `serial` and its encoding (DER).
 
-    `not_after` is when it ends, in Unix seconds.
+    `between` are those by which it comes to the CA, in DER, the one that vouches for it first.
+    `not_after` is when the first of them all ends, in Unix seconds, and `ends_by` says which.
     """
 
     name: str
     serial: int
     der: bytes
     not_after: float = math.inf
+    between: tuple[bytes, ...] = ()
+    ends_by: str = "its certificate"
 
 
 class HandshakeTorrent(Protocol):

@@ -16,6 +16,7 @@ from cryptography import x509
 from twisted.logger import Logger
 
 from p2pd.base.errors import FormatError
+from p2pd.formats.x509.chain_end import OF_CA
 from p2pd.formats.x509.revocation import RevocationList, refusal
 from p2pd.protocols.peerwire.extensions import p2pd_crl
 from p2pd.protocols.peerwire.extensions.p2pd_crl import (
@@ -169,8 +170,10 @@ class TorrentRevocations:
         for peer in list(self._owner.connected):
             if peer.certificate is None or self._was_let_in_late(peer, ca):
                 continue
-            if all_over or peer.certificate.not_after <= wall:
-                peer.disconnect("its certificate has expired")
+            if peer.certificate.not_after <= wall:
+                self._part(peer, f"{peer.certificate.ends_by} has expired")
+            elif all_over:
+                self._part(peer, f"{OF_CA} has expired")
 
     def _was_let_in_late(self, peer: RevocationPeer, ca: x509.Certificate) -> bool:
         """A list may have come after its certificate was verified, and before it was let in."""
@@ -178,9 +181,11 @@ class TorrentRevocations:
             return False
         self._judged.add(peer)
         found = self._session.of(ca)
-        if found is None or peer.certificate.serial not in found.revoked:
+        if found is None or not found.revoked:
             return False
-        reason = refusal([x509.load_der_x509_certificate(peer.certificate.der)], ca, found)
+        if not peer.certificate.between and peer.certificate.serial not in found.revoked:
+            return False  # as it is nearly always, without reading it
+        reason = _reason(peer, ca, found)
         if reason is not None:
             self._part(peer, reason)
         return reason is not None
@@ -290,8 +295,9 @@ def _reason(peer: RevocationPeer, ca: x509.Certificate, found: RevocationList) -
     """Why a peer that was let in is to go."""
     if peer.certificate is None:
         return None
-    certificate = x509.load_der_x509_certificate(peer.certificate.der)
-    if found.revoked and certificate.issuer != ca.subject:
-        # Whose certificate another than the CA issued is judged when he comes again.
+    shown = (peer.certificate.der, *peer.certificate.between)
+    chain = [x509.load_der_x509_certificate(each) for each in shown]
+    if found.revoked and chain[-1].issuer != ca.subject:
+        # Who came by a CA of another name is judged when he comes again.
         return "its certificate is to be looked at anew"
-    return refusal([certificate], ca, found)
+    return refusal(chain, ca, found)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 from cryptography import x509
 
 from p2pd.base.errors import P2pdError
-from p2pd.formats.x509.own_certificate import OwnCertificate, check_own, told
+from p2pd.formats.x509.chain_end import ChainEnd
+from p2pd.formats.x509.own_certificate import OwnCertificate, check_own, end_of, told
 from p2pd.formats.x509.peer_names import ANY_TORRENT, matches, names
 from p2pd.formats.x509.pem import read_certificate
 from p2pd.session.revoking.swarm_revoking import Swarm
@@ -41,6 +42,16 @@ class SwarmIdentity:
     own: OwnCertificate | None = None
     context: TlsContext | None = None
     trouble: str = ""
+    end: ChainEnd | None = None
+    """Of what is shown, with all that leads to the CA."""
+
+    def moments(self) -> Iterator[float]:
+        """When it stands otherwise than before, in Unix seconds."""
+        if self.own is not None:
+            yield self.own.not_before.timestamp()
+            yield self.own.not_after.timestamp()
+        if self.end is not None:
+            yield self.end.moment.timestamp()
 
     def swarm(self, torrent: Any, info_hash: str) -> Swarm:
         """The torrent with this, as far as revocation and dates go."""
@@ -61,6 +72,9 @@ class SwarmIdentity:
         if wall > own.not_after.timestamp():
             day = f"{own.not_after:%Y-%m-%d %H:%M} UTC"
             return TlsState.EXPIRED, f"its certificate expired on {day}: it needs another one"
+        if self.end is not None and wall > self.end.moment.timestamp():
+            day = f"{self.end.moment:%Y-%m-%d %H:%M} UTC"
+            return TlsState.EXPIRED, f"{self.end.what} expired on {day}: it needs another one"
         return TlsState.READY, ""
 
     @property
@@ -78,7 +92,8 @@ def identity_of(kept: KeptCertificate, refusal: Refusal, wall: float) -> SwarmId
         if not kept.certificate or kept.trouble:
             return SwarmIdentity(kept, ca_name, trouble=kept.trouble)
         own = told(read_certificate(kept.certificate))
-        return made(kept, refusal, _within(own, wall))
+        end = end_of(kept.ca, kept.certificate)
+        return made(kept, refusal, _within(own, end, wall))
     except P2pdError as problem:
         return SwarmIdentity(kept, ca_name, own, trouble=str(problem))
 
@@ -88,7 +103,7 @@ def made(kept: KeptCertificate, refusal: Refusal, now: datetime) -> SwarmIdentit
     ca, name, certificate, key, _ = kept
     own = check_own(ca, certificate, key, name, now)
     context = swarm_context(ca, certificate, key, check=_judge(name, refusal))
-    return SwarmIdentity(kept, name_of_ca(ca), own, context)
+    return SwarmIdentity(kept, name_of_ca(ca), own, context, end=end_of(ca, certificate))
 
 
 def name_of_ca(ca: str) -> str:
@@ -97,10 +112,10 @@ def name_of_ca(ca: str) -> str:
     return subject.rfc4514_string()[:200]
 
 
-def _within(own: OwnCertificate, wall: float) -> datetime:
+def _within(own: OwnCertificate, end: ChainEnd, wall: float) -> datetime:
     """Now, or when it was or will be valid: that it is not is seen anew each time it is used."""
     now = datetime.fromtimestamp(wall, UTC)
-    return min(max(now, own.not_before), own.not_after)
+    return min(max(now, own.not_before), end.moment)
 
 
 def _judge(name: str, refusal: Refusal) -> Refusal:

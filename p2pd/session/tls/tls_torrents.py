@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from p2pd.base.clock import Clock
 from p2pd.base.measures import Measure, bounded, counter, gauge
 from p2pd.discovery.tracker_client.torrent_https import Credentials
+from p2pd.formats.x509.chain_end import first_end
 from p2pd.formats.x509.own_certificate import OwnCertificate
 from p2pd.formats.x509.peer_names import names
 from p2pd.protocols.tracker.announce import TrackerError
@@ -65,7 +66,7 @@ class TlsTorrents:
             refusal=self.revoking.lists.judge,
             use=self._use,
         )
-        self._validity = Validity(timers, host.wall, self._own_certificates, self._dates_passed)
+        self._validity = Validity(timers, host.wall, self._moments, self._dates_passed)
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -132,12 +133,15 @@ class TlsTorrents:
 
         He proved nothing if who may be a peer became known otherwise while it was under way.
         """
-        certificate = stream.peer_certificate
+        chain = stream.peer_chain
+        certificate, end = chain[0], first_end(chain, has_ca=False)
         shown = PeerCertificate(
             ", ".join(names(certificate)),
             certificate.serial_number,
             certificate.public_bytes(Encoding.DER),
-            certificate.not_valid_after_utc.timestamp(),
+            end.moment.timestamp(),
+            tuple(each.public_bytes(Encoding.DER) for each in chain[1:]),
+            end.what,
         )
         torrent = dialled or self._named(stream.server_name)
         is_proved = torrent is not None and stream.is_of(self.context(torrent))
@@ -193,13 +197,17 @@ class TlsTorrents:
     def _own_certificates(self) -> Iterable[OwnCertificate]:
         return (each.own for each in self._identities.all() if each.own is not None)
 
+    def _moments(self) -> Iterator[float]:
+        for each in self._identities.all():
+            yield from each.moments()
+
     @property
     def is_used(self) -> bool:
         """Whether a torrent has a certificate, also one that waits: then peers might come."""
         return any(True for _ in self._own_certificates())
 
     def _watch_dates(self) -> None:
-        self._validity.watch()
+        self._validity.changed()
         self._host.reaching.tls_changed()
         self.revoking.endings.changed()
 
@@ -211,6 +219,8 @@ class TlsTorrents:
             self._host.activity.changed(torrent)
             if why_not and torrent.running:
                 self.log.warn("{name}: {why}", name=torrent.record.name, why=why_not)
+                torrent.hang_up_on_all(why_not)
+                self.hold_back(torrent)
             elif not why_not and not self._host.closing:
                 self._host.background(go_on(torrent), torrent.record.name)
         self.revoking.endings.changed()

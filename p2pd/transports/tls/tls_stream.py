@@ -20,7 +20,7 @@ from p2pd.base.clock import Clock
 from p2pd.transports.encryption.over_stream import OverStream
 from p2pd.transports.interfaces import Buffer, Landing, Nobody, PeerStream, StreamReceiver
 from p2pd.transports.tcp import READ_SIZE
-from p2pd.transports.tls.context import TlsContext
+from p2pd.transports.tls.context import TlsContext, Verdict
 from p2pd.transports.tls.direct_records import records_of
 
 BINDING_SIZE = 32
@@ -83,6 +83,15 @@ class TlsStream(OverStream):
         found = self._connection.get_peer_certificate(as_cryptography=True)
         assert found is not None
         return found
+
+    @property
+    def peer_chain(self) -> Sequence[x509.Certificate]:
+        """The one by which it was verified: its own, and those that lead to the CA's, without it.
+
+        A peer may have sent more than that.
+        """
+        verdict: Verdict = self._connection.get_app_data()
+        return verdict.chain[:-1] or [self.peer_certificate]
 
     @property
     def protocol(self) -> str:
