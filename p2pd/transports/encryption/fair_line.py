@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict, deque
 from typing import Any, Callable, NamedTuple, Protocol, Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock, DelayedCall
@@ -77,6 +77,7 @@ class FairLine:
         self._lines: OrderedDict[str | bytes, deque[_Job]] = OrderedDict()
         """Of strangers, by whose they are; whose turn is next comes first."""
         self._at_work: list[_Job] = []
+        self._is_beginning = False
         self._again: DelayedCall | None = None
 
     @property
@@ -122,15 +123,31 @@ class FairLine:
     # -- one batch after the other ---------------------------------------------------------------
 
     def _go_on(self) -> None:
-        if self._at_work:
+        """Begin what can be begun. What is made, or fails, in the same turn comes back to here:
+        that is a loop, since the line may be longer than Python lets calls call each other.
+        """
+        if self._is_beginning:
             return
+        self._is_beginning = True
+        try:
+            while not self._at_work and self._begin():
+                pass
+        finally:
+            self._is_beginning = False
+
+    def _begin(self) -> bool:
+        """Have the next ones made; whether there were any."""
         ours = [self._ours.popleft() for _ in range(min(BATCH, len(self._ours)))]
         strangers = self._next_strangers(max(1, BATCH - len(ours)))
         if not ours and not strangers:
-            return
+            return False
         self._at_work = [*ours, *strangers]
-        made = self._elsewhere(self._calculate, [job.work for job in self._at_work])
+        try:
+            made = self._elsewhere(self._calculate, [job.work for job in self._at_work])
+        except Exception:
+            made = fail(Failure())
         made.addErrback(self._not_made).addCallback(self._made, len(strangers))
+        return True
 
     def _next_strangers(self, most: int) -> list[_Job]:
         if not self._lines:

@@ -6,7 +6,7 @@ import random
 from typing import Any, Callable
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from p2pd.protocols.mse.key_exchange import KeyPair, MseError
@@ -183,6 +183,35 @@ def test_without_a_thread_all_hear_of_it() -> None:
     assert problems == [RuntimeError] * 2
     assert bench.work.in_line == 0
     assert bench.work.has_room
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_thread_that_is_gone_at_once_is_no_trouble_for_a_long_line(raises: bool) -> None:
+    bench, problems = Bench(), []
+
+    def gone(work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        if raises:
+            raise RuntimeError("it is gone")
+        return fail(RuntimeError("it is gone"))
+
+    for _ in range(5000):
+        bench.work.keys().addErrback(lambda failure: problems.append(failure.type))
+    bench.work._elsewhere = gone
+    bench.visits.pop(0)[0].errback(RuntimeError("it is gone"))
+    assert problems == [RuntimeError] * 5000
+    bench.stranger("stranger", "8.8.8.8")
+    assert bench.work.in_line == 0
+    assert bench.work.has_room
+
+
+def test_what_is_made_at_once_is_no_trouble_for_a_long_line() -> None:
+    bench = Bench()
+    for number in range(5000):
+        bench.work.for_us(lambda: None).addCallback(lambda _, n=number: bench.made.append(n))
+    bench.work._elsewhere = lambda work, *args: succeed(work(*args))
+    bench.visit()
+    assert sorted(bench.made) == list(range(5000))
+    assert bench.work.in_line == 0
 
 
 def test_a_share_is_saved_for_a_while_and_debts_are_paid() -> None:
