@@ -188,8 +188,7 @@ class Network:
         session.reaching.way_changed()
         if after:
             # They know us by the old address, or could not be asked.
-            for torrent in session.torrents:
-                torrent.trackers.reannounce()
+            session.reaching.reannouncing.begin(session.torrents)
 
 
 def _follow(session: Session, addresses: tuple[str, ...]) -> None:

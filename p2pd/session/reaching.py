@@ -18,6 +18,7 @@ from p2pd.protocols.nat.mapping import PortKind
 from p2pd.reachability.external_address import ExternalAddresses
 from p2pd.session.connecting.admission import Way
 from p2pd.session.reaching_api import FamilyStatus, ReachingReport
+from p2pd.session.reannouncing import Reannouncing
 from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.swarm.preference import Preferences
 
@@ -94,8 +95,11 @@ class Announced(NamedTuple):
 class Reaching:
     """One for a session; `make` None: no port is mapped, whatever the settings say."""
 
-    def __init__(self, host: ReachingHost, make: MakePortMapping | None) -> None:
+    def __init__(
+        self, host: ReachingHost, make: MakePortMapping | None, reannouncing: Reannouncing
+    ) -> None:
         self.external = ExternalAddresses(self._believed)
+        self.reannouncing = reannouncing
         self._host = host
         self._mapping = None if make is None else make(self._mapped, self._told_by_gateway)
         self._on = False
@@ -158,6 +162,7 @@ class Reaching:
 
     def close(self) -> Deferred[None]:
         """Give back what is mapped; the Deferred has an end within seconds."""
+        self.reannouncing.close()
         if self._mapping is None:
             done: Deferred[None] = Deferred()
             done.callback(None)
@@ -208,9 +213,9 @@ class Reaching:
             return
         self._announced = now
         self._host.preferences.port = now.port
-        for torrent in self._host.torrents:
-            if before.of(torrent) != now.of(torrent):
-                torrent.trackers.reannounce()
+        self.reannouncing.begin(
+            torrent for torrent in self._host.torrents if before.of(torrent) != now.of(torrent)
+        )
 
     def _told_by_gateway(self, gateway: str, ours: str) -> None:
         self.external.vote("nat", gateway, ours, self._host.clock.seconds())

@@ -39,6 +39,7 @@ from p2pd.session.peers.send_queues import SendQueues
 from p2pd.session.queueing.torrent_queues import TorrentQueues
 from p2pd.session.rate_limits import RateLimits
 from p2pd.session.reaching import Reaching
+from p2pd.session.reannouncing import Reannouncing
 from p2pd.session.secrets.secret_torrents import SecretTorrents
 from p2pd.session.session_bans import SessionBans
 from p2pd.session.session_closing import SessionClosing
@@ -113,7 +114,7 @@ class Session(SessionPorts):
         self.upload_slots = UploadSlots(self)
         self._share_disks(parts, limits)
         self.tls = TlsTorrents(self, parts.tls, timers)
-        self._connect(parts, limits)
+        self._connect(parts, limits, timers)
         self.moves = Moves(self, parts.journal)
         self.removals = SessionRemovals(self, parts.removals)
         self.new_storage = parts.make_storage
@@ -147,9 +148,10 @@ class Session(SessionPorts):
             *own_sources(), self.dht, pex, self.lsd, self.catcher
         ]  # fmt: skip
 
-    def _connect(self, parts: SessionParts, limits: SessionLimits) -> None:
+    def _connect(self, parts: SessionParts, limits: SessionLimits, timers: Schedule) -> None:
         """How peers are reached, and reach us."""
-        self.reaching = Reaching(self, parts.make_port_mapping)
+        reannouncing = Reannouncing(timers, parts.rng)
+        self.reaching = Reaching(self, parts.make_port_mapping, reannouncing)
         self.connections = Connections(
             self,
             parts.transport,

@@ -114,6 +114,23 @@ def test_who_is_gone_is_not_announced(air: Air) -> None:
     assert air.rounds.next_due(air.now) is None
 
 
+def test_whose_turn_nobody_heard_was_not_announced(air: Air) -> None:
+    air.rounds.add(1, 0.0)
+    air.rounds.add(2, 0.0)
+    air.run(10)
+    air.rounds.missed([1, 9])
+    assert (air.rounds.announced(1), air.rounds.announced(2)) == (None, GATHER)
+    assert air.rounds.due(1) == GATHER + INTERVAL, "it waits for its next turn"
+    assert air.run(INTERVAL) == [(GATHER + INTERVAL, [1, 2])]
+    assert air.rounds.announced(1) == GATHER + INTERVAL
+    air.rounds.missed([1, 2])
+    air.rounds.everybody(air.now)
+    air.rounds.remove(2)
+    air.run(10)
+    assert air.rounds.announced(1) is not None
+    assert air.rounds.announced(2) is None
+
+
 def test_in_a_new_network_everybody_is_announced_again(air: Air) -> None:
     for number in range(5):
         air.rounds.add(number, 0.0)

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from p2pd.protocols.nat.mapping import PortKind
 from p2pd.session.connecting.admission import Way
 from p2pd.session.reaching import Reaching
+from p2pd.session.reannouncing import Reannouncing
 from p2pd.swarm.own_addresses import Side
 from p2pd.swarm.preference import Preferences
 
@@ -24,6 +25,7 @@ class FakeMapping:
 
     def __init__(self, changed: Any, seen: Any) -> None:
         self.changed, self.seen = changed, seen
+        self.announce = lambda: None
         self.outside = self.outside_tls = 0
         self.asked: list[Any] = []
         self.stopping: Deferred[None] = Deferred()
@@ -57,10 +59,18 @@ class FakeMapping:
     def map(self, port: int, tls_port: int = 0) -> None:
         self.outside, self.outside_tls = port, tls_port
         self.changed()
+        self.announce()
 
     def stopped(self) -> None:
         stopping, self.stopping = self.stopping, Deferred()
         stopping.callback(None)
+
+
+class Torrent:
+    """One that runs."""
+
+    def __init__(self, trackers: Any, way: Way) -> None:
+        self.trackers, self.way, self.running = trackers, way, True
 
 
 class Host:
@@ -79,14 +89,22 @@ class Host:
             reannounce=lambda: self.announced_tls.append(self.reaching.tls_port)
         )
         self.torrents = [
-            SimpleNamespace(trackers=trackers, way=Way.OPEN),
-            SimpleNamespace(trackers=by_tls, way=Way.TLS),
+            Torrent(trackers, Way.OPEN),
+            Torrent(by_tls, Way.TLS),
         ]
         self.mapping: Any = None
-        self.reaching = Reaching(self, self._make)
+        self.reaching = self.reach(self._make)
+
+    def reach(self, make: Any) -> Reaching:
+        return Reaching(self, make, Reannouncing(self.clock, random.Random(1)))
+
+    def announce(self) -> None:
+        """Have those announce that are to."""
+        self.clock.advance(2.0)
 
     def _make(self, changed: Any, seen: Any) -> FakeMapping:
         self.mapping = FakeMapping(changed, seen)
+        self.mapping.announce = self.announce
         return self.mapping
 
     def background(self, work: Deferred[Any], what: str) -> None:
@@ -188,7 +206,7 @@ def test_where_nobody_listens_for_tls_there_is_no_port_for_it(host: Host) -> Non
 
 
 def test_without_a_mapper_it_is_our_own_port(host: Host) -> None:
-    alone = Reaching(host, None)
+    alone = host.reach(None)
     alone.begin()
     alone.way_changed()
     assert alone.port == 6881

@@ -11,7 +11,7 @@ from p2pd.discovery.lsd.rounds import GATHER, INTERVAL
 from p2pd.discovery.source_report import IS_PRIVATE, SourceReport
 from p2pd.formats.metainfo import parse_torrent
 from p2pd.session.discovering import lsd_source
-from p2pd.session.discovering.lsd_source import IS_OFF, NO_NETWORK, NOT_THERE
+from p2pd.session.discovering.lsd_source import IS_OFF, NO_NETWORK, NO_PORT, NOT_THERE
 from p2pd.session.torrents.torrent import Torrent
 from p2pd.testing import LocalSegment, MemoryNetwork, SimNode, make_torrent
 
@@ -207,3 +207,34 @@ def test_a_session_that_ends_leaves_the_network(
     place.heard(PeerAddress("192.168.1.66", 6881), [HASH])
     network.run(2 * INTERVAL)
     assert len(segment.announces) == 1
+
+
+def test_without_a_port_nobody_is_told_anything_and_it_says_so(
+    network: MemoryNetwork, segment: LocalSegment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed = node(segment, 1)
+    monkeypatch.setattr(type(seed.session.connections), "port", 0)
+    torrent = seed.put(TORRENT, DATA)
+    network.run(2 * GATHER + 1)
+    assert segment.announces == []
+    told = report(torrent)
+    assert (told.enabled, told.why_not) == (False, NO_PORT)
+    assert (told.last_at, told.next_at) == (None, None)
+    monkeypatch.undo()
+    network.run(INTERVAL + 60)
+    assert announced(segment)[0] == HASH
+    assert report(torrent).last_at is not None
+
+
+def test_what_no_network_took_does_not_count_as_announced(
+    network: MemoryNetwork, segment: LocalSegment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed = node(segment, 1)
+    torrent = seed.put(TORRENT, DATA)
+    monkeypatch.setattr(seed.session.lsd._network, "announce", lambda *_: 0)
+    network.run(2 * GATHER + 1)
+    assert report(torrent).last_at is None
+    assert report(torrent).next_at is not None
+    monkeypatch.undo()
+    network.run(INTERVAL + 60)
+    assert report(torrent).last_at is not None

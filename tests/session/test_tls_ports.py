@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from p2pd.protocols.nat.mapping import PortKind
 from p2pd.session.reaching import Reaching
+from p2pd.session.reannouncing import Reannouncing
 from p2pd.testing import MemoryNetwork, SimNode
 from p2pd.testing.torrents import make_torrent
 from tests.session.tls_swarm import FILES, TLS_PORT, give, node, of_everybody, tls_torrent
@@ -48,7 +50,7 @@ class Router:
 def behind(network: MemoryNetwork) -> tuple[SimNode, Router]:
     at = node(network, "10.0.0.1")
     session = at.session
-    session.reaching = Reaching(session, Router)
+    session.reaching = Reaching(session, Router, Reannouncing(network.clock, random.Random(1)))
     session.reaching.begin()
     router: Any = session.reaching._mapping
     return at, router
@@ -88,7 +90,9 @@ def test_a_torrent_whose_certificate_is_taken_away_wants_no_port(
 
 def test_without_a_port_for_tls_none_is_asked_for(network: MemoryNetwork) -> None:
     closed = node(network, "10.0.0.2", tls_port=0)
-    closed.session.reaching = Reaching(closed.session, Router)
+    closed.session.reaching = Reaching(
+        closed.session, Router, Reannouncing(network.clock, random.Random(1))
+    )
     torrent = closed.add(tls_torrent())
     give(closed, torrent, of_everybody())
     found: Any = closed.session.reaching._mapping

@@ -7,7 +7,7 @@ are enough, but for torrents that are new. Refuses to know of sockets; `now` is 
 
 from __future__ import annotations
 
-from typing import Callable, Generic, Hashable, TypeVar
+from typing import Callable, Generic, Hashable, Iterable, TypeVar
 
 from p2pd.protocols.lsd import MOST_HASHES
 
@@ -33,6 +33,8 @@ class Rounds(Generic[K]):
         self._new: dict[K, float] = {}
         self._due: dict[K, float] = {}
         """In the order in which they are due."""
+        self._missed: set[K] = set()
+        """Those whose turn it was, and of whom nobody heard."""
         self._hashes = 0
         """Of all of them; a magnet may have turned out to have one more."""
         self._tokens = float(AT_ONCE)
@@ -44,6 +46,7 @@ class Rounds(Generic[K]):
         if torrent not in self:
             self._hashes += self._hashes_of(torrent)
         self._due.pop(torrent, None)
+        self._missed.discard(torrent)
         self._new.setdefault(torrent, now)
 
     def remove(self, torrent: K) -> None:
@@ -51,6 +54,7 @@ class Rounds(Generic[K]):
         if torrent in self:
             self._new.pop(torrent, None)
             self._due.pop(torrent, None)
+            self._missed.discard(torrent)
             self._hashes = max(len(self), self._hashes - self._hashes_of(torrent))
 
     def everybody(self, now: float) -> None:
@@ -58,6 +62,7 @@ class Rounds(Generic[K]):
         for torrent in self._due:
             self._new.setdefault(torrent, now)
         self._due.clear()
+        self._missed.clear()
 
     def __contains__(self, torrent: object) -> bool:
         return torrent in self._new or torrent in self._due
@@ -72,7 +77,11 @@ class Rounds(Generic[K]):
     def announced(self, torrent: K) -> float | None:
         """When it was last; None while it was not, or was to be announced anew."""
         due = self._due.get(torrent)
-        return None if due is None else due - INTERVAL
+        return None if due is None or torrent in self._missed else due - INTERVAL
+
+    def missed(self, torrents: Iterable[K]) -> None:
+        """Of these that were just taken nobody heard: their next turn is when it would be."""
+        self._missed.update(torrent for torrent in torrents if torrent in self._due)
 
     # -- datagrams -----------------------------------------------------------------------------
 
@@ -103,6 +112,7 @@ class Rounds(Generic[K]):
                 taken.append(torrent)
         for torrent in taken:
             self._due[torrent] = now + INTERVAL
+            self._missed.discard(torrent)
         return taken
 
     @property

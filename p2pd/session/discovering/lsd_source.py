@@ -20,6 +20,7 @@ from p2pd.session.settings.session_settings import SessionSettings
 
 IS_OFF = "local discovery is switched off (lpd_enabled)"
 NOT_THERE = "there is no local discovery"
+NO_PORT = "there is no port at which neighbours could reach it"
 NO_NETWORK = "there is no network with neighbours"
 
 WAKES_AT_ONCE = 20
@@ -123,6 +124,8 @@ class LsdSource:
             return str(torrent.why_untold)
         if not self._host.settings.lpd_enabled:
             return IS_OFF
+        if not self._port_of(torrent):
+            return NO_PORT
         return "" if self._network.networks else self._network.trouble or NO_NETWORK
 
     def _wall_of(self, moment: float | None, least: float = float("-inf")) -> float | None:
@@ -148,22 +151,22 @@ class LsdSource:
         assert self._network is not None
         torrents = self._rounds.take(self._now)
         for port, those in self._by_port(torrents).items():
-            self._network.announce(
-                [each for one in those for each in one.info_hashes.wire_ids], port
-            )
+            ids = [each for one in those for each in one.info_hashes.wire_ids]
+            if not port or not self._network.announce(ids, port):
+                self._rounds.missed(those)
             for torrent in those:
                 torrent.discovery_changed()
         self._go_on()
 
     def _by_port(self, torrents: Sequence[Any]) -> dict[int, list[Any]]:
-        """A datagram tells one port; TLS torrents have one of their own."""
+        """A datagram tells one port; TLS torrents have one of their own. 0: there is none."""
         found: dict[int, list[Any]] = {}
         for torrent in torrents:
-            is_tls = torrent.way is Way.TLS
-            port = self._host.tls_port if is_tls else self._host.own_port
-            if port:
-                found.setdefault(port, []).append(torrent)
+            found.setdefault(self._port_of(torrent), []).append(torrent)
         return found
+
+    def _port_of(self, torrent: Any) -> int:
+        return self._host.tls_port if torrent.way is Way.TLS else self._host.own_port
 
     def _sleep(self) -> None:
         if self._wake is not None and self._wake.active():
