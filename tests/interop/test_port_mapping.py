@@ -7,9 +7,6 @@ them, the tests are skipped.
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
-import socket
 import sys
 from base64 import b64encode
 from collections.abc import Callable
@@ -17,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peers.daemon_at_home import PORT, Daemon
 from peers.home_network import (
     GATEWAY,
     GATEWAY_6,
@@ -26,12 +24,10 @@ from peers.home_network import (
     ROUTER,
     HomeNetwork,
 )  # fmt: skip
-from peers.p2pd_node import daemon_command, daemon_environment
 from peers.processes import ChildProcess, wait_until
 from peers.tls_swarm import TlsSwarm
 
-PORT, TLS_PORT = 6881, 16882
-TRYING_SECONDS = 30.0
+TLS_PORT = 16882
 BOTH = {("tcp", PORT): (MACHINES[0], PORT), ("udp", PORT): (MACHINES[0], PORT)}
 
 DIAL = """
@@ -88,63 +84,6 @@ while True:
         print("cut", flush=True)
 """
 MAGNET = "magnet:?xt=urn:btih:" + "ab" * 20
-
-
-class Daemon:
-    """A p2pd on a machine of the home network, called over its unix socket."""
-
-    def __init__(self, home: HomeNetwork, machine: str, folder: Path, *settings: str) -> None:
-        folder.mkdir(exist_ok=True)
-        self._socket = str(folder / "s")
-        self._command = [
-            *home.inside(machine),
-            *daemon_command(
-                [
-                    f"--state-dir={folder / 'state'}", f"--download-dir={folder}",
-                    f"--peer-port={PORT}", "--control-port=0",
-                    f"--set=control.socket={self._socket}", "--set=discovery.dht=false",
-                    "--set=discovery.lsd=false",
-                    *(f"--set={setting}" for setting in settings),
-                ]
-            ),
-        ]  # fmt: skip
-        self._folder = folder
-        self.start()
-
-    def start(self) -> None:
-        self.process = ChildProcess(
-            self._command, self._folder, name="p2pd", environment=daemon_environment()
-        )
-        wait_until(
-            lambda: self.call("session_get", fields=["version"]), 30, "p2pd",
-            details=self.process.log_tail,
-        )  # fmt: skip
-
-    def call(self, method: str, **params: Any) -> Any:
-        connection = http.client.HTTPConnection("localhost", timeout=10)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(10)
-        try:
-            connection.sock.connect(self._socket)
-            call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", "/rpc", json.dumps(call), headers)
-            return json.loads(connection.getresponse().read())["result"]
-        finally:
-            connection.close()
-
-    def nat(self, family: str = "ipv4") -> dict[str, Any]:
-        return dict(self.call("nat_status")[family])
-
-    def wait_mapped(self, family: str = "ipv4") -> dict[str, Any]:
-        wait_until(
-            lambda: self.nat(family)["status"] == "mapped", TRYING_SECONDS, "mapping",
-            details=lambda: f"{self.call('nat_status')}",
-        )  # fmt: skip
-        return self.nat(family)
-
-    def stop(self) -> None:
-        self.process.stop()
 
 
 @pytest.fixture
