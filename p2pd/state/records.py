@@ -94,6 +94,8 @@ class TorrentRecord:
     by_tls: bool = False
     """Whether it was given a certificate once: its peers are reached by TLS alone, also when its
     metadata, which says so, is not here, or the CA (state.torrent_keys) is lost."""
+    trusted_only: bool = False
+    """Whether only nodes that the user trusts are let in."""
     share_limits: ShareLimits | None = None
     """None: it leaves all to its labels, its trackers and the session."""
     file_states: str | None = None
@@ -163,6 +165,7 @@ _LATER: Mapping[str, Any] = {
     "by_tls": 0,
     "web_seeds": None,
     "http_seeds": None,
+    "trusted_only": 0,
 }
 """Columns that rows did not have when they were written: where they have the value that an upgrade
 gave them they are no part of the checksum."""

@@ -52,7 +52,7 @@ def torrent(number: int, name: str, **other: Any) -> dict[str, Any]:
         "rate_download": 1_500_000, "rate_upload": 0, "recheck_progress": 0.0,
         "seconds_downloading": 3700, "seconds_seeding": 0, "sequential_download": False,
         "sequential_download_from_piece": 0,
-        "seed_choking": "session", "super_seeding": "auto",
+        "seed_choking": "session", "super_seeding": "auto", "trusted_only": False,
         "size_when_done": 10_000_000, "status": 4, "total_size": 10_000_000,
         "upload_limit": 100, "upload_limit_in_force": -1, "upload_limited": False,
         "upload_ratio": 1.5, "uploaded_ever": 7_000_000,

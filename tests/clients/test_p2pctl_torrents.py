@@ -135,6 +135,11 @@ def test_how_torrents_seed_and_get_their_pieces_is_set(p2pctl: Any, daemon: Any)
     assert daemon.asked("torrent_set")[-1] == {
         "ids": [1], "sequential_download": True, "sequential_download_from_piece": 12,
     }  # fmt: skip
+    assert p2pctl("set", "1", "--trusted-only").exit_code == 0
+    assert p2pctl("set", "1", "--anybody").exit_code == 0
+    assert daemon.asked("torrent_set")[-2:] == [
+        {"ids": [1], "trusted_only": True}, {"ids": [1], "trusted_only": False}
+    ]  # fmt: skip
     for wrong in (
         ["--from-piece", "-1"],
         [],
@@ -149,6 +154,9 @@ def test_how_torrents_seed_and_get_their_pieces_is_set(p2pctl: Any, daemon: Any)
     assert "Order in sequence Super-seeding auto Seeding mode anti leech" in output
     daemon.torrents[2]["sequential_download_from_piece"] = 12
     assert "in sequence from piece 12" in p2pctl("info", "Music").output
+    assert "trusted nodes alone" not in p2pctl("info", "Music").output
+    daemon.torrents[2]["trusted_only"] = True
+    assert "Lets in trusted nodes alone" in " ".join(p2pctl("info", "Music").output.split())
     told = json.loads(p2pctl("set", "Music", "--sequential", "--json").output)
     assert told["torrents"][0]["sequential_download"] is True
 

@@ -161,6 +161,7 @@ class FakeTorrent:
     sequential_from: int = 0
     super_seeding: str = "auto"
     seed_choking: str = "session"
+    trusted_only: bool = False
     labels: tuple[str, ...] = ("linux",)
     owner: str = ""
     peer_limit: int = 50

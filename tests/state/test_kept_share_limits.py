@@ -22,7 +22,7 @@ from tests.state.damaged import opened, result, torrent_record
 LIMITS = ShareLimits(1, 1.5, seed_idle_mode=2, seed_time_limit=7, seed_limit_action="remove")
 NEW = (
     "share_limits", "limits_reached", "finding", "metadata_only", "file_choices", "secret",
-    "by_tls", "web_seeds", "http_seeds",
+    "by_tls", "web_seeds", "http_seeds", "trusted_only",
 )  # fmt: skip
 
 

@@ -248,6 +248,7 @@ def _like(old: TorrentView, link: str) -> AddTorrent:
         secret_of=old.id,
         sequential=old.sequential,
         super_seeding=old.super_seeding,
+        trusted_only=old.trusted_only,
         seed_choking=old.seed_choking,
         peer_limit=old.peer_limit,
         queue_position=old.queue_position,

@@ -54,6 +54,10 @@ TORRENT_OPTIONS = (
         help="As a seed, show each peer single pieces (BEP 16); auto: only while nobody else "
         "seeds.",
     ),
+    click.option(
+        "--trusted-only/--anybody", "trusted_only", default=None,
+        help="Let in nodes that are trusted (p2pctl nodes) and nobody else, or whoever may come.",
+    ),
 )  # fmt: skip
 """What a torrent can be told when it is added and at any time later."""
 

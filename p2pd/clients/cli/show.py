@@ -31,7 +31,8 @@ INFO_FIELDS = [
     "rate_upload", "recheck_progress",
     "seconds_downloading", "seconds_seeding", "seed_choking", "sequential_download",
     "sequential_download_from_piece", "size_when_done", "status", "super_seeding", "total_size",
-    "tls", "tracker_stats", "upload_limit_in_force", "upload_ratio", "uploaded_ever",
+    "tls", "tracker_stats", "trusted_only", "upload_limit_in_force", "upload_ratio",
+    "uploaded_ever",
 ]  # fmt: skip
 
 

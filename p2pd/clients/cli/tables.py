@@ -240,6 +240,7 @@ def _state(torrent: JsonObject) -> list[tuple[str, str]]:
         ("Seeding mode", "" if mode == "session" else mode.replace("_", " ")),
         ("Gives", limits_words(torrent["seed_limits_in_force"])),
         ("Peers", peers),
+        ("Lets in", "trusted nodes alone" if torrent["trusted_only"] else ""),
     ]
 
 

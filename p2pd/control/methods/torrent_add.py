@@ -59,6 +59,7 @@ ADD_PARAMS = (
     Param("sequential_download", boolean, None),
     Param("sequential_download_from_piece", PIECE, 0),
     Param("super_seeding", one_of(*MODES), None),
+    Param("trusted_only", boolean, False),
     Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), AS_SESSION),
     Param("bandwidth_priority", integer(-1, 1), 0),
     Param("group", group_name, ""),
@@ -78,7 +79,7 @@ ADD_PARAMS = (
 _SAME_NAME = (
     "bandwidth_priority", "content_layout", "download_dir", "download_limit", "find_data",
     "honors_session_limits", "metadata_only", "name", "paused", "labels", "peer_limit",
-    "queue_position", "secret", "seed_choking", "super_seeding", "upload_limit",
+    "queue_position", "secret", "seed_choking", "super_seeding", "trusted_only", "upload_limit",
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low",
 )  # fmt: skip
 _V1_HASH = re.compile(r"[0-9a-fA-F]{40}\Z")

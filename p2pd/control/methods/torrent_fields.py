@@ -250,6 +250,7 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
         tracker_statistics_row(state) for state in torrent.tracker_states
     ],
     "trackers": lambda torrent, now: [tracker_row(state) for state in torrent.tracker_states],
+    "trusted_only": lambda torrent, now: torrent.trusted_only,
     "upload_limit": lambda torrent, now: torrent.limits.upload_limit,
     "upload_limit_in_force": lambda torrent, now: in_force(torrent.limits.up_in_force),
     "upload_limited": lambda torrent, now: torrent.limits.upload_limited,
@@ -284,8 +285,8 @@ LASTING = frozenset(
         "seed_idle_mode", "seed_limit_action", "seed_limits_reached", "seed_ratio_limit",
         "seed_ratio_mode", "seed_time_limit", "seed_time_mode", "sequential_download",
         "sequential_download_from_piece", "size_when_done", "start_date", "status", "super_seeding",
-        "torrent_file", "total_size", "tracker_list", "upload_limit", "upload_limited",
-        "upload_ratio", "uploaded_ever", "webseeds",
+        "torrent_file", "total_size", "tracker_list", "trusted_only", "upload_limit",
+        "upload_limited", "upload_ratio", "uploaded_ever", "webseeds",
     )
 )  # fmt: skip
 """Those that last of a torrent at rest: neither time nor others change them (Column.lasts)."""

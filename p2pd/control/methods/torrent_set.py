@@ -1,7 +1,7 @@
 """torrent_set: change files, priorities, labels, trackers and limits (rpc-spec, 3.2).
 
-`piece_deadlines`, `seed_choking`, `seed_limit_action`, `seed_time_*`, `super_seeding` and what
-changes web seeds are p2pd's own.
+`piece_deadlines`, `seed_choking`, `seed_limit_action`, `seed_time_*`, `super_seeding`,
+`trusted_only` and what changes web seeds are p2pd's own.
 """
 
 from __future__ import annotations
@@ -155,6 +155,7 @@ SET_PARAMS = (
     Param("sequential_download_from_piece", PIECE, None),
     Param("secret", text(MAX_SECRET), None),
     Param("super_seeding", one_of(*MODES), None),
+    Param("trusted_only", boolean, None),
     Param("seed_choking", one_of(*TORRENT_SEEDING_MODES), None),
     Param("piece_deadlines", piece_deadlines, None),
     Param("tracker_list", tracker_list, None),
@@ -166,8 +167,8 @@ SET_PARAMS = (
 
 _SAME_NAME = (
     "bandwidth_priority", "download_limit", "download_limited", "honors_session_limits", "labels",
-    "peer_limit", "queue_position", "secret", "seed_choking", "super_seeding", "upload_limit",
-    "upload_limited",
+    "peer_limit", "queue_position", "secret", "seed_choking", "super_seeding", "trusted_only",
+    "upload_limit", "upload_limited",
 )  # fmt: skip
 _FILE_PARAMS = (
     "files_wanted", "files_unwanted", "priority_high", "priority_normal", "priority_low"

@@ -50,6 +50,10 @@ class HandshakeEnd(enum.Enum):
     KEPT_AWAY = "kept_away"
     """Put on the blocklist meanwhile."""
     CLOSING = "closing"
+    NOT_PROVED = "not_proved"
+    """Of a torrent for trusted nodes alone: it did not prove to be one."""
+    NOT_BOUND = "not_bound"
+    """The same: it could not, in the clear."""
 
 
 class Stranger(Protocol):

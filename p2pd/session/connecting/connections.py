@@ -17,8 +17,10 @@ from p2pd.session.connecting.arrivals import DIALLED_HANDSHAKES, Arrivals, Hands
 from p2pd.session.connecting.dialer import Dialer, DialTorrent
 from p2pd.session.connecting.handshaking import OTHER_WAY, Handshaking
 from p2pd.session.connecting.opener import UNANSWERED, Opener, Secrets
+from p2pd.session.connecting.proving import PROOF_SECONDS, Proving
 from p2pd.session.discovering.catcher_source import CatcherSource
-from p2pd.session.peers.partings import PREFERRED
+from p2pd.session.nodes.session_nodes import SessionNodes
+from p2pd.session.peers.partings import NOT_TRUSTED, PREFERRED
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.settings.session_settings import SessionSettings
 from p2pd.session.tls.tls_opener import TlsOpener
@@ -46,6 +48,7 @@ class ConnectionsOwner(Protocol):
     resting: Resting
     blocklist: SessionBlocklist
     catcher: CatcherSource
+    nodes: SessionNodes
 
     @property
     def swarm_keys(self) -> SwarmKeys:
@@ -215,6 +218,8 @@ class Connections:
         """Let the peer in, or say why not."""
         torrent = done.torrent
         assert isinstance(torrent, Torrent)
+        if torrent.record.trusted_only and not self._is_trusted(torrent, done, events):
+            return
         if torrent.resting and torrent.running:
             done.wait()
             self._owner.background(self._wake(torrent, done, events), torrent.record.name)
@@ -243,11 +248,28 @@ class Connections:
         peer = PeerSession(torrent.exchange, done)
         torrent.peers.joined(peer)
         torrent.pex.joined(peer)
+        if done.node is not None:
+            peer.node_proved()
         if gives_way is not None:
             # Not before the newcomer has its place, or the dialler would fill it at once.
             self.gave_way += 1
             gives_way.disconnect(PREFERRED)
-        peer.begin(events)
+        if not peer.closed:
+            peer.begin(events)
+
+    def _is_trusted(self, torrent: Torrent, done: Handshaking, events: Sequence[Event]) -> bool:
+        """Whether it proved to be a trusted node; if it did not, it may do so now."""
+        nodes = self._owner.nodes
+        if done.node is None:
+            proving = Proving(done, torrent, nodes)
+            done.hold(proving, PROOF_SECONDS)
+            proving.begin(events)
+            return False
+        if not nodes.is_trusted(done.node.key):  # not any more
+            self._over(done)
+            self._refuse(done, torrent, "not_wanted", NOT_TRUSTED)
+            return False
+        return True
 
     async def _wake(self, torrent: Torrent, done: Handshaking, events: Sequence[Event]) -> None:
         """A torrent at rest has to know its pieces before the peer hears which there are."""
@@ -282,7 +304,8 @@ class Connections:
         self.failed[end] += 1
         if isinstance(failed.torrent, Torrent) and not failed.incoming:
             dialling = failed.torrent.dialling
-            if end in UNANSWERED and self.opener.unanswered(failed):
+            is_answered = failed.is_held and end is not HandshakeEnd.NOT_BOUND
+            if end in UNANSWERED and not is_answered and self.opener.unanswered(failed):
                 self.dialer.again(dialling, failed.address, reason)
             else:
                 dialling.turned_away(failed.address)

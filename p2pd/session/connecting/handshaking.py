@@ -8,7 +8,7 @@ To which torrents a connection leads depends on how it came (admission.py).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol, Sequence
+from typing import Any, Protocol, Sequence
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.ids import InfoHashes
@@ -40,6 +40,16 @@ class HandshakeHost(Protocol):
         """The connection ended before that; it is closed already."""
 
 
+class Gate(Protocol):
+    """Where a peer waits after its handshake until it has proved more (proving.Proving)."""
+
+    def received(self, events: Sequence[Event], size: int) -> None:
+        """Messages came, in so many bytes."""
+
+    def too_late(self) -> None:
+        """Its time is over: it is to be refused."""
+
+
 class Handshaking:
     """A stream whose peer has yet to say who it is."""
 
@@ -62,9 +72,23 @@ class Handshaking:
         self.began = host.seconds()
         self.wire = PeerWire(initiator=not self.incoming, now=self.began)
         self.v2 = False
+        self.node: Any = None
+        """Of who had to prove which node it is: what is known of that (peer_node.PeerNode)."""
+        self._gate: Gate | None = None
+        self._gate_closes = 0.0
         self._over = False
         self._behind: list[Event] | None = None
         """What came while the torrent was not ready for the peer; None: it need not wait."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was let in, or refused."""
+        return self._over
+
+    @property
+    def is_held(self) -> bool:
+        """Whether hands are shaken, and it has to prove more."""
+        return self._gate is not None
 
     @property
     def encrypted(self) -> bool:
@@ -89,7 +113,9 @@ class Handshaking:
         except PeerWireError as problem:
             self.fail(str(problem), HandshakeEnd.GARBAGE)
             return
-        if self._behind is not None:
+        if self._gate is not None and not self._over:
+            self._gate.received(events, len(data))
+        elif self._behind is not None:
             self._behind += events
         elif self.wire.remote is not None and not self._over:
             self._meet(self.wire.remote, events[1:])
@@ -138,8 +164,24 @@ class Handshaking:
             self._over = True
             self.host.handshake_done(self, self._behind)
 
+    def hold(self, gate: Gate, seconds: float) -> None:
+        """Before it is let in it has to pass this, in so many seconds."""
+        self._over = False
+        self._gate, self._gate_closes = gate, self.host.seconds() + seconds
+
+    def let_in(self, node: Any, events: Sequence[Event]) -> None:
+        """It passed, and said this meanwhile."""
+        if not self._over:
+            self._over = True
+            self._gate, self.node = None, node
+            self.host.handshake_done(self, events)
+
     def tick(self, now: float) -> None:
         """End it when the peer says nothing for too long."""
+        if self._gate is not None:
+            if now >= self._gate_closes:
+                self._gate.too_late()
+            return
         deadline = self.wire.next_deadline()
         if deadline is not None and deadline <= now:
             self.fail("no handshake in time", HandshakeEnd.SILENT)

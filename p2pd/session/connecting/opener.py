@@ -33,8 +33,11 @@ from p2pd.transports.tls.openings import TlsDialled
 
 NO_RC4 = "this system's OpenSSL has no RC4, so nothing can be encrypted, and nothing can require it"
 
-UNANSWERED = frozenset({HandshakeEnd.HUNG_UP, HandshakeEnd.SILENT, HandshakeEnd.GARBAGE})
-"""A handshake that ended so may have been in a language that the peer does not speak."""
+UNANSWERED = frozenset(
+    {HandshakeEnd.HUNG_UP, HandshakeEnd.SILENT, HandshakeEnd.GARBAGE, HandshakeEnd.NOT_BOUND}
+)
+"""A handshake that ended so may have been in a language that the peer does not speak, or in which
+too little can be said."""
 
 
 class Secrets(Protocol):

@@ -55,4 +55,7 @@ class NodesControl:
 
     def untrust(self, keys: Sequence[bytes]) -> int:
         """Trust these no more."""
-        return self._session.nodes.untrust(keys)
+        count = self._session.nodes.untrust(keys)
+        for torrent in self._session.torrents:
+            torrent.hang_up_on_untrusted()
+        return count

@@ -7,3 +7,4 @@ NOTHING_WANTED = "neither side wants anything"
 PREFERRED = "another peer is preferred to it"
 
 IN_PEACE = frozenset((BOTH_DONE, NOTHING_WANTED, PREFERRED))
+NOT_TRUSTED = "the torrent is for trusted nodes alone, and its node is none of them"

@@ -11,7 +11,7 @@ that nobody else can make, or by its proof. Hints or a proof for a second time b
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.python.failure import Failure
 
@@ -21,7 +21,6 @@ from p2pd.protocols.peerwire.connection import PeerWire
 from p2pd.protocols.peerwire.extensions.p2pd_node import NAME, NodeHints, NodeProof, parse
 from p2pd.protocols.peerwire.node_proofs import Channel, Role
 from p2pd.session.nodes.session_nodes import REFUSED, TOO_MANY, SessionNodes
-from p2pd.session.peers.peer_extensions import PeerExtensions
 
 
 class NodePeer(Protocol):
@@ -31,8 +30,10 @@ class NodePeer(Protocol):
     wire: PeerWire
     encrypted: bool
     binding: bytes | None
-    closed: bool
-    extensions: PeerExtensions
+    extensions: Any
+
+    @property
+    def closed(self) -> bool: ...
 
     def drop(self, reason: str, *, misbehaved: bool = True) -> None: ...
     def flush(self) -> None: ...
@@ -55,6 +56,11 @@ class PeerNode:
         self._private = private
         self._channel = _channel(peer) if nodes.speaks else None
         self._began = self._heard_hint = self._heard_proof = self._proved_ours = False
+
+    def moved_to(self, peer: NodePeer) -> PeerNode:
+        """Of the same connection another has to do with it from now on."""
+        self._peer = peer
+        return self
 
     @property
     def offers(self) -> bool:
@@ -123,7 +129,7 @@ class PeerNode:
         self.key = key
         nodes.proved(key, old_key, peer.address.host)
         peer.node_proved()
-        if nodes.is_trusted(key) and not peer.closed:
+        if nodes.is_trusted(key) and not self._peer.closed:
             self._prove(channel)
 
     def _wrong(self, failure: Failure) -> None:

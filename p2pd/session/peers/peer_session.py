@@ -77,7 +77,7 @@ class PeerSession:
         self.told_of_node = self.closed = False
         self.told = PeerPieces()
         self.fast = PeerFast(self)
-        self.node = torrent.node_of(self)
+        self.node = torrent.node_of(self) if shaken.node is None else shaken.node.moved_to(self)
         self.extensions = PeerExtensions(self, offered=remote.supports_extensions)
         self.download = PeerDownload(self, torrent.new_window())
         self.upload = PeerUpload(self)

@@ -69,6 +69,11 @@ class RecordReport:
         return self._record.super_seeding
 
     @property
+    def trusted_only(self) -> bool:
+        """Whether only nodes that the user trusts are let in."""
+        return self._record.trusted_only
+
+    @property
     def seed_choking(self) -> str:
         """Whom it serves when it is complete: by the session's rule, or one of its own."""
         return self._record.seed_choking

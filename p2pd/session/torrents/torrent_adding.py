@@ -228,6 +228,7 @@ class TorrentAdding:
             sequential=settings.sequential_download if sequential is None else sequential,
             sequential_from=request.sequential_from,
             super_seeding=request.super_seeding or settings.super_seeding,
+            trusted_only=request.trusted_only,
             seed_choking=request.seed_choking,
             peer_limit=request.peer_limit,
             bandwidth_group=request.bandwidth_group,

@@ -31,6 +31,9 @@ def apply_changes(torrent: Torrent, changes: TorrentChanges) -> None:
     if changes.super_seeding is not None:
         record.super_seeding = changes.super_seeding
         torrent.exchange.super_seeding.changed()
+    if changes.trusted_only is not None:
+        record.trusted_only = changes.trusted_only
+        torrent.hang_up_on_untrusted()
     if changes.seed_choking is not None:
         record.seed_choking = changes.seed_choking
         torrent.rechoke_soon()

@@ -15,6 +15,7 @@ from p2pd.base.addresses import PeerAddress
 from p2pd.discovery.source_report import HAS_SECRET, IS_PRIVATE, SourceReport
 from p2pd.formats.x509.revocation import RevocationList
 from p2pd.session.connecting.admission import Way
+from p2pd.session.peers.partings import NOT_TRUSTED
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.revoking.torrent_revocations import TorrentRevocations
 from p2pd.session.torrents.torrent_content import TorrentContent
@@ -126,6 +127,12 @@ class TorrentParts:
                 peer.disconnect(reason)
         if self._swarm is not None:
             self._swarm.web_seeds.hang_up()
+
+    def hang_up_on_untrusted(self) -> None:
+        """Who is connected may have to be a trusted node from now on."""
+        for peer in list(self.connected) if self.record.trusted_only else ():
+            if not self.host.nodes.is_trusted(peer.node_key):
+                peer.disconnect(NOT_TRUSTED)
 
     @property
     def connected(self) -> Collection[PeerSession]:

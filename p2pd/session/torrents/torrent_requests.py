@@ -88,6 +88,8 @@ class AddTorrent:
     """The piece that is the first then."""
     super_seeding: str | None = None
     """One of swarm.super_seeding.MODES."""
+    trusted_only: bool = False
+    """Whether only nodes that the user trusts are let in."""
     seed_choking: str = AS_SESSION
     """One of session_settings.TORRENT_SEEDING_MODES."""
     peer_limit: int | None = None
@@ -124,6 +126,7 @@ class TorrentChanges:
     sequential: bool | None = None
     sequential_from: int | None = None
     super_seeding: str | None = None
+    trusted_only: bool | None = None
     seed_choking: str | None = None
     peer_limit: int | None = None
     queue_position: int | None = None

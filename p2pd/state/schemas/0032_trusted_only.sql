@@ -1,0 +1,1 @@
+ALTER TABLE torrents ADD COLUMN trusted_only INTEGER NOT NULL DEFAULT 0;
