@@ -190,6 +190,20 @@ class TestFollowing:
             assert world.hashes() == [(b"1" * 20).hex(), (bytes([48 + seq]) * 20).hex()]
         assert followed.note.problem == ""
 
+    def test_one_for_trusted_nodes_alone_stays_so(
+        self, network: MemoryNetwork, world: World
+    ) -> None:
+        world.say(b"1" * 20, 1)
+        followed = world.follow()
+        torrent = world.mutable.followed.torrent(followed)
+        assert torrent is not None
+        network.result(world.api.change(torrent, TorrentChanges(trusted_only=True)))
+        world.say(b"2" * 20, 2)
+        network.run(HOUR)
+        torrent = world.mutable.followed.torrent(followed)
+        assert torrent is not None
+        assert (torrent.hash_string, torrent.trusted_only) == ((b"2" * 20).hex(), True)
+
     def test_one_that_was_paused_stays_so(self, network: MemoryNetwork, world: World) -> None:
         world.say(b"1" * 20, 1)
         followed = world.follow(paused=True)
