@@ -105,6 +105,17 @@ def test_who_came_by_one_that_is_revoked_is_parted_from(network: MemoryNetwork) 
     assert len(had.connected) == 1, "who was revoked does not come again"
 
 
+def test_who_has_his_by_one_that_is_revoked_is_told_so(network: MemoryNetwork) -> None:
+    ours, between = by_another()
+    (seed, _), (had, _) = swarm(network, ours, of_everybody())
+    take(seed, revoking(between))
+    network.run(2.0)
+    report = seed.session.tls.report(had)
+    assert report is not None
+    assert report.state is TlsState.REVOKED
+    assert not had.running
+
+
 def test_our_connections_end_with_our_certificate_unless_it_was_renewed(
     network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:

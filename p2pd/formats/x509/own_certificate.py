@@ -68,9 +68,17 @@ def end_of(ca_pem: str, certificate_pem: str) -> ChainEnd:
 
     Raises FormatError.
     """
+    return first_end(shown_chain(ca_pem, certificate_pem), has_ca=True)
+
+
+def shown_chain(ca_pem: str, certificate_pem: str) -> list[x509.Certificate]:
+    """What peers verify it by, as far as it is here: first its own, at last the CA's.
+
+    Raises FormatError.
+    """
     ca = read_certificate(ca_pem, "the certificate of the torrent's CA")
     own, *others = _read_all(certificate_pem)
-    return first_end([*_chain(ca, own, others), ca], has_ca=True)
+    return [*_chain(ca, own, others), ca]
 
 
 def told(certificate: x509.Certificate) -> OwnCertificate:

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from p2pd.base.clock import Clock
 from p2pd.base.errors import FormatError
 from p2pd.base.measures import Measure
+from p2pd.formats.x509.own_certificate import shown_chain
 from p2pd.formats.x509.pem import read_certificate
 from p2pd.formats.x509.revocation import RevocationList, ca_id, refusal
 from p2pd.session.revoking.endings import DAY, Ending, EndingMemory, Endings, Subject
@@ -109,8 +110,8 @@ class SwarmRevoking:
         in_force = None if ca is None else self.lists.of(ca)
         if ca is None or in_force is None or not in_force.revoked:
             return ""  # as it is nearly always, and lists of torrents ask for each of them
-        own = certificate_of(certificate_pem)
-        return OWN_REVOKED if own is not None and refusal([own], ca, in_force) else ""
+        shown = chain_of(ca_pem, certificate_pem)
+        return OWN_REVOKED if refusal(shown, ca, in_force) else ""
 
     def _list_changed(self, key: bytes, found: RevocationList) -> None:
         callers = 0
@@ -187,6 +188,15 @@ class SwarmRevoking:
     def measures(self) -> Sequence[Measure]:
         """Lists, and what ends when."""
         return [*self.lists.measures(), *self.endings.measures()]
+
+
+@lru_cache(maxsize=2048)
+def chain_of(ca_pem: str, certificate_pem: str) -> Sequence[x509.Certificate]:
+    """What peers verify a certificate by (own_certificate.shown_chain); nothing: there is none."""
+    try:
+        return shown_chain(ca_pem, certificate_pem) if certificate_pem else ()
+    except FormatError:
+        return ()
 
 
 @lru_cache(maxsize=2048)
