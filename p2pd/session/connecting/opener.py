@@ -102,6 +102,12 @@ class Opener:
                 work.share.total if work else 0,
             ),
             counters(
+                "encrypted_tries_total",
+                "Encrypted handshakes of strangers: begun, through to the end, and refused.",
+                ("result",),
+                work.tries.by_result() if work else {},
+            ),
+            counters(
                 "swarm_secret_proofs_total",
                 "Proofs of peers that they know the secret of a swarm, by what became of them.",
                 ("result",),

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from p2pd.base.clock import Clock
 from p2pd.protocols.mse.key_exchange import KeyPair, check_key
 from p2pd.transports.encryption.fair_line import Elsewhere, FairLine
+from p2pd.transports.encryption.tries import Tries
 
 IN_LINE = 128
 """Strangers whose keys are made, or who wait for that."""
@@ -46,6 +47,7 @@ class KeyWork(FairLine):
             elsewhere, clock, limit=limit, share=SHARE, saved=SAVED_SECONDS, timer=timer
         )
         self.rng = rng
+        self.tries = Tries(clock)
 
     def keys(self) -> Deferred[KeyPair]:
         """A new pair, for somebody that we dialled."""

@@ -35,6 +35,8 @@ Where it goes on in the clear behind an encrypted handshake there is a binding, 
 stream beneath knows nothing of. It says with whom the handshake was, and nothing of what follows.
 """
 
+TOO_MANY_TRIES = "too many encrypted handshakes from there came to nothing"
+
 
 class Opening(UnopenedStream):
     """Of either side; `opened` is called when it is known how it goes on."""
@@ -210,8 +212,14 @@ class AcceptedOpening(Opening):
         if not self._work.has_room:
             self._work.refused += 1
             raise MseError("too many keys are being exchanged")
+        if not self._work.tries.begins(self.address.host):
+            raise MseError(TOO_MANY_TRIES)
         key = bytes(self._came[:KEY_SIZE])
         self._calculate(self._work.exchange(key, self.address.host), self._begin)
+
+    def _agreed(self, agreement: Agreement) -> None:
+        self._work.tries.ends_well(self.address.host)
+        super()._agreed(agreement)
 
     def _begin(self, exchanged: Exchanged) -> None:
         shaking = self._shaking = self._handshake(exchanged.keys)

@@ -162,6 +162,7 @@ class SecretsAccepted(AcceptedOpening):
             self._counts.refused += 1
             raise MseError(str(problem)) from None
         self._counts.accepted += 1
+        self._work.tries.ends_well(self.address.host)
         assert agreement.encrypt is not None
         self._inner.write([agreement.encrypt.apply(answer)])
         self._proved(self._swarm)
