@@ -18,7 +18,7 @@ from p2pd.state.key_files import KeyFiles
 from p2pd.state.swarm_ca.book import Limits
 from p2pd.state.swarm_ca.folder import Wanted
 from p2pd.state.swarm_ca.issuing import issue, renew
-from p2pd.state.swarm_ca.revoking import current_list, revoke, revoked
+from p2pd.state.swarm_ca.revoking import current_list, renew_list, revoke, revoked
 from p2pd.state.swarm_ca.store import SwarmCaStore
 from p2pd.state.swarm_ca.views import ca_row, given_row, revoked_answer, seen, whole_row
 
@@ -45,8 +45,7 @@ class SwarmCaFolderClient:
             case "swarm_ca_revoke":
                 return self._revoke(params)
             case "swarm_ca_revoked":
-                folder = self._store.authority(params["name"])
-                return revoked_answer(revoked(folder), current_list(folder), with_list=True)
+                return self._revoked(params)
         raise P2pdError(f"{method} takes a daemon")
 
     def _create(self, params: Mapping[str, Any]) -> JsonObject:
@@ -60,6 +59,13 @@ class SwarmCaFolderClient:
         folder = self._store.authority(params["name"])
         which, unknown = params["certificates"], params.get("unknown", False)
         return revoked_answer(*revoke(folder, which, _now(), unknown_too=unknown))
+
+    def _revoked(self, params: Mapping[str, Any]) -> JsonObject:
+        folder = self._store.authority(params["name"])
+        found = current_list(folder)
+        if params.get("renew") and found is not None:
+            found = renew_list(folder, _now())
+        return revoked_answer(revoked(folder), found, with_list=True)
 
     def _list(self, name: str | None) -> JsonObject:
         if name is not None:

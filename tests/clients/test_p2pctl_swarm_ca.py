@@ -271,3 +271,21 @@ def test_answers_in_json(p2pctl: Any, daemon: Any, ca: Any) -> None:
 def test_a_passphrase_is_for_a_folder(p2pctl: Any) -> None:
     result = p2pctl("swarm-ca", "create", "x", "--passphrase-file", "y")
     assert (result.exit_code, "--passphrase-file is for --folder" in result.output) == (2, True)
+
+
+def test_a_list_of_a_ca_in_a_folder_is_renewed_before_it_is_over(
+    ca: Any, p2pctl: Any, daemon: Any
+) -> None:
+    done(ca("issue", "films", "--label", "bob"))
+    assert "took no certificate back" in done(ca("revoked", "films", "--renew"))
+    done(ca("revoke", "films", "bob"))
+    assert "list 1, good until" in done(ca("revoked", "films"))
+    said = done(ca("revoked", "films", "--renew", "--output", "films.crl"))
+    assert "list 2, good until" in said
+    assert "bob" in said
+    assert "list 2, good until" in done(ca("revoked", "films"))
+    assert Path("films.crl").read_text().startswith("-----BEGIN X509 CRL-----")
+    result = p2pctl("swarm-ca", "revoked", "films", "--renew")
+    assert result.exit_code == 2
+    assert "a daemon renews its lists itself" in result.output
+    assert daemon.calls == []

@@ -47,18 +47,29 @@ def revoke(
 @click.command()
 @CA
 @click.option("-o", "--output", type=click.Path(), help="Write the list, in PEM, to this file.")
+@click.option("--renew", is_flag=True, help="With --folder: make the list anew, good for longer.")
 @FORCE
 @folder_options
 @api_options
 @pass_invocation
 def revoked(
-    invocation: Invocation, name: str, output: str | None, force: bool, folder: str | None,
-    passphrase_file: str | None,
+    invocation: Invocation, name: str, output: str | None, renew: bool, force: bool,
+    folder: str | None, passphrase_file: str | None,
 ) -> None:  # fmt: skip
-    """List the certificates that a CA took back."""
+    """List the certificates that a CA took back.
+
+    A list is good for 30 days. A daemon makes those of its CAs anew by itself; that of a CA which
+    is kept elsewhere is renewed with --renew, and taken by a daemon with `import-crl`.
+
+    \b
+    Example:
+      p2pctl swarm-ca revoked films --folder ~/cas --renew --output films.crl
+    """
+    if renew and folder is None:
+        raise click.UsageError("--renew goes with --folder: a daemon renews its lists itself")
     with in_words():
         client = client_of(invocation, folder, passphrase_file)
-        found = client.call("swarm_ca_revoked", name=name)
+        found = client.call("swarm_ca_revoked", name=name, **({"renew": True} if renew else {}))
         if output is not None:
             write_text(output, found["crl"], force=force)
     if invocation.as_json:
