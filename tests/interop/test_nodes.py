@@ -53,12 +53,21 @@ def keys(node) -> list[str]:
     return [peer["node_key"] for peer in node.torrent("peers")["peers"]]
 
 
-def outcomes(node) -> dict[str, int]:
+def metrics(node) -> list[str]:
     token = (node.state_folder / "control-token").read_text().strip()
     headers = {"Authorization": f"Bearer {token}"}
     url = f"http://127.0.0.1:{node.control_port}/metrics"
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as page:
-        lines = page.read().decode().splitlines()
+        return page.read().decode().splitlines()
+
+
+def metric(node, name: str) -> float:
+    (line,) = [line for line in metrics(node) if line.startswith(f"{name} ")]
+    return float(line.split(" ")[-1])
+
+
+def outcomes(node) -> dict[str, int]:
+    lines = metrics(node)
     begin = "p2pd_node_proofs_total{outcome="
     found = [line.removeprefix(begin).split("} ") for line in lines if line.startswith(begin)]
     return {name.strip('"'): int(float(value)) for name, value in found}
@@ -255,3 +264,28 @@ def test_with_a_shared_secret_it_is_bound_to_that(new_p2pd, content):
     one.dial(other)
     wait_until(lambda: keys(one) == [key_of(other)], 20, "the other's key", details=one.state)
     wait_until(lambda: keys(other) == [key_of(one)], 20, "our key", details=other.state)
+
+
+def test_a_torrent_for_trusted_nodes_alone_goes_to_them_and_survives_a_kill(new_p2pd, content):
+    seed = new_p2pd("seed", settings=TO_ALL)
+    seed.add(content.torrent, save=content.folder, trusted_only=True)
+    seed.wait_seeding()
+    trusted, stranger = (new_p2pd(name, settings=TO_ALL) for name in ("trusted", "stranger"))
+    seed.call("nodes_trust", key=key_of(trusted), name="trusted")
+    seed.kill()
+    seed.start()
+    assert seed.torrent("trusted_only")["trusted_only"] is True
+    for node in (stranger, trusted):
+        node.add_magnet(content.magnet)
+    stranger.dial(seed)
+    wait_until(lambda: refused(seed), 20, "a refusal", details=seed.state)
+    trusted.dial(seed)
+    trusted.wait_copy_of(content)
+    assert stranger.torrent("metadata_percent_complete")["metadata_percent_complete"] == 0
+    for node in (seed, trusted, stranger):
+        node.check_healthy()
+
+
+def refused(node) -> int:
+    """How many did not prove to be trusted."""
+    return int(metric(node, 'p2pd_handshakes_failed_total{end="not_proved"}'))
