@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from peers.payload import content_of, make_file
 from peers.processes import wait_until
-from peers.tls_swarm import Identity, certify, tls_p2pd
+from peers.tls_swarm import Identity, certify, tls_libtorrent, tls_p2pd
 
 from p2pd.formats.creator import CreationOptions
 from p2pd.storage.torrent_creator import create_torrent
@@ -97,3 +97,33 @@ def test_who_has_no_notice_of_it_is_refused_by_who_has(work, new_p2pd):
     assert list_number(bob) == 1
     for node in (keeper, bob):
         node.check_healthy()
+
+
+def test_a_seed_that_nobody_told_parts_from_who_is_revoked(work, new_p2pd, new_libtorrent):
+    keeper, carol = (tls_p2pd(new_p2pd, each) for each in ("keeper", "carol"))
+    content = film(work, keeper)
+    keeper.add(content.torrent, save=content.folder)
+    certify(keeper, issued(keeper, "keeper"))
+    keeper.wait_seeding()
+    carol.add(content.torrent)
+    certify(carol, issued(keeper, "carol"))
+    carol.dial(keeper.tls)
+    carol.wait_copy_of(content)
+    carol.call("session_set", **SLOWLY)
+    bob, (certificate, key) = tls_libtorrent(new_libtorrent, "bob"), issued(keeper, "bob")
+    bob.add(content.torrent)
+    bob.handle.set_ssl_certificate_buffer(certificate, key, "")
+    # Two that have everything part soon, and nobody is left to tell carol.
+    wait_until(lambda: not peers_of(keeper) + peers_of(carol), 60, "seeds that part")
+    bob.dial(carol.tls)
+    wait_until(lambda: peers_of(carol), 20, "bob", details=carol.state)
+    keeper.call("swarm_ca_revoke", name="films", certificates=["bob"])
+    wait_until(lambda: list_number(carol) == 1, 20, "the list", details=carol.state)
+    assert bob.is_seed() is False
+    wait_until(lambda: _clients_of(carol) <= {"p2pd"}, 10, "no bob", details=carol.state)
+    for node in (keeper, carol):
+        node.check_healthy()
+
+
+def _clients_of(node: Any) -> set[str]:
+    return {peer["client_name"].partition(" ")[0] for peer in node.torrent("peers")["peers"]}
