@@ -46,7 +46,8 @@ class InfoHashes:
     @property
     def hash_string(self) -> str:
         """The torrent's name on the control API: 40 hex digits, v1's if there is one."""
-        return self.wire_ids[0].hex()
+        first = self.v1 if self.v1 is not None else self.wire_ids[0]
+        return first.hex()
 
 
 def new_peer_id(rng: random.Random) -> bytes:

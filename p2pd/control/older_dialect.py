@@ -13,7 +13,7 @@ from typing import Any
 
 from p2pd.control.errors import RpcCode, RpcError
 from p2pd.control.message import Call
-from p2pd.control.methods.torrent_fields import Column, Getter
+from p2pd.control.methods.column import Column, Getter
 
 SUCCESS = "success"
 

@@ -6,6 +6,7 @@ A link says which torrent is meant and where to begin looking; nothing is fetche
 from __future__ import annotations
 
 import base64
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -60,12 +61,18 @@ class Magnet:
             pairs.append(f"dn={quote(self.name, safe='')}")
         if self.length is not None:
             pairs.append(f"xl={self.length}")
-        pairs += [f"tr={quote(url, safe='')}" for url in self.trackers]
+        pairs += [f"tr={_quoted(url)}" for url in self.trackers]
         pairs += [f"ws={quote(url, safe='')}" for url in self.web_seeds]
         pairs += [f"x.pe={_host_port(host, port)}" for host, port in self.peers]
         if self.select_only is not None:
             pairs.append("so=" + ",".join(map(_range_text, self.select_only)))
         return "magnet:?" + "&".join(pairs)
+
+
+@functools.lru_cache(maxsize=1024)
+def _quoted(url: str) -> str:
+    """Thousands of torrents have the same few trackers."""
+    return quote(url, safe="")
 
 
 def parse_magnet(uri: str) -> Magnet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, NamedTuple, Protocol, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Hashable, NamedTuple, Protocol, Sequence
 
 from p2pd.session.session_events import SessionEvents
 
@@ -29,6 +29,18 @@ class FollowApi(Protocol):
         """Collect no more."""
 
 
+class ReaderApi(Protocol):
+    """Reads the same attributes of many torrents at rest."""
+
+    def read(self, torrent: TorrentView) -> tuple[Hashable, tuple[Any, ...]] | None:
+        """Its state and its attributes, and more behind them; None if it does anything or is moved.
+
+        Torrents that are in the same state agree in `status`, `disk_state`, `trouble`,
+        `error_string`, the rates, whether there are limits to what they give, and in all that
+        there is of peers and of progress but for the sizes.
+        """
+
+
 class FollowingApi(Protocol):
     """What a session offers to those who follow it."""
 
@@ -49,3 +61,6 @@ class FollowingApi(Protocol):
         But for what time alone changes, what it shows lasts until those who follow hear that it
         changed.
         """
+
+    def reader_at_rest(self, attributes: Sequence[str]) -> ReaderApi:
+        """Reads these of torrents at rest (`TorrentView`; dotted, what is in what these have)."""

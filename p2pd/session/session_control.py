@@ -40,6 +40,7 @@ from p2pd.session.settings.settings_rules import checked_settings
 from p2pd.session.state_backups import StateBackups, TakeAccounts
 from p2pd.session.tls.certificate_control import CertificateControl
 from p2pd.session.torrents.following import Following
+from p2pd.session.torrents.resting_reader import RestingReader
 from p2pd.session.torrents.resting_report import report_at_rest
 from p2pd.session.torrents.starts_and_stops import start, stop
 from p2pd.session.torrents.torrent import Torrent
@@ -161,6 +162,10 @@ class SessionControl:
     def at_rest(self, torrent: TorrentView) -> TorrentView | None:
         """The same torrent, to be read now, if it has everything and nobody uses it."""
         return report_at_rest(self._torrent(torrent))
+
+    def reader_at_rest(self, attributes: Sequence[str]) -> RestingReader:
+        """Reads these of many such."""
+        return RestingReader(attributes)
 
     async def detailed(self, torrent: TorrentView) -> TorrentView:
         """The same torrent with its files, and with what its signatures are worth."""
@@ -385,8 +390,9 @@ class SessionControl:
         return view.torrent
 
     def _report(self, torrent: Torrent) -> TorrentReport:
-        if torrent.resting:
-            self._reports.pop(torrent.record.id, None)
+        if torrent.content is None:  # there is nothing that a report would remember
+            if self._reports:
+                self._reports.pop(torrent.record.id, None)
             return TorrentReport(torrent)
         report = self._reports.get(torrent.record.id)
         if report is None:

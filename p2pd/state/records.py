@@ -16,7 +16,7 @@ from zlib import crc32
 
 from p2pd.state.damage import DamagedError
 from p2pd.state.share_limits import limits_from_text, limits_text
-from p2pd.state.summaries import TorrentSummary, from_text, to_text
+from p2pd.state.summaries import TorrentSummary, from_text, full_bitfield, to_text
 from p2pd.swarm.share_limits import ShareLimits
 
 Tiers = tuple[tuple[str, ...], ...]
@@ -119,7 +119,9 @@ class TorrentRecord:
         Not while it is in doubt what its files are called.
         """
         summary = self.summary
-        return summary is not None and not self.renaming and self.pieces == summary.all_pieces
+        if summary is None or self.renaming:
+            return False
+        return self.pieces == full_bitfield(summary.pieces)
 
 
 class Opening(NamedTuple):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from p2pd.base.errors import P2pdError
@@ -41,6 +42,7 @@ from p2pd.swarm.trusted_nodes import TrustedNode
 from p2pd.testing.memory_dht import MemoryStatus
 from tests.control.fake_torrents import (
     NOW,
+    OF_STATE,
     FakeTorrent,
 )
 
@@ -99,6 +101,18 @@ class FakeFollowing:
 
     def close(self) -> None:
         self.session.followers.remove(self)
+
+
+class FakeReader:
+    """Tells of each attribute as the torrent does."""
+
+    def __init__(self, attributes: Sequence[str]) -> None:
+        self._read = attrgetter(*attributes, "id", "id")
+
+    def read(self, torrent: FakeTorrent) -> tuple[str, tuple[Any, ...]] | None:
+        if not torrent.rests:
+            return None
+        return repr([getattr(torrent, name) for name in OF_STATE]), self._read(torrent)
 
 
 class FakeDht:
@@ -195,6 +209,9 @@ class FakeSession:
 
     def at_rest(self, torrent: FakeTorrent) -> FakeTorrent | None:
         return torrent if torrent.rests else None
+
+    def reader_at_rest(self, attributes: Sequence[str]) -> FakeReader:
+        return FakeReader(attributes)
 
     async def detailed(self, torrent: FakeTorrent) -> FakeTorrent:
         return torrent

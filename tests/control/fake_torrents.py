@@ -202,3 +202,11 @@ class FakeTorrent:
 
     def availability(self) -> list[int]:
         return [-1 if had else 1 for had in self.pieces.flags] if self.pieces else []
+
+
+OF_STATE = (
+    "status", "trouble", "error_string", "rate_download", "rate_upload", "peers", "left_until_done",
+    "have_unchecked", "desired_available", "percent_done", "percent_complete",
+    "metadata_percent_complete", "sharing",
+)  # fmt: skip
+"""What all torrents at rest share that are in the same state (follow_api.ReaderApi)."""

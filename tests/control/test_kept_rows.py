@@ -8,18 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from p2pd.control.methods.column import Column
 from p2pd.control.methods.kept_rows import (
     LINGER_SECONDS,
     MOST_FORMS,
     WORTH_KEEPING,
     KeptRows,
-    RowForm,
 )
-from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS, Column
 from tests.control.fake_session import FakeSession
 from tests.control.fake_torrents import NOW, FakeTorrent
 
@@ -39,7 +36,7 @@ def asked(name: str) -> Any:
 
 ID, NAME = (Column(name, asked(name), lasts=True) for name in ("id", "name"))
 ETA = Column("eta", asked("eta"))
-OF_SOME = Column("eta", asked("eta"), stays=lambda torrent: torrent.id % 2 == 0)
+OF_SOME = Column("eta", asked("eta"), stays=lambda torrent: torrent.rate_upload == 0)
 
 
 class Asking:
@@ -61,32 +58,13 @@ class Asking:
 
 def test_what_stays_of_some_torrents_is_asked_for_again_of_the_others_alone() -> None:
     asking = Asking()
+    for torrent in asking.session.all[::2]:
+        torrent.rate_upload, torrent.eta = 0.0, -1
     first = asking.poll(ID, OF_SOME, table=False)
     assert asking.poll(ID, OF_SOME, table=False) == first
     assert ASKED == {"eta": MANY // 2}
-    assert first[3] == {"id": 3, "eta": asking.session.all[3].eta}
+    assert first[2:4] == [{"id": 2, "eta": -1}, {"id": 3, "eta": 33}]
     assert asking.poll(ID, OF_SOME) == [[row["id"], row["eta"]] for row in first]
-
-
-@given(
-    st.lists(
-        st.sampled_from([column for column in TORRENT_COLUMNS.values() if not column.of_files]),
-        unique=True,
-    ),
-    st.booleans(),
-)
-def test_a_row_is_the_same_in_stretches_and_whole(columns: list[Column], table: bool) -> None:
-    torrent: Any = FakeTorrent(name='a "name", with what JSON escapes: \ud800 %d {} [] \\')
-    values = [column.get(torrent, NOW) for column in columns]
-    names = [column.name for column in columns]
-    row: Any = values if table else dict(zip(names, values, strict=True))
-    form = RowForm(columns, table=table)
-    stretches = form.stretches(torrent, NOW)
-    passing = [column for column in columns if not column.lasts]
-    stays = all(column.stays and column.stays(torrent) for column in passing)
-    assert len(stretches) == 1 + (0 if stays else len(passing))
-    assert json.loads(form.filled(stretches, torrent, NOW)) == json.loads(json.dumps(row))
-    assert json.loads(form.whole(torrent, NOW)) == json.loads(json.dumps(row))
 
 
 def test_who_asks_again_costs_only_what_does_not_last() -> None:

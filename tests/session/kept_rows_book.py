@@ -7,11 +7,14 @@ import json
 import pytest
 
 from p2pd.control.methods import kept_rows
-from p2pd.control.methods.kept_rows import KeptRows, RowForm
+from p2pd.control.methods.kept_rows import KeptRows
+from p2pd.control.methods.row_form import RestingRows, RowForm
 from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS
+from p2pd.control.qbittorrent.labels import Labels
+from p2pd.control.qbittorrent.torrent_fields import info_columns, info_fields
 from p2pd.testing import SimNode
 
-COLUMNS = [column for column in TORRENT_COLUMNS.values() if column.lasts or column.stays]
+COLUMNS = [column for column in TORRENT_COLUMNS.values() if not column.of_files]
 
 
 class KeptRowsBook:
@@ -21,6 +24,8 @@ class KeptRowsBook:
         self._node = node
         self._kept = KeptRows(node.control, node.network.clock)
         self._form = RowForm(COLUMNS, table=False)
+        fields = info_fields(Labels(node.control), lambda: True)
+        self._info = RowForm(info_columns(fields), sorts=False)
         self.were_kept = 0
 
     def check(self) -> None:
@@ -31,7 +36,15 @@ class KeptRowsBook:
             patched.setattr(kept_rows, "WORTH_KEEPING", 0)
             told = list(self._kept.rows(torrents, COLUMNS, now, table=False))
         for torrent, row in zip(torrents, told, strict=True):
-            kept, anew = json.loads(row), json.loads(self._form.whole(torrent, now))
+            whole = self._form.whole(torrent, now)
+            kept, anew = json.loads(row), json.loads(whole)
             stale = {k: (kept[k], v) for k, v in anew.items() if kept[k] != v}
             assert not stale, stale
+            assert row == whole
         self.were_kept += self._kept.size > 0
+        at_rest = RestingRows(self._info, self._node.control)
+        for torrent in torrents:
+            row = at_rest.row(torrent, now)
+            if row is not None:
+                told = row if isinstance(row, bytes) else row.filled(torrent, now)
+                assert told == self._info.whole(torrent, now)

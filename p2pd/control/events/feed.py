@@ -21,7 +21,8 @@ from p2pd.control.events.event_log import EventLog
 from p2pd.control.events.ledger import Changes, Ledger
 from p2pd.control.events.messages import told
 from p2pd.control.events.subscription import Wish
-from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS, Column
+from p2pd.control.methods.column import Column
+from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS
 from p2pd.session.api import SessionApi, TorrentView
 from p2pd.session.session_events import TorrentEvent
 

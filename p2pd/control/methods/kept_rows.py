@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Any
 
-from p2pd.control.answers import dumps
-from p2pd.control.methods.torrent_fields import Column
+from p2pd.control.methods.column import Column
+from p2pd.control.methods.row_form import KeptRow, RestingRows, RowForm
 from p2pd.session.api import TorrentView
 from p2pd.session.follow_api import FollowApi, FollowingApi
 
@@ -33,87 +32,28 @@ ROW_BYTES = 200
 LINGER_SECONDS = 600.0
 """Without a question before all is forgotten."""
 
-Stretches = tuple[bytes, ...]
-
-
-class RowForm:
-    """How a row is written: stretches of JSON that last, and a value that does not between two."""
-
-    def __init__(self, columns: Sequence[Column], *, table: bool) -> None:
-        if not table:
-            # The order of an object's members means nothing: so what lasts is one stretch.
-            columns = sorted(columns, key=lambda column: not column.lasts)
-        self.keeps = any(column.lasts for column in columns)
-        self._table = table
-        self._columns = columns
-        self._parts = [*_parts(columns)]
-        self._passing = [column.get for column in columns if not column.lasts]
-        self._stays = [column.stays for column in columns if not column.lasts]
-
-    def whole(self, torrent: TorrentView, now: float) -> bytes:
-        """The row, all of it asked for."""
-        return dumps(self._values(self._columns, torrent, now))
-
-    def stretches(self, torrent: TorrentView, now: float) -> Stretches:
-        """What lasts of the row: one more than there are values that do not, or all of it."""
-        if all(stays is not None and stays(torrent) for stays in self._stays):
-            return (self.whole(torrent, now),)
-        found, text = list[bytes](), b"[" if self._table else b"{"
-        for position, part in enumerate(self._parts):
-            text += b"," if position else b""
-            if isinstance(part, Column):
-                found.append(text if self._table else text + dumps(part.name) + b":")
-                text = b""
-            else:
-                text += dumps(self._values(part, torrent, now))[1:-1]
-        return (*found, text + (b"]" if self._table else b"}"))
-
-    def filled(self, stretches: Stretches, torrent: TorrentView, now: float) -> bytes:
-        """The row, with those values asked for that do not last."""
-        if len(stretches) == 1:
-            return stretches[0]
-        texts = [stretches[0]]
-        for get, stretch in zip(self._passing, stretches[1:], strict=True):
-            value = get(torrent, now)
-            texts += (b"%d" % value if type(value) is int else dumps(value), stretch)
-        return b"".join(texts)
-
-    def _values(self, columns: Sequence[Column], torrent: TorrentView, now: float) -> object:
-        if self._table:
-            return [column.get(torrent, now) for column in columns]
-        return {column.name: column.get(torrent, now) for column in columns}
-
-
-def _parts(columns: Sequence[Column]) -> Iterator[Column | list[Column]]:
-    """Those that last together, as far as they stand together; others each for itself."""
-    for lasts, group in groupby(columns, key=lambda column: column.lasts):
-        if lasts:
-            yield [*group]
-        else:
-            yield from group
-
 
 class _Listing:
     """The rows of one form, by the torrents' ids."""
 
-    __slots__ = ("form", "rows", "size")
+    __slots__ = ("making", "rows", "size")
 
-    def __init__(self, form: RowForm) -> None:
-        self.form = form
-        self.rows: dict[int, Stretches] = {}
+    def __init__(self, making: RestingRows) -> None:
+        self.making = making
+        self.rows: dict[int, KeptRow] = {}
         self.size = 0
 
-    def keep(self, id_: int, stretches: Stretches) -> int:
+    def keep(self, id_: int, row: KeptRow) -> int:
         """The bytes that it takes."""
-        self.rows[id_] = stretches
-        taken = _size_of(stretches)
+        self.rows[id_] = row
+        taken = _size_of(row)
         self.size += taken
         return taken
 
     def drop(self, id_: int) -> int:
         """The bytes that are free."""
-        stretches = self.rows.pop(id_, None)
-        freed = 0 if stretches is None else _size_of(stretches)
+        row = self.rows.pop(id_, None)
+        freed = 0 if row is None else _size_of(row)
         self.size -= freed
         return freed
 
@@ -121,11 +61,15 @@ class _Listing:
         """The bytes that are free."""
         freed, self.size = self.size, 0
         self.rows.clear()
+        self.making.clear()
         return freed
 
 
-def _size_of(stretches: Stretches) -> int:
-    return ROW_BYTES + sum(map(len, stretches))
+def _size_of(row: KeptRow) -> int:
+    return ROW_BYTES + (len(row) if isinstance(row, bytes) else sum(map(len, row.texts)))
+
+
+_Key = tuple[tuple[Column, ...], bool]
 
 
 class KeptRows:
@@ -138,7 +82,7 @@ class KeptRows:
         self._most = most_bytes
         self._following: FollowApi | None = None
         self._stale = False
-        self._listings: OrderedDict[tuple[tuple[Column, ...], bool], _Listing] = OrderedDict()
+        self._listings: OrderedDict[_Key, _Listing] = OrderedDict()
         self._asked_at = 0.0
         self.size = 0
         """Bytes that all of it takes, about."""
@@ -150,33 +94,33 @@ class KeptRows:
         form = RowForm(columns, table=table)
         if not form.keeps or len(torrents) < WORTH_KEEPING:
             return (form.whole(torrent, now) for torrent in torrents)
-        return self._rows(torrents, self._listing((tuple(columns), table), form), now)
+        return self._rows(torrents, form, self._listing((tuple(columns), table), form), now)
 
     def _rows(
-        self, torrents: Sequence[TorrentView], listing: _Listing, now: float
+        self, torrents: Sequence[TorrentView], form: RowForm, listing: _Listing, now: float
     ) -> Iterator[bytes]:
-        form = listing.form
         for torrent in torrents:
             if self._stale:
                 self._refresh()
-            stretches = listing.rows.get(torrent.id)
-            if stretches is not None:
-                yield form.filled(stretches, torrent, now)
-                continue
-            at_rest = self._api.at_rest(torrent)
-            if at_rest is not None and self._has_room():
-                stretches = form.stretches(at_rest, now)
-                self.size += listing.keep(torrent.id, stretches)
-                yield form.filled(stretches, at_rest, now)
-            else:
-                yield form.whole(at_rest or torrent, now)
+            id_ = torrent.id
+            row = listing.rows.get(id_)
+            if row is None:
+                row = listing.making.row(torrent, now)
+                if row is None:
+                    yield form.whole(torrent, now)
+                    continue
+                if self._has_room():
+                    self.size += listing.keep(id_, row)
+            yield row if isinstance(row, bytes) else row.filled(torrent, now)
 
-    def _listing(self, key: tuple[tuple[Column, ...], bool], form: RowForm) -> _Listing:
+    def _listing(self, key: _Key, form: RowForm) -> _Listing:
         self._asked_at = self._reactor.seconds()
         if self._following is None:
             self._following = self._api.follow(self._changed)
             self._reactor.callLater(LINGER_SECONDS, self._forget_unasked)
-        listing = self._listings.setdefault(key, _Listing(form))
+        listing = self._listings.get(key)
+        if listing is None:
+            listing = self._listings[key] = _Listing(RestingRows(form, self._api))
         self._listings.move_to_end(key)
         if len(self._listings) > MOST_FORMS:
             self._drop_oldest()

@@ -10,32 +10,16 @@ import base64
 import mimetypes
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from p2pd.control.methods.certificate_fields import tls_row
+from p2pd.control.methods.column import Column, Getter, Shown
 from p2pd.control.methods.discovery_fields import discovery_rows
 from p2pd.control.methods.peer_fields import peer_row, peer_source
 from p2pd.control.methods.tracker_fields import tracker_row, tracker_statistics_row
 from p2pd.control.methods.web_seed_fields import sending, web_seed_row
 from p2pd.session.api import TorrentView
-
-Getter = Callable[[TorrentView, float], Any]
-
-
-class Column(NamedTuple):
-    """A field of torrents as it is shown."""
-
-    name: str
-    get: Getter
-    of_files: bool = False
-    """Whether it takes the files of a torrent, which one at rest does not have in memory."""
-    lasts: bool = False
-    """Whether of a torrent at rest (FollowingApi.at_rest) it is the same until that is noted to
-    have changed: neither time nor what happens to other torrents makes it another.
-    """
-    stays: Callable[[TorrentView], bool] | None = None
-    """Of one that does not last: of which torrents it does all the same, as long as they rest."""
-
+from p2pd.state.summaries import TorrentSummary
 
 _MIME_TYPES = mimetypes.MimeTypes()
 # Python's own table lacks what torrents are mostly made of, and the system's differs by host.
@@ -85,11 +69,11 @@ def _move(torrent: TorrentView, now: float) -> dict[str, Any] | None:
 def _of_summary(attribute: str, missing: Any) -> Getter:
     """The getter for what only metadata tells; `missing` stands in while there is none."""
 
-    def get(torrent: TorrentView, now: float) -> Any:
-        value = getattr(torrent.summary, attribute, None)
+    def show(summary: TorrentSummary | None) -> Any:
+        value = getattr(summary, attribute, None)
         return missing if value is None else value
 
-    return get
+    return Shown("summary", show=show)
 
 
 def _peers_from(torrent: TorrentView, now: float) -> dict[str, int]:
@@ -115,10 +99,10 @@ def _primary_mime_type(torrent: TorrentView, now: float) -> str:
     return sizes.most_common(1)[0][0] if sizes else "application/octet-stream"
 
 
-def _upload_ratio(torrent: TorrentView, now: float) -> float:
+def _upload_ratio(downloaded: int, have_valid: int, uploaded: int) -> float:
     """Uploaded by downloaded, or by what is here for data that came otherwise; -1 if none is."""
-    base = torrent.downloaded or torrent.have_valid
-    return torrent.uploaded / base if base else -1.0
+    base = downloaded or have_valid
+    return uploaded / base if base else -1.0
 
 
 def _seed_limits_in_force(torrent: TorrentView, now: float) -> dict[str, Any]:
@@ -132,8 +116,8 @@ def _seed_limits_in_force(torrent: TorrentView, now: float) -> dict[str, Any]:
     }
 
 
-def _tracker_list(torrent: TorrentView, now: float) -> str:
-    return "\n\n".join("\n".join(tier) for tier in torrent.tracker_tiers)
+def _tracker_list(tiers: tuple[tuple[str, ...], ...]) -> str:
+    return "\n\n".join("\n".join(tier) for tier in tiers)
 
 
 def in_force(limit: int | None) -> int:
@@ -141,67 +125,63 @@ def in_force(limit: int | None) -> int:
     return -1 if limit is None else limit
 
 
-def _hash_getter(version: str) -> Getter:
-    def get(torrent: TorrentView, now: float) -> str:
-        digest = getattr(torrent.info_hashes, version)
-        return digest.hex() if digest else ""
-
-    return get
+def _hex(digest: bytes | None) -> str:
+    return digest.hex() if digest else ""
 
 
 TORRENT_FIELDS: Mapping[str, Getter] = {
-    "activity_date": lambda torrent, now: int(torrent.active_at),
-    "added_date": lambda torrent, now: int(torrent.added_at),
+    "activity_date": Shown("active_at", show=int),
+    "added_date": Shown("added_at", show=int),
     "availability": lambda torrent, now: torrent.availability(),
-    "bandwidth_priority": lambda torrent, now: torrent.limits.priority,
+    "bandwidth_priority": Shown("limits.priority"),
     "bytes_completed": lambda torrent, now: [file.completed for file in torrent.files()],
     "comment": _of_summary("comment", ""),
-    "corrupt_ever": lambda torrent, now: torrent.corrupt,
+    "corrupt_ever": Shown("corrupt"),
     "creator": _of_summary("created_by", ""),
-    "current_dir": lambda torrent, now: torrent.current_dir,
+    "current_dir": Shown("current_dir"),
     "date_created": _of_summary("created_at", 0),
-    "desired_available": lambda torrent, now: torrent.desired_available,
+    "desired_available": Shown("desired_available"),
     "discovery": lambda torrent, now: discovery_rows(torrent),
-    "disk_state": lambda torrent, now: torrent.disk_state.value,
-    "done_date": lambda torrent, now: int(torrent.completed_at),
-    "download_dir": lambda torrent, now: torrent.download_dir,
-    "download_limit": lambda torrent, now: torrent.limits.download_limit,
-    "download_limit_in_force": lambda torrent, now: in_force(torrent.limits.down_in_force),
-    "download_limited": lambda torrent, now: torrent.limits.download_limited,
-    "downloaded_ever": lambda torrent, now: torrent.downloaded,
-    "edit_date": lambda torrent, now: int(torrent.edited_at),
-    "error": lambda torrent, now: int(torrent.trouble),
-    "error_string": lambda torrent, now: torrent.error_string,
-    "eta": lambda torrent, now: torrent.eta,
-    "eta_idle": lambda torrent, now: torrent.sharing.eta_idle,
+    "disk_state": Shown("disk_state.value"),
+    "done_date": Shown("completed_at", show=int),
+    "download_dir": Shown("download_dir"),
+    "download_limit": Shown("limits.download_limit"),
+    "download_limit_in_force": Shown("limits.down_in_force", show=in_force),
+    "download_limited": Shown("limits.download_limited"),
+    "downloaded_ever": Shown("downloaded"),
+    "edit_date": Shown("edited_at", show=int),
+    "error": Shown("trouble", show=int),
+    "error_string": Shown("error_string"),
+    "eta": Shown("eta"),
+    "eta_idle": Shown("sharing.eta_idle"),
     "file_count": _of_summary("files", 0),
     "file_stats": _file_stats,
     "files": _files,
-    "group": lambda torrent, now: torrent.limits.group,
-    "hash_string": lambda torrent, now: torrent.hash_string,
-    "has_secret": lambda torrent, now: torrent.has_secret,
-    "have_unchecked": lambda torrent, now: torrent.have_unchecked,
-    "have_valid": lambda torrent, now: torrent.have_valid,
-    "honors_session_limits": lambda torrent, now: torrent.limits.honors_session_limits,
-    "id": lambda torrent, now: torrent.id,
-    "info_hash_v1": _hash_getter("v1"),
-    "info_hash_v2": _hash_getter("v2"),
-    "is_finished": lambda torrent, now: torrent.sharing.is_finished,
+    "group": Shown("limits.group"),
+    "hash_string": Shown("hash_string"),
+    "has_secret": Shown("has_secret"),
+    "have_unchecked": Shown("have_unchecked"),
+    "have_valid": Shown("have_valid"),
+    "honors_session_limits": Shown("limits.honors_session_limits"),
+    "id": Shown("id"),
+    "info_hash_v1": Shown("info_hashes.v1", show=_hex),
+    "info_hash_v2": Shown("info_hashes.v2", show=_hex),
+    "is_finished": Shown("sharing.is_finished"),
     "is_private": _of_summary("private", False),
-    "is_stalled": lambda torrent, now: torrent.is_stalled,
-    "labels": lambda torrent, now: list(torrent.labels),
-    "left_until_done": lambda torrent, now: torrent.left_until_done,
-    "magnet_link": lambda torrent, now: torrent.magnet_link,
+    "is_stalled": Shown("is_stalled"),
+    "labels": Shown("labels", show=list),
+    "left_until_done": Shown("left_until_done"),
+    "magnet_link": Shown("magnet_link"),
     "manual_announce_time": lambda torrent, now: -1,
-    "max_connected_peers": lambda torrent, now: torrent.peer_limit,
-    "metadata_only": lambda torrent, now: torrent.metadata_only,
-    "metadata_percent_complete": lambda torrent, now: torrent.metadata_percent_complete,
+    "max_connected_peers": Shown("peer_limit"),
+    "metadata_only": Shown("metadata_only"),
+    "metadata_percent_complete": Shown("metadata_percent_complete"),
     "move": _move,
-    "name": lambda torrent, now: torrent.name,
-    "owner": lambda torrent, now: torrent.owner,
-    "peer_limit": lambda torrent, now: torrent.peer_limit,
+    "name": Shown("name"),
+    "owner": Shown("owner"),
+    "peer_limit": Shown("peer_limit"),
     "peers": lambda torrent, now: [peer_row(peer) for peer in torrent.peers],
-    "peers_connected": lambda torrent, now: len(torrent.peers),
+    "peers_connected": Shown("peers", show=len),
     "peers_from": _peers_from,
     "peers_getting_from_us": lambda torrent, now: sum(
         peer.rate_to_peer > 0 for peer in torrent.peers
@@ -209,8 +189,8 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "peers_sending_to_us": lambda torrent, now: sum(
         peer.rate_to_client > 0 for peer in torrent.peers
     ),
-    "percent_complete": lambda torrent, now: torrent.percent_complete,
-    "percent_done": lambda torrent, now: torrent.percent_done,
+    "percent_complete": Shown("percent_complete"),
+    "percent_done": Shown("percent_done"),
     "piece_count": _of_summary("pieces", 0),
     "piece_deadlines": lambda torrent, now: [
         [piece, round(seconds, 3)] for piece, seconds in torrent.deadlines()
@@ -219,45 +199,45 @@ TORRENT_FIELDS: Mapping[str, Getter] = {
     "pieces": _pieces,
     "primary_mime_type": _primary_mime_type,
     "priorities": lambda torrent, now: [file.priority for file in torrent.files()],
-    "queue_position": lambda torrent, now: torrent.queue_position,
-    "rate_download": lambda torrent, now: int(torrent.rate_download),
-    "rate_upload": lambda torrent, now: int(torrent.rate_upload),
-    "recheck_progress": lambda torrent, now: torrent.recheck_progress,
-    "seconds_downloading": lambda torrent, now: torrent.seconds_downloading,
-    "seconds_seeding": lambda torrent, now: torrent.seconds_seeding,
-    "seed_choking": lambda torrent, now: torrent.seed_choking,
-    "seed_idle_limit": lambda torrent, now: torrent.sharing.own.seed_idle_limit,
-    "seed_idle_mode": lambda torrent, now: torrent.sharing.own.seed_idle_mode,
-    "seed_limit_action": lambda torrent, now: torrent.sharing.own.seed_limit_action,
+    "queue_position": Shown("queue_position"),
+    "rate_download": Shown("rate_download", show=int),
+    "rate_upload": Shown("rate_upload", show=int),
+    "recheck_progress": Shown("recheck_progress"),
+    "seconds_downloading": Shown("seconds_downloading"),
+    "seconds_seeding": Shown("seconds_seeding"),
+    "seed_choking": Shown("seed_choking"),
+    "seed_idle_limit": Shown("sharing.own.seed_idle_limit"),
+    "seed_idle_mode": Shown("sharing.own.seed_idle_mode"),
+    "seed_limit_action": Shown("sharing.own.seed_limit_action"),
     "seed_limits_in_force": _seed_limits_in_force,
-    "seed_limits_reached": lambda torrent, now: list(torrent.sharing.reached),
-    "seed_ratio_limit": lambda torrent, now: torrent.sharing.own.seed_ratio_limit,
-    "seed_ratio_mode": lambda torrent, now: torrent.sharing.own.seed_ratio_mode,
-    "seed_time_limit": lambda torrent, now: torrent.sharing.own.seed_time_limit,
-    "seed_time_mode": lambda torrent, now: torrent.sharing.own.seed_time_mode,
-    "sequential_download": lambda torrent, now: torrent.sequential,
-    "sequential_download_from_piece": lambda torrent, now: torrent.sequential_from,
+    "seed_limits_reached": Shown("sharing.reached", show=list),
+    "seed_ratio_limit": Shown("sharing.own.seed_ratio_limit"),
+    "seed_ratio_mode": Shown("sharing.own.seed_ratio_mode"),
+    "seed_time_limit": Shown("sharing.own.seed_time_limit"),
+    "seed_time_mode": Shown("sharing.own.seed_time_mode"),
+    "sequential_download": Shown("sequential"),
+    "sequential_download_from_piece": Shown("sequential_from"),
     "signatures": lambda torrent, now: [verdict._asdict() for verdict in torrent.signatures],
-    "size_when_done": lambda torrent, now: torrent.size_when_done,
-    "start_date": lambda torrent, now: int(torrent.started_at),
-    "status": lambda torrent, now: int(torrent.status),
-    "super_seeding": lambda torrent, now: torrent.super_seeding,
+    "size_when_done": Shown("size_when_done"),
+    "start_date": Shown("started_at", show=int),
+    "status": Shown("status", show=int),
+    "super_seeding": Shown("super_seeding"),
     "tls": lambda torrent, now: tls_row(torrent.tls),
-    "torrent_file": lambda torrent, now: torrent.torrent_file,
-    "total_size": lambda torrent, now: torrent.total_size,
-    "tracker_list": _tracker_list,
+    "torrent_file": Shown("torrent_file"),
+    "total_size": Shown("total_size"),
+    "tracker_list": Shown("tracker_tiers", show=_tracker_list),
     "tracker_stats": lambda torrent, now: [
         tracker_statistics_row(state) for state in torrent.tracker_states
     ],
     "trackers": lambda torrent, now: [tracker_row(state) for state in torrent.tracker_states],
-    "trusted_only": lambda torrent, now: torrent.trusted_only,
-    "upload_limit": lambda torrent, now: torrent.limits.upload_limit,
-    "upload_limit_in_force": lambda torrent, now: in_force(torrent.limits.up_in_force),
-    "upload_limited": lambda torrent, now: torrent.limits.upload_limited,
-    "upload_ratio": _upload_ratio,
-    "uploaded_ever": lambda torrent, now: torrent.uploaded,
+    "trusted_only": Shown("trusted_only"),
+    "upload_limit": Shown("limits.upload_limit"),
+    "upload_limit_in_force": Shown("limits.up_in_force", show=in_force),
+    "upload_limited": Shown("limits.upload_limited"),
+    "upload_ratio": Shown("downloaded", "have_valid", "uploaded", show=_upload_ratio),
+    "uploaded_ever": Shown("uploaded"),
     "wanted": lambda torrent, now: [file.wanted for file in torrent.files()],
-    "webseeds": lambda torrent, now: [*torrent.web_seeds, *torrent.http_seeds],
+    "webseeds": Shown("web_seeds", "http_seeds", show=lambda files, pieces: [*files, *pieces]),
     "webseeds_ex": lambda torrent, now: [web_seed_row(seed) for seed in torrent.seed_reports],
     "webseeds_sending_to_us": lambda torrent, now: sending(torrent),
 }
@@ -291,6 +271,16 @@ LASTING = frozenset(
 )  # fmt: skip
 """Those that last of a torrent at rest: neither time nor others change them (Column.lasts)."""
 
+SHARED = frozenset(
+    (
+        "desired_available", "error", "error_string", "have_unchecked", "left_until_done",
+        "metadata_percent_complete", "peers_connected", "peers_getting_from_us",
+        "peers_sending_to_us", "percent_complete", "percent_done", "rate_download", "rate_upload",
+        "status",
+    )
+)  # fmt: skip
+"""Those of them that all show alike that are in the same state (Column.shared)."""
+
 STAYING: Mapping[str, Callable[[TorrentView], bool]] = {
     "eta": lambda torrent: not torrent.sharing.in_force.exist,
     "eta_idle": lambda torrent: torrent.sharing.in_force.idle is None,
@@ -298,7 +288,7 @@ STAYING: Mapping[str, Callable[[TorrentView], bool]] = {
 """Those that time changes of some torrents at rest, and of others nothing (Column.stays)."""
 
 TORRENT_COLUMNS: Mapping[str, Column] = {
-    name: Column(name, get, name in OF_FILES, name in LASTING, STAYING.get(name))
+    name: Column(name, get, name in OF_FILES, name in LASTING, STAYING.get(name), name in SHARED)
     for name, get in TORRENT_FIELDS.items()
 }
 """By the name that a client asks for."""

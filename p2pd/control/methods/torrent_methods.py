@@ -11,11 +11,12 @@ from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
 from p2pd.control.answers import EncodedList, Pacer, dumps, encode_rows, join_rows
 from p2pd.control.methods.certificate_fields import CERTIFICATE_PARAMS, set_certificate
+from p2pd.control.methods.column import Column
 from p2pd.control.methods.kept_rows import KeptRows
 from p2pd.control.methods.selection import RECENTLY_ACTIVE, Ids, Selection, ids
 from p2pd.control.methods.torrent_add import ADD_PARAMS, TorrentAdder
 from p2pd.control.methods.torrent_create import CREATE_PARAMS, create_torrent
-from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS, Column
+from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS
 from p2pd.control.methods.torrent_import import IMPORT_PARAMS, import_torrent
 from p2pd.control.methods.torrent_set import SET_PARAMS, change_torrents
 from p2pd.control.schema import (

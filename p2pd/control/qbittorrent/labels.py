@@ -39,6 +39,8 @@ class Labels:
 
     def category_of(self, labels: Iterable[str]) -> str:
         """The category among a torrent's labels; empty if there is none."""
+        if not labels:
+            return ""
         rules = self.rules
         return next((label for label in labels if label in rules), "") if rules else ""
 
@@ -86,6 +88,8 @@ class Labels:
 
     def tags_of(self, labels: Iterable[str]) -> list[str]:
         """The tags among a torrent's labels."""
+        if not labels:
+            return []
         category = self.category_of(labels)
         return [label for label in labels if label != category]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from p2pd.control.answers import Pacer, encode_rows
+from p2pd.control.answers import Pacer, join_rows
+from p2pd.control.methods.column import Getter
+from p2pd.control.methods.row_form import RestingRows, RowForm
 from p2pd.control.qbittorrent.call import Action, Answer, Call, torrents_named
 from p2pd.control.qbittorrent.labels import Labels
 from p2pd.control.qbittorrent.refusals import wrong
 from p2pd.control.qbittorrent.states import FILTERS, state_of
-from p2pd.control.qbittorrent.torrent_fields import Getter
+from p2pd.control.qbittorrent.torrent_fields import info_columns
 from p2pd.session.api import SessionApi, TorrentView
 
 Wanted = Callable[[TorrentView], bool]
@@ -30,6 +32,7 @@ class Listing:
         self._labels = labels
         self._wall_clock = wall_clock
         self._fields = fields
+        self._columns = info_columns(fields)
 
     def actions(self) -> dict[str, Action]:
         """By path."""
@@ -44,16 +47,21 @@ class Listing:
         if call.has("sort") and call.text("sort"):
             found = await self._sorted(found, call)
         found = _part(found, call)
-        return await encode_rows(self._rows(found), call.pacer)
+        return await join_rows(self._rows(found), call.pacer)
 
     async def count(self, call: Call) -> Answer:
         """How many torrents there are."""
         return str(sum(1 for _ in self._api.torrents()))
 
-    def _rows(self, torrents: list[TorrentView]) -> Iterator[dict[str, Any]]:
-        now, fields = self._wall_clock(), self._fields
+    def _rows(self, torrents: list[TorrentView]) -> Iterator[bytes]:
+        now, form = self._wall_clock(), RowForm(self._columns, sorts=False)
+        at_rest = RestingRows(form, self._api)
         for torrent in torrents:
-            yield {name: get(torrent, now) for name, get in fields.items()}
+            row = at_rest.row(torrent, now)
+            if row is None:
+                yield form.whole(torrent, now)
+            else:
+                yield row if isinstance(row, bytes) else row.filled(torrent, now)
 
     async def _found(self, call: Call) -> list[TorrentView]:
         torrents = (

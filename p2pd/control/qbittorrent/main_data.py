@@ -14,10 +14,10 @@ from typing import Any
 from twisted.internet.defer import DeferredLock
 
 from p2pd.control.answers import Pacer, encode_members
+from p2pd.control.methods.column import Getter
 from p2pd.control.qbittorrent.groups import Groups
 from p2pd.control.qbittorrent.labels import Labels
 from p2pd.control.qbittorrent.preferences import is_queueing
-from p2pd.control.qbittorrent.torrent_fields import Getter
 from p2pd.control.qbittorrent.versioned_table import VersionedTable
 from p2pd.session.api import SessionApi, TorrentView
 
@@ -155,7 +155,8 @@ class MainData:
         if torrent.id not in self._hashes:
             self._hashes[torrent.id] = key
             self._turns.append(torrent.id)
-        self._torrents.put(key, [get(torrent, now) for get in self._getters], version)
+        seen = self._api.at_rest(torrent) or torrent
+        self._torrents.put(key, [get(seen, now) for get in self._getters], version)
         self._tagged.put(key, self._labels.tags_of(torrent.labels))
         self._tracked.put(key, (url for tier in torrent.tracker_tiers for url in tier))
         if torrent.peers or torrent.rate_download or torrent.rate_upload:

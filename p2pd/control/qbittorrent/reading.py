@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from p2pd.control.answers import encode_rows
+from p2pd.control.methods.column import Getter, Shown
 from p2pd.control.methods.torrent_fields import TORRENT_FIELDS
 from p2pd.control.qbittorrent.call import (
     Action,
@@ -20,13 +21,13 @@ from p2pd.control.qbittorrent.limits import of_torrent
 from p2pd.control.qbittorrent.refusals import conflict
 from p2pd.control.qbittorrent.share_limits import UNLIMITED
 from p2pd.control.qbittorrent.torrent_fields import (
-    Getter,
     availability,
     connected,
     eta,
     incomplete_folder,
     ratio,
-    swarm,
+    swarm_others,
+    swarm_seeds,
 )
 from p2pd.discovery.source_report import DHT, IS_PRIVATE, LSD, PEX, SourceReport
 from p2pd.discovery.tracker_client.states import TrackerState
@@ -85,7 +86,7 @@ PROPERTIES: Mapping[str, Getter] = {
     "nb_connections": lambda torrent, now: len(torrent.peers),
     "nb_connections_limit": lambda torrent, now: torrent.peer_limit,
     "peers": lambda torrent, now: connected(torrent)[1],
-    "peers_total": lambda torrent, now: swarm(torrent)[1],
+    "peers_total": Shown("tracker_states", show=swarm_others),
     "piece_size": _summed("piece_length", -1),
     "pieces_have": lambda torrent, now: torrent.pieces.count if torrent.pieces else 0,
     "pieces_num": _summed("pieces", -1),
@@ -93,7 +94,7 @@ PROPERTIES: Mapping[str, Getter] = {
     "save_path": lambda torrent, now: torrent.download_dir,
     "seeding_time": lambda torrent, now: torrent.seconds_seeding,
     "seeds": lambda torrent, now: connected(torrent)[0],
-    "seeds_total": lambda torrent, now: swarm(torrent)[0],
+    "seeds_total": Shown("tracker_states", show=swarm_seeds),
     "share_ratio": ratio,
     "time_elapsed": lambda torrent, now: _seconds(torrent),
     "total_downloaded": lambda torrent, now: torrent.downloaded,

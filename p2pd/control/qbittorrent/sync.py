@@ -12,10 +12,10 @@ from typing import Any
 
 from p2pd.base.measures import Measure, bounded
 from p2pd.control.access.caller import Identity, current_caller
+from p2pd.control.methods.column import Getter
 from p2pd.control.qbittorrent.call import Action, Answer, Call, one_torrent
 from p2pd.control.qbittorrent.labels import Labels
 from p2pd.control.qbittorrent.main_data import Given, MainData
-from p2pd.control.qbittorrent.torrent_fields import Getter
 from p2pd.control.qbittorrent.transfer import Transfer
 from p2pd.control.qbittorrent.versioned_table import VersionedTable
 from p2pd.session.api import SessionApi

@@ -145,11 +145,16 @@ class Announcer:
 
     def states(self) -> list[TrackerState]:
         """How each tracker is doing, tier by tier, the one in use first."""
-        return [tracker.state for tracker in self.trackers()]
+        return [tracker.state for tier in self._tiers for tracker in tier.trackers]
 
     def trouble(self) -> str:
         """What the first tracker says, if all were asked and none took the torrent; else empty."""
-        return trouble_of(tracker.state for tier in self._tiers for tracker in tier.trackers)
+        for tier in self._tiers:  # lists ask each torrent, and mostly the first tracker is enough
+            for tracker in tier.trackers:
+                state = tracker.state
+                if state.last_announce_succeeded or not state.last_announce_at:
+                    return ""
+        return trouble_of(self.states())
 
     # -- what tiers and the scraper ask -------------------------------------------------------
 

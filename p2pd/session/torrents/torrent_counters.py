@@ -34,6 +34,8 @@ class TorrentCounters:
         if self._since is None:
             return
         passed = int(now - self._since)
+        if not passed and complete == self._complete:
+            return
         if self._complete:
             self._record.seconds_seeding += passed
         else:

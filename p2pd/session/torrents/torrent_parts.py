@@ -36,6 +36,8 @@ from p2pd.session.web_seeds.torrent_web_seeds import TorrentWebSeeds
 from p2pd.session.web_seeds.web_seed import urls_of
 from p2pd.state.resume import TorrentRecord
 
+_OPEN, _SECRET, _TLS = Way.OPEN, Way.SECRET, Way.TLS  # a member of an enum takes long to look up
+
 
 class TorrentParts:
     """What a torrent is made of."""
@@ -80,14 +82,15 @@ class TorrentParts:
     @property
     def way(self) -> Way:
         """How its peers are reached."""
-        if self.record.secret:
-            return Way.SECRET
-        if self.content is not None:
-            has_ca = self.content.metainfo.tls_ca is not None
+        record, content = self.record, self.content
+        if record.secret:
+            return _SECRET
+        if content is not None:
+            has_ca = content.metainfo.tls_ca is not None
         else:
-            has_ca = self.record.summary is not None and self.record.summary.tls
-        closed = has_ca or self.record.by_tls or self.host.tls.has_ca(self)
-        return Way.TLS if closed else Way.OPEN
+            has_ca = record.summary is not None and record.summary.tls
+        closed = has_ca or record.by_tls or self.host.tls.has_ca(self)
+        return _TLS if closed else _OPEN
 
     @property
     def listen_port(self) -> int:

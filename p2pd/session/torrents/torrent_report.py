@@ -44,7 +44,7 @@ class TorrentReport(RecordReport):
         details: Details | None = None,
         signatures: Sequence[Verdict] = (),
     ) -> None:
-        super().__init__(torrent.record)
+        self._record = torrent.record
         self.signatures = signatures
         self.torrent = torrent
         self._details = details

@@ -43,13 +43,13 @@ def local_error(torrent: Torrent) -> str:
     """The trouble in words, or nothing."""
     content = torrent.content
     if content is None:
-        return torrent.missing.why or torrent.error or _closed(torrent)
+        return torrent.missing.why or torrent.error or why_closed(torrent)
     state = disk_state(torrent)
     if state is DiskState.FAILING:
         return f"{content.pieces.kept.problem}; it is tried again"
-    return DISK_WORDS.get(state) or torrent.missing.why or torrent.error or _closed(torrent)
+    return DISK_WORDS.get(state) or torrent.missing.why or torrent.error or why_closed(torrent)
 
 
-def _closed(torrent: Torrent) -> str:
+def why_closed(torrent: Torrent) -> str:
     """Why nobody is let in, if it is to run."""
     return "" if torrent.record.paused else torrent.host.tls.why_not(torrent)

@@ -32,7 +32,8 @@ from tests.control.fake_torrents import FakeTorrent
 
 PASSED = {
     "certificates",
-    "add_peers", "at_rest", "detailed", "metainfo", "reannounce", "remove", "rename", "stop",
+    "add_peers", "at_rest", "detailed", "metainfo", "reader_at_rest", "reannounce", "remove",
+    "rename", "stop",
     "backups", "ban", "bans", "blocklist", "change_settings", "close", "dht", "lift_bans", "nodes",
     "mark_reached",
     "measures",
