@@ -57,8 +57,9 @@ class SwarmCaFolderClient:
 
     def _revoke(self, params: Mapping[str, Any]) -> JsonObject:
         folder = self._store.authority(params["name"])
-        which, unknown = params["certificates"], params.get("unknown", False)
-        return revoked_answer(*revoke(folder, which, _now(), unknown_too=unknown))
+        unknown, only = params.get("unknown", False), params.get("only_these", False)
+        which = params["certificates"]
+        return revoked_answer(*revoke(folder, which, _now(), unknown_too=unknown, only_these=only))
 
     def _revoked(self, params: Mapping[str, Any]) -> JsonObject:
         folder = self._store.authority(params["name"])

@@ -15,7 +15,7 @@ FUTURE = 4_000_000_000
 ANSWER = {
     "revoked": [
         {"serial": "7b", "label": "bob", "names": ["film"], "revoked_date": 1_777_000_000,
-         "expires_date": FUTURE}
+         "expires_date": FUTURE, "along": False}
     ],
     "number": 4, "made_date": 1_777_000_000, "next_date": FUTURE, "hash_strings": ["ab" * 20],
 }  # fmt: skip
@@ -60,6 +60,20 @@ def test_a_ca_in_a_folder_revokes_and_writes_its_list(ca: Any, here: Path) -> No
     assert "revoked" in done(ca("show", "films"))
 
 
+def test_it_is_said_what_went_along(ca: Any, here: Path) -> None:
+    done(ca("issue", "films", "-o", "a"))
+    serial = f"{read_certificate((here / 'a.crt').read_text()).serial_number:x}"
+    done(ca("renew", "films", serial, "-o", "b"))
+    renewed = f"{read_certificate((here / 'b.crt').read_text()).serial_number:x}"
+    only = done(ca("revoke", "films", serial, "--only-this"))
+    assert renewed not in only
+    assert "list 1" in only
+    said = done(ca("revoke", "films", serial))
+    assert f"1 certificate of the same line of renewals went along: {renewed}" in said.replace(
+        "\n", " "
+    )
+
+
 def test_what_the_ca_did_not_issue_is_refused(ca: Any) -> None:
     refused = ca("revoke", "films", "eve")
     assert refused.exit_code == 1
@@ -72,7 +86,8 @@ def test_a_daemon_is_asked(p2pctl: Any, daemon: Any) -> None:
     daemon.answers["swarm_ca_revoke"] = ANSWER
     said = done(p2pctl("swarm-ca", "revoke", "films", "bob", "7c"))
     assert daemon.calls[-1] == (
-        "swarm_ca_revoke", {"name": "films", "certificates": ["bob", "7c"], "unknown": False},
+        "swarm_ca_revoke",
+        {"name": "films", "certificates": ["bob", "7c"], "unknown": False, "only_these": False},
     )  # fmt: skip
     assert "in force for 1 torrent here" in said
     daemon.answers["swarm_ca_revoked"] = {**ANSWER, "crl": "-----BEGIN…"}

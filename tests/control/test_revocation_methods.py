@@ -42,6 +42,16 @@ def test_a_certificate_is_revoked_by_label_or_serial(films: Any) -> None:
     assert all(row["revoked_date"] for row in rows)
 
 
+def test_renewals_go_along_unless_they_are_not_meant(films: Any) -> None:
+    first = films.call("swarm_ca_issue", name="films").result["serial"]
+    second = films.call("swarm_ca_renew", name="films", serial=first).result["serial"]
+    revoke = {"name": "films", "certificates": [first]}
+    only = films.call("swarm_ca_revoke", **revoke, only_these=True).result["revoked"]
+    assert [(row["serial"], row["along"]) for row in only] == [(first, False)]
+    both = films.call("swarm_ca_revoke", **revoke).result["revoked"]
+    assert [(row["serial"], row["along"]) for row in both] == [(first, False), (second, True)]
+
+
 def test_what_was_revoked_is_told_with_the_list(films: Any) -> None:
     none = films.call("swarm_ca_revoked", name="films").result
     assert (none["revoked"], none["number"], none["crl"]) == ([], 0, "")

@@ -58,16 +58,25 @@ class SwarmCaRevoking:
     # -- revoking ------------------------------------------------------------------------------
 
     async def revoke(
-        self, name: str, which: Sequence[str], *, unknown_too: bool = False
+        self,
+        name: str,
+        which: Sequence[str],
+        *,
+        unknown_too: bool = False,
+        only_these: bool = False,
     ) -> RevokedView:
-        """Take certificates back, by serial or label: those, and the list that is in force now."""
+        """Take certificates back, by serial or label, and unless `only_these` are meant all that
+        they were renewed into or are renewals of: those, and the list that is in force now.
+        """
         run, now = self._authorities.run, self._authorities.now()
         ca = await run(lambda: self._authorities.authority(name).certificate())
         known = self.lists.of(ca)
 
         def work() -> tuple[list[RevokedCertificate], RevocationList]:
             folder = self._authorities.authority(name)
-            return revoke(folder, which, now, known=known, unknown_too=unknown_too)
+            return revoke(
+                folder, which, now, known=known, unknown_too=unknown_too, only_these=only_these
+            )
 
         rows, made = await run(work)
         await self.lists.publish(made, ca, f"the CA {name!r} here")

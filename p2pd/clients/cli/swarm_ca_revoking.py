@@ -16,18 +16,24 @@ from p2pd.clients.text import counted, moment, plain
 @CA
 @click.argument("certificates", metavar="SERIAL|LABEL...", nargs=-1, required=True)
 @click.option("--unknown", is_flag=True, help="Also serials that the CA does not know of.")
+@click.option(
+    "--only-this", is_flag=True,
+    help="Not what it was renewed into, nor those that it is a renewal of.",
+)  # fmt: skip
 @folder_options
 @api_options
 @pass_invocation
 def revoke(
     invocation: Invocation, name: str, certificates: tuple[str, ...], unknown: bool,
-    folder: str | None, passphrase_file: str | None,
+    only_this: bool, folder: str | None, passphrase_file: str | None,
 ) -> None:  # fmt: skip
     """Take certificates back: nobody who has one is a peer of the CA's torrents any more.
 
-    A label stands for all certificates of that peer. The CA's next revocation list names them; the
-    daemon gives it to the peers of those torrents at once, and they to others. With --folder it is
-    written into the CA's folder: `revoked --output` has it as a file, for `import-crl` at a daemon.
+    A label stands for all certificates of that peer. What one was renewed into goes along, and so
+    does what it is a renewal of: who stole a certificate may have renewed it. The CA's next
+    revocation list names them; the daemon gives it to the peers of those torrents at once, and they
+    to others. With --folder it is written into the CA's folder: `revoked --output` has it as a
+    file, for `import-crl` at a daemon.
 
     \b
     Example:
@@ -35,12 +41,14 @@ def revoke(
     """
     with in_words():
         found = client_of(invocation, folder, passphrase_file).call(
-            "swarm_ca_revoke", name=name, certificates=list(certificates), unknown=unknown
-        )
+            "swarm_ca_revoke", name=name, certificates=list(certificates), unknown=unknown,
+            only_these=only_this,
+        )  # fmt: skip
     if invocation.as_json:
         invocation.tell(found)
         return
     invocation.show(revoked_table(found["revoked"]))
+    _tell_along(invocation, [row["serial"] for row in found["revoked"] if row["along"]])
     _tell_list(invocation, found)
 
 
@@ -116,6 +124,15 @@ def revoked_table(rows: list[JsonObject]) -> Columns:
             plain(", ".join(row["names"]), 200),
         )
     return table
+
+
+def _tell_along(invocation: Invocation, serials: list[str]) -> None:
+    if serials:
+        count = counted(len(serials), "certificate")
+        invocation.say(
+            f"{count} of the same line of renewals went along: {', '.join(serials)} "
+            "(--only-this leaves such as they are)"
+        )
 
 
 def _tell_list(invocation: Invocation, found: JsonObject) -> None:

@@ -29,13 +29,16 @@ class RevocationMethods(BaseSubhandler):  # type: ignore[misc]
         _NAME,
         Param("certificates", list_of(text(LONGEST_WORD), MOST_AT_ONCE)),
         Param("unknown", boolean, False),
+        Param("only_these", boolean, False),
         strict=True,
     )
     async def jsonrpc_ca_revoke(
-        self, name: str, certificates: Sequence[str], unknown: bool
+        self, name: str, certificates: Sequence[str], unknown: bool, only_these: bool
     ) -> JsonObject:
         """Take certificates back, by serial or label: nobody who has one is a peer any more."""
-        found = await self._revoking.revoke(name, certificates, unknown_too=unknown)
+        found = await self._revoking.revoke(
+            name, certificates, unknown_too=unknown, only_these=only_these
+        )
         return _answer(found)
 
     @takes(_NAME)

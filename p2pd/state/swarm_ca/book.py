@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -173,6 +173,23 @@ class Book:
                 f"the certificate was renewed {MOST_RENEWED} times: "
                 "not again before some of these have ended"
             )
+
+    def lines(self, serials: Iterable[int]) -> set[int]:
+        """Those in the book that these were renewed into, or are renewals of, and they themselves.
+
+        Two that took the place of one are of one line also when that one is forgotten.
+        """
+        beside: dict[int, list[int]] = {}
+        for row in self.issued.values():
+            if (before := row.renewed_from) is not None:
+                beside.setdefault(before, []).append(row.serial)
+                beside.setdefault(row.serial, []).append(before)
+        found, left = set[int](), list(serials)
+        while left:
+            if (serial := left.pop()) not in found:
+                found.add(serial)
+                left += beside.get(serial, ())
+        return {serial for serial in found if serial in self.issued}
 
     def _first(self, serial: int) -> int:
         """Which certificate was renewed until it became this one, as far as that is known."""

@@ -9,7 +9,7 @@ All of it blocks: it is for threads.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Sequence
 
@@ -35,7 +35,8 @@ MOST_AT_ONCE = 1000
 class RevokedCertificate:
     """A certificate that was taken back; times are in Unix seconds.
 
-    `names` is empty, and `expires_at` 0, of one that is not in the book.
+    `names` is empty, and `expires_at` 0, of one that is not in the book. `along`: nobody named it,
+    but it is of one line of renewals with one that was named.
     """
 
     serial: int
@@ -43,6 +44,7 @@ class RevokedCertificate:
     label: str = ""
     names: tuple[str, ...] = ()
     expires_at: int = 0
+    along: bool = False
 
 
 def revoke(
@@ -52,23 +54,28 @@ def revoke(
     *,
     known: RevocationList | None = None,
     unknown_too: bool = False,
+    only_these: bool = False,
     days: float = USUAL_DAYS,
 ) -> tuple[list[RevokedCertificate], RevocationList]:
     """Take certificates back, by serial in hexadecimal or by label: they, and the next list.
 
-    A label stands for all certificates of that peer that are not over. `known` is the list of this
-    authority that is in force elsewhere. Serials that are not in the book are taken only with
-    `unknown_too`. Raises SwarmCaError, StateError, SealedKeyError, FormatError.
+    A label stands for all certificates of that peer that are not over. What one was renewed into,
+    and those that it is a renewal of, go along unless `only_these` are meant: who stole a
+    certificate may have renewed it. `known` is the list of this authority that is in force
+    elsewhere. Serials that are not in the book are taken only with `unknown_too`. Raises
+    SwarmCaError, StateError, SealedKeyError, FormatError.
     """
     if not 0 < len(which) <= MOST_AT_ONCE:
         raise SwarmCaError(f"1 to {MOST_AT_ONCE} certificates are revoked at one time")
     with folder.changing() as book:
         found = [serial for each in which for serial in _serials(book, each, now, unknown_too)]
+        along = [] if only_these else _along(book, found, now)
         since = int(now.timestamp())
-        for serial in found:
+        for serial in (*found, *along):
             book.revoked.setdefault(serial, since)
         made = _next_list(folder, book, known, now, days)
         rows = [_row(book, serial) for serial in dict.fromkeys(found)]
+        rows += [replace(_row(book, serial), along=True) for serial in along]
     return rows, made
 
 
@@ -144,6 +151,13 @@ def _serials(book: Book, which: str, now: datetime, unknown_too: bool) -> list[i
     if found:
         return found
     raise SwarmCaError(f"the CA issued no certificate with the label or serial {which[:100]!r}")
+
+
+def _along(book: Book, named: Sequence[int], now: datetime) -> list[int]:
+    """What is to go with those that were named: what is good still, the last first."""
+    rows = [book.issued[serial] for serial in book.lines(named).difference(named, book.revoked)]
+    good = [row for row in rows if row.expires_at > now.timestamp()]
+    return [row.serial for row in sorted(good, key=lambda row: (-row.issued_at, row.serial))]
 
 
 def _row(book: Book, serial: int) -> RevokedCertificate:

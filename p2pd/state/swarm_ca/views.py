@@ -107,6 +107,7 @@ def revoked_row(row: RevokedCertificate) -> Row:
         "names": list(row.names),
         "revoked_date": row.revoked_at,
         "expires_date": row.expires_at,
+        "along": row.along,
     }
 
 

@@ -56,6 +56,60 @@ def test_a_serial_or_a_label_is_revoked_and_on_the_list(tmp_path: Path) -> None:
         folder.renewed(book, first, None, NOW)
 
 
+def renew(folder: SwarmCaFolder, serial: int, days: float) -> int:
+    """The serial of what a certificate is renewed into for another key, so many days later."""
+    with folder.changing() as book:
+        key = new_key().public_key()
+        return folder.renewed(book, serial, key, NOW + timedelta(days=days)).serial_number
+
+
+def test_all_of_one_line_of_renewals_is_revoked_whichever_is_named(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    first, other = issue(folder, ""), issue(folder, "")
+    second = renew(folder, first, 1)
+    of_the_thief, third = renew(folder, second, 2), renew(folder, second, 3)
+    fourth = renew(folder, third, 4)
+    kept = renew(folder, other, 4)
+    now = NOW + timedelta(days=5)
+    rows, made = revoke(folder, [f"{second:x}"], now)
+    assert [(row.serial, row.along) for row in rows] == [
+        (second, False), (fourth, True), (third, True), (of_the_thief, True), (first, True),
+    ]  # fmt: skip
+    assert set(made.revoked) == {first, second, third, fourth, of_the_thief}
+    assert not {kept, other} & set(made.revoked)
+    again, made = revoke(folder, [f"{fourth:x}"], now)
+    assert [(row.serial, row.along) for row in again] == [(fourth, False)]
+
+
+def test_of_a_line_whose_beginning_is_forgotten_all_go(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    first = issue(folder, "", days=2)
+    second, third = renew(folder, first, 1), renew(folder, first, 1)
+    now = NOW + timedelta(days=2.5)
+    with folder.changing() as book:
+        del book.issued[first]
+    rows, made = revoke(folder, [f"{third:x}"], now)
+    assert set(made.revoked) == {second, third}
+    assert [row.along for row in rows] == [False, True]
+
+
+def test_what_has_ended_does_not_go_along(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    first = issue(folder, "", days=2)
+    second = renew(folder, first, 1)
+    _, made = revoke(folder, [f"{second:x}"], NOW + timedelta(days=2.5))
+    assert set(made.revoked) == {second}
+
+
+def test_of_a_line_only_what_is_named_goes_if_that_is_said(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    first = issue(folder, "")
+    second = renew(folder, first, 1)
+    rows, made = revoke(folder, [f"{first:x}"], NOW + timedelta(days=2), only_these=True)
+    assert set(made.revoked) == {first} == {row.serial for row in rows}
+    assert renew(folder, second, 3)
+
+
 def test_who_calls_himself_by_the_serial_of_another_does_not_protect_him(tmp_path: Path) -> None:
     folder = authority(tmp_path)
     meant = issue(folder, "a")
