@@ -14,12 +14,14 @@ import re
 from typing import Any, Mapping, Sequence
 
 from p2pd.base.errors import StateError
+from p2pd.formats.x509.pem import MAX_PEM
+from p2pd.formats.x509.revocation import MAX_LIST_TEXT
 from p2pd.state.files import sync_folder, write_whole
 
 FOLDER = "revocations"
 TOLD = "told.json"
 MOST_LISTS = 10_000
-MAX_FILE = 1024 * 1024
+MAX_FILE = MAX_LIST_TEXT + MAX_PEM
 _LIST = re.compile(r"[0-9a-f]{64}\.pem\Z")
 
 

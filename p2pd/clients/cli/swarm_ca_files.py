@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import JsonObject
 
-MAX_FILE = 256 * 1024
+MAX_FILE = 2 * 1024 * 1024
+"""Bytes; the longest is a revocation list."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
 
 
@@ -67,6 +68,9 @@ def read_text(path: str) -> str:
     """What a file holds. Raises P2pdError."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(MAX_FILE)
+            text = file.read(MAX_FILE + 1)
     except OSError as problem:
         raise P2pdError(f"{path} cannot be read: {problem.strerror}") from None
+    if len(text) > MAX_FILE:
+        raise P2pdError(f"{path} is too long for a certificate or a revocation list")
+    return text

@@ -24,10 +24,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from p2pd.base.errors import FormatError
 from p2pd.formats.x509.pem import PrivateKey, PublicKey, public_bytes
 
-MAX_LIST = 256 * 1024
-"""Bytes of the longest list, in DER; about 6,500 certificates."""
-MAX_LIST_TEXT = 2 * MAX_LIST
 MAX_REVOKED = 16_384
+"""Certificates of one list: more than a CA has at a time that have not ended."""
+MAX_LIST = 704 * 1024
+"""Bytes of the longest list, in DER: 41 of each certificate, and 34 KiB of all else."""
+MAX_LIST_TEXT = 2 * MAX_LIST
 MAX_NUMBER = 2**63 - 1
 LARGEST_SERIAL = 2**159 - 1
 """A serial has 20 bytes at most, and is positive (RFC 5280, section 4.1.2.2)."""

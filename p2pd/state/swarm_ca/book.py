@@ -201,14 +201,15 @@ class Book:
             serial = before
         return serial
 
-    def forget_old(self, now: float) -> None:
-        """Forget what was over long ago."""
+    def forget_old(self, now: float) -> set[int]:
+        """Forget what was over long ago: the serials of such certificates."""
         kept = now - KEPT_SECONDS
         gone = {serial for serial, row in self.issued.items() if row.kept_until < now}
         self.issued = {serial: x for serial, x in self.issued.items() if serial not in gone}
         self.tokens = {id_: token for id_, token in self.tokens.items() if token.expires_at >= kept}
         # A list of revoked certificates need not have those that are over (RFC 5280, 5).
         self.revoked = {serial: x for serial, x in self.revoked.items() if serial not in gone}
+        return gone
 
 
 def _used_up(token: EnrolmentToken) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Sequence
+from typing import Container, Sequence
 
 from p2pd.base.errors import FormatError, StateError
 from p2pd.formats.x509.revocation import (
@@ -68,12 +68,13 @@ def revoke(
     if not 0 < len(which) <= MOST_AT_ONCE:
         raise SwarmCaError(f"1 to {MOST_AT_ONCE} certificates are revoked at one time")
     with folder.changing() as book:
+        over = book.forget_old(now.timestamp())
         found = [serial for each in which for serial in _serials(book, each, now, unknown_too)]
         along = [] if only_these else _along(book, found, now)
         since = int(now.timestamp())
         for serial in (*found, *along):
             book.revoked.setdefault(serial, since)
-        made = _next_list(folder, book, known, now, days)
+        made = _next_list(folder, book, known, now, days, over)
         rows = [_row(book, serial) for serial in dict.fromkeys(found)]
         rows += [replace(_row(book, serial), along=True) for serial in along]
     return rows, made
@@ -86,9 +87,13 @@ def renew_list(
     known: RevocationList | None = None,
     days: float = USUAL_DAYS,
 ) -> RevocationList:
-    """A new list of the same certificates, good for longer. Raises as `revoke` does."""
+    """A new list of the same certificates, good for longer. Raises as `revoke` does.
+
+    Those that were over long ago leave it (RFC 5280, section 5).
+    """
     with folder.changing() as book:
-        return _next_list(folder, book, known, now, days)
+        over = book.forget_old(now.timestamp())
+        return _next_list(folder, book, known, now, days, over)
 
 
 def revoked(folder: SwarmCaFolder) -> list[RevokedCertificate]:
@@ -108,7 +113,12 @@ def current_list(folder: SwarmCaFolder) -> RevocationList | None:
 
 
 def _next_list(
-    folder: SwarmCaFolder, book: Book, known: RevocationList | None, now: datetime, days: float
+    folder: SwarmCaFolder,
+    book: Book,
+    known: RevocationList | None,
+    now: datetime,
+    days: float,
+    over: Container[int],
 ) -> RevocationList:
     ours = current_list(folder)
     # One that the book does not know of was made before a crash, or the book is of a backup.
@@ -117,7 +127,8 @@ def _next_list(
         before.append(known)
     for each in before:
         for serial, since in each.revoked.items():
-            book.revoked.setdefault(serial, since)
+            if serial not in over:
+                book.revoked.setdefault(serial, since)
     book.list_number = max([book.list_number, *(each.number for each in before)]) + 1
     made = make_list(
         folder.certificate(),

@@ -168,9 +168,9 @@ def test_what_is_no_list_is_refused(data: bytes) -> None:
 
 
 def test_lists_are_bounded() -> None:
-    with pytest.raises(FormatError, match="longer than 256 KiB"):
+    with pytest.raises(FormatError, match="longer than 704 KiB"):
         read_list(bytes(MAX_LIST + 1), CA)
-    with pytest.raises(FormatError, match="longer than 256 KiB"):
+    with pytest.raises(FormatError, match="longer than 704 KiB"):
         read_list(b"-----BEGIN X509 CRL-----" + bytes(2 * MAX_LIST), CA)
     with pytest.raises(FormatError, match="16384 certificates at most"):
         make_list(CA, KEY, dict.fromkeys(range(1, MAX_REVOKED + 2), SINCE), number=1, now=NOW)

@@ -8,10 +8,22 @@ from pathlib import Path
 import pytest
 
 from p2pd.formats.x509.keys_at_rest import KeySeal, SealedKeyError
-from p2pd.formats.x509.revocation import make_list, refusal
+from p2pd.formats.x509.pem import certificate_pem
+from p2pd.formats.x509.revocation import (
+    LARGEST_SERIAL,
+    MAX_LIST,
+    MAX_REVOKED,
+    ca_id,
+    make_list,
+    refusal,
+)
 from p2pd.formats.x509.swarm_ca import SwarmCaError, new_key
+from p2pd.protocols.peerwire.decoding import MAX_MESSAGE
+from p2pd.protocols.peerwire.extensions import p2pd_crl
+from p2pd.protocols.peerwire.extensions.p2pd_crl import ListSent, ListVersion
 from p2pd.state.key_files import KeyFiles
-from p2pd.state.swarm_ca.book import Limits
+from p2pd.state.revocation_files import RevocationFiles
+from p2pd.state.swarm_ca.book import MOST_ISSUED, Issued, Limits
 from p2pd.state.swarm_ca.folder import BOOK, SwarmCaFolder, Wanted, make_folder
 from p2pd.state.swarm_ca.revoking import (
     LIST,
@@ -195,10 +207,39 @@ def test_certificates_that_are_over_leave_the_list(tmp_path: Path) -> None:
     folder = authority(tmp_path)
     issue(folder, "short", days=1)
     revoke(folder, ["short"], NOW)
+    _, known = revoke(folder, ["ff"], NOW, unknown_too=True)
     later = NOW + timedelta(days=60)
+    elsewhere = make_list(folder.certificate(), folder.key(), known.revoked, number=9, now=NOW)
+    assert set(renew_list(folder, later, known=elsewhere).revoked) == {255}
+
+
+def test_all_that_a_ca_may_have_issued_fits_on_one_list(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    ends_at = int((NOW + timedelta(days=60)).timestamp())
+    serials = {LARGEST_SERIAL - each for each in range(MOST_ISSUED)}
     with folder.changing() as book:
-        book.forget_old(later.timestamp())
-    assert renew_list(folder, later).revoked == {}
+        for serial in serials:
+            row = Issued(serial, ("*",), "k", int(NOW.timestamp()), ends_at, "all")
+            book.issued[serial] = row
+    far = datetime(2050, 1, 1, tzinfo=UTC)  # the dates of which are longer
+    _, made = revoke(folder, ["all"], NOW)
+    assert set(made.revoked) == serials
+    assert current_list(folder) == made
+    long = make_list(
+        folder.certificate(),
+        folder.key(),
+        dict.fromkeys(range(LARGEST_SERIAL - MAX_REVOKED, LARGEST_SERIAL), int(far.timestamp())),
+        number=2,
+        now=far,
+    )
+    assert len(long.der) <= MAX_LIST - 32 * 1024
+    files = RevocationFiles(str(tmp_path))
+    content = certificate_pem(folder.certificate()) + long.pem()
+    files.save(ca_id(folder.certificate()), content)
+    assert files.load() == [content.encode()]
+    message = ListSent(ListVersion(*long.version), long.der)
+    assert p2pd_crl.parse(message.encode()) == message
+    assert len(message.encode()) + 2 <= MAX_MESSAGE
 
 
 def test_a_new_list_is_good_for_longer(tmp_path: Path) -> None:

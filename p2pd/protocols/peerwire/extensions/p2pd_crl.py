@@ -18,8 +18,8 @@ from p2pd.formats import bencode
 NAME = "p2pd_crl"
 MAX_HEADER = 512
 """Bytes in the longest dictionary of a message; three small keys need 70."""
-MAX_LIST = 256 * 1024
-"""Bytes of the longest list."""
+MAX_LIST = 704 * 1024
+"""Bytes of the longest list; messages may have a MiB."""
 LARGEST = 2**63 - 1
 _HELD, _WANTED, _SENT = 0, 1, 2
 
