@@ -163,6 +163,11 @@ class Node:
         assert view.certificate is not None
         return certificate_pem(view.certificate)
 
+    def book_ca(self, name: str = "films") -> str:
+        """The certificate of a CA that is here."""
+        view = result_of(self.authorities.show(name))
+        return certificate_pem(view.certificate)
+
     def token(self, name: str = "films", **other: Any) -> str:
         given = {"addresses": (self.address,), "names": ("*",), **other}
         made, _ = result_of(self.authorities.make_token(name, TokenWish(**given)))

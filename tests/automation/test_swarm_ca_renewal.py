@@ -231,6 +231,72 @@ def test_what_cannot_be_read_any_more_is_left_out(old: Node, new: Node) -> None:
         assert new.own.all == {}
 
 
+def test_what_it_issued_itself_for_a_torrent_that_is_gone_is_let_go(
+    world: World, old: Node
+) -> None:
+    gone = torrent_of(old.create(), "gone")
+    stays = old.session.put(torrent_of(old.book_ca(), "stays"))
+    for _ in range(5):
+        old.session.put(gone)
+        world.days_pass(0.1)
+        assert len(old.own.all) == 2
+        old.session.all.pop()
+        world.days_pass(0.1)
+        assert [x.enrolled.certificate.serial_number for x in old.own.all.values()] == [
+            stays.tls and stays.tls.serial
+        ]
+    assert len(list((old.folder / "enrolled").iterdir())) == 1
+    issued = len(old.book().issued)
+    world.days_pass(60)
+    assert len(old.book().issued) <= issued + 3  # and nothing is renewed for those
+
+
+def test_what_another_node_issued_is_renewed_for_months_without_a_torrent(
+    world: World, old: Node, new: Node
+) -> None:
+    first = enrolled(old, new, days=10.0)
+    new.session.all.clear()
+    world.days_pass(50)
+    new.restart()
+    world.days_pass(35)
+    assert serial(new) != first
+    (known,) = new.own.all.values()
+    assert known.problem == ""
+    end = known.enrolled.certificate.not_valid_after_utc.timestamp()
+    while world.now < end - DAY:
+        world.days_pass(1)
+        (known,) = new.own.all.values()
+        if known.problem:
+            break
+        end = known.enrolled.certificate.not_valid_after_utc.timestamp()
+    assert "no torrent here has it since 2026-05-01: it is not renewed by itself" in known.problem
+    last = serial(new)
+    film = new.session.put(torrent_of(known.enrolled.ca_pem))
+    world.clock.advance(LOOK_SECONDS)
+    assert film.tls is not None
+    assert film.tls.serial == last
+    world.days_pass(1)
+    assert serial(new) != last  # and now it is renewed again
+
+
+def test_and_goes_when_it_has_ended(world: World, old: Node, new: Node) -> None:
+    enrolled(old, new, days=10.0)
+    new.session.all.clear()
+    world.days_pass(101)
+    assert new.own.all == {}
+    assert list((new.folder / "enrolled").iterdir()) == []
+
+
+def test_what_waits_for_a_certificate_keeps_the_one_for_it(world: World, old: Node) -> None:
+    torrent = old.session.put(torrent_of(old.create()))
+    world.clock.advance(LOOK_SECONDS)
+    first = serial(old)
+    old.session.refuses = "the disk is full"
+    torrent.tls = TlsReport(TlsState.UNFIT)
+    world.days_pass(1)
+    assert serial(old) == first
+
+
 def test_it_stops(world: World, old: Node, new: Node) -> None:
     enrolled(old, new)
     new.renewals.stop()

@@ -7,7 +7,7 @@ themselves are not among these.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from p2pd.automation.refusals import RefusedError
@@ -86,6 +86,16 @@ class OwnCertificates:
         """It is of no use any more. Raises P2pdError."""
         await self._in_thread(lambda: self._store.forget(id_))
         self.all.pop(id_, None)
+
+    async def note_idle(self, known: Known, since: int) -> None:
+        """No torrent has it since then (Unix seconds); 0: one has. Raises P2pdError."""
+        noted = replace(known.enrolled, idle_since=since)
+        await self._in_thread(lambda: self._store.note(noted))
+        known.enrolled = noted
+
+    async def metainfo(self, torrent: TorrentView) -> Metainfo | None:
+        """Of a torrent; None: it is not here yet."""
+        return await self._session.metainfo(torrent)
 
     async def key(self, enrolled: Enrolled) -> str:
         """The private key, in PEM. Raises P2pdError."""

@@ -2,13 +2,14 @@
 
 A third of its life before its end a certificate is renewed where it came from, for a new key. A
 torrent that has none, or one that ran out, gets it as soon as there are both; of a CA that is here
-it gets one without being asked for.
+it gets one without being asked for. What no torrent has any more is let go.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Coroutine, Protocol
 
@@ -18,6 +19,7 @@ from twisted.logger import Logger
 from p2pd.automation.refusals import RefusedError
 from p2pd.automation.swarm_ca.asking import Post, ask, checked, enrolled_by, for_renewal
 from p2pd.automation.swarm_ca.authorities import Authorities
+from p2pd.automation.swarm_ca.idle_certificates import IdleCertificates
 from p2pd.automation.swarm_ca.own_certificates import (
     InThread,
     Known,
@@ -86,6 +88,7 @@ class Renewals:
         self._wall = wall
         self._in_thread = in_thread
         self._label = label
+        self._idle = IdleCertificates(own, wall)
         self._one_by_one = DeferredLock()
         self._call: DelayedCall | None = None
         self._look: DelayedCall | None = None
@@ -125,6 +128,7 @@ class Renewals:
         before = known.enrolled
         work = self._asked_again if before.addresses else self._issued_again
         enrolled, key = await self._in_turn(work(before))
+        enrolled = replace(enrolled, idle_since=before.idle_since)
         renewed = await self._own.keep(enrolled, key)
         self.log.info(
             "the certificate {serial:x} is renewed, until {day:%Y-%m-%d %H:%M} UTC",
@@ -246,6 +250,7 @@ class Renewals:
         self._seeing = True
         try:
             now = self._wall()
+            await self._let_go()
             for known in list(self._own.all.values()):
                 if known.next_at <= now:
                     await self._renew_in_time(known)
@@ -254,8 +259,17 @@ class Renewals:
         finally:
             self._seeing = False
 
+    async def _let_go(self) -> None:
+        try:
+            await self._in_turn(self._idle.look(list(self._session.torrents())))
+        except P2pdError as problem:
+            self._warn([f"certificates that no torrent has cannot be let go: {problem}"])
+
     async def _renew_in_time(self, known: Known) -> None:
         end = known.enrolled.certificate.not_valid_after_utc.timestamp()
+        if why_not := self._idle.why_not_renewed(known):
+            known.problem, known.next_at = why_not, self._wall() + REFUSED_SECONDS
+            return
         try:
             if self._wall() > end + KEPT_SECONDS:
                 await self._own.forget(known.enrolled.id)

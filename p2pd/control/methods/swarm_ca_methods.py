@@ -308,5 +308,6 @@ def own_row(known: Known) -> JsonObject:
         "addresses": list(enrolled.addresses),
         **dates_of(enrolled.certificate),
         "renewal_date": int(known.next_at),
+        "idle_date": enrolled.idle_since,
         "problem": known.problem,
     }

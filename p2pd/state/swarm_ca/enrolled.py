@@ -33,12 +33,16 @@ _ID = re.compile(r"[0-9a-f]{16}\Z")
 
 @dataclass(frozen=True)
 class Enrolled:
-    """One of them. Without `addresses` its CA is here."""
+    """One of them. Without `addresses` its CA is here.
+
+    No torrent has it since `idle_since` (Unix seconds); 0: one has, as far as is known.
+    """
 
     id: str
     certificate_pem: str
     ca_pem: str
     addresses: tuple[str, ...] = ()
+    idle_since: int = 0
 
     @cached_property
     def certificate(self) -> x509.Certificate:
@@ -76,17 +80,12 @@ class EnrolledStore:
     def save(self, enrolled: Enrolled, key_pem: str) -> None:
         """Keep it in the place of what had its id. Raises StateError, FormatError."""
         folder = os.path.join(self.root, enrolled.id)
-        about = {
-            "addresses": list(enrolled.addresses),
-            "ca": enrolled.ca_pem,
-            "certificate": enrolled.certificate_pem,
-        }
         key = self._key_path(enrolled)
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
             os.chmod(self.root, 0o700)
             self._keys.write(key, key_pem.encode())
-            write_whole(os.path.join(folder, ABOUT), json.dumps(about, indent=1).encode())
+            write_whole(os.path.join(folder, ABOUT), _about(enrolled))
             sync_folder(folder)
             sync_folder(self.root)
         except OSError as problem:
@@ -94,6 +93,15 @@ class EnrolledStore:
         for name in _former_keys(folder, os.path.basename(key)):
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(folder, name))
+
+    def note(self, enrolled: Enrolled) -> None:
+        """Keep what is known of one otherwise; its certificate and key stay. Raises StateError."""
+        path = os.path.join(self.root, enrolled.id, ABOUT)
+        try:
+            write_whole(path, _about(enrolled))
+            sync_folder(os.path.dirname(path))
+        except OSError as problem:
+            raise StateError(f"{path}: {problem.strerror}") from None
 
     def key(self, enrolled: Enrolled) -> str:
         """Its private key, in PEM. Raises SealedKeyError, FormatError, StateError."""
@@ -116,7 +124,9 @@ class EnrolledStore:
                 "ca": str(ca),
                 "certificate": str(certificate),
             } if all(isinstance(each, str) for each in addresses):
-                found = Enrolled(name, certificate, ca, tuple(addresses))
+                idle = value.get("idle_since", 0)
+                since = idle if type(idle) is int and idle > 0 else 0
+                found = Enrolled(name, certificate, ca, tuple(addresses), since)
                 _ = found.certificate, found.ca
                 return found
         raise ValueError(path)
@@ -124,6 +134,16 @@ class EnrolledStore:
     def _key_path(self, enrolled: Enrolled) -> str:
         serial = enrolled.certificate.serial_number
         return os.path.join(self.root, enrolled.id, f"{serial:x}{KEY_SUFFIX}")
+
+
+def _about(enrolled: Enrolled) -> bytes:
+    about = {
+        "addresses": list(enrolled.addresses),
+        "ca": enrolled.ca_pem,
+        "certificate": enrolled.certificate_pem,
+        "idle_since": enrolled.idle_since,
+    }
+    return json.dumps(about, indent=1).encode()
 
 
 def _former_keys(folder: str, present: str) -> Sequence[str]:
