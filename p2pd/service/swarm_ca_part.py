@@ -84,9 +84,14 @@ class SwarmCaPart:
             label,
             lambda: self._tls_port,
         )
-        self._lists = ListRenewing(authorities, SwarmCaRevoking(authorities, api), self._reactor)
-        self._lists.start()
+        self._lists = ListRenewing(
+            authorities,
+            SwarmCaRevoking(authorities, api),
+            self._reactor,
+            lambda: [known.enrolled.ca for known in own.all.values()],
+        )
         await self._renewals.start()
+        self._lists.start()  # which has to know the certificates of this node
 
     def reconfigure(
         self, config: Config, changed: Collection[tuple[str, str]]

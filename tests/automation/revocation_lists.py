@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +19,7 @@ class FakeLists:
         self.in_force: dict[bytes, RevocationList] = {}
         self.cas = list(cas)
         self.sources: list[str] = []
+        self.needed: list[list[x509.Certificate]] = []
 
     @property
     def api(self) -> Any:
@@ -37,3 +38,6 @@ class FakeLists:
         self.in_force[ca_id(ca)] = found
         self.sources.append(source)
         return True
+
+    async def tidy(self, needed: Iterable[x509.Certificate]) -> None:
+        self.needed.append(list(needed))

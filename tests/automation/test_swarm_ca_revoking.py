@@ -137,6 +137,19 @@ def test_a_list_that_was_made_while_no_daemon_ran_is_in_force_from_the_start(
     place.renewing.stop()
 
 
+def test_lists_of_cas_here_and_of_certificates_here_are_needed(place: Place) -> None:
+    other, _ = new_ca("away", 30, THEN)
+    clock = place.node.world.clock
+    renewing = ListRenewing(place.node.authorities, place.revoking, clock, lambda: [other])
+    renewing.start()
+    assert place.lists.needed == [[place.ca, other]]
+    # Of a CA that cannot be read nobody knows which list is its.
+    (place.node.folder / "swarm-ca" / "films" / "ca.pem").write_bytes(b"")
+    clock.advance(LOOK_SECONDS)
+    assert len(place.lists.needed) == 1
+    renewing.stop()
+
+
 def test_a_list_is_made_anew_before_half_of_its_time_is_over(place: Place) -> None:
     result_of(place.revoking.revoke("films", ["bob"]))
     place.renewing.start()

@@ -2,13 +2,17 @@
 
 At the start those that lie in the authorities' folders are handed to the session: one may have been
 made while no daemon ran. While the daemon runs each is made anew before half of its time is over.
+Lists of CAs that neither torrents, nor certificates here, nor the CAs here need any more are noted,
+and go after long.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from cryptography import x509
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -30,7 +34,15 @@ class ListRenewing:
 
     log = Logger()
 
-    def __init__(self, authorities: Authorities, revoking: SwarmCaRevoking, clock: Any) -> None:
+    def __init__(
+        self,
+        authorities: Authorities,
+        revoking: SwarmCaRevoking,
+        clock: Any,
+        own_cas: Callable[[], Iterable[x509.Certificate]] = tuple,
+    ) -> None:
+        """`own_cas` are those of this node's certificates."""
+        self._own_cas = own_cas
         self._authorities = authorities
         self._revoking = revoking
         self._looking = LoopingCall(self._look)
@@ -63,6 +75,14 @@ class ListRenewing:
                     folder=folder.path,
                     problem=problem,
                 )
+        await self._tidy(folders)
+
+    async def _tidy(self, folders: Sequence[SwarmCaFolder]) -> None:
+        try:
+            cas = [await self._authorities.run(each.certificate) for each in folders]
+            await self._revoking.lists.tidy((*cas, *self._own_cas()))
+        except P2pdError as problem:  # of a CA that cannot be read the list may be needed
+            self.log.warn("no revocation list is looked through: {problem}", problem=problem)
 
     async def _look_at(self, folder: SwarmCaFolder) -> None:
         now = self._authorities.now()

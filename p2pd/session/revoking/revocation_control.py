@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Iterable, Sequence
 
 from cryptography import x509
 
@@ -39,3 +39,8 @@ class RevocationControl:
         newer = self._lists.adopt(found, ca, source)
         await self._lists.saved()
         return newer
+
+    async def tidy(self, needed: Iterable[x509.Certificate]) -> None:
+        """Forget lists that have long been of no use. Raises StateError."""
+        of_torrents = (known.certificate for known in self.known())
+        await self._lists.tidy({ca_id(ca) for ca in (*needed, *of_torrents)})

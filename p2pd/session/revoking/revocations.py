@@ -7,7 +7,7 @@ that moment on: for handshakes, for peers that are connected, and after a restar
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Protocol, Sequence
+from typing import Any, Callable, Collection, Iterable, Mapping, Protocol, Sequence
 
 from cryptography import x509
 from twisted.internet.defer import DeferredLock
@@ -17,6 +17,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.base.measures import Measure, counter, gauge
 from p2pd.formats.x509.pem import certificate_pem, read_certificate
 from p2pd.formats.x509.revocation import RevocationList, ca_id, read_list, refusal
+from p2pd.session.revoking.unneeded_lists import UnneededLists
 from p2pd.storage.disks import Disks
 
 
@@ -27,6 +28,11 @@ class RevocationMemory(Protocol):
         """Each a CA's certificate and its list, in PEM."""
 
     def save(self, ca_id: bytes, content: str) -> None: ...
+    def forget(self, ca_id: bytes) -> None: ...
+    def unneeded(self) -> dict[bytes, int]:
+        """Which are not needed, and since when (Unix seconds)."""
+
+    def save_unneeded(self, since: Mapping[bytes, int]) -> None: ...
 
 
 class RevocationHost(Protocol):
@@ -34,6 +40,7 @@ class RevocationHost(Protocol):
 
     disks: Disks
 
+    def wall(self) -> float: ...
     def background(self, work: Any, what: str) -> None: ...
 
 
@@ -53,6 +60,8 @@ class Revocations:
         self._listeners: list[Listener] = []
         self._saving = DeferredLock()
         self._unsaved: dict[bytes, x509.Certificate] = {}
+        self._ends: dict[bytes, float] = {}
+        self._unneeded = UnneededLists()
         self.taken = self.refused = 0
 
     def listen(self, listener: Listener) -> None:
@@ -71,7 +80,13 @@ class Revocations:
             except (P2pdError, ValueError) as problem:
                 self.log.warn("a revocation list is lost: {why}", why=str(problem))
                 continue
-            self._in_force[ca_id(ca)] = found
+            self._put(ca, found)
+        self._unneeded.since = await self._host.disks.aside.run("read", memory.unneeded)
+
+    def _put(self, ca: x509.Certificate, found: RevocationList) -> None:
+        key, ends_at = ca_id(ca), ca.not_valid_after_utc.timestamp()
+        self._in_force[key] = found
+        self._ends[key] = max(ends_at, self._ends.get(key, 0.0))
 
     # -- what is in force ----------------------------------------------------------------------
 
@@ -105,7 +120,7 @@ class Revocations:
         key = ca_id(ca)
         if not found.newer_than(self._in_force.get(key)):
             return False
-        self._in_force[key] = found
+        self._put(ca, found)
         self.taken += 1
         self.log.info(
             "revocation list {number} of {ca}, with {count} on it, from {source}",
@@ -133,6 +148,35 @@ class Revocations:
                 except P2pdError:
                     self._unsaved.setdefault(key, ca)
                     raise
+        finally:
+            self._saving.release()
+
+    async def tidy(self, needed: Collection[bytes]) -> None:
+        """Lists go that have long been of no use: nothing needs any but those of these CAs, by id.
+
+        Raises StateError.
+        """
+        memory, now = self._memory, self._host.wall()
+        if memory is None:
+            return
+        news = self._unneeded.note(self._in_force, needed, now)
+        due = self._unneeded.due(self._ends, now)
+        for key in due:
+            self._ends.pop(key, None)
+            self._unsaved.pop(key, None)
+            self._unneeded.since.pop(key, None)
+            number = self._in_force.pop(key).number
+            self.log.info(
+                "revocation list {number} is forgotten: its CA is needed by nothing here",
+                number=number,
+            )
+        await self._saving.acquire()
+        try:
+            for key in due:
+                await self._host.disks.aside.run("write", memory.forget, key)
+            if news or due:
+                since = dict(self._unneeded.since)
+                await self._host.disks.aside.run("write", memory.save_unneeded, since)
         finally:
             self._saving.release()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Sequence
+from typing import Iterable, Protocol, Sequence
 
 from cryptography import x509
 
@@ -34,4 +34,9 @@ class RevocationsApi(Protocol):
         """Have a list be in force, here and in the swarms of the CA; whether it was newer.
 
         It is on the disk when this is answered. Raises StateError.
+        """
+
+    async def tidy(self, needed: Iterable[x509.Certificate]) -> None:
+        """Forget lists that have long been of no use: those of CAs that no torrent has, and that
+        are not among these. Raises StateError.
         """
