@@ -32,6 +32,10 @@ from p2pd.storage.new_place import FOLDER, staged_paths
 CLEAR_SECONDS = 10.0
 """What the old files of a torrent that was just moved have to go before it is removed."""
 
+CERTIFICATES = "(certificates)"
+"""In the place of a folder in the journal: these are the info-hashes of torrents of which no
+certificate and no private key is to be kept."""
+
 RETRY_SECONDS = (*FAULT_SECONDS, 60.0)
 """Before each further attempt; the last pause is made again and again."""
 
@@ -85,11 +89,15 @@ class SessionRemovals:
         Raises P2pdError: it cannot be told yet which these are, or not all could be removed.
         """
         record, layout = torrent.record, None
+        kept = tuple((each,) for each in self._host.tls.kept_of(torrent))
         if delete_data or self._host.moves.of(torrent) is not None:
             layout = await self._layout(torrent)
         if delete_data:
             await files_of_others(self._host, (record.name,), record.download_dir, torrent)
-        rows = await self._journal.begin(record.id, self._doomed(torrent, layout, delete_data))
+        doomed = self._doomed(torrent, layout, delete_data)
+        if kept:
+            doomed.append(DoomedFiles(CERTIFICATES, kept))
+        rows = await self._journal.begin(record.id, doomed)
         if self._host.torrents.by_id(record.id) is not torrent:
             for row in rows:  # somebody else removed it meanwhile, and sees to its files
                 await self._journal.end(row.id)
@@ -105,11 +113,18 @@ class SessionRemovals:
             closed = self._closed(content)
             # Not what another disk waits for: this one may not answer.
             await self._while_answering(content.device, closed)
+        problems = []
         for row in rows:
-            if content is not None and row.doomed.folder == record.download_dir:
-                await self._attempt(row, 0, content.device, closed)
-            else:
-                await self._attempt(row, 0)
+            here = content is not None and row.doomed.folder == record.download_dir
+            try:
+                if content is not None and here:
+                    await self._attempt(row, 0, content.device, closed)
+                else:
+                    await self._attempt(row, 0)
+            except StorageError as problem:
+                problems.append(problem)  # which keeps nothing else
+        if problems:
+            raise problems[0]
 
     async def left(self, doomed: DoomedFiles) -> None:
         """A move could not remove what it had there. Raises StateError."""
@@ -153,8 +168,7 @@ class SessionRemovals:
         torrent.missing.close()
         with suppress(StateError):  # the row of the move went with the torrent's
             await host.moves.end(torrent, patience=CLEAR_SECONDS)
-        with suppress(StateError):  # what stays there is of no use to anybody who cannot read it
-            await host.tls.forget(torrent)
+        host.tls.forget(torrent)
         host.resting.forget(torrent)
         host.queues.forget(torrent)
         await torrent.stop()
@@ -208,6 +222,9 @@ class SessionRemovals:
         self, row: RemovalRow, device: Device | None, after: Deferred[None] | None
     ) -> None:
         folder, files = row.doomed
+        if folder == CERTIFICATES:
+            await self._forget_certificates(row)
+            return
         keep = await self._kept(row.doomed)
         # Of files of which nothing but the names is known.
         doomed = [LaidOutFile(path, 0, 0, False, 0, 0) for path in files if path not in keep]
@@ -220,6 +237,13 @@ class SessionRemovals:
             device = await in_time(asked, SILENT_SECONDS, self._host.clock)
         going = Deferred.fromCoroutine(self._gone(row, storage, device, after))
         await self._while_answering(device, going)
+
+    async def _forget_certificates(self, row: RemovalRow) -> None:
+        try:
+            await self._host.tls.forget_removed([path[0] for path in row.doomed.files])
+        except StateError as problem:
+            raise StorageError(f"a private key of it is not gone: {problem}") from None
+        await self._journal.end(row.id)
 
     async def _gone(
         self, row: RemovalRow, storage: Storage, device: Device, after: Deferred[None] | None

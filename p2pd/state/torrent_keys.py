@@ -1,8 +1,10 @@
 """Certificates and private keys of torrents whose peers are reached by TLS, as files.
 
 STATE_DIR/tls has a folder for each such torrent, called by its info-hash: ``torrent.json`` has the
-torrent's CA and name and our certificate, the key lies beside it (key_files.py). They are for their
-owner alone, and no part of backups. Everything here blocks.
+torrent's CA and name and our certificate. The key lies beside it (key_files.py), in a file that is
+called by what the certificate is, so that the two change together: cut off at any moment, there is
+the former pair or the next. Where there is no ``torrent.json`` nothing was ever given. They are for
+their owner alone, and no part of backups. Everything here blocks.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from p2pd.base.errors import P2pdError, StateError
@@ -17,7 +20,8 @@ from p2pd.state.files import read_at_most, remove_folder, sync_folder, write_who
 from p2pd.state.key_files import KEY_SUFFIX, TORRENT_FOLDER, KeyFiles
 
 ABOUT = "torrent.json"
-KEY = f"private{KEY_SUFFIX}"
+FORMER_KEY = f"private{KEY_SUFFIX}"
+"""As the key of any certificate was called before."""
 MAX_ABOUT = 512 * 1024
 _NAME = re.compile(r"[0-9a-f]{40}\Z")
 
@@ -50,24 +54,31 @@ class TorrentKeys:
             return {}
         except OSError as problem:
             raise StateError(f"{self.folder}: {problem.strerror}") from None
-        return {name: self._load_one(os.path.join(self.folder, name)) for name in found}
+        paths = {name: os.path.join(self.folder, name) for name in found}
+        return {
+            name: self._load_one(path)
+            for name, path in paths.items()
+            if os.path.lexists(os.path.join(path, ABOUT)) or not _can_be_read(path)
+        }
 
     def save(self, info_hash: str, kept: KeptCertificate) -> None:
         """Keep this in the place of what was. Raises StateError, FormatError."""
         path = os.path.join(self.folder, info_hash)
+        key = key_of(kept.certificate) if kept.private_key else ""
         about = {"ca": kept.ca, "certificate": kept.certificate, "name": kept.name}
         try:
             for each in (self.folder, path):
                 os.makedirs(each, mode=0o700, exist_ok=True)
-            if kept.private_key:
-                self.files.write(os.path.join(path, KEY), kept.private_key.encode())
+            if key:
+                self.files.write(os.path.join(path, key), kept.private_key.encode())
             write_whole(os.path.join(path, ABOUT), json.dumps(about).encode())
             sync_folder(path)
             sync_folder(self.folder)
+            for each in os.listdir(path):
+                if each.endswith(KEY_SUFFIX) and each != key:
+                    os.unlink(os.path.join(path, each))
         except OSError as problem:
             raise StateError(f"{path}: {problem.strerror}") from None
-        if not kept.private_key:
-            self._forget_file(os.path.join(path, KEY))
 
     def forget(self, info_hash: str) -> None:
         """The torrent is gone. Raises StateError."""
@@ -80,20 +91,23 @@ class TorrentKeys:
             return KeptCertificate("", "", trouble=f"{path}/{ABOUT} cannot be read")
         if not kept.certificate:
             return kept
+        place = os.path.join(path, key_of(kept.certificate))
+        if not os.path.lexists(place) and os.path.lexists(os.path.join(path, FORMER_KEY)):
+            place = os.path.join(path, FORMER_KEY)
         try:
-            key = self.files.read(os.path.join(path, KEY)).decode()
+            key = self.files.read(place).decode()
         except P2pdError as problem:
             return kept._replace(trouble=str(problem))
         return kept._replace(private_key=key)
 
-    @staticmethod
-    def _forget_file(path: str) -> None:
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            return
-        except OSError as problem:
-            raise StateError(f"{path}: {problem.strerror}") from None
+
+def key_of(certificate: str) -> str:
+    """What the file with the key of a certificate (PEM) is called."""
+    return f"{sha256(certificate.encode()).hexdigest()[:32]}{KEY_SUFFIX}"
+
+
+def _can_be_read(path: str) -> bool:
+    return os.access(path, os.R_OK | os.X_OK)
 
 
 def _about(path: str) -> KeptCertificate:

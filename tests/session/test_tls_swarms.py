@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from p2pd.base.errors import P2pdError
+from p2pd.base.errors import P2pdError, StateError, StorageError
 from p2pd.session.connecting.admission import Way
+from p2pd.session.session_removals import RETRY_SECONDS
 from p2pd.session.tls.standing import NO_CERTIFICATE
 from p2pd.session.tls.tls_api import GivenCertificate, TlsState
 from p2pd.testing import LocalSegment, MemoryDht, MemoryNetwork, ScriptedPeer, SimNode
@@ -199,6 +200,55 @@ def test_what_is_removed_leaves_no_key_behind(network: MemoryNetwork) -> None:
     assert not at.keys.kept
     again = at.add(tls_torrent("hybrid"))
     assert at.session.tls.why_not(again) == NO_CERTIFICATE
+
+
+def test_a_key_that_the_disk_keeps_is_told_and_goes_later(
+    network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = node(network, "10.0.0.1")
+    torrent = at.add(tls_torrent())
+    give(at, torrent, of_everybody())
+
+    def refuse(info_hash: str) -> None:
+        raise StateError(f"tls/{info_hash}: Read-only file system")
+
+    monkeypatch.setattr(at.keys, "forget", refuse)
+    (view,) = at.control.torrents()
+    with pytest.raises(StorageError, match=r"a private key of it is not gone: .*Read-only"):
+        network.result(at.control.remove(view, delete_data=False))
+    assert at.control.torrents() == []
+    network.run(RETRY_SECONDS[0])
+    at.stop()
+    monkeypatch.undo()
+    assert at.keys.kept
+    after = node(
+        network, "10.0.0.1", store=at.store, disk=at.disk, keys=at.keys, removals=at.removals
+    )
+    network.run(1.0)
+    assert not after.keys.kept
+    assert not after.removals.rows
+
+
+def test_a_torrent_that_came_back_keeps_what_it_was_given_since(
+    network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = node(network, "10.0.0.1")
+    give(at, at.add(tls_torrent()), of_everybody())
+
+    def refuse(info_hash: str) -> None:
+        raise StateError(f"tls/{info_hash}: Read-only file system")
+
+    (view,) = at.control.torrents()
+    with monkeypatch.context() as patch:
+        patch.setattr(at.keys, "forget", refuse)
+        with pytest.raises(StorageError):
+            network.result(at.control.remove(view, delete_data=False))
+    again = at.add(tls_torrent())
+    give(at, again, of_everybody())
+    network.run(2 * sum(RETRY_SECONDS))
+    assert not at.removals.rows
+    assert at.keys.kept
+    assert again.running
 
 
 def test_a_certificate_can_be_taken_away(network: MemoryNetwork) -> None:

@@ -138,9 +138,9 @@ class Giving:
             self._being_made.discard(info_hash)
         self._use(torrent, identity)
 
-    async def forget(self, torrent: Any) -> None:
-        """It is removed. Raises P2pdError: its files stay."""
-        await self._forget_kept(self._identities.drop(torrent))
+    async def forget_removed(self, info_hashes: Sequence[str]) -> None:
+        """Nothing is to be kept under these, unless a torrent is here again. Raises StateError."""
+        await self._forget_kept(self._identities.drop_removed(info_hashes))
 
     async def _forget_kept(self, info_hashes: Sequence[str]) -> None:
         assert self._parts is not None or not info_hashes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 from p2pd.session.revoking.swarm_revoking import Swarm
 from p2pd.session.tls.swarm_identity import SwarmIdentity
@@ -44,6 +44,13 @@ class SwarmIdentities:
     def drop(self, torrent: Any) -> list[str]:
         """It has nothing; by which info-hashes it had something."""
         return [each for each in _names(torrent) if self._kept.pop(each, None) is not None]
+
+    def drop_removed(self, info_hashes: Iterable[str]) -> list[str]:
+        """Those of these info-hashes that no torrent has; nothing is known of them any more."""
+        gone = [each for each in info_hashes if self._torrent_of(bytes.fromhex(each)) is None]
+        for info_hash in gone:
+            self._kept.pop(info_hash, None)
+        return gone
 
     def names_of(self, torrent: Any) -> list[str]:
         """The info-hashes of a torrent by which something is known of it."""

@@ -173,12 +173,20 @@ class TlsTorrents:
         """It is known which CA a torrent has, and what it is called: that counts."""
         self._giving.metadata_known(torrent)
 
-    async def forget(self, torrent: Any) -> None:
-        """It is removed. Raises P2pdError: its files stay."""
-        try:
-            await self._giving.forget(torrent)
-        finally:
-            self._host.reaching.tls_changed()
+    def kept_of(self, torrent: Any) -> list[str]:
+        """Under which info-hashes something may be kept of a torrent."""
+        if self._keys is None or not (torrent.way is Way.TLS or self.has_ca(torrent)):
+            return []
+        return [each.hex() for each in torrent.info_hashes.wire_ids]
+
+    def forget(self, torrent: Any) -> None:
+        """It is removed; what is kept of it goes with `forget_removed`."""
+        self._identities.drop(torrent)
+        self._host.reaching.tls_changed()
+
+    async def forget_removed(self, info_hashes: Sequence[str]) -> None:
+        """Nothing is to be kept under these, unless a torrent is here again. Raises StateError."""
+        await self._giving.forget_removed(info_hashes)
 
     def _use(self, torrent: Any, identity: SwarmIdentity) -> None:
         before = self._identities.of(torrent)
