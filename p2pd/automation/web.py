@@ -61,7 +61,7 @@ class WebRequest:
     url: str
     method: bytes = b"GET"
     headers: Mapping[str, str] = field(default_factory=dict)
-    secret_headers: Mapping[str, str] = field(default_factory=dict)
+    secret_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """For the server of the URL alone."""
     body: bytes = b""
     most: int = MOST_BYTES

@@ -14,7 +14,7 @@ import enum
 import ipaddress
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from twisted.logger import Logger
 
@@ -57,7 +57,7 @@ class Credentials:
     """What a header holds; the user is empty in one that is Bearer."""
 
     user: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Mapping
 
 from p2pd.base.errors import ConfigError, StateError
@@ -20,7 +20,7 @@ class Place:
 
     state_dir: str
     download_dir: str
-    token: str | None
+    token: str | None = field(repr=False)
     token_file: str = ""
 
 

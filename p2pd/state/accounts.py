@@ -33,6 +33,10 @@ class UserRow(NamedTuple):
     most_bytes: int | None
     created_at: float
 
+    def __repr__(self) -> str:
+        """Without what is kept of the password."""
+        return f"UserRow(name={self.name!r}, role={self.role!r})"
+
 
 class KeyRow(NamedTuple):
     """A key of a user."""

@@ -35,6 +35,10 @@ class KeptCertificate(NamedTuple):
     private_key: str = ""
     trouble: str = ""
 
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"KeptCertificate(name={self.name!r}, trouble={self.trouble!r})"
+
 
 class TorrentKeys:
     """The folders of all torrents."""

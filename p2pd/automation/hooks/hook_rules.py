@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Collection, Sequence
 
 from p2pd.automation.refusals import RefusedError
@@ -39,7 +39,7 @@ class Hook:
     seconds: int = USUAL_SECONDS
     """After which a command is ended."""
     url: str = ""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     """With which bodies are signed; empty: they are not."""
 
     def is_for(self, event: str) -> bool:

@@ -52,8 +52,8 @@ class RssFeed:
     honors_ttl: bool = True
     """Whether it is asked less often when it wants that (``ttl``, BEP 36)."""
     user: str = ""
-    password: str = ""
-    cookies: str = ""
+    password: str = field(default="", repr=False)
+    cookies: str = field(default="", repr=False)
     """For its server alone, as a Cookie header has them."""
 
 

@@ -6,7 +6,7 @@ The key is made here and never leaves this node. All of it blocks but `ask`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -35,7 +35,7 @@ class Post(Protocol):
 class Ask:
     """What is about to be asked, and the key that a certificate is wanted for."""
 
-    key: PrivateKey
+    key: PrivateKey = field(repr=False)
     asking: Asking
 
     @property

@@ -74,7 +74,7 @@ class Invocation:
     """One run of p2pctl; tests put their own transport, clock and sleep in."""
 
     url: str = DEFAULT_URL
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     state_dir: str | None = None
     as_json: bool = False
     connect: Callable[[str], Transport] = HttpTransport
@@ -82,7 +82,7 @@ class Invocation:
     door: Callable[[str], Door] = HttpTransport
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
-    environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    environ: dict[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
     @functools.cached_property
     def client(self) -> ApiClient:

@@ -38,7 +38,7 @@ class Call:
 
     form: Form
     pacer: Pacer
-    authorization: bytes | None = None
+    authorization: bytes | None = field(default=None, repr=False)
     """With what the caller showed who he is."""
 
     secure: bool = False
@@ -47,10 +47,10 @@ class Call:
     folder: str = "/"
     """What all our paths are in, as he sees them."""
 
-    session: str | None = None
+    session: str | None = field(default=None, repr=False)
     """The login session in the caller's cookie."""
 
-    cookies: list[str] = field(default_factory=list)
+    cookies: list[str] = field(default_factory=list, repr=False)
     """What the answer sets, each as a Set-Cookie header has it."""
 
     def has(self, name: str) -> bool:

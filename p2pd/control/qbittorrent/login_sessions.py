@@ -12,7 +12,7 @@ import random
 import string
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from p2pd.base.clock import Clock
 from p2pd.base.measures import Measure, bounded
@@ -24,7 +24,7 @@ IDLE_SECONDS = 3600.0
 
 @dataclass(slots=True)
 class _Session:
-    authorization: bytes | None
+    authorization: bytes | None = field(repr=False)
     used: float
 
 

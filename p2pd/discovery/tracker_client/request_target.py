@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from p2pd.base.addresses import canonical_host
@@ -21,7 +21,7 @@ class RequestTarget:
 
     url: bytes
     host: str
-    authorization: bytes = b""
+    authorization: bytes = field(default=b"", repr=False)
 
     @classmethod
     def of(cls, url: str) -> RequestTarget:

@@ -50,7 +50,7 @@ class GivenCertificate:
     """What a user hands in, in PEM. `ca` is for a magnet whose metadata is not here yet."""
 
     certificate: str
-    private_key: str
+    private_key: str = field(repr=False)
     ca: str = ""
 
 

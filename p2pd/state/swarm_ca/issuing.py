@@ -5,7 +5,7 @@ The daemon does it in threads, and p2pctl with an authority that is kept away fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
@@ -25,7 +25,7 @@ class Given:
 
     certificate: x509.Certificate
     ca: x509.Certificate
-    private_key: str = ""
+    private_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

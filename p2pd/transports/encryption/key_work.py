@@ -29,6 +29,10 @@ class Exchanged(NamedTuple):
     keys: KeyPair
     secret: bytes
 
+    def __repr__(self) -> str:
+        """Without either."""
+        return "Exchanged()"
+
 
 class KeyWork(FairLine):
     """Makes keys and secrets."""
