@@ -16,6 +16,7 @@ from p2pd.formats.x509.keys_at_rest import MAX_PASSPHRASE, KeySeal
 from p2pd.formats.x509.revocation import parse_serial
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.swarm_ca.book import Limits
+from p2pd.state.swarm_ca.ends import warnings
 from p2pd.state.swarm_ca.folder import Wanted
 from p2pd.state.swarm_ca.issuing import issue, renew
 from p2pd.state.swarm_ca.revoking import current_list, renew_list, revoke, revoked
@@ -70,9 +71,11 @@ class SwarmCaFolderClient:
 
     def _list(self, name: str | None) -> JsonObject:
         if name is not None:
-            return whole_row(seen(name, self._store.authority(name)))
-        found = (seen(each, self._store.authority(each)) for each in self._store.names())
-        return {"cas": [ca_row(view) for view in found], "certificates": []}
+            view = seen(name, self._store.authority(name))
+            return whole_row(view, warnings(view, _now().timestamp()))
+        found = [seen(each, self._store.authority(each)) for each in self._store.names()]
+        rows = [ca_row(view, warnings(view, _now().timestamp())) for view in found]
+        return {"cas": rows, "certificates": []}
 
     def _issue(self, params: Mapping[str, Any]) -> JsonObject:
         wanted = Wanted(

@@ -10,6 +10,7 @@ from typing import Any, Collection, Mapping, Sequence
 from twisted.internet.threads import deferToThreadPool
 
 from p2pd.automation.swarm_ca.authorities import Authorities
+from p2pd.automation.swarm_ca.authority_endings import AuthorityEndings
 from p2pd.automation.swarm_ca.enrolments import Enrolments
 from p2pd.automation.swarm_ca.list_renewing import ListRenewing
 from p2pd.automation.swarm_ca.node_post import NodePost
@@ -23,6 +24,7 @@ from p2pd.service.folders import Place
 from p2pd.service.http_port import HttpPort
 from p2pd.service.session_part import SessionPart
 from p2pd.session.api import SessionApi
+from p2pd.session.revoking.endings import DAY
 from p2pd.state.key_files import CA_FOLDER
 from p2pd.state.swarm_ca.enrolled import EnrolledStore
 from p2pd.state.swarm_ca.store import SwarmCaStore
@@ -43,6 +45,7 @@ class SwarmCaPart:
     ) -> None:
         """`port` is that of the control API."""
         self._control = config.control
+        self._keys = config.keys
         self._tls_port = config.peers.tls_port
         self._place = place
         self._session = session
@@ -50,6 +53,7 @@ class SwarmCaPart:
         self._reactor = reactor
         self._renewals: Renewals | None = None
         self._lists: ListRenewing | None = None
+        self._endings: AuthorityEndings | None = None
 
     def prepare(self) -> None:
         """There is nothing to take."""
@@ -83,6 +87,7 @@ class SwarmCaPart:
             lambda: control_addresses(self._control, self._port, api),
             label,
             lambda: self._tls_port,
+            lambda: self._keys.warn_days * DAY,
         )
         self._lists = ListRenewing(
             authorities,
@@ -92,17 +97,21 @@ class SwarmCaPart:
         )
         await self._renewals.start()
         self._lists.start()  # which has to know the certificates of this node
+        self._endings = AuthorityEndings(authorities, api.certificates.revocations, self._reactor)
+        self._endings.start()
 
     def reconfigure(
         self, config: Config, changed: Collection[tuple[str, str]]
     ) -> Mapping[tuple[str, str], str]:
         """It has no keys of its own."""
+        self._keys = config.keys
         return {}
 
     async def stop(self) -> None:
         """Renew nothing any more."""
-        if self._lists is not None:
-            self._lists.stop()
+        for part in (self._lists, self._endings):
+            if part is not None:
+                part.stop()
         if self._renewals is not None:
             self._renewals.stop()
 

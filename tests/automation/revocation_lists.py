@@ -19,6 +19,8 @@ class FakeLists:
         self.in_force: dict[bytes, RevocationList] = {}
         self.cas = list(cas)
         self.sources: list[str] = []
+        self.watched: list[Any] = []
+        self.changes = 0
         self.needed: list[list[x509.Certificate]] = []
 
     @property
@@ -38,6 +40,12 @@ class FakeLists:
         self.in_force[ca_id(ca)] = found
         self.sources.append(source)
         return True
+
+    def watch(self, source: Any) -> None:
+        self.watched.append(source)
+
+    def ends_changed(self) -> None:
+        self.changes += 1
 
     async def tidy(self, needed: Iterable[x509.Certificate]) -> None:
         self.needed.append(list(needed))

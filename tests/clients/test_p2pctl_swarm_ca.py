@@ -30,7 +30,7 @@ OWN = {
 CA = {
     "name": "films", "problem": "", "certificate": "-----BEGIN…", "valid_date": 1,
     "expires_date": FUTURE, "fingerprint": "cd" * 32, "names": [], "usual_days": 30.0,
-    "most_days": 3650.0, "issued_count": 2, "revoked_count": 0, "token_count": 1,
+    "most_days": 3650.0, "issued_count": 2, "revoked_count": 0, "token_count": 1, "warnings": [],
 }  # fmt: skip
 TOKEN = {
     "token": "p2pd-enrol-1.AAAA", "id": "0011", "names": ["*"], "uses": 2, "used": 0,
@@ -184,7 +184,9 @@ def test_a_torrent_is_made_private_to_a_ca_of_the_daemon(
     done(p2pctl("create", "film", "--tls-ca", "films"))
     assert b"8:ssl-cert" in (here / "film.torrent").read_bytes()
     assert daemon.asked("swarm_ca_list") == [{"name": "films"}]
-    daemon.answers["swarm_ca_list"] = {"cas": [{"name": "films", "problem": "it is damaged"}]}
+    daemon.answers["swarm_ca_list"] = {
+        "cas": [{"name": "films", "problem": "it is damaged", "warnings": []}]
+    }
     assert "it is damaged" in p2pctl("create", "film", "--force", "--tls-ca", "films").output
 
 
@@ -251,6 +253,15 @@ def test_the_nodes_own_certificates_are_listed_and_renewed(p2pctl: Any, daemon: 
         assert "http://10.0.0.5:9091" in said
     done(p2pctl("swarm-ca", "renew"))
     assert daemon.asked("swarm_ca_renew") == [{"id": OWN["id"]}]
+    soon = {**CA, "warnings": ["the CA films ends on 2026-05-09 12:00 UTC"]}
+    daemon.answers["swarm_ca_list"] = {"cas": [soon], "certificates": []}
+    assert "the CA films ends on 2026-05-09" in p2pctl("swarm-ca").output
+    daemon.answers["swarm_ca_list"] = {
+        **daemon.answers["swarm_ca_list"],
+        "issued": [],
+        "tokens": [],
+    }
+    assert "the CA films ends on 2026-05-09" in p2pctl("swarm-ca", "show", "films").output
     daemon.answers["swarm_ca_list"] = {"cas": [], "certificates": []}
     assert "there are no CAs: p2pctl swarm-ca create NAME" in done(p2pctl("swarm-ca"))
     assert p2pctl("swarm-ca", "renew").exit_code == 1

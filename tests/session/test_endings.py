@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +167,21 @@ def test_of_what_is_gone_nothing_is_remembered(tmp_path: Path) -> None:
     assert len(host.lines) == 2
 
 
+def test_nobody_is_warned_before_it_is_to_be_renewed(tmp_path: Path) -> None:
+    torrent = Torrent()
+    host = Host(tmp_path, [replace(ending(torrent, 20), notice=5 * DAY)])
+    host.advance(14.5)
+    assert torrent.told == []
+    host.advance(0.75)
+    assert torrent.stages == [("certificate", "soon")]
+    host.advance(2)
+    assert torrent.stages == [("certificate", "soon"), ("certificate", "very_soon")]
+
+
 def test_the_bounds_may_change(tmp_path: Path) -> None:
     torrent = Torrent()
     host = Host(tmp_path, [ending(torrent, 20)])
-    assert host.endings.stage(START + 20 * DAY) is Stage.FAR
+    assert host.endings.stage(ending(torrent, 20)) is Stage.FAR
     host.endings.limit(warn=30 * DAY, urgent=DAY)
     host.clock.advance(1)
     assert torrent.stages == [("certificate", "soon")]

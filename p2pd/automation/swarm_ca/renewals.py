@@ -229,7 +229,7 @@ class Renewals:
         return None if folder is None else self._own_of(folder, name)
 
     def _own_of(self, folder: SwarmCaFolder, name: str) -> tuple[Enrolled, str]:
-        given = issue(folder, Wanted((name,), label=self._label), None, self._now())
+        given = issue(folder, Wanted((name,), label=self._label, own=True), None, self._now())
         texts = certificate_pem(given.certificate), certificate_pem(given.ca)
         return Enrolled(secrets.token_hex(8), *texts), given.private_key
 

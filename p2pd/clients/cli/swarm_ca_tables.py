@@ -34,7 +34,8 @@ def issued_table(rows: list[JsonObject]) -> Columns:
     spare = ("By", "For", "Expires")
     table = Columns("Label", "Serial", "State", "Expires", "For", "By", spare=spare)
     for row in sorted(rows, key=lambda each: -each["issued_date"]):
-        state = "revoked" if row["revoked_date"] else "" if row["renewable"] else "once"
+        state = "revoked" if row["revoked_date"] else "renewed" if row["renewed"] else ""
+        state = state or ("" if row["renewable"] else "once")
         table.add_row(
             plain(row["label"], 64),
             row["serial"],
@@ -90,6 +91,7 @@ def facts_of(row: JsonObject) -> Sequence[str]:
         f"for: {_names(row['names'] or [ALL])}",
         f"its certificates: for {row['usual_days']:g} days, {row['most_days']:g} at most",
         f"fingerprint: {row['fingerprint']}",
+        *(plain(sentence, 300) for sentence in row["warnings"]),
     ]
 
 

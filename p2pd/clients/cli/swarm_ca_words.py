@@ -16,6 +16,8 @@ def show_all(invocation: Invocation, found: JsonObject) -> None:
         return
     if found["cas"]:
         invocation.show(ca_table(found["cas"]))
+        for sentence in (each for row in found["cas"] for each in row["warnings"]):
+            invocation.warn(plain(sentence, 300))
     else:
         invocation.say("there are no CAs: p2pctl swarm-ca create NAME makes one")
     if found["certificates"]:

@@ -56,9 +56,17 @@ from p2pd.protocols.enrolment.token import (
 )
 from p2pd.session.api import SessionApi, TorrentView
 from p2pd.state.swarm_ca.book import MOST_TORRENTS, MOST_USES, Limits
+from p2pd.state.swarm_ca.ends import USUAL_WARNING, warnings
 from p2pd.state.swarm_ca.folder import Wanted
 from p2pd.state.swarm_ca.issuing import MOST_HOURS, TokenWish
-from p2pd.state.swarm_ca.views import ca_row, dates_of, given_row, token_row, whole_row
+from p2pd.state.swarm_ca.views import (
+    AuthorityView,
+    ca_row,
+    dates_of,
+    given_row,
+    token_row,
+    whole_row,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,8 @@ class SwarmCaParts:
     addresses: Callable[[], Sequence[str]]
     label: str = ""
     tls_port: Callable[[], int] = lambda: 0
+    warn_seconds: Callable[[], float] = lambda: USUAL_WARNING
+    """Before the end of a CA, or of what it issued."""
 
 
 @described({"type": "string", "pattern": "^[0-9a-fA-F:]+$", "maxLength": 64})
@@ -165,8 +175,10 @@ class SwarmCaMethods(RevocationMethods):
         if name is None:
             found = await authorities.list()
             own = [own_row(known) for known in self._parts.own.all.values()]
-            return {"cas": [ca_row(view) for view in found], "certificates": own}
-        return whole_row(await authorities.show(name))
+            cas = [ca_row(view, self._warnings(view)) for view in found]
+            return {"cas": cas, "certificates": own}
+        view = await authorities.show(name)
+        return whole_row(view, self._warnings(view))
 
     @takes(*ISSUE_PARAMS, strict=True)
     async def jsonrpc_ca_issue(
@@ -229,6 +241,10 @@ class SwarmCaMethods(RevocationMethods):
             "added": [torrent.id for torrent in found.added],
             "problems": list(found.problems),
         }
+
+    def _warnings(self, view: AuthorityView) -> Sequence[str]:
+        now = self._parts.authorities.now().timestamp()
+        return warnings(view, now, self._parts.warn_seconds())
 
     def _addresses(self) -> tuple[str, ...]:
         """Where others reach this node, as far as is known. Raises RpcError if nobody does."""

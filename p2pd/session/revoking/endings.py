@@ -9,6 +9,7 @@ a wake-up is due when the next warning is, and not before.
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Mapping, Protocol, Sequence
 
@@ -30,6 +31,8 @@ class Subject(enum.StrEnum):
     CERTIFICATE = "certificate"
     CA = "ca"
     REVOCATION_LIST = "revocation_list"
+    ISSUED = "issued"
+    """A certificate that a CA which is here issued to somebody else, and that was not renewed."""
 
 
 class Stage(enum.IntEnum):
@@ -50,6 +53,7 @@ _WHAT = {
     Subject.CERTIFICATE: "the certificate of {name}",
     Subject.CA: "the certificate of the CA {name}",
     Subject.REVOCATION_LIST: "the revocation list of the CA {name}",
+    Subject.ISSUED: "the certificate of {name}",
 }
 
 
@@ -57,7 +61,8 @@ _WHAT = {
 class Ending:
     """Something that ends at `ends_at` (Unix seconds), and the torrents that this is about.
 
-    `key` is by what it is known again, whatever it was renewed to; `name` is for people.
+    `key` is by what it is known again, whatever it was renewed to; `name` is for people. With more
+    than `notice` seconds left nobody is warned: it is to be renewed by then.
     """
 
     subject: Subject
@@ -65,6 +70,7 @@ class Ending:
     name: str
     ends_at: float
     torrents: tuple[Any, ...] = ()
+    notice: float = math.inf
 
 
 class EndingMemory(Protocol):
@@ -141,19 +147,19 @@ class Endings:
 
     # -- how near ------------------------------------------------------------------------------
 
-    def stage(self, ends_at: float) -> Stage:
+    def stage(self, ending: Ending) -> Stage:
         """How near an end is."""
-        left = ends_at - self._host.wall()
+        left = ending.ends_at - self._host.wall()
         if left <= 0:
             return Stage.ENDED
-        if left <= self._urgent:
-            return Stage.VERY_SOON
-        return Stage.SOON if left <= self._warn else Stage.FAR
+        if left > min(self._warn, ending.notice):
+            return Stage.FAR
+        return Stage.VERY_SOON if left <= self._urgent else Stage.SOON
 
     def warnings(self, endings: Iterable[Ending]) -> list[str]:
         """What is to be said of these, the nearest first."""
         near = sorted(endings, key=lambda ending: ending.ends_at)
-        return [self._sentence(one) for one in near if self.stage(one.ends_at) is not Stage.FAR]
+        return [self._sentence(one) for one in near if self.stage(one) is not Stage.FAR]
 
     def _sentence(self, ending: Ending) -> str:
         what = _WHAT[ending.subject].format(name=ending.name)
@@ -171,7 +177,7 @@ class Endings:
         told = {key: value for key, value in self._told.items() if key in endings}
         self._logged = {key: value for key, value in self._logged.items() if key in endings}
         for key, ending in endings.items():
-            stage = self.stage(ending.ends_at)
+            stage = self.stage(ending)
             now = (int(ending.ends_at), int(stage))
             if stage is Stage.FAR:
                 told.pop(key, None)
@@ -207,7 +213,7 @@ class Endings:
         moments = (
             ending.ends_at - before - now
             for ending in endings
-            for before in (self._warn, self._urgent, 0.0)
+            for before in (self._warn, self._urgent, ending.notice, 0.0)
         )
         return min((moment for moment in moments if moment > 0), default=LONGEST_WAIT)
 
@@ -233,7 +239,7 @@ class Endings:
         for ending in endings:
             key, left = (ending.subject.value,), ending.ends_at - now
             nearest[key] = min(left, nearest.get(key, left))
-            stage = self.stage(ending.ends_at)
+            stage = self.stage(ending)
             if stage is not Stage.FAR:
                 stages[ending.subject.value, stage.word] += 1
         return [

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Sequence
+from typing import Callable, Iterable, Sequence
 
 from cryptography import x509
 
 from p2pd.formats.x509.revocation import RevocationList, ca_id
+from p2pd.session.revoking.endings import Ending
 from p2pd.session.revoking.revocations import name_of
 from p2pd.session.revoking.revocations_api import KnownCa
 from p2pd.session.revoking.swarm_revoking import SwarmRevoking, Swarms, certificate_of
@@ -16,6 +17,7 @@ class RevocationControl:
     """The lists of one session."""
 
     def __init__(self, revoking: SwarmRevoking, swarms: Swarms) -> None:
+        self._revoking = revoking
         self._lists = revoking.lists
         self._swarms = swarms
 
@@ -39,6 +41,14 @@ class RevocationControl:
         newer = self._lists.adopt(found, ca, source)
         await self._lists.saved()
         return newer
+
+    def watch(self, source: Callable[[], Iterable[Ending]]) -> None:
+        """Warn of these ends, too."""
+        self._revoking.watch(source)
+
+    def ends_changed(self) -> None:
+        """What such a source says is another thing now."""
+        self._revoking.endings.changed()
 
     async def tidy(self, needed: Iterable[x509.Certificate]) -> None:
         """Forget lists that have long been of no use. Raises StateError."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, Protocol, Sequence
+from typing import Callable, Iterable, Protocol, Sequence
 
 from cryptography import x509
 
 from p2pd.formats.x509.revocation import RevocationList
+from p2pd.session.revoking.endings import Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class RevocationsApi(Protocol):
 
         It is on the disk when this is answered. Raises StateError.
         """
+
+    def watch(self, source: Callable[[], Iterable[Ending]]) -> None:
+        """Warn of these ends, too, in the log and as metrics."""
+
+    def ends_changed(self) -> None:
+        """What such a source says is another thing now."""
 
     async def tidy(self, needed: Iterable[x509.Certificate]) -> None:
         """Forget lists that have long been of no use: those of CAs that no torrent has, and that

@@ -7,9 +7,10 @@ peers any more, and says why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Iterable, Iterator, NamedTuple, Protocol, Sequence
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Protocol, Sequence
 
 from cryptography import x509
 from twisted.logger import Logger
@@ -28,6 +29,9 @@ from p2pd.session.session_events import EventKind
 MOST_CALLERS = 100
 """Torrents without peers that call on those they met when there is a new list: peers of several
 torrents need to hear of it once."""
+NOTICE = 1 / 4
+"""Of a certificate's life that is left when it is warned of: nodes renew theirs before that."""
+
 OWN_REVOKED = "its own certificate is revoked"
 
 
@@ -91,6 +95,7 @@ class SwarmRevoking:
     ) -> None:
         self._host = host
         self._swarms = swarms
+        self._others: list[Callable[[], Iterable[Ending]]] = []
         self.lists = Revocations(host, parts.memory)
         self.lists.listen(self._list_changed)
         self.endings = Endings(
@@ -156,23 +161,32 @@ class SwarmRevoking:
             0 if in_force is None else len(in_force.revoked),
         )
 
+    def watch(self, source: Callable[[], Iterable[Ending]]) -> None:
+        """Warn of these ends, too, which are no torrent's."""
+        self._others.append(source)
+
     def _all_endings(self) -> Iterator[Ending]:
         """Each CA's once, with all of its torrents."""
         shared: dict[str, list[Ending]] = {}
         for swarm in self._swarms.swarms():
             for ending in self._endings_of(swarm):
                 shared.setdefault(ending.key, []).append(ending)
+        for ending in (ending for source in self._others for ending in source()):
+            shared.setdefault(ending.key, []).append(ending)
         for endings in shared.values():
             first = endings[0]
             torrents = tuple(torrent for each in endings for torrent in each.torrents)
             ends_at = min(each.ends_at for each in endings)
-            yield Ending(first.subject, first.key, first.name, ends_at, torrents)
+            yield replace(first, ends_at=ends_at, torrents=torrents)
 
     def _endings_of(self, swarm: Swarm) -> Iterator[Ending]:
         torrents = () if swarm.torrent is None else (swarm.torrent,)
         if swarm.not_after:
             key = f"{Subject.CERTIFICATE}:{swarm.key}"
-            yield Ending(Subject.CERTIFICATE, key, swarm.name, swarm.not_after, torrents)
+            own, ends_at = certificate_of(swarm.certificate), swarm.not_after
+            life = 0.0 if own is None else ends_at - own.not_valid_before_utc.timestamp()
+            notice = life * NOTICE if life > 0 else math.inf
+            yield Ending(Subject.CERTIFICATE, key, swarm.name, ends_at, torrents, notice)
         ca = certificate_of(swarm.ca)
         if ca is None:
             return

@@ -57,6 +57,7 @@ class Wanted:
     label: str = ""
     way: str = ""
     renewable: bool = True
+    own: bool = False
 
 
 class SwarmCaFolder:
@@ -114,6 +115,7 @@ class SwarmCaFolder:
                 label=wanted.label,
                 way=wanted.way,
                 renewable=wanted.renewable,
+                own=wanted.own,
             )
         )
         self._write(os.path.join(ISSUED, _file_of(made.serial_number)), _text(made))
@@ -142,7 +144,7 @@ class SwarmCaFolder:
             return self.issued(again.serial)
         book.check_renewal(serial, now.timestamp())
         days = (row.expires_at - row.issued_at) / 86_400
-        wanted = Wanted(row.names, min(days, book.limits.most_days), row.label, way)
+        wanted = Wanted(row.names, min(days, book.limits.most_days), row.label, way, own=row.own)
         return self.issue(book, key, wanted, now)
 
     def issued(self, serial: int) -> x509.Certificate:

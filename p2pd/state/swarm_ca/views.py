@@ -39,19 +39,24 @@ def seen(name: str, folder: SwarmCaFolder) -> AuthorityView:
         return AuthorityView(name, problem=str(problem))
 
 
-def whole_row(view: AuthorityView) -> Row:
+def whole_row(view: AuthorityView, warnings: Sequence[str] = ()) -> Row:
     """An authority with all that it issued."""
     book = view.book
+    renewed = {row.renewed_from for row in book.issued.values()} if book else set()
+    issued = book.issued.values() if book else ()
     return {
-        "cas": [ca_row(view)],
-        "issued": [issued_row(x, book.revoked) for x in book.issued.values()] if book else [],
+        "cas": [ca_row(view, warnings)],
+        "issued": [
+            {**issued_row(row, book.revoked if book else {}), "renewed": row.serial in renewed}
+            for row in issued
+        ],
         "tokens": [token_row(x) for x in book.tokens.values()] if book else [],
     }
 
 
-def ca_row(view: AuthorityView) -> Row:
-    """A CA."""
-    row: Row = {"name": view.name, "problem": view.problem}
+def ca_row(view: AuthorityView, warnings: Sequence[str] = ()) -> Row:
+    """A CA; `warnings` say what of it ends soon (ends.py)."""
+    row: Row = {"name": view.name, "problem": view.problem, "warnings": list(warnings)}
     if view.certificate is None or view.book is None:
         return row
     limits, book = view.book.limits, view.book
