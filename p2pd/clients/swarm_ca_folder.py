@@ -78,10 +78,12 @@ class SwarmCaFolderClient:
         return {"cas": rows, "certificates": []}
 
     def _issue(self, params: Mapping[str, Any]) -> JsonObject:
+        hosts = tuple(params.get("hosts", ()))
         wanted = Wanted(
-            tuple(params.get("names") or ("*",)),
+            hosts or tuple(params.get("names") or ("*",)),
             params.get("days"),
             params.get("label", ""),
+            server=bool(hosts),
             renewable=params.get("renewable", True),
         )
         folder = self._store.authority(params["name"])

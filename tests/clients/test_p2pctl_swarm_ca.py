@@ -19,6 +19,7 @@ from p2pd.formats.x509.pem import (
     read_private_key,
     request_pem,
 )
+from p2pd.formats.x509.server_names import is_for_host
 from p2pd.formats.x509.swarm_ca import is_issued_by, new_key, new_request, read_ca
 
 FUTURE = 4_000_000_000
@@ -98,6 +99,19 @@ def test_a_folder_needs_no_daemon(ca: Any, daemon: Any, here: Path) -> None:
     assert f"{made.serial_number:x}" in shown
     assert "bob" in shown
     assert "films" in done(ca("list"))
+
+
+def test_a_server_gets_one_in_one_command(ca: Any, here: Path) -> None:
+    hosts = ("--server", "tracker.example.org", "--server", "192.0.2.7")
+    said = done(ca("issue", "films", *hosts, "--days", "365", "-o", "tracker"))
+    assert "for the server tracker.example.org, 192.0.2.7, until" in said
+    made = read_certificate((here / "tracker.crt").read_bytes())
+    assert is_for_host(made, "192.0.2.7")
+    assert is_for_host(made, "tracker.example.org")
+    refused = ca("issue", "films", *hosts, "--for", "film")
+    assert refused.exit_code == 2
+    assert "--server is for a server" in refused.output
+    assert "no name or address" in ca("issue", "films", "--server", "a b", "-o", "x").output
 
 
 def test_what_a_ca_issued_is_renewed(ca: Any, here: Path) -> None:

@@ -61,6 +61,21 @@ def test_a_ca_is_made_and_listed(films: Any) -> None:
     assert read_ca(row["certificate"]).subject.rfc4514_string() == "CN=films"
 
 
+def test_a_certificate_is_for_a_server_or_for_peers(films: Any) -> None:
+    hosts = ["Tracker.example.org", "192.0.2.7"]
+    given = films.call("swarm_ca_issue", name="films", hosts=hosts).result
+    assert given["names"] == []
+    assert given["hosts"] == ["tracker.example.org", "192.0.2.7"]
+    (row,) = films.call("swarm_ca_list", name="films").result["issued"]
+    assert (row["names"], row["server"]) == (given["hosts"], True)
+    again = films.call("swarm_ca_renew", name="films", serial=given["serial"]).result
+    assert again["hosts"] == given["hosts"]
+    both = films.call("swarm_ca_issue", name="films", hosts=hosts, names=["film"]).error
+    assert both == (-32602, "a certificate is for a server (hosts) or for torrents (names, ids)")
+    _, sentence = films.call("swarm_ca_issue", name="films", hosts=["https://a.org/"]).error
+    assert sentence == "this is no name or address of a host: 'https://a.org/'"
+
+
 def test_certificates_are_issued_for_keys_of_here_or_elsewhere(films: Any) -> None:
     given = films.call("swarm_ca_issue", name="films", label="bob").result
     assert given["names"] == ["*"]

@@ -132,6 +132,10 @@ def show(
 @CA
 @FOR
 @TORRENTS
+@click.option(
+    "--server", "hosts", metavar="HOST", multiple=True,
+    help="For a server of that name or address, and for no torrent; may be repeated.",
+)  # fmt: skip
 @DAYS
 @click.option("--label", default="", help="Whose it is, for people.")
 @click.option(
@@ -146,17 +150,20 @@ def show(
 @pass_invocation
 def issue(
     invocation: Invocation, name: str, names: tuple[str, ...], words: tuple[str, ...],
-    days: float | None, label: str, request: str | None, once: bool, output: str | None,
-    force: bool, folder: str | None, passphrase_file: str | None,
+    hosts: tuple[str, ...], days: float | None, label: str, request: str | None, once: bool,
+    output: str | None, force: bool, folder: str | None, passphrase_file: str | None,
 ) -> None:  # fmt: skip
     """Issue a certificate.
 
-    It is for all torrents of the CA unless it is said for which.
+    It is for all torrents of the CA unless it is said for which, or that it is for a server.
 
     \b
-    Example, for somebody with another program:
+    Examples, for somebody with another program, and for the swarm's own HTTPS tracker:
       p2pctl swarm-ca issue films --for film.mkv --label bob -o bob
+      p2pctl swarm-ca issue films --server tracker.example.org --days 365 -o tracker
     """
+    if hosts and (names or words):
+        raise click.UsageError("--server is for a server, --for and --torrent are for peers")
     with in_words():
         client = client_of(invocation, folder, passphrase_file)
         params: JsonObject = {"name": name, "names": list(names), "label": label}
@@ -166,7 +173,9 @@ def issue(
             params["request"] = read_text(request)
         if days is not None:
             params["days"] = days
-        prefix = output or label or f"{name}-peer"
+        if hosts:
+            params["hosts"] = list(hosts)
+        prefix = output or label or f"{name}-{'server' if hosts else 'peer'}"
         files = Written(prefix, force, with_key=request is None)
         files.check()
         given = client.call("swarm_ca_issue", **params, renewable=not once)

@@ -35,6 +35,8 @@ def tell_given(invocation: Invocation, given: JsonObject, files: Written) -> Non
         invocation.tell({**given, "files": files.paths})
         return
     what = "all torrents of the CA" if "*" in given["names"] else ", ".join(given["names"])
+    if given["hosts"]:
+        what = f"the server {', '.join(given['hosts'])}"
     invocation.say(
         f"certificate {given['serial']}, for {plain(what, 200)}, "
         f"until {moment(given['expires_date'])}"

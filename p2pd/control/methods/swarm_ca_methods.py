@@ -124,6 +124,7 @@ ISSUE_PARAMS = (
     _NAME,
     Param("names", _NAMES, ()),
     Param("ids", ids, ()),
+    Param("hosts", _NAMES, ()),
     Param("days", _DAYS, None),
     _LABEL,
     Param("request", text(MAX_PEM), None),
@@ -182,11 +183,19 @@ class SwarmCaMethods(RevocationMethods):
 
     @takes(*ISSUE_PARAMS, strict=True)
     async def jsonrpc_ca_issue(
-        self, name: str, names: tuple[str, ...], ids: Ids, request: str | None, **rest: Any
+        self,
+        name: str,
+        names: tuple[str, ...],
+        ids: Ids,
+        hosts: tuple[str, ...],
+        request: str | None,
+        **rest: Any,
     ) -> JsonObject:
         """Issue a certificate, for the key of a request or a new one."""
+        if hosts and (names or ids):
+            raise refuse("a certificate is for a server (hosts) or for torrents (names, ids)")
         _, own = await self._chosen(name, ids)
-        wanted = Wanted(_names_of(names, own), **rest)
+        wanted = Wanted(hosts or _names_of(names, own), server=bool(hosts), **rest)
         return given_row(await self._parts.authorities.issue(name, wanted, request))
 
     @takes(

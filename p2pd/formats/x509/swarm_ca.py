@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -24,6 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from p2pd.base.errors import FormatError
 from p2pd.formats.x509.pem import PrivateKey, PublicKey, read_certificate
+from p2pd.formats.x509.server_names import is_address
 
 DEFAULT_CA_DAYS = 3650
 MOST_CA_DAYS = 36_500
@@ -38,7 +40,7 @@ LONGEST_NAME = 255
 LONGEST_LABEL = 64
 """Characters (RFC 5280, upper bounds of X.520)."""
 
-_DNS_NAME, _SEQUENCE, _PERMITTED = 0x82, 0x30, 0xA0
+_DNS_NAME, _IP_ADDRESS, _SEQUENCE, _PERMITTED = 0x82, 0x87, 0x30, 0xA0
 
 
 class SwarmCaError(FormatError):
@@ -85,10 +87,12 @@ def issue(
     now: datetime,
     *,
     label: str = "",
+    server: bool = False,
 ) -> x509.Certificate:
     """A peer's certificate, for torrents of these names or `*`. Raises SwarmCaError.
 
-    It ends with the authority at the latest.
+    With `server` it is a server's, and `names` are its hosts (server_names.host_of): nobody is let
+    in with it. It ends with the authority at the latest.
     """
     _checked(names)
     _check_days("a certificate", days, MOST_DAYS)
@@ -108,8 +112,8 @@ def issue(
         .public_key(public_key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(authority=False), critical=True)
-        .add_extension(_FOR_PEERS, critical=False)
-        .add_extension(_alternative_names(names), critical=not owner)
+        .add_extension(_FOR_SERVERS if server else _FOR_PEERS, critical=False)
+        .add_extension(_alternative_names(names, server=server), critical=not owner)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(_authority_key(ca), critical=False)
     )
@@ -197,6 +201,9 @@ _FOR_PEERS = x509.ExtendedKeyUsage(
 )
 
 
+_FOR_SERVERS = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+
+
 def _dated(begin: datetime, end: datetime) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -221,9 +228,14 @@ def _usage(*, authority: bool) -> x509.KeyUsage:
     )
 
 
-def _alternative_names(names: Sequence[str]) -> x509.UnrecognizedExtension:
+def _alternative_names(names: Sequence[str], *, server: bool) -> x509.UnrecognizedExtension:
     # Written by hand: the library would have names of hosts alone, which torrents' names are not.
-    entries = b"".join(_der(_DNS_NAME, name.encode()) for name in dict.fromkeys(names))
+    entries = b"".join(
+        _der(_IP_ADDRESS, ip_address(name).packed)
+        if server and is_address(name)
+        else _der(_DNS_NAME, name.encode())
+        for name in dict.fromkeys(names)
+    )
     return x509.UnrecognizedExtension(
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME, _der(_SEQUENCE, entries)
     )

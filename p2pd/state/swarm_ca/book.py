@@ -71,6 +71,8 @@ class Issued:
     way: str = ""
     """How it was asked for: by hand if empty, or with which token, or to renew which serial."""
     renewable: bool = True
+    server: bool = False
+    """For a server of these names and addresses, and for no torrent."""
     own: bool = False
     """For a torrent of the node that has the authority, which sees to it itself."""
 
@@ -261,7 +263,7 @@ def read_book(data: bytes) -> Book:
 
 _TEXTS = ("id", "proof", "key", "label", "way")
 _LISTS = ("names", "torrents")
-_BOOLEANS = ("renewable", "own")
+_BOOLEANS = ("renewable", "server", "own")
 
 
 def _row(kind: type[Row], value: Mapping[str, Any]) -> Row:

@@ -36,6 +36,7 @@ from p2pd.formats.x509.pem import (
     read_certificate,
     read_private_key,
 )
+from p2pd.formats.x509.server_names import host_of
 from p2pd.formats.x509.swarm_ca import SwarmCaError
 from p2pd.state.files import sync_folder, write_whole
 from p2pd.state.key_files import KeyFiles
@@ -50,13 +51,17 @@ Sleep = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be issued. `days` None: as the authority usually does."""
+    """What is to be issued. `days` None: as the authority usually does.
+
+    With `server` the names are those, or addresses, of a server's host, and of no torrent.
+    """
 
     names: tuple[str, ...]
     days: float | None = None
     label: str = ""
     way: str = ""
     renewable: bool = True
+    server: bool = False
     own: bool = False
 
 
@@ -102,19 +107,23 @@ class SwarmCaFolder:
     def issue(self, book: Book, key: PublicKey, wanted: Wanted, now: datetime) -> x509.Certificate:
         """Issue a certificate and note it; within `changing`."""
         days = book.limits.usual_days if wanted.days is None else wanted.days
-        book.limits.check(wanted.names, days)
+        names, server = wanted.names, wanted.server
+        if server:
+            names = tuple(map(host_of, names))
+        book.limits.check(names, days)
         ca, ca_key = self.certificate(), self.key()
-        made = swarm_ca.issue(ca, ca_key, key, wanted.names, days, now, label=wanted.label)
+        made = swarm_ca.issue(ca, ca_key, key, names, days, now, label=wanted.label, server=server)
         book.note_issued(
             Issued(
                 serial=made.serial_number,
-                names=wanted.names,
+                names=names,
                 key=key_id(key),
                 issued_at=int(now.timestamp()),
                 expires_at=int(made.not_valid_after_utc.timestamp()),
                 label=wanted.label,
                 way=wanted.way,
                 renewable=wanted.renewable,
+                server=server,
                 own=wanted.own,
             )
         )
@@ -144,7 +153,8 @@ class SwarmCaFolder:
             return self.issued(again.serial)
         book.check_renewal(serial, now.timestamp())
         days = (row.expires_at - row.issued_at) / 86_400
-        wanted = Wanted(row.names, min(days, book.limits.most_days), row.label, way, own=row.own)
+        days = min(days, book.limits.most_days)
+        wanted = Wanted(row.names, days, row.label, way, server=row.server, own=row.own)
         return self.issue(book, key, wanted, now)
 
     def issued(self, serial: int) -> x509.Certificate:

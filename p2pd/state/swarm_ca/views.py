@@ -12,6 +12,7 @@ from p2pd.base.errors import P2pdError
 from p2pd.formats.x509.peer_names import names
 from p2pd.formats.x509.pem import certificate_pem
 from p2pd.formats.x509.revocation import RevocationList
+from p2pd.formats.x509.server_names import hosts_of
 from p2pd.formats.x509.swarm_ca import fingerprint
 from p2pd.state.swarm_ca.book import Book, EnrolmentToken, Issued
 from p2pd.state.swarm_ca.folder import SwarmCaFolder
@@ -85,6 +86,7 @@ def issued_row(row: Issued, revoked: dict[int, int]) -> Row:
         "revoked_date": revoked.get(row.serial, 0),
         "way": row.way,
         "renewable": row.renewable,
+        "server": row.server,
     }
 
 
@@ -134,12 +136,14 @@ def token_row(row: EnrolmentToken) -> Row:
 
 def given_row(given: Given) -> Row:
     """A certificate that was issued just now."""
+    hosts = hosts_of(given.certificate)
     return {
         "certificate": certificate_pem(given.certificate),
         "private_key": given.private_key,
         "ca": certificate_pem(given.ca),
         "serial": f"{given.certificate.serial_number:x}",
-        "names": list(names(given.certificate)),
+        "names": [] if hosts else list(names(given.certificate)),
+        "hosts": list(hosts),
         **dates_of(given.certificate),
     }
 

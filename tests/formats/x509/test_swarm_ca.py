@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pd.formats.x509 import pem, swarm_ca
+from p2pd.formats.x509.own_certificate import UnfitError, check_own
 from p2pd.formats.x509.peer_names import matches, names
+from p2pd.formats.x509.server_names import hosts_of, is_for_host
 from p2pd.formats.x509.swarm_ca import SwarmCaError, issue, new_ca
 from tests.formats.x509.certificates import NOW, certificate
 
@@ -42,6 +44,23 @@ def test_an_authority_issues_to_peers_and_to_no_other_authority() -> None:
     assert swarm_ca.read_ca(pem.certificate_pem(CA)) == CA
     assert CA.subject == CA.issuer
     assert CA.not_valid_after_utc == NOW + timedelta(days=3650)
+
+
+def test_what_a_server_gets_is_for_its_hosts_and_for_no_peer() -> None:
+    hosts = ("tracker.example.org", "192.0.2.7", "2001:db8::1", "*.example.net")
+    made = issued(*hosts, server=True, label="tracker")
+    assert swarm_ca.is_issued_by(made, CA)
+    assert list(extension(made, x509.ExtendedKeyUsage).value) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    assert hosts_of(made) == (hosts[0], hosts[3], hosts[1], hosts[2])
+    for host in (*hosts[:3], "a.example.net"):
+        assert is_for_host(made, host)
+    for host in ("example.org", "192.0.2.8", "2001:db8::2"):
+        assert not is_for_host(made, host)
+    key = pem.private_key_pem(PEER)
+    ca, text = pem.certificate_pem(CA), pem.certificate_pem(made)
+    with pytest.raises(UnfitError, match="both sides of a connection"):
+        check_own(ca, text, key, hosts[0], NOW)
+    assert hosts_of(issued("tracker.example.org")) == ()
 
 
 def test_what_a_peer_gets() -> None:
