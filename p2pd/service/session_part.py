@@ -179,7 +179,7 @@ class SessionPart:
             block_cache=self._block_cache,
             descriptors=self._descriptors,
             state_notice=lambda: self._database.notice,
-            backups=BackupFolder(self._place.state_dir),
+            backups=BackupFolder(self._place.state_dir, self.keys),
             take_accounts=self.take_accounts,
             history=self._history,
         )

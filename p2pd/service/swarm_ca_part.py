@@ -96,6 +96,7 @@ class SwarmCaPart:
             lambda: [known.enrolled.ca for known in own.all.values()],
         )
         await self._renewals.start()
+        api.backups.listen(own.load)
         self._lists.start()  # which has to know the certificates of this node
         self._endings = AuthorityEndings(authorities, api.certificates.revocations, self._reactor)
         self._endings.start()

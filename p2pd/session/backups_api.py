@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Awaitable, Callable, Protocol, Sequence
 
 
 class BackupView(Protocol):
@@ -16,12 +16,42 @@ class BackupView(Protocol):
     def sha256(self) -> str: ...
     @property
     def torrents(self) -> int: ...
+    @property
+    def keys(self) -> int:
+        """Private keys in it."""
+
+    @property
+    def without_keys(self) -> str:
+        """Why there are none, though some are here; in words."""
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What else is not in it."""
+
+
+class RestoredView(Protocol):
+    """What came of a restore: torrents that came, those that were here, private keys that came."""
+
+    @property
+    def added(self) -> int: ...
+    @property
+    def here(self) -> int: ...
+    @property
+    def keys(self) -> int: ...
+    @property
+    def problems(self) -> Sequence[str]:
+        """In words, what of those did not come."""
 
 
 class StateBackupsApi(Protocol):
     """Backups of the whole state. Each method may raise P2pdError."""
 
-    async def make(self) -> BackupView: ...
+    def listen(self, listener: Callable[[], Awaitable[object]]) -> None:
+        """Have it hear that private keys and certificates came from a backup."""
+
+    async def make(self, passphrase: str = "") -> BackupView:
+        """Private keys are sealed with this, or with what seals those here; or are not in it."""
+
     async def read(self, name: str, offset: int) -> bytes:
         """A part of one; empty at its end."""
 
@@ -29,5 +59,7 @@ class StateBackupsApi(Protocol):
         """Take in a part of one, in order; how long it is now."""
 
     async def forget(self, name: str) -> None: ...
-    async def restore(self, name: str) -> tuple[int, int]:
-        """Add what is in it and not here: torrents that came, and those that were here."""
+    async def restore(
+        self, name: str, passphrase: str = "", *, with_keys: bool = True
+    ) -> RestoredView:
+        """Add what is in it and not here."""

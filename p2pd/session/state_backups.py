@@ -11,17 +11,20 @@ from itertools import islice
 from typing import Any, Awaitable, Callable, Iterable, Mapping, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
+from twisted.logger import Logger
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import FormatError, P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.formats.metainfo import Metainfo, parse_torrent
+from p2pd.session.key_restoring import KeyRestoring
 from p2pd.session.session import Session
 from p2pd.session.settings.settings_rules import kept_settings
 from p2pd.session.torrents.torrent_adding import TorrentAdding
 from p2pd.state.accounts import Rows, rows_of
 from p2pd.state.backups import Backup, BackupFolder
 from p2pd.state.bans import node_ban
+from p2pd.state.key_backup import SavedKeys
 from p2pd.state.records import TorrentRecord
 from p2pd.state.salvage import Salvage
 from p2pd.state.trusted_nodes import trusted_nodes_of
@@ -38,14 +41,21 @@ AT_ONCE = 20
 
 
 class Restored(NamedTuple):
-    """What a restore did: torrents that came, and those that were here."""
+    """What a restore did: torrents that came, and those that were here.
+
+    `keys` counts private keys that came; `problems` says in words what of those did not.
+    """
 
     added: int
     here: int
+    keys: int = 0
+    problems: tuple[str, ...] = ()
 
 
 class StateBackups:
     """What control may ask of backups. Every method may raise P2pdError."""
+
+    log = Logger()
 
     def __init__(
         self,
@@ -67,14 +77,22 @@ class StateBackups:
         self._take_accounts = take_accounts
         self._making = DeferredLock()
         self._restoring = False
+        self._listeners: list[Callable[[], Awaitable[object]]] = []
 
-    async def make(self) -> Backup:
-        """A backup of the state as it is now."""
+    def listen(self, listener: Callable[[], Awaitable[object]]) -> None:
+        """Have it hear that private keys and certificates came from a backup."""
+        self._listeners.append(listener)
+
+    async def make(self, passphrase: str = "") -> Backup:
+        """A backup of the state as it is now, its private keys sealed with this, or as here."""
         await self._making.acquire()
         try:
-            return await self._run(self._folder.make, self._session.wall())
+            made = await self._run(self._folder.make, self._session.wall(), passphrase)
         finally:
             self._making.release()
+        for sentence in filter(None, (made.without_keys, *made.problems)):
+            self.log.warn("the backup {name}: {why}", name=made.name, why=sentence)
+        return made
 
     async def read(self, name: str, offset: int) -> bytes:
         """A part of one; empty at its end."""
@@ -88,21 +106,30 @@ class StateBackups:
         """Remove one."""
         await self._run(self._folder.forget, name)
 
-    async def restore(self, name: str) -> Restored:
-        """Add what is in it and not here."""
+    async def restore(self, name: str, passphrase: str = "", *, with_keys: bool = True) -> Restored:
+        """Add what is in it and not here. Private keys are opened with this, or as those here."""
         if self._restoring:
             raise P2pdError("a backup is being restored already")
         self._restoring = True
         try:
+            saved = SavedKeys()
+            if with_keys:
+                saved = await self._run(self._folder.saved_keys, name, passphrase)
+            keys = KeyRestoring(self._session, self._folder.state_dir, self._folder.keys, self._run)
             state = await self._run(self._folder.open, name)
             try:
-                return await self._take_in(state)
+                await keys.take_lists(saved)
+                added, here = await self._take_in(state)
             finally:
                 await self._run(self._folder.close_restored, state)
+            await keys.take_rest(saved)
+            for listener in self._listeners:
+                await listener()
+            return Restored(added, here, keys.added, tuple(keys.problems))
         finally:
             self._restoring = False
 
-    async def _take_in(self, state: Salvage) -> Restored:
+    async def _take_in(self, state: Salvage) -> tuple[int, int]:
         added = here = 0
         peers = _by_torrent(await self._run(list, state.rows("good_peers")))
         records = state.torrents()
@@ -123,7 +150,7 @@ class StateBackups:
         self._take_totals(dict(await self._run(list, state.rows("statistics"))))
         if self._take_accounts is not None:
             await self._take_accounts(await self._run(_accounts, state))
-        return Restored(added, here)
+        return added, here
 
     async def _take_settings(self, rows: Iterable[tuple[str, str]]) -> None:
         for name, value in (await self._run(_decoded, rows)).items():

@@ -4,7 +4,7 @@ STATE_DIR/tls has a folder for each such torrent, called by its info-hash: ``tor
 torrent's CA and name and our certificate. The key lies beside it (key_files.py), in a file that is
 called by what the certificate is, so that the two change together: cut off at any moment, there is
 the former pair or the next. Where there is no ``torrent.json`` nothing was ever given. They are for
-their owner alone, and no part of backups. Everything here blocks.
+their owner alone, and in backups only sealed. Everything here blocks.
 """
 
 from __future__ import annotations

@@ -137,6 +137,17 @@ def test_a_list_that_was_made_while_no_daemon_ran_is_in_force_from_the_start(
     place.renewing.stop()
 
 
+def test_a_ca_from_an_old_backup_learns_who_was_revoked_since(place: Place) -> None:
+    elsewhere = make_list(place.ca, place.folder.key(), {place.bob: 1}, number=17, now=THEN)
+    result_of(place.lists.publish(elsewhere, place.ca, "a peer"))
+    place.renewing.start()
+    assert place.number == 18
+    assert set(place.folder.book().revoked) == {place.bob}
+    place.node.world.clock.advance(LOOK_SECONDS)
+    assert place.number == 18
+    place.renewing.stop()
+
+
 def test_lists_of_cas_here_and_of_certificates_here_are_needed(place: Place) -> None:
     other, _ = new_ca("away", 30, THEN)
     clock = place.node.world.clock

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from p2pd.base.errors import StateError
+from p2pd.session.state_backups import Restored
 
 
 class Made(NamedTuple):
@@ -15,6 +16,9 @@ class Made(NamedTuple):
     size: int = 11
     sha256: str = "ab" * 32
     torrents: int = 3
+    keys: int = 2
+    without_keys: str = ""
+    problems: tuple[str, ...] = ()
 
 
 class FakeBackups:
@@ -23,8 +27,10 @@ class FakeBackups:
     def __init__(self) -> None:
         self.data = b"hello world"
         self.calls: list[tuple[Any, ...]] = []
+        self.passphrases: list[str] = []
 
-    async def make(self) -> Made:
+    async def make(self, passphrase: str = "") -> Made:
+        self.passphrases.append(passphrase)
         return Made()
 
     async def read(self, name: str, offset: int) -> bytes:
@@ -39,8 +45,9 @@ class FakeBackups:
     async def forget(self, name: str) -> None:
         self.calls.append((name,))
 
-    async def restore(self, name: str) -> tuple[int, int]:
-        return (2, 1)
+    async def restore(self, name: str, passphrase: str = "", *, with_keys: bool = True) -> Restored:
+        self.passphrases.append(passphrase)
+        return Restored(2, 1, 4 * with_keys, ("the CA films: why",))
 
 
 @pytest.fixture
@@ -53,6 +60,7 @@ def backups(session: Any) -> FakeBackups:
 def test_a_backup_is_made_and_read_in_parts(caller: Any, backups: FakeBackups) -> None:
     assert caller.call("state_backup").result == {
         "name": "p2pd-1.tar", "sha256": "ab" * 32, "size_bytes": 11, "torrent_count": 3,
+        "key_count": 2, "without_keys": "", "problems": [],
     }  # fmt: skip
     parts = [
         base64.b64decode(caller.call("state_read", name="p2pd-1.tar", offset=at).result["data"])
@@ -68,7 +76,13 @@ def test_one_is_sent_in_parts_and_restored(caller: Any, backups: FakeBackups) ->
         answer = caller.call("state_write", name="x.tar", offset=at, data=encoded)
         assert answer.result == {"size_bytes": at + len(data)}
     answer = caller.call("state_restore", name="x.tar")
-    assert answer.result == {"torrents_added": 2, "torrents_here": 1}
+    counts = {"torrents_added": 2, "torrents_here": 1}
+    problems = ["the CA films: why"]
+    assert answer.result == {**counts, "keys_added": 4, "problems": problems}
+    answer = caller.call("state_restore", name="x.tar", passphrase="words", with_keys=False)
+    assert answer.result == {**counts, "keys_added": 0, "problems": problems}
+    assert caller.call("state_backup", passphrase="other").result["key_count"] == 2
+    assert backups.passphrases == ["", "words", "other"]
     assert backups.calls == [("x.tar", 0, b"abc"), ("x.tar", 3, b"\xff")]
 
 
@@ -81,6 +95,8 @@ def test_one_is_sent_in_parts_and_restored(caller: Any, backups: FakeBackups) ->
         ("state_write", {"name": "x.tar", "offset": 0, "data": "!"}, -32602),
         ("state_write", {"name": "x.tar", "offset": 0, "data": "\u00e4"}, -32602),
         ("state_restore", {}, -32602),
+        ("state_restore", {"name": "x.tar", "passphrase": "x" * 1025}, -32602),
+        ("state_backup", {"passphrase": 5}, -32602),
         ("state_read", {"name": "../x", "offset": 0}, 5),
     ],
 )

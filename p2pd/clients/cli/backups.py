@@ -15,28 +15,35 @@ import click
 from p2pd.base.errors import P2pdError
 from p2pd.clients.api_client import ApiClient, JsonObject
 from p2pd.clients.cli.invocation import Invocation, api_options, in_words, pass_invocation
+from p2pd.clients.cli.swarm_ca_files import read_text
 from p2pd.clients.text import counted, plain, size
 
 PART = 4 * 1024 * 1024
+PASSPHRASE = click.option(
+    "--passphrase-file", type=click.Path(),
+    help="Private keys are sealed with the first line of this file. [as the daemon's are]",
+)  # fmt: skip
 
 
 @click.command()
 @click.argument("path", type=click.Path())
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
+@PASSPHRASE
 @api_options
 @pass_invocation
-def backup(invocation: Invocation, path: str, force: bool) -> None:
-    """Write the daemon's whole state to a file: torrents, settings, totals, bans.
+def backup(invocation: Invocation, path: str, force: bool, passphrase_file: str | None) -> None:
+    """Write the daemon's whole state to a file: torrents, settings, totals, bans, keys.
 
     Not the downloaded data, and not the control token. Tracker addresses are in it, so it is for
-    you alone to read.
+    you alone to read. CAs, certificates and private keys are in it sealed, with the passphrase
+    that is given or else with that of the daemon's keys, or not at all.
     """
     target = Path(path)
     with in_words():
         if target.exists() and not force:
             raise P2pdError(f"{target} is there already: --force writes over it")
         client = invocation.client
-        made = client.call_patiently("state_backup")
+        made = client.call_patiently("state_backup", **_given(passphrase_file))
         try:
             _write(target, lambda write: _fetch(client, made, write))
         finally:
@@ -44,31 +51,55 @@ def backup(invocation: Invocation, path: str, force: bool) -> None:
     if invocation.as_json:
         invocation.tell(made | {"path": str(target)})
     torrents = counted(made["torrent_count"], "torrent")
-    invocation.say(f"{plain(str(target))}: {torrents}, {size(made['size_bytes'])}")
+    keys = f", {counted(made['key_count'], 'private key')}" if made["key_count"] else ""
+    invocation.say(f"{plain(str(target))}: {torrents}{keys}, {size(made['size_bytes'])}")
+    for sentence in filter(None, (made["without_keys"], *made["problems"])):
+        invocation.warn(plain(sentence, 400))
 
 
 @click.command()
 @click.argument("path", type=click.Path())
+@PASSPHRASE
+@click.option("--without-keys", is_flag=True, help="Leave CAs, certificates and keys in it.")
 @api_options
 @pass_invocation
-def restore(invocation: Invocation, path: str) -> None:
+def restore(
+    invocation: Invocation, path: str, passphrase_file: str | None, without_keys: bool
+) -> None:
     """Bring back what is in a backup and not in the daemon.
 
     Torrents that are there stay as they are. Those that come back have their old folders, and
-    what is on the disk of them is checked. Settings become those of the backup.
+    what is on the disk of them is checked. Settings become those of the backup. CAs come back
+    without their tokens, and who was revoked stays so.
     """
     name = f"restore-{secrets.token_hex(8)}.tar"
     with in_words():
         client = invocation.client
         try:
             _send(client, name, path)
-            answer = client.call_patiently("state_restore", name=name)
+            answer = client.call_patiently(
+                "state_restore", name=name, with_keys=not without_keys, **_given(passphrase_file)
+            )
         finally:
             client.call("state_forget", name=name)
     if invocation.as_json:
         invocation.tell(answer)
     came = counted(answer["torrents_added"], "torrent")
     invocation.say(f"{came} came back, {answer['torrents_here']} were there")
+    if answer["keys_added"]:
+        invocation.say(f"{answer['keys_added']} CAs or certificates came back")
+    for sentence in answer["problems"]:
+        invocation.warn(plain(sentence, 400))
+
+
+def _given(passphrase_file: str | None) -> JsonObject:
+    """The passphrase, if one is given: the first line of the file."""
+    if passphrase_file is None:
+        return {}
+    first, _, _ = read_text(passphrase_file).partition("\n")
+    if not first.strip():
+        raise P2pdError(f"{passphrase_file} holds no passphrase")
+    return {"passphrase": first.removesuffix("\r")}
 
 
 def _fetch(client: ApiClient, made: JsonObject, write: Callable[[bytes], object]) -> None:

@@ -9,7 +9,8 @@ import base64
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
-from p2pd.control.schema import JsonObject, Param, base64_of, integer, takes, text
+from p2pd.control.schema import JsonObject, Param, base64_of, boolean, integer, takes, text
+from p2pd.formats.x509.keys_at_rest import MAX_PASSPHRASE
 from p2pd.session.api import SessionApi
 
 MOST_BYTES = 2**50
@@ -17,6 +18,7 @@ PART = 16 * 1024 * 1024
 """Bytes of data in a call at most."""
 
 _NAME = Param("name", text(200))
+_PASSPHRASE = Param("passphrase", text(MAX_PASSPHRASE), "")
 _OFFSET = Param("offset", integer(0, MOST_BYTES))
 
 
@@ -27,11 +29,14 @@ class StateMethods(BaseSubhandler):  # type: ignore[misc]
         super().__init__()
         self._api = api
 
-    @takes()
-    async def jsonrpc_backup(self) -> JsonObject:
+    @takes(_PASSPHRASE, strict=True)
+    async def jsonrpc_backup(self, passphrase: str) -> JsonObject:
         """Make a backup, to be read in parts."""
-        made = await self._api.backups.make()
+        made = await self._api.backups.make(passphrase)
         return {
+            "key_count": made.keys,
+            "without_keys": made.without_keys,
+            "problems": list(made.problems),
             "name": made.name,
             "sha256": made.sha256,
             "size_bytes": made.size,
@@ -49,11 +54,16 @@ class StateMethods(BaseSubhandler):  # type: ignore[misc]
         """Take in a part of a backup."""
         return {"size_bytes": await self._api.backups.write(name, offset, data)}
 
-    @takes(_NAME)
-    async def jsonrpc_restore(self, name: str) -> JsonObject:
+    @takes(_NAME, _PASSPHRASE, Param("with_keys", boolean, True), strict=True)
+    async def jsonrpc_restore(self, name: str, passphrase: str, with_keys: bool) -> JsonObject:
         """Add what is in a backup and not here."""
-        added, here = await self._api.backups.restore(name)
-        return {"torrents_added": added, "torrents_here": here}
+        found = await self._api.backups.restore(name, passphrase, with_keys=with_keys)
+        return {
+            "torrents_added": found.added,
+            "torrents_here": found.here,
+            "keys_added": found.keys,
+            "problems": list(found.problems),
+        }
 
     @takes(_NAME)
     async def jsonrpc_forget(self, name: str) -> JsonObject:

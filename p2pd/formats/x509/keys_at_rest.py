@@ -81,12 +81,16 @@ class KeySeal:
             ) from None
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
+    def key_for(self, salt: bytes) -> bytes:
+        """32 bytes that scrypt makes of the passphrase and a salt, which is for one purpose."""
+        return hashlib.scrypt(
+            self._passphrase, salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=32
+        )
+
     def _cipher(self, salt: bytes, vector: bytes) -> Cipher[modes.CBC]:
         key = self._made.get(salt)
         if key is None:
-            key = self._made[salt] = hashlib.scrypt(
-                self._passphrase, salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=32
-            )
+            key = self._made[salt] = self.key_for(salt)
         return Cipher(algorithms.AES256(key), modes.CBC(vector))
 
 

@@ -88,6 +88,15 @@ class Revocations:
         self._in_force[key] = found
         self._ends[key] = max(ends_at, self._ends.get(key, 0.0))
 
+    async def take_saved(self, content: bytes) -> None:
+        """A CA's certificate and its list, in PEM, as they were kept. Raises FormatError,
+        StateError.
+        """
+        ca = read_certificate(content)
+        _, begins, rest = content.partition(_LIST_BEGINS)
+        self.adopt(read_list(begins + rest, ca), ca, "a backup")
+        await self.saved()
+
     # -- what is in force ----------------------------------------------------------------------
 
     def of(self, ca: x509.Certificate) -> RevocationList | None:

@@ -15,7 +15,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -231,6 +231,18 @@ def make_folder(
         swarm_ca.check_names(limits.names)
     ca, key = swarm_ca.new_ca(name, days, now, names=limits.names)
     book = Book(name, int(now.timestamp()), limits)
+    files = {CERTIFICATE: _text(ca), BOOK: book_json(book)}
+    put_folder(path, name, files, private_key_pem(key).encode(), keys)
+    return SwarmCaFolder(path, keys)
+
+
+def put_folder(
+    path: str, name: str, files: Mapping[str, bytes], key_pem: bytes, keys: KeyFiles | None
+) -> None:
+    """Put an authority's files into a new folder, which is whole or not there. Raises StateError.
+
+    Nothing is ever written over.
+    """
     parent = os.path.dirname(path)
     beside = os.path.join(parent, f".{os.path.basename(path)}.{secrets.token_hex(4)}")
     try:
@@ -240,9 +252,10 @@ def make_folder(
         os.mkdir(beside, 0o700)
         try:
             os.mkdir(os.path.join(beside, ISSUED), 0o700)
-            write_whole(os.path.join(beside, CERTIFICATE), _text(ca))
-            (keys or KeyFiles()).write(os.path.join(beside, KEY), private_key_pem(key).encode())
-            write_whole(os.path.join(beside, BOOK), book_json(book))
+            for each, data in files.items():
+                write_whole(os.path.join(beside, each), data)
+            (keys or KeyFiles()).write(os.path.join(beside, KEY), key_pem)
+            sync_folder(os.path.join(beside, ISSUED))
             sync_folder(beside)
             # Renamed onto a folder that came meanwhile it fails, unless that is empty.
             os.rename(beside, path)
@@ -252,7 +265,6 @@ def make_folder(
         sync_folder(parent)
     except OSError as problem:
         raise StateError(f"{path}: {problem.strerror}") from None
-    return SwarmCaFolder(path, keys)
 
 
 def key_id(key: PublicKey) -> str:
