@@ -97,3 +97,36 @@ def test_the_token_may_be_a_credential(systemd, encrypted):
     systemd.run("systemctl", "start", "p2pd.service")
     systemd.run("p2pctl", "list", f"--token={token}")
     assert not systemd.succeeds("test", "-e", f"{STATE}/control-token")
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_the_passphrase_of_private_keys_may_be_a_credential(systemd, encrypted):
+    words = "words of the operator"
+    keep = f"printf '%s\\n' '{words}' > /etc/credstore/p2pd-keys"
+    line = "LoadCredential=p2pd-keys"
+    if encrypted:
+        sealed = "/etc/credstore.encrypted/p2pd-keys"
+        keep = (
+            f"mkdir -p /etc/credstore.encrypted; printf '%s\\n' '{words}' | systemd-creds encrypt"
+        )
+        keep += f" --with-key=host --name=p2pd-keys - {sealed}"
+        line = "LoadCredentialEncrypted=p2pd-keys"
+    systemd.run("sh", "-c", keep)
+    systemd.set(line)
+    systemd.run("systemctl", "start", "p2pd.service")
+    systemd.run("p2pctl", "swarm-ca", "create", "films")
+    key = f"{STATE}/swarm-ca/films/ca.key"
+    assert "BEGIN ENCRYPTED PRIVATE KEY" in systemd.run("cat", key)
+    systemd.run("openssl", "pkey", "-in", key, "-passin", f"pass:{words}", "-noout")
+    assert "1 private key" in systemd.run("p2pctl", "backup", "/run/state.tar")
+    systemd.run("systemctl", "restart", "p2pd.service")
+    systemd.run("p2pctl", "swarm-ca", "issue", "films", "-o", "/run/bob")
+    assert "rror" not in systemd.log_text()
+
+    # Without it the daemon runs, says so, and issues nothing.
+    systemd.set("")
+    systemd.run("systemctl", "restart", "p2pd.service")
+    assert not systemd.succeeds("p2pctl", "swarm-ca", "issue", "films", "-o", "/run/eve")
+    assert "the private key is sealed, and no passphrase is given" in systemd.log_text()
+    told = systemd.run("p2pctl", "backup", "/run/other.tar", "--json")
+    assert json.loads(told)["key_count"] == 0
