@@ -23,13 +23,15 @@ TROUBLE = 300
 class WebSeedStanding:
     """`error` says what was wrong last, or why it was given up; empty: nothing."""
 
-    __slots__ = ("_blame", "_failures", "_rng", "_wrong", "dropped", "due", "error")
+    __slots__ = ("_blame", "_failures", "_rng", "_wrong", "downloaded", "dropped", "due", "error")
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._failures = 0
         self._blame = ""
         self._wrong: set[int] = set()
+        self.downloaded = 0
+        """Bytes that it sent and that were wanted."""
         self.due = 0.0
         """From when on it may be asked."""
         self.dropped = False

@@ -6,7 +6,6 @@ import time
 
 import pytest
 from peers.payload import (
-    KIB,
     MIB,
     libtorrent_content,
     make_file,
@@ -70,9 +69,9 @@ def test_a_libtorrent_and_the_server_share_the_work(work, new_p2pd, new_nginx, n
     content = libtorrent_content(path, "v1", web_seeds=[f"{server.url}{path.name}"])
     seed = new_libtorrent("seed")
     seed.share(content)
-    seed.limit_upload(1500 * KIB) if hasattr(seed, "limit_upload") else None
     node = new_p2pd()
     node.add(content.torrent)
+    wait_until(lambda: shown(node)["downloaded"] > 0, 20, "something of the server")
     node.dial(seed)
     node.wait_copy_of(content, 60)
     row = node.torrent("downloaded_ever", "corrupt_ever", "webseeds_ex")
@@ -230,3 +229,15 @@ def test_a_torrent_of_a_ca_is_never_asked_for_in_the_clear(work, new_p2pd, new_n
     wait_until(lambda: shown(node)["state"] == "refused", 20, "words")
     assert "HTTPS" in shown(node)["error_string"]
     assert not server.answers()
+
+
+def test_a_server_that_no_ca_of_the_system_certified_is_not_believed(work, new_p2pd, new_nginx):
+    swarm, server = by_https(work, new_nginx)
+    path = make_file(work / "open", SIZE)
+    content = libtorrent_content(path, "v1", web_seeds=swarm.web_seeds)
+    node = new_p2pd()
+    node.add(content.torrent)
+    words = "its TLS certificate cannot be verified"
+    wait_until(lambda: words in shown(node)["error_string"], 20, words)
+    assert not server.answers()
+    assert node.bytes_verified() == 0

@@ -71,6 +71,7 @@ def test_all_of_a_torrent_comes_from_its_web_seed(
     assert not torrent.web_seeds.is_busy
     assert node.session.web_seeds.busy == 0
     assert report(torrent).state is SeedState.RESTS
+    assert report(torrent).downloaded == torrent.record.downloaded
 
 
 def test_pads_are_asked_of_nobody(network: MemoryNetwork, node: SimNode, seeds: FakeSeeds) -> None:
@@ -251,6 +252,29 @@ def test_connections_are_bounded(network: MemoryNetwork) -> None:
     torrent = node.add(make_torrent(FILES, piece_length=PIECE, web_seeds=tuple(bases)))
     network.run_until(torrent.is_complete, limit=400)
     assert seeds.most_under_way == 3
+
+
+def test_one_that_lacks_what_is_left_keeps_no_other_from_it(network: MemoryNetwork) -> None:
+    lacks, has = "http://a.test/pub", "http://b.test/pub"
+    only = {name: data for name, data in FILES.items() if name == "z.bin"}
+    seeds = FakeSeeds(network.clock, at(lacks, only) | at(has), rate=100_000)
+    node = SimNode(network, "10.0.0.1", web_seeds=seeds)
+    torrent = node.add(make_torrent(FILES, piece_length=PIECE, web_seeds=(lacks, has)))
+    network.run_until(torrent.is_complete, limit=60)
+
+
+def test_a_mistake_of_ours_is_not_made_every_second(
+    network: MemoryNetwork, node: SimNode, seeds: FakeSeeds
+) -> None:
+    def broken(question: Question) -> None:
+        raise ZeroDivisionError
+
+    seeds.trouble = broken
+    torrent = node.add(TORRENT)
+    network.run(60)
+    assert 1 < len(seeds.asked) <= 6
+    assert report(torrent).state is SeedState.WAITS
+    assert node.session.web_seeds.busy == 0
 
 
 def test_they_can_be_turned_off(network: MemoryNetwork, node: SimNode, seeds: FakeSeeds) -> None:

@@ -24,14 +24,15 @@ from p2pd.swarm.request_pipeline import RequestWindow
 
 RUN_SECONDS = 4.0
 LEAST_RUN = 256 * 1024
-MOST_RUN = 16 * 1024 * 1024
+MOST_RUN = 8 * 1024 * 1024
 """Bytes of a row of pieces: what comes in so many seconds, within these bounds. The first is the
-least: nobody knows yet how much that is."""
+least, and until it is known how much that is each is twice the one before."""
 
-AT_LAST = 32
-"""Blocks that it is asked for at once when nothing is left that nobody is asked for."""
+AT_LAST = 8
+"""Blocks that it is asked for at once when nothing is left that nobody is asked for: what others
+bring meanwhile comes twice, for no cancel stops a server."""
 
-NOT_WORTH_READING = 256 * 1024
+NOT_WORTH_READING = 64 * 1024
 """Bytes that nobody needs any more: with more it is cheaper to connect anew."""
 
 
@@ -68,7 +69,8 @@ class SeedLane:
     """Blocks are asked of this object (a peer to the piece picker)."""
 
     __slots__ = (
-        "_flow", "_line", "_owner", "_stream", "_work", "busy", "failed", "rate", "seed", "window",
+        "_flow", "_last_run", "_line", "_owner", "_stream", "_work", "busy", "failed", "rate",
+        "seed", "window",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +88,7 @@ class SeedLane:
         self._work: Deferred[None] | None = None
         self._stream: BlockStream | None = None
         self._flow: MeteredFlow | None = None
+        self._last_run = 0
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -137,11 +140,13 @@ class SeedLane:
             found = pieces.pick(self, have, AT_LAST, pace=self.window, now=now)
         if found:
             self.window.on_request_sent(len(found), now)
+            self._last_run = sum(request.length for request in found)
         return sorted(found)
 
     def _most_bytes(self) -> int:
         limit = self._limit()
-        wanted = min(max(self.window.rate * RUN_SECONDS, LEAST_RUN), MOST_RUN)
+        wanted = self.window.rate * RUN_SECONDS or 2.0 * self._last_run
+        wanted = min(max(wanted, LEAST_RUN), MOST_RUN)
         if limit is not None:
             wanted = min(wanted, max(limit * RUN_SECONDS, BLOCK_SIZE) if limit else 0)
         return int(wanted)
@@ -164,10 +169,15 @@ class SeedLane:
             self._line.close()
         except CancelledError:
             pass
+        except Exception as problem:  # a mistake of ours: it is logged, and not made every second
+            self.failed = True
+            self.seed.standing.failed(f"cannot be asked: {problem}", self._owner.exchange.seconds())
+            raise
         finally:
             self._stream = self._work = None
             self.busy = False
             self._owner.pieces.forget_requests(self)
+            self.window.refill(0)
             self._owner.lane_rests(self)
 
     async def _get(self, blocks: list[Request]) -> None:
@@ -181,6 +191,7 @@ class SeedLane:
             self._take(stream.zeros_until())
         # Of some it may be that they came to nothing: they are free again.
         self._owner.pieces.forget_requests(self)
+        self.window.refill(0)
 
     async def _do(self, errand: Errand) -> bool:
         """Whether all of it came."""
@@ -233,7 +244,7 @@ class SeedLane:
         if count:
             self.window.on_blocks(count, size, now)
             self.rate.add(size, now)
-            self.seed.downloaded += size
+            self.seed.standing.downloaded += size
             exchange.payload_received(size, now)
             self._owner.came(size)
 

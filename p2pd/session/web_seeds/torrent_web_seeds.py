@@ -30,6 +30,9 @@ from p2pd.swarm.web_seed_standing import WebSeedStanding
 LOOK_SECONDS = 5.0
 """How often it is seen whether there is memory, or room on the disk, or fewer that are asked."""
 
+TRIED_IN_VAIN = 8
+"""Web seeds for which there is nothing to ask now, after which others are not looked at."""
+
 TURNED_OFF = "web seeds are turned off"
 
 
@@ -139,7 +142,7 @@ class TorrentWebSeeds:
             self.stop()
             return
         self._build()
-        self.feed()
+        self._begin(now)
 
     def feed(self) -> None:
         """Something changed: those who have nothing to do may look again."""
@@ -148,6 +151,7 @@ class TorrentWebSeeds:
         if not self.wants:
             self.stop()
             return
+        self._build()
         self._begin(self._owner.seconds())
 
     def stop(self) -> None:
@@ -216,7 +220,7 @@ class TorrentWebSeeds:
         return SeedReport(
             url, kind, state,
             rate=sum(lane.rate.per_second(now) for lane in lanes),
-            downloaded=seed.downloaded if seed is not None else 0,
+            downloaded=standing.downloaded if standing is not None else 0,
             connections=len(lanes), error=error, next_at=next_at,
         )  # fmt: skip
 
@@ -244,16 +248,18 @@ class TorrentWebSeeds:
             if self._may_begin(lane.seed, now):
                 self._try(lane)
         most = self._owner.host.settings.web_seed_connections
+        in_vain = 0
         for _ in range(PER_SEED):
             for seed in self._seeds.values():
-                if len(self._lanes) >= most or not self._owner.host.web_seeds.has_room:
+                full = len(self._lanes) >= most or not self._owner.host.web_seeds.has_room
+                if full or in_vain >= TRIED_IN_VAIN:
                     return
                 if self._takes_one_more(seed) and self._may_begin(seed, now):
                     lane = self._new_lane(seed)
                     self._lanes.append(lane)
                     if not self._try(lane):
                         self._end([lane])
-                        return
+                        in_vain += 1
 
     def _takes_one_more(self, seed: WebSeed) -> bool:
         """A second connection is worth it to who brings something by the first one."""

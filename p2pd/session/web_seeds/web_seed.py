@@ -45,7 +45,7 @@ class Errand(NamedTuple):
 
 
 class WebSeed:
-    """`have` is what it is thought to have; `downloaded` what it sent that was wanted, in bytes."""
+    """`have` is what it is thought to have."""
 
     def __init__(
         self,
@@ -61,7 +61,6 @@ class WebSeed:
         self.kind = kind
         self.standing = standing
         self.have = self._everything = everything
-        self.downloaded = 0
         self.host = ""
         """The IP address where it was met last."""
         self._content = content
