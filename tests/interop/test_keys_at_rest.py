@@ -35,7 +35,7 @@ def test_keys_are_sealed_by_a_passphrase_and_stop_only_what_needs_them(work, new
     assert all(b"BEGIN PRIVATE KEY" in key for key in plain.values())
 
     passphrase = work / "passphrase"
-    passphrase.write_text("correct horse battery staple\n")
+    passphrase.write_text("walnut ferry copper lantern\n")
     passphrase.chmod(0o600)
     restart(node, str(passphrase))
     node.wait_seeding()
@@ -53,7 +53,7 @@ def test_keys_are_sealed_by_a_passphrase_and_stop_only_what_needs_them(work, new
     assert keys_of(node) == sealed
     node.check_healthy()
 
-    passphrase.write_text("another one\ncorrect horse battery staple\n")
+    passphrase.write_text("another one\nwalnut ferry copper lantern\n")
     restart(node, str(passphrase))
     node.wait_seeding()
     again = keys_of(node)

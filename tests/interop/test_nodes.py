@@ -259,7 +259,7 @@ def test_over_tls_it_is_bound_to_that(work, new_p2pd):
 def test_with_a_shared_secret_it_is_bound_to_that(new_p2pd, content):
     one, other = [new_p2pd(name, settings=TO_ALL) for name in ("one", "other")]
     for node in (one, other):
-        node.add(content.torrent, secret="correct horse battery staple")
+        node.add(content.torrent, secret="walnut ferry copper lantern")
         runs(node)
     one.dial(other)
     wait_until(lambda: keys(one) == [key_of(other)], 20, "the other's key", details=one.state)

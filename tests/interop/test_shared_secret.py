@@ -16,7 +16,7 @@ from p2pd.clients.swarm_secrets import new_secret
 
 QUIET_SECONDS = 3.0
 """For which nothing may come of who does not know it."""
-PASSPHRASE = "correct horse battery staple"
+PASSPHRASE = "walnut ferry copper lantern"
 
 
 def sealed_by(folder):

@@ -20,7 +20,7 @@ HASH = parse_torrent(V1).info_hashes.wire_ids[0]
 SEED, LEECHER, STRANGER = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 SECRET = SwarmSecret(bytes(range(32))).text()
 WRONG = SwarmSecret(bytes(32)).text()
-WORDS = "correct horse battery staple"
+WORDS = "walnut ferry copper lantern"
 
 
 def counts(node: SimNode) -> tuple[int, int]:

@@ -233,3 +233,17 @@ def test_who_was_shaking_hands_when_it_changed_does_not_get_in(
     change(leecher, wants, WRONG)
     leecher.connect(wants, seed.address)
     network.run_until(wants.is_complete, limit=300)
+
+
+@pytest.mark.parametrize("words", ["one one one one", f"{HASH.hex()}", "password 1234 one"])
+def test_a_passphrase_that_is_known_with_the_torrent_is_refused(
+    network: MemoryNetwork, words: str
+) -> None:
+    node = SimNode(network, SEED)
+    with pytest.raises(P2pdError, match="guessed first"):
+        node.add(V1, secret=words)
+    assert not list(node.session.torrents)
+    had = node.add(V1, secret=SECRET)
+    with pytest.raises(P2pdError, match="guessed first"):
+        change(node, had, words)
+    assert node.session.secrets.of(had) is not None, "it has the one that it had"

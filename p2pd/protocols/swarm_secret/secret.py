@@ -13,14 +13,20 @@ import random
 import unicodedata
 from base64 import b32decode, b32encode
 from dataclasses import dataclass, field
+from typing import Iterable
 
 from p2pd.base.errors import FormatError
+from p2pd.protocols.swarm_secret.weak_passphrases import LEAST_WORTH, worth
 
 KEY_SIZE = 32
 PREFIX = "p2pd-"
 """What is written so is a secret, or a typing error: never a passphrase."""
 LEAST_PASSPHRASE, MOST_PASSPHRASE = 12, 1024
 """Characters, and bytes."""
+GUESSED = (
+    "the passphrase is one of those that are guessed first: use five random words, or a secret as"
+    " p2pctl secret makes it"
+)
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**17, 8, 1
 """128 MiB and, where it was measured, 0.4 seconds for each guess."""
 MAX_MEMORY = 192 * 1024 * 1024
@@ -85,8 +91,11 @@ class Passphrase:
         return SwarmSecret(key)
 
 
-def read_secret(text: str) -> SwarmSecret | Passphrase:
-    """What somebody was given. Raises FormatError, which does not say what it was."""
+def read_secret(text: str, known: Iterable[str] = ()) -> SwarmSecret | Passphrase:
+    """What somebody was given. Raises FormatError, which does not say what it was.
+
+    `known` are words of which a passphrase is not to consist, for everybody knows them.
+    """
     text = unicodedata.normalize("NFC", text.strip())
     if text[: len(PREFIX)].lower() == PREFIX:
         return SwarmSecret(_key(text[len(PREFIX) :]))
@@ -98,6 +107,8 @@ def read_secret(text: str) -> SwarmSecret | Passphrase:
         raise FormatError("the passphrase is no text") from None
     if size > MOST_PASSPHRASE:
         raise FormatError(f"a passphrase may have {MOST_PASSPHRASE} bytes")
+    if worth(text, known) < LEAST_WORTH:
+        raise FormatError(GUESSED)
     return Passphrase(text)
 
 

@@ -6,13 +6,15 @@ is another one, or gone) the torrent has no peers at all: it is never as if ther
 
 from __future__ import annotations
 
+import re
+from base64 import b32encode
 from typing import Any, Iterable, Protocol
 
 from twisted.internet.defer import DeferredLock
 
 from p2pd.base.errors import FormatError, P2pdError
 from p2pd.base.ids import InfoHashes
-from p2pd.protocols.swarm_secret.secret import Passphrase, SwarmSecret, read_secret
+from p2pd.protocols.swarm_secret.secret import MOST_PASSPHRASE, Passphrase, SwarmSecret, read_secret
 from p2pd.session.connecting.admission import Way
 from p2pd.session.secrets.secret_names import SecretNames
 from p2pd.state.kept_secrets import KeptSecrets
@@ -54,14 +56,15 @@ class SecretTorrents:
 
     # -- what is kept --------------------------------------------------------------------------
 
-    async def kept(self, text: str, hashes: InfoHashes) -> str:
+    async def kept(self, text: str, hashes: InfoHashes, name: str) -> str:
         """What the record of a torrent is to have of a secret, as a user gave it.
 
-        Raises P2pdError: it is none, or it could not be used here.
+        Raises P2pdError: it is none, or it could not be used here, or what it is of this torrent
+        everybody knows who would guess at it.
         """
         if self._host.connections.opener.work is None:
             raise P2pdError(CANNOT_ENCRYPT)
-        given = read_secret(text)
+        given = read_secret(text, _known_of(hashes, name))
         if isinstance(given, Passphrase):
             given = await self._stretched(given, hashes.wire_ids[0])
         kept: str = await self._host.disks.aside.run("write", self._keeping.kept, given.key)
@@ -151,7 +154,7 @@ class SecretTorrents:
         """
         if text and torrent.way is Way.TLS:
             raise P2pdError(HAS_CERTIFICATES)
-        kept = await self.kept(text, torrent.info_hashes) if text else ""
+        kept = await self.kept(text, torrent.info_hashes, torrent.record.name) if text else ""
         waited = bool(self.why_not(torrent))
         before, torrent.record.secret = torrent.record.secret, kept
         self._drop(before)
@@ -172,3 +175,11 @@ class SecretTorrents:
         """Nobody needs it any more, unless another torrent has the same."""
         if kept and all(torrent.record.secret != kept for torrent in self._host.torrents):
             self._known.pop(kept, None)
+
+
+def _known_of(hashes: InfoHashes, name: str) -> list[str]:
+    """What of a torrent is known to whoever heard of it."""
+    ids = [found for found in (hashes.v1, hashes.v2) if found is not None]
+    words = [*(found.hex() for found in ids), *(b32encode(found).decode() for found in ids)]
+    name = name[:MOST_PASSPHRASE]
+    return [*words, name, *re.findall(r"\w+", name)]

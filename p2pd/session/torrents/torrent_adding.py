@@ -120,7 +120,7 @@ class TorrentAdding:
         if metainfo is not None and metainfo.tls_ca is not None:
             raise AddTorrentError(AddProblem.SYSTEM, HAS_CERTIFICATES)
         hashes = InfoHashes(record.hash_v1, record.hash_v2)
-        return await self._session.secrets.kept(request.secret, hashes)
+        return await self._session.secrets.kept(request.secret, hashes, record.name)
 
     async def _of_torrent(self, request: AddTorrent, data: bytes) -> Described:
         if len(data) > MAX_TORRENT_SIZE:

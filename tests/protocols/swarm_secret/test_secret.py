@@ -80,7 +80,7 @@ def test_a_passphrase_is_another_secret_for_every_torrent() -> None:
     other = read_secret("correct horse batterz")
     assert isinstance(other, Passphrase)
     assert other.stretched(ONE).key != one.stretched(ONE).key
-    composed, decomposed = "caf\u00e9 caf\u00e9 caf\u00e9", "cafe\u0301 cafe\u0301 cafe\u0301"
+    composed, decomposed = "caf\u00e9 noisette", "cafe\u0301 noisette"
     assert read_secret(composed) == read_secret(decomposed), "keyboards differ"
 
 
