@@ -26,10 +26,13 @@ from p2pd.base.errors import FormatError
 NAME = b"Noise_NNpsk0_25519_ChaChaPoly_SHA256"
 KEY_SIZE = 32
 TAG_SIZE = 16
+NOT_SEALED = "what came was not sealed with the key of this connection"
 MESSAGE_SIZE = KEY_SIZE + TAG_SIZE
 """Bytes of either message, when nothing is said in it."""
 
 _NONCE = struct.Struct("<4xQ")
+_HAS_PLACES = hasattr(ChaCha20Poly1305, "decrypt_into")
+"""From cryptography 47 on: what is calculated goes to where it belongs at once."""
 
 Data = bytes | bytearray | memoryview
 
@@ -58,9 +61,31 @@ class CipherState:
         try:
             opened = self._cipher.decrypt(_NONCE.pack(self._nonce), data, with_it)
         except InvalidTag:
-            raise NoiseError("what came was not sealed with the key of this connection") from None
+            raise NoiseError(NOT_SEALED) from None
         self._nonce += 1
         return opened
+
+    def seal_into(self, data: Data, place: memoryview) -> None:
+        """As `seal`, into a place that is TAG_SIZE bytes longer than the data."""
+        if not _HAS_PLACES:
+            place[:] = self.seal(data)
+            return
+        self._cipher.encrypt_into(_NONCE.pack(self._nonce), data, None, place)
+        self._nonce += 1
+
+    def open_into(self, data: Data, place: memoryview) -> None:
+        """As `open`, into a place that is TAG_SIZE bytes shorter; nobody may look at it before.
+
+        Raises NoiseError: then anything may be there.
+        """
+        if not _HAS_PLACES:
+            place[:] = self.open(data)
+            return
+        try:
+            self._cipher.decrypt_into(_NONCE.pack(self._nonce), data, None, place)
+        except InvalidTag:
+            raise NoiseError(NOT_SEALED) from None
+        self._nonce += 1
 
 
 class _Handshake:

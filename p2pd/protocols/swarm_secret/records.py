@@ -28,14 +28,19 @@ class RecordWriter:
     def __init__(self, cipher: CipherState) -> None:
         self._cipher = cipher
 
-    def records(self, buffers: Sequence[Data]) -> list[bytes]:
+    def records(self, buffers: Sequence[Data]) -> bytearray:
         """All of these in order, as the bytes to send: as few records as hold them."""
         data = memoryview(buffers[0] if len(buffers) == 1 else b"".join(buffers))
-        seal, made = self._cipher.seal, []
-        for at in range(0, len(data), MOST_CONTENT):
+        size, seal, begun = len(data), self._cipher.seal_into, 0
+        made = bytearray(size + -(-size // MOST_CONTENT) * (HEADER_SIZE + TAG_SIZE))
+        place = memoryview(made)
+        for at in range(0, size, MOST_CONTENT):
             content = data[at : at + MOST_CONTENT]
-            made.append(seal(_LENGTH.pack(len(content))))
-            made.append(seal(content))
+            inside = begun + HEADER_SIZE
+            behind = inside + len(content) + TAG_SIZE
+            seal(_LENGTH.pack(len(content)), place[begun:inside])
+            seal(content, place[inside:behind])
+            begun = behind
         return made
 
 
@@ -50,9 +55,13 @@ class RecordReader:
         self._in_content = False
         self._wanted = HEADER_SIZE
 
-    def receive_data(self, data: Data) -> list[bytes]:
-        """The contents that are complete now. Raises NoiseError: the stream ends here."""
-        found, at, view = [], 0, memoryview(data)
+    def open_into(self, data: Data, place: memoryview) -> int:
+        """Put the contents that are complete now into `place`, one behind the other: their size.
+
+        That is `MOST_CONTENT` more than the data at most. Raises NoiseError: the stream ends here,
+        and nothing of what was put there may be believed.
+        """
+        at, put, view = 0, 0, memoryview(data)
         while len(self._came) + len(view) - at >= self._wanted:
             behind = at + self._wanted - len(self._came)
             sealed: Data = view[at:behind]
@@ -60,15 +69,15 @@ class RecordReader:
                 self._came += sealed
                 sealed, self._came = self._came, bytearray()
             at = behind
-            opened = self._cipher.open(sealed)
             if self._in_content:
-                found.append(opened)
-                self._wanted = HEADER_SIZE
+                end = put + self._wanted - TAG_SIZE
+                self._cipher.open_into(sealed, place[put:end])
+                put, self._wanted = end, HEADER_SIZE
             else:
-                self._wanted = self._size_in(opened)
+                self._wanted = self._size_in(self._cipher.open(sealed))
             self._in_content = not self._in_content
         self._came += view[at:]
-        return found
+        return put
 
     def _size_in(self, header: bytes) -> int:
         (length,) = _LENGTH.unpack(header)

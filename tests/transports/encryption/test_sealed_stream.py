@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from p2pd.transports.tcp import READ_SIZE
 from tests.transports.encryption.test_openings import carry
 from tests.transports.encryption.test_secret_openings import both
 
@@ -53,3 +56,37 @@ def test_what_the_user_of_a_stream_wants_reaches_the_one_beneath() -> None:
     assert one.stream.pending == 0
     one.end.receiver.stream_lost("closed")
     assert one.above.lost == ["closed"]
+
+
+def test_what_is_larger_than_one_read_is_heard_whole() -> None:
+    one, other = both()
+    said = random.Random(1).randbytes(3 * READ_SIZE + 7)
+    one.say(said)
+    carry(one, other)
+    assert bytes(other.above.heard) == said
+
+
+def test_what_is_written_at_once_leaves_in_one_piece() -> None:
+    one, _ = both()
+    wrote: list[int] = []
+    one.end.write = lambda buffers: wrote.append(len(buffers))  # type: ignore[method-assign, assignment]
+    one.stream.write([b"header", bytes(200_000), b"header", bytes(16_384)])
+    assert wrote == [1]
+
+
+def test_who_hangs_up_while_he_is_told_hears_no_more() -> None:
+    one, other = both()
+    one.say(bytes(2 * READ_SIZE))
+    sent = bytes(one.end.sent)
+    heard: list[int] = []
+
+    def hears(data: memoryview) -> None:
+        heard.append(len(data))
+        other.stream.abort()
+
+    other.above.stream_received = hears  # type: ignore[method-assign]
+    other.hear(sent)
+    assert len(heard) == 1
+    assert other.end.aborted
+    other.hear(sent)
+    assert len(heard) == 1
