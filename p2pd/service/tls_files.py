@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLContextFactory
@@ -13,6 +12,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from p2pd.base.errors import ConfigError
+from p2pd.formats.x509.pem import NO_KEY
 
 MAX_FILE = 1024 * 1024
 
@@ -63,7 +63,7 @@ class TlsFiles:
 def _key_in(path: str) -> Any:
     try:
         return load_pem_private_key(_read("control.tls_key", path), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except NO_KEY:
         raise ConfigError(
             f"control.tls_key: there is no key in {path} that needs no passphrase, in PEM"
         ) from None

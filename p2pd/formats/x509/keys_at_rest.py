@@ -15,7 +15,6 @@ import secrets
 from base64 import b64decode, b64encode
 from textwrap import wrap
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import (
@@ -27,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pd.base.errors import FormatError, P2pdError
+from p2pd.formats.x509.pem import NO_KEY
 
 MAX_KEY = 64 * 1024
 """Bytes of the longest private key in PEM; one of RSA with 16,384 bits has 13 KiB."""
@@ -75,7 +75,7 @@ class KeySeal:
         try:
             plain = unpadder.update(decryptor.update(content)) + unpadder.finalize()
             key = load_der_private_key(plain, None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except NO_KEY:
             raise SealedKeyError(
                 "the private key was sealed with another passphrase than is given now"
             ) from None
@@ -134,7 +134,7 @@ def _plain(key_pem: bytes) -> bytes:
     try:
         key = load_pem_private_key(key_pem, None)
         return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except NO_KEY:
         raise FormatError("there is no private key in PEM") from None
 
 

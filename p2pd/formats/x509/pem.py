@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     SECP384R1,
@@ -40,7 +40,12 @@ LARGEST_RSA = 8192
 """Bits; what is larger takes long to check."""
 
 _KINDS = "ECDSA (P-256, P-384, P-521), RSA and Ed25519 are"
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
+NO_KEY = (ValueError, TypeError, UnsupportedAlgorithm, InternalError)
+"""What the library raises for what is no private key, or none that it knows.
+
+An Ed25519 or X25519 key of another length than they have is an InternalError to it.
+"""
+_UNREADABLE = (*NO_KEY, x509.InvalidVersion)
 _ENCRYPTED = (b"BEGIN ENCRYPTED ", b",ENCRYPTED")
 _CURVES = (SECP256R1, SECP384R1, SECP521R1)
 

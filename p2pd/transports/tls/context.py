@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
 from p2pd.base.errors import FormatError
+from p2pd.formats.x509.pem import NO_KEY
 from p2pd.transports.tls.suites import best_suites
 
 Check = Callable[[Sequence[x509.Certificate]], str | None]
@@ -164,7 +165,7 @@ def _show(context: SSL.Context, certificate_pem: str, key_pem: str) -> None:
         context.check_privatekey()
     except SSL.Error:
         raise FormatError("the private key is not the certificate's") from None
-    except (ValueError, TypeError, crypto.Error):
+    except (*NO_KEY, crypto.Error):
         raise FormatError("the private key is none that can be used") from None
 
 

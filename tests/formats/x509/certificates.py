@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -50,3 +51,12 @@ def certificate(
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
     return builder.sign(KEY, hashes.SHA256())
+
+
+def key_of_another_size(size: int, kind: int = 112) -> str:
+    """A key in PEM that says that it is of Ed25519 (or of 110, X25519), with `size` bytes."""
+    inner = bytes([4, size]) + bytes(size)
+    algorithm = bytes([0x30, 5, 6, 3, 0x2B, 0x65, kind])
+    content = b"\x02\x01\x00" + algorithm + bytes([4, len(inner)]) + inner
+    text = base64.b64encode(bytes([0x30, len(content)]) + content).decode()
+    return f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"

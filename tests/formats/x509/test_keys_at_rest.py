@@ -25,6 +25,7 @@ from p2pd.formats.x509.keys_at_rest import (
     opened,
     sealed,
 )
+from tests.formats.x509.certificates import key_of_another_size
 
 SEAL = KeySeal(b"correct horse")
 OTHER = KeySeal(b"battery staple")
@@ -131,3 +132,12 @@ class _Remembered(dict[bytes, bytes]):
 
     def get(self, salt: bytes, default: bytes | None = None) -> bytes:  # type: ignore[override]
         return super().get(salt) or bytes(32)
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_key_of_another_size_than_its_kind_has_is_refused(size: int) -> None:
+    text = key_of_another_size(size).encode()
+    with pytest.raises(FormatError, match="no private key"):
+        opened(text, None)
+    with pytest.raises(FormatError, match="no private key"):
+        sealed(text, SEAL)

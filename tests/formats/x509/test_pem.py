@@ -26,6 +26,7 @@ from tests.formats.x509.certificates import (
     alternative_names,
     certificate,
     dns_name,
+    key_of_another_size,
 )
 
 SUBJECT = x509.Name([])
@@ -152,6 +153,13 @@ def test_an_rsa_key_that_does_not_fit_together_is_refused(rsa_key: rsa.RSAPrivat
     ).private_key(unsafe_skip_rsa_key_validation=True)
     with pytest.raises(PemError, match="cannot be read"):
         pem.read_private_key(pkcs8(wrong))
+
+
+@pytest.mark.parametrize("kind", [110, 111, 112, 113])
+@pytest.mark.parametrize("size", [0, 31, 33, 64])
+def test_a_key_of_another_size_than_its_kind_has_is_refused(size: int, kind: int) -> None:
+    with pytest.raises(PemError, match="cannot be read"):
+        pem.read_private_key(key_of_another_size(size, kind))
 
 
 def test_an_encrypted_key_is_told_apart() -> None:

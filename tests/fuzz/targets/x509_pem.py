@@ -33,6 +33,11 @@ SEEDS += [
     b"-----BEGIN %s-----\n%s-----END %s-----\n" % (label, encodebytes(content), label)
     for label, content in zip(LABELS, SEEDS, strict=True)
 ]
+SEEDS.append(
+    b"-----BEGIN PRIVATE KEY-----\n"
+    b"MC0CAQAwBQYDK2VwBCEEHwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+    b"-----END PRIVATE KEY-----\n"
+)
 
 
 def fuzz(data: bytes) -> None:
