@@ -209,11 +209,13 @@ class CallersSession:
             self._check_folder(request.download_dir)
 
         def judged(candidate: Candidate) -> None:
-            here = self._api.find(candidate.info_hashes.hash_string)
-            if here is None:
-                judge(candidate)
-            elif not _sees(here):
+            # By any of its hashes: one that is made up beside another's says nothing.
+            ids = candidate.info_hashes.wire_ids
+            here = [found for found in map(self._api.find, map(bytes.hex, ids)) if found]
+            if not all(map(_sees, here)):
                 raise NotPermittedError("this torrent is here already, and another user's")
+            if not here:
+                judge(candidate)
 
         return replace(
             request,

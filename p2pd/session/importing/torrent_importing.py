@@ -46,6 +46,7 @@ class TorrentImporting:
             record, metainfo = described.record, described.metainfo
             here = self._here(record)
             if here is not None:
+                described.judged(request.add)  # what is here may not be for who asks
                 self._session.secrets.check_same(here, record)
                 return _answer(here, duplicate=True)
             if request.file_names:

@@ -12,10 +12,12 @@ from typing import Any, Iterable, Protocol
 
 from twisted.internet.defer import DeferredLock
 
+from p2pd.base.clock import Clock
 from p2pd.base.errors import FormatError, P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.protocols.swarm_secret.secret import MOST_PASSPHRASE, Passphrase, SwarmSecret, read_secret
 from p2pd.session.connecting.admission import Way
+from p2pd.session.secrets.guesses import Guesses
 from p2pd.session.secrets.secret_names import SecretNames
 from p2pd.state.kept_secrets import KeptSecrets
 from p2pd.state.key_files import KeyFiles
@@ -25,12 +27,15 @@ from p2pd.transports.encryption.secret_openings import ProofCounts
 
 CHANGED = "who may be a peer of the torrent is decided otherwise now"
 HAS_CERTIFICATES = "its peers are told apart by certificates: it can have no secret"
+NOT_THIS = "the torrent is here, and not with this secret: change that first"
+TOO_MANY = "too many secrets were tried for the torrent, which is here: come again in a minute"
 CANNOT_ENCRYPT = "a secret needs RC4, which this system's OpenSSL does not have"
 
 
 class SecretHost(Protocol):
     """What is needed of the session."""
 
+    clock: Clock
     disks: Disks
     store: Any
     torrents: Any
@@ -53,6 +58,7 @@ class SecretTorrents:
         self._known: dict[str, SwarmSecret | str] = {}
         """By what records have; in words where it cannot be opened."""
         self._stretching = DeferredLock()
+        self._guesses = Guesses(host.clock)
 
     # -- what is kept --------------------------------------------------------------------------
 
@@ -137,15 +143,18 @@ class SecretTorrents:
     def check_same(self, here: TorrentRecord, wanted: TorrentRecord) -> None:
         """Raise FormatError if a torrent that is here was added with another secret once more.
 
-        Who adds it without one does not know, or need to know, that it has one.
+        Who adds it without one does not know, or need to know, that it has one. Who tries many is
+        not told any more, whether he is right or not.
         """
         if not wanted.secret:
             return
         ours, theirs = self._known.get(here.secret), self._known.get(wanted.secret)
         self._drop(wanted.secret)
+        if not self._guesses.takes(here.id):
+            raise FormatError(TOO_MANY)
         known = isinstance(ours, SwarmSecret) and isinstance(theirs, SwarmSecret)
         if not (known and ours.is_same_as(theirs)):  # type: ignore[union-attr, arg-type]
-            raise FormatError("the torrent is here, and not with this secret: change that first")
+            raise FormatError(NOT_THIS)
 
     async def change(self, torrent: Any, text: str) -> None:
         """Use this secret from now on; empty: it is for everybody. Raises P2pdError.
@@ -158,6 +167,7 @@ class SecretTorrents:
         waited = bool(self.why_not(torrent))
         before, torrent.record.secret = torrent.record.secret, kept
         self._drop(before)
+        self._guesses.forget(torrent.record.id)
         self._host.torrents.learn_hashes(torrent)
         torrent.hang_up_on_all(CHANGED)
         torrent.trackers.sources_changed()
@@ -169,6 +179,7 @@ class SecretTorrents:
     def forget(self, torrent: Any) -> None:
         """It is removed, and was taken out of the session's torrents."""
         self.names.drop(torrent)
+        self._guesses.forget(torrent.record.id)
         self._drop(torrent.record.secret)
 
     def _drop(self, kept: str) -> None:
