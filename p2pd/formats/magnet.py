@@ -23,6 +23,7 @@ MAX_PEERS = 200
 MAX_FILE_INDEX = 1_000_000
 MAX_NAME = 1024
 Kept = TypeVar("Kept")
+_BY_TLS = "x.p2pd-tls"
 _SHA2_256 = "1220"  # multihash: function 0x12, 0x20 bytes follow
 
 
@@ -35,7 +36,9 @@ class Magnet:
     """What a magnet link says. `select_only` are the wanted file indices, None for all of them.
 
     `peers` are (host, port), where the host may be a name; `length` is in bytes. Trackers have no
-    tiers in a link: each counts as its own.
+    tiers in a link: each counts as its own. `by_tls` is p2pd's own (``x.p2pd-tls=1``): who may be a
+    peer is decided by certificates, so nobody is asked in the clear or told of it before the CA is
+    known. A link of libtorrent's does not say that.
     """
 
     info_hashes: InfoHashes
@@ -45,6 +48,7 @@ class Magnet:
     peers: tuple[tuple[str, int], ...] = ()
     select_only: tuple[range, ...] | None = None
     length: int | None = None
+    by_tls: bool = False
 
     def selects(self, file_index: int) -> bool:
         """Whether the link asks for that file (BEP 53)."""
@@ -66,6 +70,8 @@ class Magnet:
         pairs += [f"x.pe={_host_port(host, port)}" for host, port in self.peers]
         if self.select_only is not None:
             pairs.append("so=" + ",".join(map(_range_text, self.select_only)))
+        if self.by_tls:
+            pairs.append(f"{_BY_TLS}=1")
         return "magnet:?" + "&".join(pairs)
 
 
@@ -89,6 +95,7 @@ def parse_magnet(uri: str) -> Magnet:
         peers=_usable(map(_peer, values.get("x.pe", [])), MAX_PEERS),
         select_only=_selection(values.get("so", [])),
         length=_length(values.get("xl", [])),
+        by_tls="1" in values.get(_BY_TLS, []),
     )
 
 

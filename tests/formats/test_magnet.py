@@ -23,7 +23,7 @@ def test_all_that_a_link_can_say() -> None:
         "&tr=http%3A%2F%2Ft.example%2Fannounce&tr.1=udp://u.example:80&tr=ftp://no&tr=udp://u.example:80"
         "&ws=https%3A%2F%2Fseed.example%2F&ws=file:///etc"
         "&x.pe=127.0.0.1:6881&x.pe=[::1]:6882&x.pe=host.example:1&x.pe=bad&x.pe=h:0"
-        "&so=0,2,4,6-8,9-8,x&as=ignored"
+        "&so=0,2,4,6-8,9-8,x&as=ignored&x.p2pd-tls=1"
     )
     assert parse_magnet(uri) == Magnet(
         info_hashes=InfoHashes(V1, V2),
@@ -33,6 +33,7 @@ def test_all_that_a_link_can_say() -> None:
         peers=(("127.0.0.1", 6881), ("::1", 6882), ("host.example", 1)),
         select_only=(range(0, 1), range(2, 3), range(4, 5), range(6, 9)),
         length=12345,
+        by_tls=True,
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from p2pd.base.errors import P2pdError
+from p2pd.formats.metainfo import parse_torrent
 from p2pd.formats.x509.keys_at_rest import KeySeal
 from p2pd.protocols.swarm_secret.secret import SwarmSecret
 from p2pd.session.api import TorrentTrouble
 from p2pd.session.connecting.admission import Way
 from p2pd.session.importing.import_requests import ImportTorrent
-from p2pd.session.secrets.secret_torrents import CANNOT_ENCRYPT
+from p2pd.session.secrets.secret_torrents import CANNOT_ENCRYPT, HAS_BOTH
 from p2pd.session.torrents.torrent_requests import AddTorrent
 from p2pd.state.kept_secrets import KeptSecrets
 from p2pd.state.key_files import KeyFiles
@@ -30,6 +33,8 @@ from tests.session.secret_nodes import (
     change,
     pair,
 )
+from tests.session.tls_swarm import FILES as TLS_FILES
+from tests.session.tls_swarm import give, node, of_everybody, tls_torrent
 
 
 def test_it_is_kept_sealed_and_opened_again(network: MemoryNetwork) -> None:
@@ -247,3 +252,78 @@ def test_a_passphrase_that_is_known_with_the_torrent_is_refused(
     with pytest.raises(P2pdError, match="guessed first"):
         change(node, had, words)
     assert node.session.secrets.of(had) is not None, "it has the one that it had"
+
+
+class TestBoth:
+    """A secret, and metadata that asks for certificates."""
+
+    def test_a_magnet_that_turns_out_so_has_no_peers_before_one_is_taken_away(
+        self, network: MemoryNetwork
+    ) -> None:
+        seed, leecher = node(network, SEED), node(network, LEECHER)
+        had = seed.put(tls_torrent(), TLS_FILES)
+        wants = leecher.add(bare_link(had), secret=SECRET)
+        network.run(1)
+        assert wants.running
+        assert wants.way is Way.SECRET
+        leecher.add(tls_torrent())
+        network.run(1)
+        (view,) = leecher.control.torrents()
+        assert (wants.running, view.error_string) == (False, HAS_BOTH)
+        assert not leecher.session.secrets.names.swarms
+        network.result(wants.start())
+        network.run(1)
+        assert not wants.running
+        with pytest.raises(P2pdError, match="taken away first"):
+            give(leecher, wants, of_everybody())
+        with pytest.raises(P2pdError, match="can have no secret"):
+            change(leecher, wants, WRONG)
+        change(leecher, wants, "")
+        give(leecher, wants, of_everybody())
+        give(seed, had, of_everybody())
+        assert wants.way is Way.TLS
+        leecher.connect(wants, seed.tls_address)
+        network.run_until(wants.is_complete, limit=30)
+
+    def test_who_knows_the_secret_is_hung_up_on_then(self, network: MemoryNetwork) -> None:
+        """Both have the link alone, and meet; then the one learns what the torrent is."""
+        one, other = node(network, SEED), node(network, LEECHER)
+        link = bare_link(parsed := parse_torrent(tls_torrent()))
+        here, there = one.add(link, secret=SECRET), other.add(link, secret=SECRET)
+        other.connect(there, one.address)
+        network.run_until(lambda: bool(here.connected), limit=5)
+        one.add(tls_torrent())
+        network.run(2)
+        assert here.content is not None
+        assert here.content.metainfo.info_hashes == parsed.info_hashes
+        assert not here.connected
+        assert not there.connected
+        assert there.content is None, "it was not told what the torrent is either"
+        assert not here.running
+
+    def test_it_is_so_after_a_restart_also_at_rest(self, network: MemoryNetwork) -> None:
+        at = node(network, SEED)
+        had = at.put(tls_torrent(), TLS_FILES)
+        had.record.secret = at.network.result(
+            at.session.secrets.kept(SECRET, had.info_hashes, had.record.name)
+        )
+        network.result(at.store.save(had.record))
+        at.stop()
+        again = node(network, SEED, store=at.store, disk=at.disk)
+        network.run(2)
+        (view,) = again.control.torrents()
+        (torrent,) = again.session.torrents
+        assert not torrent.running
+        assert view.error_string == HAS_BOTH
+        assert not again.session.secrets.names.swarms
+
+    def test_a_link_that_is_marked_takes_no_secret(self, network: MemoryNetwork) -> None:
+        at = node(network, SEED)
+        link = bare_link(parse_torrent(tls_torrent())) + "&x.p2pd-tls=1"
+        with pytest.raises(P2pdError, match="can have no secret"):
+            at.add(link, secret=SECRET)
+
+
+def bare_link(torrent: Any) -> str:
+    """As somebody writes it who does not say what its peers need."""
+    return f"magnet:?xt=urn:btih:{torrent.info_hashes.v1.hex()}"

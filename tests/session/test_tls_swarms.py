@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from p2pd.base.errors import P2pdError, StateError, StorageError
+from p2pd.protocols.tracker.announce import TrackerError
 from p2pd.session.connecting.admission import Way
 from p2pd.session.session_removals import RETRY_SECONDS
 from p2pd.session.tls.standing import NO_CERTIFICATE
@@ -308,19 +309,30 @@ def test_an_open_torrent_is_not_found_at_the_port_for_tls(network: MemoryNetwork
     assert at.session.tls.find("") is at.session.tls.find("é" * 40) is None
 
 
+MARK = "&x.p2pd-tls=1"
+
+
 class TestMagnets:
     """Torrents whose metadata is to come."""
 
-    def added(self, network: MemoryNetwork, version: Any = "v1") -> tuple[SimNode, SimNode, Any]:
+    def added(self, network: MemoryNetwork, *, is_marked: bool) -> tuple[SimNode, SimNode, Any]:
         seed, leecher = node(network, "10.0.0.1"), node(network, "10.0.0.2")
-        had = seed.put(tls_torrent(version), FILES)
+        had = seed.put(tls_torrent(), FILES)
         give(seed, had, of_everybody())
         (view,) = seed.control.torrents()
-        return seed, leecher, leecher.add(view.magnet_link)
+        assert view.magnet_link.endswith(MARK)
+        return seed, leecher, leecher.add(view.magnet_link.removesuffix("" if is_marked else MARK))
 
-    def test_with_the_ca_the_metadata_comes_by_tls(self, network: MemoryNetwork) -> None:
-        seed, leecher, wanted = self.added(network)
-        assert wanted.way is Way.OPEN
+    @pytest.mark.parametrize("is_marked", [True, False])
+    def test_with_the_ca_the_metadata_comes_by_tls(
+        self, network: MemoryNetwork, is_marked: bool
+    ) -> None:
+        seed, leecher, wanted = self.added(network, is_marked=is_marked)
+        assert wanted.way is (Way.TLS if is_marked else Way.OPEN)
+        assert wanted.running is not is_marked, "nobody is asked before the CA is known"
+        if is_marked:
+            with pytest.raises(TrackerError, match="no certificate to show it"):
+                wanted.trackers.credentials()
         own = authority().issue(NAME)
         with pytest.raises(P2pdError, match="the certificate of its CA is needed"):
             give(leecher, wanted, own)
@@ -355,9 +367,10 @@ class TestMagnets:
         open_node = SimNode(network, "10.0.0.9")
         had = open_node.put(torrent, FILES)
         had.host.tls.why_not = lambda _: ""  # one that does not know of TLS torrents
-        _, leecher, wanted = self.added(network)
+        _, leecher, wanted = self.added(network, is_marked=False)
         with pytest.MonkeyPatch.context() as patch:
             _never_tls(patch, open_node)
+            open_node.session.torrents.learn_hashes(had)
             network.result(had.start())
             leecher.connect(wanted, open_node.address)
             network.run(5.0)

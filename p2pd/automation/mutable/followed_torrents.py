@@ -222,9 +222,17 @@ class FollowedTorrents:
         )
         if added.torrent.id == old.id:
             return followed.note.added
+        await self._pass_on(old, added.torrent)
         if followed.note.added:
             await api.remove(old, delete_data=False)
         return not added.duplicate
+
+    async def _pass_on(self, old: TorrentView, new: TorrentView) -> None:
+        """The CA, which no link names, and the certificate: without these the new one waits."""
+        try:
+            await self._parts.api.certificates.pass_on(old, new)
+        except P2pdError as problem:
+            self.log.warn("{name}: {why}", name=new.name, why=str(problem))
 
 
 def _first(choice: Choice, link: str) -> AddTorrent:

@@ -243,7 +243,13 @@ def _described(data: bytes) -> tuple[CreatedTorrent, bytes]:
     found = parse_torrent(data)
     pieces = PieceSet.full(FileLayout.of(found).piece_count).to_bitfield()
     trackers = tuple(url for tier in found.trackers for url in tier)
-    link = Magnet(found.info_hashes, name=found.name, trackers=trackers, web_seeds=found.web_seeds)
+    link = Magnet(
+        found.info_hashes,
+        name=found.name,
+        trackers=trackers,
+        web_seeds=found.web_seeds,
+        by_tls=found.tls_ca is not None,
+    )
     made = CreatedTorrent(
         data, found.name, found.info_hashes.hash_string, link.to_uri(), found.piece_length
     )

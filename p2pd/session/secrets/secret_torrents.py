@@ -16,7 +16,6 @@ from p2pd.base.clock import Clock
 from p2pd.base.errors import FormatError, P2pdError
 from p2pd.base.ids import InfoHashes
 from p2pd.protocols.swarm_secret.secret import MOST_PASSPHRASE, Passphrase, SwarmSecret, read_secret
-from p2pd.session.connecting.admission import Way
 from p2pd.session.secrets.guesses import Guesses
 from p2pd.session.secrets.secret_names import SecretNames
 from p2pd.state.kept_secrets import KeptSecrets
@@ -27,6 +26,10 @@ from p2pd.transports.encryption.secret_openings import ProofCounts
 
 CHANGED = "who may be a peer of the torrent is decided otherwise now"
 HAS_CERTIFICATES = "its peers are told apart by certificates: it can have no secret"
+HAS_BOTH = (
+    "it has a secret, and its peers are to have certificates: it has no peers before the secret is"
+    " taken away"
+)
 NOT_THIS = "the torrent is here, and not with this secret: change that first"
 TOO_MANY = "too many secrets were tried for the torrent, which is here: come again in a minute"
 CANNOT_ENCRYPT = "a secret needs RC4, which this system's OpenSSL does not have"
@@ -128,17 +131,26 @@ class SecretTorrents:
 
     def why_not(self, torrent: Any) -> str:
         """Why it has no peers, in words; empty: nothing is in their way here."""
+        if torrent.record.secret and torrent.wants_certificates:
+            return HAS_BOTH
         if not torrent.record.secret or self.of(torrent) is not None:
             return ""
         return str(self._known.get(torrent.record.secret, "its secret was not opened"))
 
     def named(self, torrent: Any) -> None:
-        """It is here, or has another info-hash or another secret than before."""
-        secret = self.of(torrent)
-        if secret is None:
+        """It is here, or has another info-hash or another secret than before.
+
+        A magnet may turn out to have a CA: who knows the secret alone is no peer of that swarm, and
+        who has a certificate alone is none here.
+        """
+        secret, why_not = self.of(torrent), self.why_not(torrent)
+        if secret is None or why_not:
             self.names.drop(torrent)
         else:
             self.names.put(torrent, secret)
+        if why_not and torrent.running:
+            torrent.hang_up_on_all(why_not)
+            torrent.fail(why_not)
 
     def check_same(self, here: TorrentRecord, wanted: TorrentRecord) -> None:
         """Raise FormatError if a torrent that is here was added with another secret once more.
@@ -161,7 +173,7 @@ class SecretTorrents:
 
         Whoever is connected has to come back and show that he knows it.
         """
-        if text and torrent.way is Way.TLS:
+        if text and torrent.wants_certificates:
             raise P2pdError(HAS_CERTIFICATES)
         kept = await self.kept(text, torrent.info_hashes, torrent.record.name) if text else ""
         waited = bool(self.why_not(torrent))

@@ -6,6 +6,9 @@ from typing import Any
 
 from p2pd.base.errors import P2pdError
 from p2pd.discovery.tracker_client.states import TrackerState
+from p2pd.session.connecting.admission import Way
+
+BY_SECRET = "its peers know a secret: that has to be taken away first (p2pctl set --no-secret)"
 
 
 async def go_on(torrent: Any) -> None:
@@ -28,6 +31,12 @@ def link_name(torrent: Any) -> str:
     """What its link calls a torrent without metadata; empty if it does not."""
     magnet = torrent.link.magnet
     return "" if magnet is None or magnet.name is None else magnet.name
+
+
+def check_no_secret(torrent: Any) -> None:
+    """Raises P2pdError for one whose peers know a secret: they have no certificates."""
+    if torrent.way is Way.SECRET:
+        raise P2pdError(BY_SECRET)
 
 
 async def close_for_good(host: Any, torrent: Any) -> None:

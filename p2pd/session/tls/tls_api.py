@@ -64,5 +64,8 @@ class CertificatesApi(Protocol):
     async def give(self, torrent: Any, given: GivenCertificate) -> TlsReport:
         """Use this one from now on, also after a restart. Raises P2pdError: it does not fit."""
 
+    async def pass_on(self, before: Any, after: Any) -> None:
+        """The second gets those of the first, if it needs some and has none. Raises P2pdError."""
+
     async def take_away(self, torrent: Any) -> None:
         """Use none: it has no peers until it gets another. Raises P2pdError."""

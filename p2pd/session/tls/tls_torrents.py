@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Iterator, Sequence
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.logger import Logger
 
@@ -25,7 +24,6 @@ from p2pd.session.revoking.swarm_revoking import (
     RevokingParts,
     Swarm,
     SwarmRevoking,
-    certificate_of,
 )
 from p2pd.session.tls.closed_torrents import go_on
 from p2pd.session.tls.giving import Giving
@@ -35,6 +33,7 @@ from p2pd.session.tls.swarm_identity import SwarmIdentity, identity_of
 from p2pd.session.tls.tls_api import GivenCertificate, TlsReport
 from p2pd.session.tls.tls_parts import KeptKeys, TlsHost, TlsParts
 from p2pd.session.tls.validity import Validity
+from p2pd.state.torrent_keys import KeptCertificate
 from p2pd.transports.tls.context import TlsContext
 from p2pd.transports.tls.tls_stream import TlsStream
 
@@ -97,10 +96,10 @@ class TlsTorrents:
         """Whether one was given to it, or is kept of it."""
         return self._identities.of(torrent) is not None
 
-    def ca_of(self, torrent: Any) -> x509.Certificate | None:
-        """Whose certificates its peers have; None: it is not known, or they need none."""
+    def given_to(self, torrent: Any) -> KeptCertificate | None:
+        """Its CA, and what was given to it; None: that is not known, or its peers need none."""
         found = self._identities.of(torrent)
-        return None if found is None else certificate_of(found.kept.ca)
+        return None if found is None else found.kept
 
     def swarms(self) -> Iterator[Swarm]:
         """Those of which something is kept."""

@@ -15,6 +15,7 @@ from p2pd.formats.file_names import wanted_names
 from p2pd.formats.magnet import Magnet, parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.add_line import AddLine
+from p2pd.session.connecting.admission import Way
 from p2pd.session.disks.devices import in_time
 from p2pd.session.secrets.secret_torrents import HAS_CERTIFICATES
 from p2pd.session.session import Session
@@ -113,11 +114,13 @@ class TorrentAdding:
                 raise AddTorrentError(
                     AddProblem.SYSTEM, "the torrent that it is to replace is gone"
                 )
+            # Nor does it meet anybody in the clear whose predecessor did not.
+            described.record.by_tls |= like.way is Way.TLS
             return like.record.secret
         if not request.secret:
             return ""
         record, metainfo = described.record, described.metainfo
-        if metainfo is not None and metainfo.tls_ca is not None:
+        if record.by_tls or (metainfo is not None and metainfo.tls_ca is not None):
             raise AddTorrentError(AddProblem.SYSTEM, HAS_CERTIFICATES)
         hashes = InfoHashes(record.hash_v1, record.hash_v2)
         return await self._session.secrets.kept(request.secret, hashes, record.name)
@@ -149,6 +152,7 @@ class TorrentAdding:
         trackers = tuple((url,) for url in magnet.trackers)
         record = self._record(request, magnet.info_hashes, magnet.name or "", trackers)
         record.magnet = uri
+        record.by_tls = magnet.by_tls
         record.file_choices = choices_of(request)
         return Described(record, None, magnet)
 

@@ -146,4 +146,5 @@ def _merged(first: Magnet, second: Magnet) -> Magnet:
         peers=tuple(dict.fromkeys((*first.peers, *second.peers)))[:MOST_PEERS],
         select_only=second.select_only if first.select_only is None else first.select_only,
         length=first.length,
+        by_tls=first.by_tls,
     )

@@ -17,6 +17,7 @@ from p2pd.formats.x509.revocation import RevocationList
 from p2pd.session.connecting.admission import Way
 from p2pd.session.peers.partings import NOT_TRUSTED
 from p2pd.session.peers.peer_session import PeerSession
+from p2pd.session.revoking.swarm_revoking import certificate_of
 from p2pd.session.revoking.torrent_revocations import TorrentRevocations
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
@@ -82,15 +83,19 @@ class TorrentParts:
     @property
     def way(self) -> Way:
         """How its peers are reached."""
-        record, content = self.record, self.content
-        if record.secret:
+        if self.record.secret:
             return _SECRET
+        return _TLS if self.wants_certificates else _OPEN
+
+    @property
+    def wants_certificates(self) -> bool:
+        """Whether its peers are to have certificates: then it has none without, nor by a secret."""
+        record, content = self.record, self.content
         if content is not None:
             has_ca = content.metainfo.tls_ca is not None
         else:
             has_ca = record.summary is not None and record.summary.tls
-        closed = has_ca or record.by_tls or self.host.tls.has_ca(self)
-        return _TLS if closed else _OPEN
+        return has_ca or record.by_tls or self.host.tls.has_ca(self)
 
     @property
     def listen_port(self) -> int:
@@ -297,7 +302,8 @@ class TorrentParts:
     @property
     def ca(self) -> x509.Certificate | None:
         """Whose certificates its peers have; None: they need none, or it is not known whose."""
-        return self.host.tls.ca_of(self)
+        kept = self.host.tls.given_to(self)
+        return None if kept is None else certificate_of(kept.ca)
 
     def revocation_list_changed(self, found: RevocationList, *, leaving: bool, dial: bool) -> None:
         """A list of its CA is in force from now on; `leaving`: our own certificate is on it.

@@ -82,7 +82,13 @@ class TorrentReport(RecordReport):
         trackers = tuple(url for tier in self.tracker_tiers for url in tier)
         web_seeds = self.web_seeds
         name = self.torrent.record.name or None
-        return Magnet(self.info_hashes, name=name, trackers=trackers, web_seeds=web_seeds).to_uri()
+        return Magnet(
+            self.info_hashes,
+            name=name,
+            trackers=trackers,
+            web_seeds=web_seeds,
+            by_tls=self.torrent.wants_certificates,
+        ).to_uri()
 
     @property
     def torrent_file(self) -> str:

@@ -78,7 +78,8 @@ class AddTorrent:
     secret: str = field(default="", repr=False)
     """That of its swarm, or a passphrase for one; empty: the torrent is for everybody."""
     secret_of: int | None = None
-    """Or the torrent with this id, whose secret it is to have."""
+    """Or the torrent with this id, whose secret it is to have; where that one's peers have to have
+    certificates its own have to, too."""
     apart: str = ""
     """Of the folder for incomplete torrents the one in it where it begins; empty: it itself."""
     judge: Judge | None = field(default=None, compare=False, repr=False)
