@@ -27,6 +27,10 @@ class SwarmKeys:
         """Nobody may any more."""
         self._by_digest.pop(digest(b"req2", info_hash), None)
 
+    def has(self, info_hash: bytes) -> bool:
+        """Whether peers may ask for it, for who is asked in the clear."""
+        return digest(b"req2", info_hash) in self._by_digest
+
     def find(self, obscured: bytes, secret: bytes) -> bytes | None:
         """See handshake.Swarms."""
         return self._by_digest.get(mixed(obscured, digest(b"req3", secret)))

@@ -12,7 +12,7 @@ from p2pd.base.clock import Clock
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
-from p2pd.session.connecting.admission import Entry, HandshakeTorrent
+from p2pd.session.connecting.admission import Entry, HandshakeTorrent, Way
 from p2pd.session.connecting.arrivals import DIALLED_HANDSHAKES, Arrivals, HandshakeEnd
 from p2pd.session.connecting.dialer import Dialer, DialTorrent
 from p2pd.session.connecting.handshaking import OTHER_WAY, Handshaking
@@ -209,6 +209,8 @@ class Connections:
 
     def accepting(self, info_hash: bytes, entry: Entry) -> HandshakeTorrent | None:
         """The torrent, if it runs and this is a way to it."""
+        if entry.way is Way.OPEN and not self._owner.swarm_keys.has(info_hash):
+            return None  # the same look, whether it is closed to strangers or not here at all
         torrent = self._owner.torrent_by_wire_id(info_hash)
         if torrent is None or not torrent.running or not entry.leads_to(torrent):
             return None
