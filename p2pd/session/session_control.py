@@ -391,8 +391,7 @@ class SessionControl:
 
     def _report(self, torrent: Torrent) -> TorrentReport:
         if torrent.content is None:  # there is nothing that a report would remember
-            if self._reports:
-                self._reports.pop(torrent.record.id, None)
+            self._reports.pop(torrent.record.id, None)
             return TorrentReport(torrent)
         report = self._reports.get(torrent.record.id)
         if report is None:
