@@ -69,3 +69,30 @@ def test_a_file_that_is_no_backup_is_refused_in_words(backed_up, work):
     assert list((node.state_folder / "backups").iterdir()) == []
     assert torrents(node) == before
     node.check_healthy()
+
+
+def test_a_ca_survives_its_disk_and_who_was_revoked_stays_so(work, new_p2pd):
+    node = new_p2pd()
+    words = work / "words"
+    words.write_text("of the backup\n")
+    passphrase = f"--passphrase-file={words}"
+    p2pctl(node, "swarm-ca", "create", "films")
+    for name in ("bob", "eve"):
+        prefix = str(work / name)
+        p2pctl(node, "swarm-ca", "issue", "films", "--label", name, "-o", prefix)
+    p2pctl(node, "swarm-ca", "revoke", "films", "eve")
+    assert "private key" not in p2pctl(node, "backup", str(work / "open.tar"))
+    file = str(work / "sealed.tar")
+    assert "1 private key" in p2pctl(node, "backup", file, passphrase)
+    node.terminate()
+    other = new_p2pd("other")
+    assert "1 CA or certificate came back" in p2pctl(other, "restore", file, passphrase)
+    (row,) = other.call("swarm_ca_list")["cas"]
+    assert (row["name"], row["issued_count"], row["revoked_count"]) == ("films", 2, 1)
+    key = other.state_folder / "swarm-ca" / "films" / "ca.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    rows = other.call("swarm_ca_list", name="films")["issued"]
+    (bob,) = [row["serial"] for row in rows if row["label"] == "bob"]
+    p2pctl(other, "swarm-ca", "renew", "films", bob, "-o", str(work / "again"))
+    assert [row["label"] for row in rows if row["revoked_date"]] == ["eve"]
+    other.check_healthy()

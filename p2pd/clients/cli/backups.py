@@ -87,7 +87,9 @@ def restore(
     came = counted(answer["torrents_added"], "torrent")
     invocation.say(f"{came} came back, {answer['torrents_here']} were there")
     if answer["keys_added"]:
-        invocation.say(f"{answer['keys_added']} CAs or certificates came back")
+        count = answer["keys_added"]
+        what = "CA or certificate" if count == 1 else "CAs or certificates"
+        invocation.say(f"{count} {what} came back")
     for sentence in answer["problems"]:
         invocation.warn(plain(sentence, 400))
 
