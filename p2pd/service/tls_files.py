@@ -12,7 +12,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from p2pd.base.errors import ConfigError
-from p2pd.formats.x509.pem import NO_KEY
+from p2pd.formats.x509.unreadable import NO_KEY
 
 MAX_FILE = 1024 * 1024
 

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pd.base.errors import FormatError, P2pdError
-from p2pd.formats.x509.pem import NO_KEY
+from p2pd.formats.x509.unreadable import NO_KEY
 
 MAX_KEY = 64 * 1024
 """Bytes of the longest private key in PEM; one of RSA with 16,384 bits has 13 KiB."""

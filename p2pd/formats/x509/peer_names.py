@@ -10,14 +10,9 @@ from __future__ import annotations
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-ANY_TORRENT = "*"
+from p2pd.formats.x509.unreadable import UNREADABLE
 
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
+ANY_TORRENT = "*"
 
 
 def matches(certificate: x509.Certificate, torrent_name: str) -> bool:
@@ -32,7 +27,7 @@ def names(certificate: x509.Certificate) -> tuple[str, ...]:
     """The torrents it is for; `*` stands for any of them. Empty if it is for none."""
     try:
         found = (*_alternative_names(certificate), *_common_name(certificate))
-    except _UNREADABLE:
+    except UNREADABLE:
         return ()
     return tuple(dict.fromkeys(name for name in found if name))
 

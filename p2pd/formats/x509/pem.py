@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     SECP384R1,
@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from p2pd.base.errors import FormatError
+from p2pd.formats.x509.unreadable import UNREADABLE
 
 PrivateKey: TypeAlias = EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey
 PublicKey: TypeAlias = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
@@ -40,12 +41,6 @@ LARGEST_RSA = 8192
 """Bits; what is larger takes long to check."""
 
 _KINDS = "ECDSA (P-256, P-384, P-521), RSA and Ed25519 are"
-NO_KEY = (ValueError, TypeError, UnsupportedAlgorithm, InternalError)
-"""What the library raises for what is no private key, or none that it knows.
-
-An Ed25519 or X25519 key of another length than they have is an InternalError to it.
-"""
-_UNREADABLE = (*NO_KEY, x509.InvalidVersion)
 _ENCRYPTED = (b"BEGIN ENCRYPTED ", b",ENCRYPTED")
 _CURVES = (SECP256R1, SECP384R1, SECP521R1)
 
@@ -65,10 +60,10 @@ def read_certificate(pem: str | bytes, what: str = "the certificate") -> x509.Ce
         key = found.public_key()
         _ = found.extensions, found.subject, found.issuer
         _ = found.not_valid_before_utc, found.not_valid_after_utc
-    except _UNREADABLE as problem:
-        raise PemError(f"{what} cannot be read: {_words(problem)}") from None
     except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise PemError(f"{what} cannot be read: an extension of it is wrong") from None
+    except UNREADABLE as problem:
+        raise PemError(f"{what} cannot be read: {_words(problem)}") from None
     _check_kind(key, what)
     return found
 
@@ -84,7 +79,7 @@ def read_request(
         _ = found.subject
         _check_kind(key, what)
         whole = found.is_signature_valid
-    except (*_UNREADABLE, InvalidSignature) as problem:
+    except (*UNREADABLE, InvalidSignature) as problem:
         if isinstance(problem, PemError):
             raise
         raise PemError(f"{what} cannot be read: {_words(problem)}") from None
@@ -106,7 +101,7 @@ def read_private_key(pem: str | bytes, what: str = "the private key") -> Private
             found = load_pem_private_key(data, None)
     except PemError:
         raise
-    except _UNREADABLE as problem:
+    except UNREADABLE as problem:
         raise PemError(f"{what} cannot be read: {_words(problem)}") from None
     if not isinstance(found, PrivateKey):
         raise PemError(f"{what} is of another kind: {_KINDS} used")

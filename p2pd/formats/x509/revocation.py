@@ -16,13 +16,14 @@ from hashlib import sha256
 from typing import Iterable, Mapping
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import MD5, SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from p2pd.base.errors import FormatError
 from p2pd.formats.x509.pem import PrivateKey, PublicKey, public_bytes
+from p2pd.formats.x509.unreadable import UNREADABLE
 
 MAX_REVOKED = 16_384
 """Certificates of one list: more than a CA has at a time that have not ended."""
@@ -35,16 +36,6 @@ LARGEST_SERIAL = 2**159 - 1
 USUAL_DAYS = 30.0
 """For how long a list is good if nobody says it."""
 
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-    NotImplementedError,
-    OverflowError,
-)
 _UNDERSTOOD = (x509.CRLNumber, x509.AuthorityKeyIdentifier)
 
 
@@ -178,7 +169,7 @@ def loaded(data: bytes) -> x509.CertificateRevocationList:
         return found
     except FormatError:
         raise
-    except _UNREADABLE:
+    except UNREADABLE:
         raise FormatError("this is no revocation list, in PEM or DER") from None
 
 
@@ -194,7 +185,7 @@ def content_of(found: x509.CertificateRevocationList) -> RevocationList:
         made_at = found.last_update_utc
     except FormatError:
         raise
-    except _UNREADABLE:
+    except UNREADABLE:
         raise FormatError("the revocation list cannot be read: its content is damaged") from None
     if next_update is None:
         raise FormatError("the revocation list does not say when the next one is due")
@@ -207,7 +198,7 @@ def _check_signature(found: x509.CertificateRevocationList, ca: x509.Certificate
         ours = found.issuer == ca.subject
         weak = isinstance(found.signature_hash_algorithm, (MD5, SHA1))
         signed = ours and found.is_signature_valid(ca.public_key())  # type: ignore[arg-type]
-    except (InvalidSignature, *_UNREADABLE):
+    except (InvalidSignature, *UNREADABLE):
         raise FormatError("the revocation list is damaged, or signed in an unknown way") from None
     if not ours:
         raise FormatError("the revocation list is of another CA")
@@ -222,7 +213,7 @@ def _may_sign(ca: x509.Certificate) -> bool:
         return ca.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
     except x509.ExtensionNotFound:
         return True
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
 
 

@@ -14,16 +14,11 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from p2pd.base.errors import FormatError
+from p2pd.formats.x509.unreadable import UNREADABLE
 
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 # What ends in a number is an address, or a mistake in one.
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?!\d+\Z){_LABEL}")
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
 
 
 class HostError(FormatError):
@@ -61,7 +56,7 @@ def hosts_of(certificate: x509.Certificate) -> tuple[str, ...]:
             return ()
         addresses = map(str, found.get_values_for_type(x509.IPAddress))
         return (*found.get_values_for_type(x509.DNSName), *addresses)
-    except (x509.ExtensionNotFound, *_UNREADABLE):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return ()
 
 
@@ -81,7 +76,7 @@ def is_for_host(certificate: x509.Certificate, host: str) -> bool:
         if is_address(host):
             return ip_address(host) in found.get_values_for_type(x509.IPAddress)
         return any(_is_name_of(name, host) for name in found.get_values_for_type(x509.DNSName))
-    except (x509.ExtensionNotFound, *_UNREADABLE):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return False
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
@@ -26,6 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from p2pd.base.errors import FormatError
 from p2pd.formats.x509.pem import PrivateKey, PublicKey, read_certificate
 from p2pd.formats.x509.server_names import is_address
+from p2pd.formats.x509.unreadable import UNREADABLE
 
 DEFAULT_CA_DAYS = 3650
 MOST_CA_DAYS = 36_500
@@ -155,7 +156,7 @@ def is_issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     """Whether an authority signed it; not whether it is still good."""
     try:
         certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Sequence
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
     EllipticCurvePrivateKey,
@@ -49,6 +49,7 @@ from p2pd.formats.x509.swarm_ca import (
     is_authority,
     is_issued_by,
 )
+from p2pd.formats.x509.unreadable import UNREADABLE
 
 DIGESTS: dict[str, HashAlgorithm] = {
     "sha256": SHA256(), "sha384": SHA384(), "sha512": SHA512(), "sha1": SHA1()
@@ -57,15 +58,6 @@ SMALLEST_RSA, LARGEST_RSA = 1024, 8192
 """Bits; smaller ones than are made today, for torrents are old."""
 LARGEST_EXPONENT = 2**32
 """What is larger makes an RSA signature as slow to check as it is to make."""
-
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
 
 
 class SigningError(FormatError):
@@ -191,7 +183,7 @@ def _is_right(key: object, signature: bytes, data: bytes, algorithm: HashAlgorit
             key.verify(signature, data, ECDSA(Prehashed(algorithm)))
         else:
             return False
-    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 
@@ -253,7 +245,7 @@ def _loaded(der: bytes) -> x509.Certificate:
         tuple(found.extensions)
         _ = found.not_valid_before_utc, found.not_valid_after_utc
         key = found.public_key()
-    except _UNREADABLE:
+    except UNREADABLE:
         raise SigningError("its certificate cannot be read") from None
     if not isinstance(key, PublicKey):
         raise SigningError("its certificate has a key of a kind that is not known here")
@@ -280,7 +272,7 @@ def _made(key: PrivateKey, signed: bytes, digest: str) -> bytes:
         if isinstance(key, EllipticCurvePrivateKey):
             return key.sign(signed, ECDSA(algorithm))
         return key.sign(signed)
-    except (ValueError, UnsupportedAlgorithm) as problem:
+    except UNREADABLE as problem:
         raise SigningError(f"the torrent cannot be signed with {digest}: {problem}") from None
 
 

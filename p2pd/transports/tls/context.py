@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
 from p2pd.base.errors import FormatError
-from p2pd.formats.x509.pem import NO_KEY
+from p2pd.formats.x509.unreadable import NO_KEY
 from p2pd.transports.tls.suites import best_suites
 
 Check = Callable[[Sequence[x509.Certificate]], str | None]
