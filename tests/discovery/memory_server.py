@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.error import UserError
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
@@ -37,13 +39,28 @@ class Wire(StringTransport):
         self.protocol.dataReceived(data)
 
 
+class Connecting:
+    """A connection that does not come about."""
+
+    def __init__(self, host: str, port: int, factory: Any) -> None:
+        self._at = (host, port)
+        self._factory = factory
+
+    def getDestination(self) -> IPv4Address:
+        return IPv4Address("TCP", *self._at)
+
+    def stopConnecting(self) -> None:
+        self._factory.clientConnectionFailed(self, Failure(UserError()))
+
+
 class MemoryReactor(FakeReactor):
-    """Connects at once; `refused` are addresses where nobody answers."""
+    """Connects at once; it is refused at the addresses `refused`, `silent` ones never answer."""
 
     def __init__(self) -> None:
         super().__init__()
         self.wires: list[Wire] = []
         self.refused: set[str] = set()
+        self.silent: set[str] = set()
 
     def connectTCP(
         self,
@@ -57,6 +74,10 @@ class MemoryReactor(FakeReactor):
         if host in self.refused:
             factory.clientConnectionFailed(None, Failure(Refused()))
             return None
+        if host in self.silent:
+            connecting = Connecting(host, port, factory)
+            factory.startedConnecting(connecting)
+            return connecting
         wire = Wire(host, port)
         self.wires.append(wire)
         wire.protocol = factory.buildProtocol(None)

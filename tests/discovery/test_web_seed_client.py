@@ -115,6 +115,21 @@ def test_who_ends_it_hangs_up() -> None:
     assert web.reactor.getDelayedCalls() == []
 
 
+def test_who_ends_it_before_an_answer_hears_of_no_failure_of_the_seed() -> None:
+    web = Web()
+    asked = web.ask()
+    asked.work.cancel()
+    assert web.wire.aborted
+    assert isinstance(asked.results[0].value, CancelledError)
+    web = Web()
+    web.reactor.silent.add(PUBLIC)
+    asked = web.ask()
+    asked.work.cancel()
+    assert isinstance(asked.results[0].value, CancelledError)
+    web.line.close()
+    assert web.reactor.getDelayedCalls() == []
+
+
 def test_a_login_is_a_header_and_goes_no_further() -> None:
     web = Web()
     asked = web.ask("http://me:secret@seed.test/x")
@@ -273,6 +288,33 @@ def test_a_name_that_moved_into_the_local_network_is_not_followed_there() -> Non
     asked.work.cancel()
     Deferred.fromCoroutine(web.line.get(question, asked)).addBoth(found.append)
     assert str(found[0].value) == "it redirects into the local network"
+
+
+def test_who_is_near_and_who_is_outside_by_one_name_are_not_taken_for_one_another() -> None:
+    web = Web()
+    web.reactor.names["two.test"] = [LOCAL, PUBLIC]
+    web.reactor.refused.add(LOCAL)
+    asked = web.ask("http://two.test/a")
+    web.wire.answer(HEAD, bytes(50))
+    assert asked.place
+    web.reactor.refused.clear()
+    asked = web.ask("http://two.test/a")
+    assert [wire.at[0] for wire in web.reactor.wires] == [PUBLIC], "what is open is used again"
+    web.wire.answer(moved("http://192.168.1.9:9091/?reboot=1"))
+    assert str(asked.problem) == "it redirects into the local network"
+
+
+def test_a_name_that_is_somewhere_else_by_now_is_asked_there() -> None:
+    web = Web()
+    asked = web.ask()
+    web.wire.answer(HEAD, bytes(50))
+    assert asked.place
+    web.away.add(PUBLIC)
+    web.line._client.names.resolved("seed.test", (PUBLIC, OTHER))
+    asked = web.ask()
+    assert web.wire.at == (OTHER, 80)
+    web.wire.answer(HEAD, bytes(50))
+    assert (asked.host, asked.place) == (OTHER, Place(URL))
 
 
 @pytest.mark.parametrize("there", ["ftp://x/y", "file:///etc/passwd", "gopher://x/", "magnet:?x"])

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, Callable, Sequence
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed
+from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.web.client import Agent, ResponseFailed
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
@@ -27,7 +27,7 @@ from p2pd.discovery.tracker_client.torrent_https import (
     is_refusal,
 )
 from p2pd.discovery.web_seed_client.bodies import Body, Refusal, hang_up
-from p2pd.discovery.web_seed_client.endpoints import SeedEndpoints
+from p2pd.discovery.web_seed_client.endpoints import SeedEndpoints, SeedPool
 from p2pd.discovery.web_seed_client.interfaces import Place, Question, Receiver
 from p2pd.discovery.web_seed_client.permitted import KeepsAway, permitted
 from p2pd.protocols.tracker.announce import TrackerError
@@ -94,6 +94,8 @@ class HttpLine:
         except TrackerError as problem:
             raise SeedError(str(problem)) from None
         except Exception as problem:
+            if _was_cancelled(problem):
+                raise CancelledError from None
             raise SeedError(self._in_words(problem)) from None
 
     def close(self) -> None:
@@ -137,8 +139,9 @@ class HttpLine:
             found, url, named=question.named, from_outside=from_outside,
             keeps_away=self._keeps_away,
         )  # fmt: skip
+        reached = self._endpoints.reached() if self._endpoints is not None else set()
         last: Exception = SeedError("it has no address")
-        for address in addresses:
+        for address in sorted(addresses, key=lambda one: one not in reached):
             try:
                 return await self._ask(address, target, question)
             except ConnectError as problem:
@@ -189,9 +192,7 @@ class HttpLine:
             if self._credentials is not None:
                 self._certificates = TorrentCertificates(self._credentials)
             self._endpoints = SeedEndpoints(reactor, self._client.way, self._certificates)
-            pool = HTTPConnectionPool(reactor, persistent=True)
-            pool.maxPersistentPerHost = 1
-            pool.cachedConnectionTimeout = KEPT_SECONDS
+            pool = SeedPool(reactor, self._endpoints, KEPT_SECONDS)
             self._agent = Agent.usingEndpointFactory(reactor, self._endpoints, pool)
         return self._agent, self._endpoints
 
@@ -224,6 +225,13 @@ def _texts(values: Sequence[Any]) -> list[str]:
 
 def _timed_out(result: object, seconds: float) -> Any:
     raise SeedError(f"no answer within {seconds:.0f} seconds")
+
+
+def _was_cancelled(problem: Exception) -> bool:
+    """Whether nobody wants the answer any more: the agent, and endpoints, say so in their ways."""
+    reasons = getattr(problem, "reasons", ())
+    gave_up = isinstance(problem, ConnectingCancelledError)
+    return gave_up or any(reason.check(CancelledError) for reason in reasons)
 
 
 def _is_https(url: str) -> bool:

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.client import URI, BrowserLikePolicyForHTTPS
+from twisted.web.client import URI, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
@@ -60,6 +60,7 @@ class SeedConnections(WrappingFactory[SeedConnection]):
         super().__init__(wrapped)
         self._owner = owner
         self.open = owner.open
+        self.address = owner.address
 
     @property
     def allowance(self) -> int:
@@ -113,7 +114,30 @@ class SeedEndpoints:
             self._policy = BrowserLikePolicyForHTTPS()
         return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), counted)
 
+    def reached(self) -> set[str]:
+        """The addresses to which there is a connection."""
+        return {connection.factory.address for connection in self.open}
+
     def cut(self) -> None:
         """End every connection now."""
         for connection in list(self.open):
             connection.abortConnection()
+
+
+class SeedPool(HTTPConnectionPool):
+    """Connections that wait for the next question, each for the address alone that it leads to.
+
+    By the name alone a question for one address of it would go to another one: what was found good
+    to be asked, and is believed for being near, would not be who answers.
+    """
+
+    maxPersistentPerHost = 1
+
+    def __init__(self, reactor: Any, endpoints: SeedEndpoints, kept_seconds: int) -> None:
+        super().__init__(reactor, persistent=True)
+        self.cachedConnectionTimeout = kept_seconds
+        self._endpoints = endpoints
+
+    def getConnection(self, key: Any, endpoint: Any) -> Any:  # noqa: N802 - Twisted's name
+        """One that waits, or a new one."""
+        return super().getConnection((*key, self._endpoints.address), endpoint)
