@@ -5,6 +5,9 @@ the end of his connection: so each connection of which nothing became is a try, 
 and how many an address may make does not depend on what is here. Each is taken when a key is asked
 for and given back when the handshake is through, so that tries at the same time are counted, too.
 Nobody gets more for handshakes that succeed: who may join one swarm may guess at another's secret.
+
+Who uses up what his network may has its other users wait, too. So what one customer may have is far
+less than what his provider may.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from p2pd.base.clock import Clock
-from p2pd.base.networks import provider_of, user_of
+from p2pd.base.networks import provider_of, site_of, user_of
 
 AT_ONCE = 60
 """Tries of one IPv4 address, or of one /64, after a rest."""
@@ -20,11 +23,14 @@ AT_ONCE = 60
 PER_SECOND = 1.0
 """Then: about as fast as one core makes secrets of passphrases."""
 
-NETWORK_TIMES = 10
-"""How much more a network (/16, /32) may, in which one has as many addresses as he likes."""
+SITE_TIMES = 10
+"""How much more a customer may (/24, /48), who has as many addresses as he likes."""
+
+PROVIDER_TIMES = 100
+"""And all customers of a provider (/16, /32) together."""
 
 REMEMBERED = 4096
-"""Addresses, and networks, that tried lately."""
+"""Addresses, and networks of each size, that tried lately."""
 
 
 class _Allowances:
@@ -61,8 +67,10 @@ class Tries:
     """Of all strangers."""
 
     def __init__(self, clock: Clock) -> None:
-        self._users = _Allowances(clock, AT_ONCE, PER_SECOND)
-        self._networks = _Allowances(clock, AT_ONCE * NETWORK_TIMES, PER_SECOND * NETWORK_TIMES)
+        self._by_size = [
+            (whose, _Allowances(clock, AT_ONCE * times, PER_SECOND * times))
+            for whose, times in ((user_of, 1), (site_of, SITE_TIMES), (provider_of, PROVIDER_TIMES))
+        ]
         self.begun = self.through = self.refused = 0
 
     def by_result(self) -> dict[tuple[str, ...], float]:
@@ -75,17 +83,18 @@ class Tries:
 
     def begins(self, host: str) -> bool:
         """Whether one more may begin from there, which is a try from now on."""
-        user, network = user_of(host), provider_of(host)
-        if self._users.left(user) < 1 or self._networks.left(network) < 1:
+        if any(allowances.left(whose(host)) < 1 for whose, allowances in self._by_size):
             self.refused += 1
             return False
-        self._users.change(user, -1)
-        self._networks.change(network, -1)
+        self._change(host, -1)
         self.begun += 1
         return True
 
     def ends_well(self, host: str) -> None:
         """One is through: it was none."""
-        self._users.change(user_of(host), 1)
-        self._networks.change(provider_of(host), 1)
+        self._change(host, 1)
         self.through += 1
+
+    def _change(self, host: str, by: float) -> None:
+        for whose, allowances in self._by_size:
+            allowances.change(whose(host), by)

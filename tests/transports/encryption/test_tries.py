@@ -19,7 +19,14 @@ from p2pd.transports.encryption import tries as module
 from p2pd.transports.encryption.key_work import KeyWork
 from p2pd.transports.encryption.openings import TOO_MANY_TRIES, DialledOpening
 from p2pd.transports.encryption.secret_openings import SecretSwarm
-from p2pd.transports.encryption.tries import AT_ONCE, NETWORK_TIMES, PER_SECOND, REMEMBERED, Tries
+from p2pd.transports.encryption.tries import (
+    AT_ONCE,
+    PER_SECOND,
+    PROVIDER_TIMES,
+    REMEMBERED,
+    SITE_TIMES,
+    Tries,
+)
 from tests.transports.encryption.test_openings import Side, at_once, carry
 from tests.transports.encryption.test_secret_openings import ID, OPEN, SWARM, Accepts, Dials
 
@@ -41,11 +48,30 @@ def test_an_address_has_some_at_once_and_then_one_a_second() -> None:
 def test_who_has_a_whole_network_has_no_more_than_that_may() -> None:
     clock = Clock()
     tries = Tries(clock)
-    hosts = [f"2001:db8:{number:x}::1" for number in range(2 * AT_ONCE * NETWORK_TIMES)]
-    assert sum(map(tries.begins, hosts)) == AT_ONCE * NETWORK_TIMES
+    hosts = [f"2001:db8:{number:x}::1" for number in range(2 * AT_ONCE * PROVIDER_TIMES)]
+    assert sum(map(tries.begins, hosts)) == AT_ONCE * PROVIDER_TIMES
     assert tries.begins(FAR)
     clock.advance(1)
-    assert sum(map(tries.begins, hosts)) == PER_SECOND * NETWORK_TIMES
+    assert sum(map(tries.begins, hosts)) == PER_SECOND * PROVIDER_TIMES
+
+
+@pytest.mark.parametrize(
+    ("own", "neighbour"),
+    [("2001:db8:1:{:x}::1", "2001:db8:2::1"), ("192.0.2.{}", "192.0.3.1")],
+)
+def test_no_customer_keeps_those_of_his_provider_out(own: str, neighbour: str) -> None:
+    """He has a /48, or a /24, and an address for each try."""
+    clock = Clock()
+    tries = Tries(clock)
+    hosts = [own.format(number) for number in range(250)]
+    for _ in range(600):
+        for host in hosts[:20]:
+            tries.begins(host)
+        hosts = hosts[20:] + hosts[:20]
+        assert tries.begins(neighbour), "others of his provider come through"
+        tries.ends_well(neighbour)
+        clock.advance(1)
+    assert tries.begun - 600 <= (AT_ONCE + 600 * PER_SECOND) * SITE_TIMES
 
 
 def test_all_of_a_64_is_one_address() -> None:
@@ -85,7 +111,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = Tries(Clock())
     for number in range(1000):
         tries.begins(f"10.{number % 250}.{number // 250}.1")
-    assert len(tries._users) == len(tries._networks) == 50
+    assert [len(allowances) for _, allowances in tries._by_size] == [50] * 3
     assert REMEMBERED == 4096
 
 
@@ -94,7 +120,7 @@ def test_who_used_none_is_not_remembered() -> None:
     tries = Tries(clock)
     tries.begins(GUESSER)
     tries.ends_well(GUESSER)
-    assert len(tries._users) == len(tries._networks) == 0
+    assert [len(allowances) for _, allowances in tries._by_size] == [0] * 3
 
 
 # -- where they are counted ------------------------------------------------------------------------
