@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from p2pd.base.errors import P2pdError
 from p2pd.formats.metainfo import parse_torrent
@@ -14,7 +15,7 @@ from p2pd.session.api import TorrentTrouble
 from p2pd.session.connecting.admission import Way
 from p2pd.session.importing.import_requests import ImportTorrent
 from p2pd.session.secrets.secret_torrents import CANNOT_ENCRYPT, HAS_BOTH
-from p2pd.session.torrents.torrent_requests import AddTorrent
+from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.state.kept_secrets import KeptSecrets
 from p2pd.state.key_files import KeyFiles
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode
@@ -224,6 +225,43 @@ def test_who_imports_it_again_needs_the_same_secret(network: MemoryNetwork) -> N
             network.result(node.control.import_torrent(request))
 
 
+def test_of_a_secret_that_no_torrent_gets_nothing_is_kept(network: MemoryNetwork) -> None:
+    node = SimNode(network, SEED)
+    known = node.session.secrets._known
+
+    def judge(candidate: Any) -> None:
+        raise P2pdError("not for you")
+
+    with pytest.raises(P2pdError, match="not for you"):
+        node.add(V1, secret=SECRET, judge=judge)
+    assert not known
+    for trial in (True, False):
+        add = AddTorrent(torrent=V1, secret=SECRET, judge=None if trial else judge)
+        asked = node.control.import_torrent(ImportTorrent(add, trial=trial))
+        if trial:
+            assert not network.result(asked).duplicate
+        else:
+            with pytest.raises(P2pdError, match="not for you"):
+                network.result(asked)
+        assert not known
+    had = node.add(V1, secret=SECRET)
+    with pytest.raises(P2pdError, match="not with this secret"):
+        node.add(V1, secret=WRONG)
+    assert list(known) == [had.record.secret]
+
+
+def test_a_torrent_that_goes_while_its_secret_is_made_leaves_none(network: MemoryNetwork) -> None:
+    node = SimNode(network, SEED)
+    had = node.add(V1)
+    (view,) = node.control.torrents()
+    changing = Deferred.fromCoroutine(node.control.change(view, TorrentChanges(secret=WORDS)))
+    network.result(node.control.remove(view, delete_data=False))
+    with pytest.raises(P2pdError, match="removed meanwhile"):
+        network.result(changing)
+    assert not node.session.secrets._known
+    assert not had.record.secret
+
+
 @pytest.mark.parametrize("after", [0.0, 0.011, 0.025, 0.035, 0.045, 0.055])
 def test_who_was_shaking_hands_when_it_changed_does_not_get_in(
     network: MemoryNetwork, after: float
@@ -316,6 +354,17 @@ class TestBoth:
         assert not torrent.running
         assert view.error_string == HAS_BOTH
         assert not again.session.secrets.names.swarms
+
+    def test_what_follows_it_needs_both_too(self, network: MemoryNetwork) -> None:
+        at = node(network, SEED)
+        old = at.add(bare_link(parse_torrent(tls_torrent())), secret=SECRET)
+        at.add(tls_torrent())
+        network.run(1)
+        new = at.add(bare_link(parse_torrent(OTHER)), secret_of=old.record.id)
+        network.run(1)
+        assert new.record.by_tls
+        assert not new.running
+        assert not at.session.secrets.names.swarms
 
     def test_a_link_that_is_marked_takes_no_secret(self, network: MemoryNetwork) -> None:
         at = node(network, SEED)

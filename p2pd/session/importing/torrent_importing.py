@@ -15,7 +15,7 @@ from p2pd.session.disks.devices import in_time
 from p2pd.session.importing.foreign_progress import Judgement, judge
 from p2pd.session.importing.import_requests import Believed, ImportedTorrent, ImportTorrent
 from p2pd.session.session import Session
-from p2pd.session.torrents.torrent_adding import TorrentAdding
+from p2pd.session.torrents.torrent_adding import Described, TorrentAdding
 from p2pd.state.resume import TorrentRecord
 from p2pd.storage.partial_names import complete_names, partial_files, with_suffix
 
@@ -43,25 +43,31 @@ class TorrentImporting:
         """
         with self._adding.line.place(len(request.add.torrent or b"")):
             described = await self._adding.described(request.add)
-            record, metainfo = described.record, described.metainfo
-            here = self._here(record)
-            if here is not None:
-                described.judged(request.add)  # what is here may not be for who asks
-                self._session.secrets.check_same(here, record)
-                return _answer(here, duplicate=True)
-            if request.file_names:
-                await self._name(metainfo, request, record)
-            judgement = None
-            if metainfo is not None and (request.pieces is not None or request.is_whole):
-                judgement = await self._judge(metainfo, request, record)
-            _fill(record, request, judgement)
-            if not request.trial:
-                torrent = await self._adding.take_in(
-                    record, metainfo, lambda: described.judged(request.add)
-                )
-                if torrent is None:  # it came in the meantime
-                    return _answer(self._here(record) or record, duplicate=True)
-                torrent.add_peers(request.peers, "resume")
+            try:
+                return await self._take(request, described)
+            finally:
+                await self._adding.decided(described)
+
+    async def _take(self, request: ImportTorrent, described: Described) -> ImportedTorrent:
+        record, metainfo = described.record, described.metainfo
+        here = self._here(record)
+        if here is not None:
+            described.judged(request.add)  # what is here may not be for who asks
+            self._session.secrets.check_same(here, record)
+            return _answer(here, duplicate=True)
+        if request.file_names:
+            await self._name(metainfo, request, record)
+        judgement = None
+        if metainfo is not None and (request.pieces is not None or request.is_whole):
+            judgement = await self._judge(metainfo, request, record)
+        _fill(record, request, judgement)
+        if not request.trial:
+            torrent = await self._adding.take_in(
+                record, metainfo, lambda: described.judged(request.add)
+            )
+            if torrent is None:  # it came in the meantime
+                return _answer(self._here(record) or record, duplicate=True)
+            torrent.add_peers(request.peers, "resume")
         return _answer(record, judgement)
 
     def _here(self, record: TorrentRecord) -> TorrentRecord | None:

@@ -30,6 +30,7 @@ HAS_BOTH = (
     "it has a secret, and its peers are to have certificates: it has no peers before the secret is"
     " taken away"
 )
+GONE = "the torrent was removed meanwhile"
 NOT_THIS = "the torrent is here, and not with this secret: change that first"
 TOO_MANY = "too many secrets were tried for the torrent, which is here: come again in a minute"
 CANNOT_ENCRYPT = "a secret needs RC4, which this system's OpenSSL does not have"
@@ -68,8 +69,8 @@ class SecretTorrents:
     async def kept(self, text: str, hashes: InfoHashes, name: str) -> str:
         """What the record of a torrent is to have of a secret, as a user gave it.
 
-        Raises P2pdError: it is none, or it could not be used here, or what it is of this torrent
-        everybody knows who would guess at it.
+        Who asked has to say when no torrent gets it (`let_go`). Raises P2pdError: it is none, or it
+        could not be used here, or what it is of this torrent everybody knows who would guess at it.
         """
         if self._host.connections.opener.work is None:
             raise P2pdError(CANNOT_ENCRYPT)
@@ -119,7 +120,7 @@ class SecretTorrents:
             if record.secret == before:
                 self._known[kept] = secret
                 record.secret = kept
-                self._drop(before)
+                self.let_go(before)
                 await self._host.store.save(record)
 
     # -- torrents ------------------------------------------------------------------------------
@@ -161,7 +162,6 @@ class SecretTorrents:
         if not wanted.secret:
             return
         ours, theirs = self._known.get(here.secret), self._known.get(wanted.secret)
-        self._drop(wanted.secret)
         if not self._guesses.takes(here.id):
             raise FormatError(TOO_MANY)
         known = isinstance(ours, SwarmSecret) and isinstance(theirs, SwarmSecret)
@@ -176,9 +176,12 @@ class SecretTorrents:
         if text and torrent.wants_certificates:
             raise P2pdError(HAS_CERTIFICATES)
         kept = await self.kept(text, torrent.info_hashes, torrent.record.name) if text else ""
+        if self._host.torrents.by_id(torrent.record.id) is not torrent:
+            self.let_go(kept)
+            raise P2pdError(GONE)
         waited = bool(self.why_not(torrent))
         before, torrent.record.secret = torrent.record.secret, kept
-        self._drop(before)
+        self.let_go(before)
         self._guesses.forget(torrent.record.id)
         self._host.torrents.learn_hashes(torrent)
         torrent.hang_up_on_all(CHANGED)
@@ -192,10 +195,10 @@ class SecretTorrents:
         """It is removed, and was taken out of the session's torrents."""
         self.names.drop(torrent)
         self._guesses.forget(torrent.record.id)
-        self._drop(torrent.record.secret)
+        self.let_go(torrent.record.secret)
 
-    def _drop(self, kept: str) -> None:
-        """Nobody needs it any more, unless another torrent has the same."""
+    def let_go(self, kept: str) -> None:
+        """What a record has, or was to have, is not needed any more, unless a torrent has it."""
         if kept and all(torrent.record.secret != kept for torrent in self._host.torrents):
             self._known.pop(kept, None)
 

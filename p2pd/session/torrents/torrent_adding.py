@@ -15,7 +15,6 @@ from p2pd.formats.file_names import wanted_names
 from p2pd.formats.magnet import Magnet, parse_magnet
 from p2pd.formats.metainfo import Metainfo, parse_torrent
 from p2pd.session.add_line import AddLine
-from p2pd.session.connecting.admission import Way
 from p2pd.session.disks.devices import in_time
 from p2pd.session.secrets.secret_torrents import HAS_CERTIFICATES
 from p2pd.session.session import Session
@@ -71,27 +70,26 @@ class TorrentAdding:
         """
         with self.line.place(len(request.torrent or b"")):
             described = await self.described(request)
-            record = described.record
-            if described.magnet is not None and record.paused:
-                # Its files cannot be chosen before it is known which there are.
-                fetched = self._session.settings.paused_magnets_fetch
-                record.metadata_only = request.metadata_only or fetched
-                record.paused = not record.metadata_only
-            cross_checks = self._session.cross_checks
-            found = await cross_checks.search(request.find_data, record, described.metainfo)
-            if not found:
-                begin_apart(record, self._session.settings, request.apart)
-            torrent, here = await self._admit(request, described)
-        if found and not here:
-            cross_checks.begin(torrent)
-        return torrent, here
+            try:
+                return await self._add(request, described)
+            finally:
+                await self.decided(described)
+
+    async def decided(self, described: Described) -> None:
+        """It was added, or will not be: of a secret that no torrent has nothing is kept."""
+        if described.record.secret:
+            await self._lock.acquire()  # who adds now may have the same
+            try:
+                self._session.secrets.let_go(described.record.secret)
+            finally:
+                self._lock.release()
 
     def found_for(self, torrent: Torrent) -> str:
         """The folder where its data is just being checked."""
         return self._session.cross_checks.under_way.get(torrent.record.id, "")
 
     async def described(self, request: AddTorrent) -> Described:
-        """What would be added. Raises as `add` does."""
+        """What would be added, which is to be `decided` then. Raises as `add` does."""
         folder = request.download_dir
         if folder is not None and (not os.path.isabs(folder) or "\0" in folder):
             raise AddTorrentError(
@@ -115,7 +113,7 @@ class TorrentAdding:
                     AddProblem.SYSTEM, "the torrent that it is to replace is gone"
                 )
             # Nor does it meet anybody in the clear whose predecessor did not.
-            described.record.by_tls |= like.way is Way.TLS
+            described.record.by_tls |= like.wants_certificates
             return like.record.secret
         if not request.secret:
             return ""
@@ -124,6 +122,22 @@ class TorrentAdding:
             raise AddTorrentError(AddProblem.SYSTEM, HAS_CERTIFICATES)
         hashes = InfoHashes(record.hash_v1, record.hash_v2)
         return await self._session.secrets.kept(request.secret, hashes, record.name)
+
+    async def _add(self, request: AddTorrent, described: Described) -> tuple[Torrent, bool]:
+        record = described.record
+        if described.magnet is not None and record.paused:
+            # Its files cannot be chosen before it is known which there are.
+            fetched = self._session.settings.paused_magnets_fetch
+            record.metadata_only = request.metadata_only or fetched
+            record.paused = not record.metadata_only
+        cross_checks = self._session.cross_checks
+        found = await cross_checks.search(request.find_data, record, described.metainfo)
+        if not found:
+            begin_apart(record, self._session.settings, request.apart)
+        torrent, here = await self._admit(request, described)
+        if found and not here:
+            cross_checks.begin(torrent)
+        return torrent, here
 
     async def _of_torrent(self, request: AddTorrent, data: bytes) -> Described:
         if len(data) > MAX_TORRENT_SIZE:

@@ -71,6 +71,7 @@ def test_another_users_is_refused_alike_whatever_the_secret(
         assert isinstance(answer, NotPermittedError), answer
     assert list(house.node.session.torrents) == [had]
     assert had.record.trackers == trackers
+    assert len(house.node.session.secrets._known) == 1, "of what others tried nothing is kept"
     answer = house.adds(ANN, SECRET, torrent=HYBRID)
     assert answer.duplicate, "what others tried counts nothing"
 
