@@ -271,6 +271,8 @@ class Session(SessionPorts):
         if record.queue_place is None:
             record.queue_place = self.queues.order.end
         await self.store.add(record)
+        # Last, for a torrent with the same secret may have gone until now, and that with it.
+        await self.secrets.recall([record])
         self._admit(torrent)
         self.activity.changed(torrent)
         torrent.telling.added()

@@ -188,6 +188,24 @@ def test_a_torrent_that_follows_another_has_its_secret(network: MemoryNetwork) -
     assert node.session.secrets.of(new) is not None
 
 
+def test_a_torrent_that_goes_while_another_comes_leaves_it_their_secret(
+    network: MemoryNetwork,
+) -> None:
+    node = SimNode(network, SEED)
+    old = node.add(V1, secret=SECRET)
+    (view,) = node.control.torrents()
+    record_it = node.session.store.add
+
+    async def slowly(record: Any) -> None:
+        await record_it(record)
+        await node.control.remove(view, delete_data=False)
+
+    node.session.store.add = slowly  # type: ignore[method-assign]
+    new = node.add(OTHER, secret_of=old.record.id)
+    assert list(node.session.torrents) == [new]
+    assert node.session.secrets.of(new) == SwarmSecret(bytes(range(32)))
+
+
 def test_one_that_replaces_what_is_gone_is_not_for_everybody(network: MemoryNetwork) -> None:
     node = SimNode(network, SEED)
     with pytest.raises(P2pdError, match="that it is to replace is gone"):

@@ -186,7 +186,6 @@ class TorrentAdding:
                     here.metadata_complete(metainfo)
                 torrent = here
             else:
-                await self._session.secrets.recall([record])
                 torrent = await self._session.add(record, metainfo)
         finally:
             self._lock.release()
@@ -215,7 +214,6 @@ class TorrentAdding:
             if self._session.torrents.sharing(hashes) is not None:
                 return None
             judge()
-            await self._session.secrets.recall([record])
             return await self._session.add(record, metainfo)
         finally:
             self._lock.release()
