@@ -16,7 +16,7 @@ from p2pd.session.session import Session
 from p2pd.session.tls.tls_api import GivenCertificate, TlsState
 from p2pd.state.key_backup import SavedKeys
 from p2pd.state.key_files import CA_FOLDER, KeyFiles
-from p2pd.state.swarm_ca.enrolled import EnrolledStore
+from p2pd.state.swarm_ca.enrolled import MOST_ENROLLED, EnrolledStore
 from p2pd.state.swarm_ca.restoring import restore_authority
 from p2pd.state.swarm_ca.store import SwarmCaStore
 from p2pd.state.torrent_keys import KeptCertificate
@@ -57,11 +57,14 @@ class KeyRestoring:
     def _lists(self) -> Any:
         return self._session.tls.revoking.lists
 
-    async def _attempt(self, what: str, work: Awaitable[None]) -> None:
+    async def _attempt(self, what: str, work: Awaitable[None]) -> bool:
+        """Whether it came."""
         try:
             await work
         except P2pdError as problem:
             self.problems.append(f"{what}: {problem}")
+            return False
+        return True
 
     async def _take_authority(self, name: str, files: dict[str, bytes]) -> None:
         store = SwarmCaStore(os.path.join(self._state_dir, CA_FOLDER), self._keys)
@@ -78,9 +81,16 @@ class KeyRestoring:
         store = EnrolledStore(self._state_dir, self._keys)
         there = {each.id for each in (await self._run(store.load))[0]}
         for enrolled, key in saved.enrolled:
-            if enrolled.id not in there:
-                what = "a certificate of this node"
-                await self._attempt(what, self._run(store.save, enrolled, key))
+            if enrolled.id in there:
+                continue
+            if len(there) >= MOST_ENROLLED:
+                self.problems.append(
+                    f"certificates of this node: there are {MOST_ENROLLED}, and can be no more"
+                )
+                return
+            what = "a certificate of this node"
+            if await self._attempt(what, self._run(store.save, enrolled, key)):
+                there.add(enrolled.id)
                 self.added += 1
 
     async def _take_certificate(self, info_hash: str, kept: KeptCertificate) -> None:

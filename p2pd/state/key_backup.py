@@ -15,6 +15,7 @@ import os
 import re
 import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -132,7 +133,9 @@ def _collect_authority(saved: SavedKeys, path: str, keys: KeyFiles) -> None:
             files[LIST] = read_at_most(os.path.join(path, LIST), MAX_MEMBER)
         for name in sorted(os.listdir(os.path.join(path, ISSUED))):
             inside = os.path.join(ISSUED, name)
-            if _CA.match(f"{CA_FOLDER}/x/{inside}"):
+            if not _CA.match(f"{CA_FOLDER}/x/{inside}"):
+                continue
+            with suppress(FileNotFoundError):  # it was over, and is forgotten by now
                 files[inside] = read_at_most(os.path.join(path, inside), MAX_MEMBER)
     except (P2pdError, OSError) as problem:
         words = problem.strerror if isinstance(problem, OSError) else str(problem)

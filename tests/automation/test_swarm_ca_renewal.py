@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -152,6 +153,41 @@ def enrolled_elsewhere(world: World, old: Node) -> bytes:
     node.enrol(old.token())
     (path,) = (node.folder / "enrolled").rglob("*.key")
     return path.read_bytes()
+
+
+def test_what_a_backup_brings_leaves_what_is_known_as_it_is(
+    world: World, old: Node, new: Node
+) -> None:
+    enrolled(old, new)
+    (known,) = new.own.all.values()
+    known.problem = "nobody answers"
+    read = new.own._store.load
+    before = read()
+    result_of(new.renewals.renew(known.enrolled.id))  # while what lies on the disk is read
+    renewed = serial(new)
+    with patch.object(new.own._store, "load", return_value=before):
+        assert result_of(new.own.load()) == []
+    assert serial(new) == renewed
+
+
+def test_a_torrent_that_cannot_be_read_keeps_no_certificate(world: World, old: Node) -> None:
+    film = old.session.put(torrent_of(old.create()))
+    world.clock.advance(LOOK_SECONDS)
+    assert film.given is not None
+    old.session.all.clear()
+    waiting = [old.session.put(torrent_of(None)) for _ in range(3)]
+    for torrent in waiting:
+        torrent.tls = TlsReport(TlsState.NO_CERTIFICATE)
+    asked: list[object] = []
+
+    async def unreadable(torrent: object) -> None:
+        asked.append(torrent)
+        raise P2pdError("its metadata is damaged")
+
+    with patch.object(old.session, "metainfo", unreadable):
+        world.days_pass(0.1)
+    assert old.own.all == {}
+    assert asked
 
 
 def test_there_is_nothing_to_renew_of_that_id(new: Node) -> None:

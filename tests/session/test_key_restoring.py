@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
+from p2pd.base.errors import StateError
 from p2pd.formats.x509 import keys_at_rest
 from p2pd.formats.x509.keys_at_rest import KeySeal, SealedKeyError
 from p2pd.formats.x509.pem import read_certificate
@@ -20,6 +21,7 @@ from p2pd.state.backups import BackupFolder
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.revocation_files import RevocationFiles
 from p2pd.state.swarm_ca.book import Limits
+from p2pd.state.swarm_ca.enrolled import Enrolled, EnrolledStore
 from p2pd.state.swarm_ca.store import SwarmCaStore
 from p2pd.state.torrent_keys import KeptCertificate, TorrentKeys
 from p2pd.testing import MemoryNetwork, SimNode
@@ -106,6 +108,31 @@ def test_what_is_here_stays(place: Place) -> None:
     assert report is not None
     assert report.serial == read_certificate(other.certificate).serial_number
     assert place.restore().keys == 0
+
+
+def enrolled(place: Place, *numbers: int) -> None:
+    """The backup has certificates of the node, too."""
+    given = of_everybody()
+    for number in numbers:
+        one = Enrolled(f"{number:016x}", given.certificate, authority().pem)
+        EnrolledStore(str(place.old), KEYS).save(one, given.private_key)
+
+
+def test_more_certificates_than_a_node_can_have_are_left_out(place: Place) -> None:
+    enrolled(place, 1, 2, 3)
+    with patch("p2pd.session.key_restoring.MOST_ENROLLED", 2):
+        found = place.restore()
+    assert found.keys == 4
+    assert "can be no more" in found.problems[0]
+    assert len(EnrolledStore(place.state, KEYS).load()[0]) == 2
+
+
+def test_what_did_not_come_is_not_counted(place: Place) -> None:
+    enrolled(place, 1)
+    with patch.object(EnrolledStore, "save", side_effect=StateError("the disk is full")):
+        found = place.restore()
+    assert found.keys == 2
+    assert found.problems == ("a certificate of this node: the disk is full",)
 
 
 def test_it_may_be_gone_without(place: Place) -> None:

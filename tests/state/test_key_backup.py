@@ -17,6 +17,7 @@ from p2pd.formats.x509.keys_at_rest import KeySeal, SealedKeyError
 from p2pd.formats.x509.pem import certificate_pem, private_key_pem
 from p2pd.formats.x509.revocation import ca_id
 from p2pd.state.backups import NO_PASSPHRASE, Backup, BackupFolder
+from p2pd.state.key_backup import collect
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.revocation_files import RevocationFiles
 from p2pd.state.swarm_ca.book import Limits
@@ -162,3 +163,17 @@ def test_a_damaged_one_is_refused(place: Place, tmp_path: Path) -> None:
     damaged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
     with pytest.raises((SealedKeyError, StateError)):
         saved_by(tmp_path, damaged, keys=SEALED)
+
+
+def test_a_certificate_that_is_forgotten_meanwhile_keeps_no_ca_out(tmp_path: Path) -> None:
+    place = Place(tmp_path / "old", SEALED)
+    listed = os.listdir
+
+    def with_one_more(path: Any) -> list[str]:
+        gone = ["abcdef.pem"] if str(path).endswith("issued") else []
+        return [*listed(path), *gone]
+
+    with patch.object(os, "listdir", with_one_more):
+        saved = collect(str(place.path), SEALED)
+    assert saved.problems == []
+    assert len(saved.authorities["films"]) == 6

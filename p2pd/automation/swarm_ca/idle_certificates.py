@@ -7,12 +7,13 @@ goes when it has ended. Since when nothing has one is kept beside it, for daemon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from twisted.logger import Logger
 
 from p2pd.automation.swarm_ca.own_certificates import Known, OwnCertificates, lacks, unfit
+from p2pd.base.errors import P2pdError
 from p2pd.session.api import TorrentView
 
 OWN_SECONDS = 600.0
@@ -33,10 +34,13 @@ class IdleCertificates:
     async def look(self, torrents: Sequence[TorrentView]) -> None:
         """Note which nobody has, and let those go that are of no use. Raises P2pdError."""
         serials = {each.tls.serial for each in torrents if each.tls is not None}
-        lacking = [each for each in torrents if lacks(each)]
-        for known in list(self._own.all.values()):
+        every = list(self._own.all.values())
+        idle = [one for one in every if one.enrolled.certificate.serial_number not in serials]
+        awaited = await self._awaited(idle, [each for each in torrents if lacks(each)])
+        useless = {one.enrolled.id for one in idle} - awaited
+        for known in every:
             serial = known.enrolled.certificate.serial_number
-            if serial in serials or await self._is_for_one(known, lacking):
+            if known.enrolled.id not in useless:
                 await self._note(known, 0)
             elif not known.enrolled.idle_since:
                 await self._note(known, int(self._wall()))
@@ -62,13 +66,22 @@ class IdleCertificates:
         has_ended = now >= enrolled.certificate.not_valid_after_utc.timestamp()
         return has_ended and bool(self.why_not_renewed(known))
 
-    async def _is_for_one(self, known: Known, lacking: Sequence[TorrentView]) -> bool:
-        """Whether a torrent that waits for a certificate may get this one."""
+    async def _awaited(self, idle: Sequence[Known], lacking: Iterable[TorrentView]) -> set[str]:
+        """The ids of those that a torrent may get that waits for a certificate."""
+        left = {one.enrolled.id: one.enrolled for one in idle}
+        awaited: set[str] = set()
         for torrent in lacking:
-            metainfo = await self._own.metainfo(torrent)
-            if metainfo is not None and not unfit(known.enrolled, metainfo):
-                return True
-        return False
+            if not left:
+                break
+            try:
+                metainfo = await self._own.metainfo(torrent)
+            except P2pdError:
+                continue  # it says so itself
+            for id_, enrolled in list(left.items()):
+                if metainfo is not None and not unfit(enrolled, metainfo):
+                    awaited.add(id_)
+                    del left[id_]
+        return awaited
 
     async def _note(self, known: Known, since: int) -> None:
         if known.enrolled.idle_since != since:

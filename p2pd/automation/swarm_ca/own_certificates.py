@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from p2pd.automation.refusals import RefusedError
@@ -66,9 +67,10 @@ class OwnCertificates:
         self.all: dict[str, Known] = {}
 
     async def load(self) -> Sequence[str]:
-        """Those of earlier runs; in words what is lost."""
+        """Those of earlier runs, and of a backup; in words what is lost. What is known stays."""
         good, bad = await self._in_thread(self._store.load)
-        self.all = {each.id: known(each) for each in good}
+        for each in good:  # one may have been renewed while they were read
+            self.all.setdefault(each.id, known(each))
         return list(bad)
 
     def check_room(self) -> None:
@@ -167,6 +169,7 @@ def unfit(enrolled: Enrolled, metainfo: Metainfo) -> str:
     return ""
 
 
+@lru_cache(maxsize=256)
 def print_of(ca: bytes) -> bytes:
     """The fingerprint of the CA in a torrent; empty if there is none that can be read."""
     try:

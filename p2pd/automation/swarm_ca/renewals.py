@@ -27,9 +27,11 @@ from p2pd.automation.swarm_ca.own_certificates import (
     Torrents,
     lacks,
     print_of,
+    unfit,
 )
 from p2pd.base.clock import Clock, DelayedCall
 from p2pd.base.errors import P2pdError
+from p2pd.formats.metainfo import Metainfo
 from p2pd.formats.x509.pem import certificate_pem, private_key_pem
 from p2pd.formats.x509.swarm_ca import fingerprint, new_key
 from p2pd.session.api import TorrentView
@@ -197,22 +199,29 @@ class Renewals:
         """Give a torrent what there is for it, or issue it something."""
         if not lacks(torrent):
             return
+        try:
+            metainfo = await self._session.metainfo(torrent)
+        except P2pdError as problem:
+            self._warn([f"{torrent.name}: {problem}"])
+            return
+        if metainfo is None:
+            return  # nobody said of which swarm the magnet is
         now = self._now()
         for known in list(self._own.all.values()):
-            if known.enrolled.certificate.not_valid_after_utc > now:
+            good = known.enrolled.certificate.not_valid_after_utc > now
+            if good and not unfit(known.enrolled, metainfo):
                 gift = await self._own.give(known.enrolled, [torrent])
                 self._warn(gift.problems)
                 if gift.torrents or gift.problems:
                     return
         try:
-            await self._issue_to(torrent)
+            await self._issue_to(torrent, metainfo)
         except P2pdError as problem:
             self._warn([f"{torrent.name}: {problem}"])
 
-    async def _issue_to(self, torrent: TorrentView) -> None:
+    async def _issue_to(self, torrent: TorrentView, metainfo: Metainfo) -> None:
         """Of a CA that is here. Raises P2pdError."""
-        metainfo = await self._session.metainfo(torrent)
-        if metainfo is None or metainfo.tls_ca is None:
+        if metainfo.tls_ca is None:
             return
         wanted, name = print_of(metainfo.tls_ca), metainfo.name
         self._own.check_room()  # before anything is issued: each round would fill the CA's book

@@ -131,10 +131,9 @@ class SeedPool(HTTPConnectionPool):
     to be asked, and is believed for being near, would not be who answers.
     """
 
-    maxPersistentPerHost = 1
-
     def __init__(self, reactor: Any, endpoints: SeedEndpoints, kept_seconds: int) -> None:
         super().__init__(reactor, persistent=True)
+        self.maxPersistentPerHost = 1
         self.cachedConnectionTimeout = kept_seconds
         self._endpoints = endpoints
 

@@ -83,7 +83,7 @@ class SwarmCaFolder:
             self._write(BOOK, book_json(book))
             for serial in before - set(book.issued):
                 with contextlib.suppress(OSError):
-                    os.unlink(self._issued_path(serial))
+                    os.unlink(self._place(issued_name(serial)))
 
     def book(self) -> Book:
         """What it remembers."""
@@ -127,8 +127,12 @@ class SwarmCaFolder:
                 own=wanted.own,
             )
         )
-        self._write(os.path.join(ISSUED, _file_of(made.serial_number)), _text(made))
+        self.put_issued(made.serial_number, _text(made))
         return made
+
+    def put_issued(self, serial: int, pem: bytes) -> None:
+        """Keep a certificate that it issued, also by a copy of it; within `changing`."""
+        self._write(issued_name(serial), pem)
 
     def renewed(
         self, book: Book, serial: int, key: PublicKey | None, now: datetime
@@ -159,7 +163,7 @@ class SwarmCaFolder:
 
     def issued(self, serial: int) -> x509.Certificate:
         """A certificate that it issued."""
-        name = os.path.join(ISSUED, _file_of(serial))
+        name = issued_name(serial)
         return read_certificate(self._read(name, MAX_PEM), self._place(name))
 
     def _write(self, name: str, data: bytes) -> None:
@@ -207,9 +211,6 @@ class SwarmCaFolder:
                     raise StateError(f"{self.path}: another program is using this CA") from None
             self._sleep(_TRY_SECONDS)
             waited += _TRY_SECONDS
-
-    def _issued_path(self, serial: int) -> str:
-        return os.path.join(self.path, ISSUED, _file_of(serial))
 
     def _place(self, name: str) -> str:
         return os.path.join(self.path, name)
@@ -276,5 +277,6 @@ def _text(certificate: x509.Certificate) -> bytes:
     return certificate_pem(certificate).encode()
 
 
-def _file_of(serial: int) -> str:
-    return f"{serial:x}.pem"
+def issued_name(serial: int) -> str:
+    """Where in its folder an authority has a certificate that it issued."""
+    return os.path.join(ISSUED, f"{serial:x}.pem")

@@ -20,7 +20,14 @@ from p2pd.formats.x509.revocation import RevocationList, read_list
 from p2pd.formats.x509.swarm_ca import SwarmCaError, fingerprint, read_ca
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.swarm_ca.book import MOST_ISSUED, Book, book_json, read_book
-from p2pd.state.swarm_ca.folder import BOOK, CERTIFICATE, KEY, SwarmCaFolder, put_folder
+from p2pd.state.swarm_ca.folder import (
+    BOOK,
+    CERTIFICATE,
+    KEY,
+    SwarmCaFolder,
+    issued_name,
+    put_folder,
+)
 from p2pd.state.swarm_ca.revoking import LIST, renew_list
 from p2pd.state.swarm_ca.store import SwarmCaStore
 
@@ -63,7 +70,7 @@ def restore_authority(
         put_folder(path, name, {**rest, BOOK: book_json(book)}, files[KEY], keys)
         folder = SwarmCaFolder(path, keys)
     else:
-        _merge(folder, book)
+        _merge(folder, book, files)
     known = in_force(ca)
     is_revoking = bool(folder.book().revoked) or known is not None
     return RestoredAuthority(
@@ -89,11 +96,13 @@ def _same(store: SwarmCaStore, ca: x509.Certificate) -> SwarmCaFolder | None:
     return None
 
 
-def _merge(folder: SwarmCaFolder, saved: Book) -> None:
+def _merge(folder: SwarmCaFolder, saved: Book, files: Mapping[str, bytes]) -> None:
     """Take what the CA here does not know of: certificates, and that they are taken back."""
     with folder.changing() as book:
         for serial, row in saved.issued.items():
-            if len(book.issued) < MOST_ISSUED:
-                book.issued.setdefault(serial, row)
+            if serial not in book.issued and len(book.issued) < MOST_ISSUED:
+                if (certificate := files.get(issued_name(serial))) is not None:
+                    folder.put_issued(serial, certificate)
+                book.issued[serial] = row
         for serial, since in saved.revoked.items():
             book.revoked.setdefault(serial, since)

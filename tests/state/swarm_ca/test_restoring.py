@@ -122,6 +122,16 @@ def test_an_older_backup_teaches_the_ca_here_what_it_lost(world: World, tmp_path
     assert set(found.made.revoked) == {world.bob}
 
 
+def test_what_a_copy_of_it_issued_is_renewed_by_the_ca_here(world: World, tmp_path: Path) -> None:
+    _, store = restored(tmp_path / "new", world.saved())
+    later = world.issue("later")
+    restored(tmp_path / "new", world.saved())
+    folder = store.authority("films")
+    assert folder.issued(later) == world.folder.issued(later)
+    with folder.changing() as book:
+        assert folder.renewed(book, later, None, LATER)
+
+
 def test_another_ca_of_that_name_stays(world: World, tmp_path: Path) -> None:
     other = World(tmp_path / "other")
     with pytest.raises(P2pdError, match="there is a CA called 'films' already"):
