@@ -280,6 +280,18 @@ def test_a_question_is_asked_of_nobody_in_the_local_network() -> None:
     assert web.reactor.wires == []
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "0.1.2.3", "[::]", "[::ffff:0.0.0.0]", "100.64.0.1"])
+def test_what_leads_to_this_machine_or_near_is_no_way_around_it(host: str) -> None:
+    web = Web()
+    assert "question mark" in str(web.ask(f"http://{host}/do?reboot=1").problem)
+    asked = web.ask()
+    web.wire.answer(moved(f"http://{host}/x"))
+    assert str(asked.problem) == "it redirects into the local network"
+    asked = web.ask(f"http://{host}/x")
+    web.wire.answer(moved("http://home.test/y"))
+    assert str(asked.problem) == "it redirects into the local network", "strangers are there, too"
+
+
 def test_a_name_that_moved_into_the_local_network_is_not_followed_there() -> None:
     web = Web()
     question = Question(URL, Place("http://home.test/x", from_outside=True), WANTED)
