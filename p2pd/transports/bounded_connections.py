@@ -9,7 +9,10 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.protocols.policies import ProtocolWrapper
 
+from p2pd.base.addresses import canonical_host
 from p2pd.base.clock import Clock
+from p2pd.base.errors import FormatError
+from p2pd.base.networks import user_of
 from p2pd.transports.old_age import AgeingConnection
 
 
@@ -50,15 +53,15 @@ class BoundedConnections(ServerFactory[Any]):
         self._inside = inside
         self._most_of_host = most_of_host
         self._refusal = refusal
-        self._hosts: dict[ProtocolWrapper, str] = {}
-        self._of_host: Counter[str] = Counter()
+        self._hosts: dict[ProtocolWrapper, str | bytes] = {}
+        self._of_host: Counter[str | bytes] = Counter()
 
     def __len__(self) -> int:
         return len(self._hosts)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: N802 - Twisted's name
         """None closes the connection at once."""
-        if len(self) >= self.most or self._of_host[_host(addr)] >= self._most_of_host:
+        if len(self) >= self.most or self._of_host[_whose(addr)] >= self._most_of_host:
             self.refused += 1
             return _Refusal(self._refusal) if self._refusal else None
         # ProtocolWrapper asks for a WrappingFactory, and uses these two methods of it.
@@ -66,7 +69,7 @@ class BoundedConnections(ServerFactory[Any]):
 
     def registerProtocol(self, protocol: ProtocolWrapper) -> None:  # noqa: N802
         """One more."""
-        host = self._hosts[protocol] = _host(protocol.getPeer())
+        host = self._hosts[protocol] = _whose(protocol.getPeer())
         self._of_host[host] += 1
 
     def unregisterProtocol(self, protocol: ProtocolWrapper) -> None:  # noqa: N802
@@ -87,5 +90,10 @@ class BoundedConnections(ServerFactory[Any]):
         self._inside.doStop()
 
 
-def _host(address: IAddress | None) -> str:
-    return str(getattr(address, "host", ""))
+def _whose(address: IAddress | None) -> str | bytes:
+    """Whoever has an IPv6 address has its whole /64."""
+    host = str(getattr(address, "host", ""))
+    try:
+        return user_of(canonical_host(host))
+    except FormatError:  # a unix socket has none
+        return host

@@ -42,6 +42,17 @@ def test_connections_of_a_host_and_in_all_are_bounded(bounded):
     assert bounded.connect("10.0.0.1")[0] is not None
 
 
+def test_a_host_has_its_whole_64_and_is_the_same_by_a_socket_for_both_families(bounded):
+    held = [bounded.connect("2001:db8::1"), bounded.connect("2001:db8::2")]
+    assert bounded.connect("2001:db8::3") == (None, None)
+    assert bounded.connect("2001:db8:0:1::1")[0] is not None
+    for protocol, _ in held:
+        lose(protocol)
+    assert bounded.connect("::ffff:192.0.2.1")[0] is not None
+    assert bounded.connect("::ffff:192.0.2.2")[0] is not None, "these are two"
+    assert len(bounded.site) == 3
+
+
 def test_silence_ends_a_connection(tracker, clock):
     _, transport = tracker.connect()
     clock.advance(31)
