@@ -15,7 +15,7 @@ from p2pd.protocols.peerwire.connection import Event, PeerWire
 from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
 from p2pd.protocols.peerwire.handshake import Handshake, our_reserved
 from p2pd.session.connecting.arrivals import HandshakeEnd
-from p2pd.session.connecting.proving import MOST_EVENTS, Proving
+from p2pd.session.connecting.proving import MOST_BYTES, MOST_EVENTS, Proving
 
 HASH = b"h" * 20
 OURS = wire.encode(wire.Extended(0, ExtensionHandshake(messages={"p2pd_node": 7}).encode()))
@@ -105,6 +105,15 @@ def test_payload_and_too_many_messages_are_refused() -> None:
         bench.proving.begin([])
         bench.proving.received(events, 10)
         assert [end for _, end in bench.ends] == [HandshakeEnd.GARBAGE]
+
+
+def test_a_message_without_an_end_is_refused_too() -> None:
+    bench = Bench()
+    bench.proving.begin([])
+    bench.proving.received([], MOST_BYTES)
+    assert bench.ends == []
+    bench.proving.received([], 1)
+    assert [end for _, end in bench.ends] == [HandshakeEnd.GARBAGE]
 
 
 def test_keep_alives_are_not_kept() -> None:

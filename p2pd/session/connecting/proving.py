@@ -99,6 +99,8 @@ class Proving:
         self._size += size
         self._reading = True
         try:
+            if self._size > MOST_BYTES:  # also of one message that does not come to an end
+                raise FormatError(TOO_MUCH)
             for event in events:
                 self._read(event)
                 if self.closed:
@@ -121,8 +123,7 @@ class Proving:
             return
         if isinstance(event, KeepAlive):
             return
-        full = len(self._kept) >= MOST_EVENTS or self._size > MOST_BYTES
-        if full or isinstance(event, Block):
+        if len(self._kept) >= MOST_EVENTS or isinstance(event, Block):
             raise FormatError(TOO_MUCH)
         self._kept.append(event)
         if isinstance(event, Extended) and event.id == HANDSHAKE_ID:
