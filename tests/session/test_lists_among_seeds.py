@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from p2pd.session.revoking import swarm_revoking
-from p2pd.session.revoking.torrent_revocations import VISIT_SECONDS
+from p2pd.session.revoking.torrent_revocations import FIRST_LOOKS, VISIT_SECONDS
 from p2pd.session.tls.tls_api import GivenCertificate
 from p2pd.session.torrents.torrent import Torrent
+from p2pd.swarm.good_peers import GoodPeer
 from p2pd.testing import MemoryNetwork, SimNode
 from tests.session.revocation_lists import number_at, revoking, take
-from tests.session.test_remembered_peers import Memory, RememberingNode
+from tests.session.test_remembered_peers import MIB, Memory, RememberingNode
 from tests.session.tls_swarm import FILES, TLS_PORT, authority, give, of_everybody, tls_torrent
 
 SLOWLY: dict[str, Any] = {"speed_limit_up": 8, "speed_limit_up_enabled": True}
@@ -108,3 +109,64 @@ def test_of_many_torrents_at_rest_some_call_on_others(
     assert all(torrent.resting for torrent in torrents)
     take(at, revoking(authority().issue("*")))
     assert [torrent.has_parts for torrent in torrents].count(True) == 2
+
+
+def test_torrents_that_do_not_run_take_no_place_of_those_that_call(
+    network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swarm_revoking, "MOST_CALLERS", 2)
+    at = RememberingNode(network, "10.0.0.1", Memory(), tls_port=TLS_PORT)
+    torrents = [at.put(tls_torrent(name=f"film {number}"), FILES) for number in range(4)]
+    for torrent in torrents:
+        give(at, torrent, of_everybody())
+    network.run(200.0)
+    for torrent in torrents[:2]:
+        network.result(torrent.stop())
+    assert all(torrent.resting for torrent in torrents)
+    take(at, revoking(authority().issue("*")))
+    assert [torrent.has_parts for torrent in torrents] == [False, False, True, True]
+
+
+def test_who_wakes_one_seed_does_not_wake_them_all(network: MemoryNetwork) -> None:
+    memories = [Memory() for _ in range(12)]
+    seeds = [
+        RememberingNode(network, f"10.0.0.{at}", memory, tls_port=TLS_PORT)
+        for at, memory in enumerate(memories, 1)
+    ]
+    torrents = [each.put(tls_torrent(), FILES) for each in seeds]
+    for at, (seed, torrent) in enumerate(zip(seeds, torrents, strict=True)):
+        # Each has it of those before.
+        gave = [one.tls_address for one in seeds[max(0, at - 5) : at]]
+        wall = seed.session.wall()
+        memories[at].kept[torrent.record.id] = [GoodPeer(each, wall, MIB, 0, 9.0) for each in gave]
+        give(seed, torrent, of_everybody())
+    network.run(400.0)
+    assert all(torrent.resting for torrent in torrents)
+    leecher = RememberingNode(network, "10.0.1.1", Memory(), tls_port=TLS_PORT)
+    wanted = leecher.add(tls_torrent())
+    give(leecher, wanted, of_everybody())
+    leecher.connect(wanted, seeds[-1].tls_address)
+    network.run_until(wanted.is_complete, limit=30)
+    network.run(20.0)
+    assert [torrent.resting for torrent in torrents].count(False) <= 1 + FIRST_LOOKS
+    # A list comes to all who gave it to each other.
+    take(seeds[5], revoking(authority().issue("*"), number=4))
+    network.run(10.0)
+    assert {number_at(each) for each in seeds[:6]} == {4}
+
+
+def test_a_seed_that_is_woken_to_serve_looks_at_once(
+    network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = authority().issue("*")
+    (keeper, other, gone), (_, seed, lost) = seeds_that_parted(network, bad)
+    network.run(200.0)
+    monkeypatch.setattr(swarm_revoking, "MOST_CALLERS", 0)
+    take(keeper, revoking(bad, number=3))
+    network.run(10.0)
+    assert seed.resting
+    assert number_at(other) == 0, "nobody told it"
+    served(network, other, gone, lost)
+    network.run(10.0)
+    assert number_at(other) == 3
+    assert not lost.connected

@@ -60,7 +60,7 @@ class End:
             theirs.public_bytes(Encoding.DER),
             theirs.not_valid_after_utc.timestamp(),
         )
-        self.closed = False
+        self.closed = self.peer_interested = False
         self.why = ""
         self.sent: deque[bytes] = deque()
         self.other: End | None = None

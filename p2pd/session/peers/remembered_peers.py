@@ -60,10 +60,13 @@ class RememberedPeers:
             self._recalled = True
         now = host.clock.seconds()
         best = self._good.best(seeding=seeding)
+        new = sum(self._pool.remember(address, rate, now) for address, rate in best)
         if seeding and self._torrent.ca is not None:
-            # Who gave us the torrent is a seed, and may know whose certificate was taken back.
-            best += self._good.best(seeding=False)
-        return sum(self._pool.remember(address, rate, now) for address, rate in best)
+            # Who gave us the torrent is a seed, and may know whose certificate was taken back. It
+            # is visited for that alone: else who wakes one seed at rest would wake all of them.
+            for address, _ in self._good.best(seeding=False):
+                self._pool.add(address, "resume", now, seed=True)
+        return new
 
     def left(self, peer: PeerSession) -> None:
         """A connection ended in peace."""

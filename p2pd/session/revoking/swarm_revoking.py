@@ -125,7 +125,8 @@ class SwarmRevoking:
             if swarm.torrent is None or ca is None or ca_id(ca) != key:
                 continue
             leaving = bool(self.own_refusal(swarm.ca, swarm.certificate))
-            callers += swarm.torrent.resting
+            rests = swarm.torrent.resting and swarm.torrent.running and not leaving
+            callers += rests  # who does not run, or has to go, calls on nobody
             dial = callers <= MOST_CALLERS
             swarm.torrent.revocation_list_changed(found, leaving=leaving, dial=dial)
             if leaving:

@@ -4,8 +4,9 @@ Each side says which list it has when the two meet, and whenever it gets a newer
 asks one of those that have it. So a list crosses each connection once at most, and comes to each
 node about once. Whoever a new list names is sent it and parted from, all in one turn, and learns by
 it why nobody talks to him any more. Seeds, who have no other reason to meet, call on each other to
-tell of a new list, and now and then to hear of one. What a peer may say is bounded; a list that it
-sends and the torrent's CA did not sign, or that is another than it said, is held against it.
+tell of a new list, and while they serve somebody to hear of one, now and then. What a peer may say
+is bounded; a list that it sends and the torrent's CA did not sign, or that is another than it said,
+is held against it.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ AT_ONCE, SECONDS_EACH = 30, 5.0
 """Messages that a peer may send at once, and after how many seconds it may send one more."""
 
 
-VISITS, VISIT_SECONDS = 16, 300.0
-"""To how many seeds a seed brings a new list, and how often it looks at one whether there is one.
-
-Who hears brings it to as many, so that a few are enough for all of a large swarm to hear of it."""
+VISITS = 16
+"""To how many seeds a seed brings a new list. Who hears brings it to as many, so that a few are
+enough for all of a large swarm to hear of it."""
+FIRST_LOOKS, VISIT_SECONDS = 3, 300.0
+"""At how many a seed looks whether there is one when it begins to serve, and how often at one more.
+Who is called on serves nobody for that: it calls on nobody itself."""
 
 
 class RevocationPeer(Protocol):
@@ -48,6 +51,7 @@ class RevocationPeer(Protocol):
     address: Any
     extensions: Any
     certificate: Any
+    peer_interested: bool
 
     def flush(self) -> None: ...
     def disconnect(self, reason: str) -> None: ...
@@ -65,7 +69,6 @@ class RevocationOwner(Protocol):
 
     record: Any
     host: Any
-    peers: Any
     dialling: Any
 
     def is_complete(self) -> bool: ...
@@ -141,7 +144,7 @@ class TorrentRevocations:
     def tick(self, now: float) -> None:
         """Once a second: whose certificate ended goes; who does not answer is not waited for."""
         self._end_connections()
-        self._call_on_a_seed(now)
+        self._look_at_seeds(now)
         if self._asked is not None and now >= self._asked_at + ANSWER_SECONDS:
             said = self._said.get(self._asked)
             if said is not None:
@@ -149,17 +152,16 @@ class TorrentRevocations:
             self._asked = None
             self._ask(now)
 
-    def _call_on_a_seed(self, now: float) -> None:
-        if self._next_visit is None:
+    def _look_at_seeds(self, now: float) -> None:
+        if self._next_visit is not None and now < self._next_visit:
+            return
+        if any(peer.peer_interested for peer in self._owner.connected):
+            self._visit(FIRST_LOOKS if self._next_visit is None else 1)
             self._next_visit = now + VISIT_SECONDS
-        elif now >= self._next_visit:
-            self._next_visit = now + VISIT_SECONDS
-            self._visit(1, now)
 
-    def _visit(self, count: int, now: float) -> None:
+    def _visit(self, count: int) -> None:
         if self.allowed and self._owner.is_complete():
-            self._owner.peers.pool.visit_seeds(count, now)
-            self._owner.dialling.wake()
+            self._owner.dialling.call_on_seeds(count)
 
     def _end_connections(self) -> None:
         ca = self._owner.ca
@@ -279,7 +281,7 @@ class TorrentRevocations:
                 self._give(peer, said)
             self._part(peer, reason)
         if not leaving:
-            self._visit(VISITS, self._owner.host.clock.seconds())
+            self._visit(VISITS)
 
     def _part(self, peer: RevocationPeer, reason: str) -> None:
         self.log.info(

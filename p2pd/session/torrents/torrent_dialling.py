@@ -55,6 +55,17 @@ class TorrentDialling:
         self._host.background(self._recall(), self.owner.record.name)
         self._host.dialer.wake(self)
 
+    def call_on_seeds(self, count: int) -> None:
+        """Dial so many of those that have it all, as this torrent does, also if it rests: there is
+        something to tell them, or to hear.
+        """
+        self._host.background(self._call_on_seeds(count), self.owner.record.name)
+
+    async def _call_on_seeds(self, count: int) -> None:
+        await self._peers.recall()
+        self._peers.pool.visit_seeds(count, self.owner.seconds())
+        self.wake()
+
     async def _recall(self) -> None:
         if await self._peers.recall():
             self._peers.told_at[RESUME] = self._host.wall()

@@ -18,7 +18,7 @@ from p2pd.session.connecting.admission import Way
 from p2pd.session.peers.partings import NOT_TRUSTED
 from p2pd.session.peers.peer_session import PeerSession
 from p2pd.session.revoking.swarm_revoking import certificate_of
-from p2pd.session.revoking.torrent_revocations import TorrentRevocations
+from p2pd.session.revoking.torrent_revocations import VISITS, TorrentRevocations
 from p2pd.session.torrents.torrent_content import TorrentContent
 from p2pd.session.torrents.torrent_dialling import TorrentDialling
 from p2pd.session.torrents.torrent_exchange import TorrentExchange
@@ -313,7 +313,7 @@ class TorrentParts:
             self._swarm.revocations.list_changed(found, leaving=leaving)
             self._swarm.web_seeds.hang_up()
         elif self.running and dial and not leaving:
-            self.dialling.started()
+            self.dialling.call_on_seeds(VISITS)
 
     @property
     def holepunch(self) -> TorrentHolepunch:
