@@ -322,20 +322,22 @@ def test_one_host_has_its_number_of_connections_with_a_torrent(network: MemoryNe
     assert node.session.connections.refused == {"host_full": 2}
 
 
-def test_one_host_has_its_share_of_all_connections(network: MemoryNetwork) -> None:
+@pytest.mark.parametrize("host", ["8.1.2.3", "2a01:4f8:1:2::{:x}"])
+def test_one_host_has_its_share_of_all_connections(network: MemoryNetwork, host: str) -> None:
+    """Who has one IPv6 address has a /64 of them."""
     node = SimNode(network, "10.0.0.1", peer_limit_global=40, peer_limit_per_host=0)
     torrents = [node.add(TORRENT), node.add(OTHER)]
     peers = []
     for number in range(16):
         hash_ = torrents[number % 2].info_hashes.wire_ids[0]
         peer_id = f"-XX0001-{number:012d}".encode()
-        peers.append(ScriptedPeer(network, "8.1.2.3", hash_, peer_id=peer_id))
+        peers.append(ScriptedPeer(network, host.format(number + 1), hash_, peer_id=peer_id))
         peers[-1].dial(node.address)
     assert node.session.connections.established == 10
     assert node.session.connections.refused == {"host_full": 6}
     peers[0].hang_up()
     network.run(1)
-    scripted(network, "8.1.2.3", b"-XX0001-one-more....").dial(node.address)
+    scripted(network, host.format(99), b"-XX0001-one-more....").dial(node.address)
     assert node.session.connections.established == 10, "a place came free"
 
 

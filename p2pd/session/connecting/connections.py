@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from p2pd.base.addresses import PeerAddress, is_local
 from p2pd.base.clock import Clock
+from p2pd.base.networks import user_of
 from p2pd.protocols.mse.swarm_keys import SwarmKeys
 from p2pd.protocols.peerwire.connection import Event
 from p2pd.session.blocklist.session_blocklist import SessionBlocklist
@@ -31,7 +32,7 @@ from p2pd.transports.encryption.key_work import KeyWork
 from p2pd.transports.interfaces import Listening, PeerStream, StreamReceiver, StreamTransport
 
 HOST_SHARE = 4
-"""One host, unless it is in the local network, has this part of all places at most."""
+"""One host, or a /64, has this part of all places at most, unless it is in the local network."""
 
 HOST_LEAST = 8
 
@@ -90,7 +91,7 @@ class Connections:
         self._listening: Listening | None = None
         self._listening_tls: Listening | None = None
         self.established = 0
-        self._of_host: Counter[str] = Counter()
+        self._of_host: Counter[str | bytes] = Counter()
         self.has_way = True
         """Whether there is an address to dial from."""
         self.refused: Counter[str] = Counter()
@@ -192,9 +193,10 @@ class Connections:
     def peer_gone(self, host: str) -> None:
         """An established connection with somebody there ended."""
         self.established -= 1
-        self._of_host[host] -= 1
-        if not self._of_host[host]:
-            del self._of_host[host]
+        user = user_of(host)
+        self._of_host[user] -= 1
+        if not self._of_host[user]:
+            del self._of_host[user]
 
     # -- HandshakeHost -------------------------------------------------------------------------
 
@@ -245,7 +247,7 @@ class Connections:
             self._refuse(done, torrent, kind, reason)
             return
         self.established += 1
-        self._of_host[done.address.host] += 1
+        self._of_host[user_of(done.address.host)] += 1
         torrent.peers.dialling.discard(done.address)
         peer = PeerSession(torrent.exchange, done)
         torrent.peers.joined(peer)
@@ -296,7 +298,8 @@ class Connections:
         limit = self._owner.settings.peer_limit_per_host
         if limit and torrent.peers.of_host(host) >= limit:
             return "host_full", "its host has its number of connections with the torrent"
-        if self._of_host[host] >= max(HOST_LEAST, self._owner.connection_limit // HOST_SHARE):
+        share = max(HOST_LEAST, self._owner.connection_limit // HOST_SHARE)
+        if self._of_host[user_of(host)] >= share:
             return "host_full", "its host has its share of the connections"
         return "", None
 
