@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from p2pd.base.errors import StateError
 from p2pd.session.revoking import swarm_revoking
 from p2pd.session.revoking.torrent_revocations import FIRST_LOOKS, VISIT_SECONDS
 from p2pd.session.tls.tls_api import GivenCertificate
@@ -170,3 +171,24 @@ def test_a_seed_that_is_woken_to_serve_looks_at_once(
     network.run(10.0)
     assert number_at(other) == 3
     assert not lost.connected
+
+
+def test_who_cannot_recall_whom_it_met_before_tells_those_it_met_since(
+    network: MemoryNetwork,
+) -> None:
+    memories = [Memory(), Memory()]
+    keeper, other = (
+        RememberingNode(network, f"10.0.0.{at}", memory, tls_port=TLS_PORT)
+        for at, memory in enumerate(memories, 1)
+    )
+    memories[0].fault = StateError("the database cannot be read")
+    mine, seed = keeper.put(tls_torrent(), FILES), other.add(tls_torrent())
+    for at, torrent in ((keeper, mine), (other, seed)):
+        give(at, torrent, of_everybody())
+    other.connect(seed, keeper.tls_address)
+    network.run_until(seed.is_complete, limit=30)
+    network.run(45.0)
+    assert not seed.connected
+    take(keeper, revoking(authority().issue("*"), number=5))
+    network.run(5.0)
+    assert number_at(other) == 5

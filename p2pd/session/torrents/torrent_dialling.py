@@ -62,9 +62,12 @@ class TorrentDialling:
         self._host.background(self._call_on_seeds(count), self.owner.record.name)
 
     async def _call_on_seeds(self, count: int) -> None:
-        await self._peers.recall()
-        self._peers.pool.visit_seeds(count, self.owner.seconds())
-        self.wake()
+        try:
+            await self._peers.recall()
+        finally:  # also if only those of this run are known
+            if self.owner.running:
+                self._peers.pool.visit_seeds(count, self.owner.seconds())
+                self.wake()
 
     async def _recall(self) -> None:
         if await self._peers.recall():
