@@ -307,6 +307,21 @@ def test_others_can_be_chosen_and_are_kept(
     assert torrent.seed_reports() == []
 
 
+def test_of_those_that_it_had_nothing_is_kept(
+    network: MemoryNetwork, node: SimNode, seeds: FakeSeeds
+) -> None:
+    seeds.files = {}
+    torrent = node.add(TORRENT)
+    view = node.control.find(torrent.record.id)
+    assert view is not None
+    for number in (1, 2, 3):
+        urls = (f"http://seed.test/{number}",)
+        network.result(node.control.change(view, TorrentChanges(web_seeds=urls)))
+        network.run(10)
+        assert "404" in report(torrent).error
+    assert len(torrent.web_seeds._standings) == 1
+
+
 def test_little_memory_is_enough(network: MemoryNetwork, seeds: FakeSeeds) -> None:
     limits = SessionLimits(check_workers=1, memory_in_flight=3 * PIECE)
     node = SimNode(network, "10.0.0.1", web_seeds=seeds, limits=limits)

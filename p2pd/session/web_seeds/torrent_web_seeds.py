@@ -241,6 +241,8 @@ class TorrentWebSeeds:
                 standing = self._standings[kind, url] = WebSeedStanding(self._owner.host.rng)
             seed = WebSeed(url, kind, content, everything, info_hash, standing)
             self._seeds[kind, url] = seed
+        # Who changes them every hour shall not have all of them kept.
+        self._standings = {key: seed.standing for key, seed in self._seeds.items()}
 
     def _begin(self, now: float) -> None:
         idle = [lane for lane in self._lanes if not lane.busy]
