@@ -2,10 +2,13 @@
 
 A full search goes through every object there is: with ten thousand torrents for a fifth of a second
 and more, in which nobody is answered. What lives long is therefore set apart ("frozen"): after the
-start all there is, and later whatever survived a search that took too long.
+start all there is, and later whatever survived a search that took too long, if that was for its
+number: a search that had much to free, or a machine with other work, is slow with few of them, and
+to set those apart that happen to be at work spares nothing.
 
-Garbage in cycles among what is frozen is not found any more, which is what a removed torrent is. So
-after many removals everything is searched once again.
+Garbage in cycles among what is frozen is not found any more, which is what a removed torrent is, or
+a peer that has left. So after many removals, and when much was set apart, everything is searched
+once again.
 """
 
 from __future__ import annotations
@@ -19,10 +22,16 @@ from p2pd.base.clock import Clock, DelayedCall
 TOO_LONG = 0.02
 """Seconds that a search may take before what survives it is set apart."""
 
+MANY_LEFT = 20_000
+"""Objects; with fewer it was not to go through them that took so long."""
+
 LOOK_SECONDS = 3600.0
 
 MANY_REMOVED = 1000
 """Torrents; some kilobytes each are worth a search through everything."""
+
+MANY_APART = 100_000
+"""Objects that were set apart since then; so are they: some 10 MiB, if all are garbage by now."""
 
 
 class Garbage:
@@ -43,6 +52,7 @@ class Garbage:
         self._now = now
         self._wall = wall
         self._searched_at = 0.0
+        self._apart = 0
         self._began = 0.0
         self._call: DelayedCall | None = None
 
@@ -70,10 +80,12 @@ class Garbage:
         self._collector.unfreeze()
         self._collector.collect()
         self._collector.freeze()
+        self._apart = self._collector.get_freeze_count()
 
     def _look(self) -> None:
         self._call = self._clock.callLater(LOOK_SECONDS, self._look)
-        if self._removed_since(self._searched_at) >= MANY_REMOVED:
+        apart = self._collector.get_freeze_count() - self._apart
+        if apart >= MANY_APART or self._removed_since(self._searched_at) >= MANY_REMOVED:
             self._search()
 
     def _noticed(self, phase: str, info: dict[str, int]) -> None:
@@ -81,4 +93,8 @@ class Garbage:
         if phase == "start":
             self._began = self._now()
         elif info["generation"] == 2 and self._now() - self._began > TOO_LONG:
+            self._set_apart()
+
+    def _set_apart(self) -> None:
+        if len(self._collector.get_objects(generation=2)) >= MANY_LEFT:
             self._collector.freeze()

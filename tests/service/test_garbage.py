@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
+import weakref
 from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
 
-from p2pd.service.garbage import LOOK_SECONDS, MANY_REMOVED, TOO_LONG, Garbage
+from p2pd.service.garbage import (
+    LOOK_SECONDS,
+    MANY_APART,
+    MANY_LEFT,
+    MANY_REMOVED,
+    TOO_LONG,
+    Garbage,
+)
 
 
 class Collector:
@@ -16,6 +26,15 @@ class Collector:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.callbacks: list[Any] = []
+        self.left = MANY_LEFT
+        self.apart = 0
+
+    def get_objects(self, *, generation: int) -> list[int]:
+        assert generation == 2  # where those are that survived
+        return [0] * self.left
+
+    def get_freeze_count(self) -> int:
+        return self.apart
 
     def __getattr__(self, name: str) -> Any:
         return lambda: self.done.append(name)
@@ -60,6 +79,53 @@ def test_what_survives_a_long_search_is_set_apart(bench: Bench) -> None:
     assert bench.collector.done == []
     bench.search(2, 2 * TOO_LONG)
     assert bench.collector.done == ["freeze"]
+
+
+def test_what_is_few_is_found_again_however_long_a_search_took(bench: Bench) -> None:
+    bench.collector.done.clear()
+    bench.collector.left = MANY_LEFT - 1
+    bench.search(2, 10 * TOO_LONG)
+    assert bench.collector.done == []
+
+
+class Cycle:
+    """As a torrent, or a peer."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_is_in_use_during_a_slow_search_is_found_when_it_is_garbage() -> None:
+    seconds = itertools.count()  # whatever is done takes one
+    garbage = Garbage(Clock(), lambda since: 0, now=lambda: float(next(seconds)))
+    garbage.start()
+    try:
+        in_use = Cycle()
+        gc.collect()
+        found = weakref.ref(in_use)
+        del in_use
+        gc.collect()
+        assert found() is None
+    finally:
+        garbage.stop()
+        gc.unfreeze()
+
+
+def test_when_much_was_set_apart_everything_is_searched_once(bench: Bench) -> None:
+    bench.collector.apart = 7 * MANY_APART
+    bench.removed = MANY_REMOVED
+    bench.clock.advance(LOOK_SECONDS)
+    bench.collector.done.clear()
+    bench.removed = 0
+    bench.collector.apart += MANY_APART - 1
+    bench.clock.advance(LOOK_SECONDS)
+    assert bench.collector.done == []
+    bench.collector.apart += 1
+    bench.clock.advance(LOOK_SECONDS)
+    assert bench.collector.done == ["unfreeze", "collect", "freeze"]
+    bench.collector.done.clear()
+    bench.clock.advance(LOOK_SECONDS)
+    assert bench.collector.done == []
 
 
 def test_after_many_removals_everything_is_searched(bench: Bench) -> None:
