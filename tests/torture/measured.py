@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.torture.descriptors import descriptors_of
 from tests.torture.trend import second_half, slope
 
 
@@ -17,13 +19,16 @@ class Measured:
 
     series: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
-    def take(self, pid: int, state_folder: Path, log: Path) -> None:
-        """Measure all of it once."""
+    def take(self, pid: int, state_folder: Path, log: Path, volumes: Sequence[Path]) -> None:
+        """Measure all of it once; `volumes` are the folders of torrents."""
         now = time.monotonic()
+        descriptors = descriptors_of(_links(pid), volumes)
         values = {
             "PSS, KiB": _pss(pid),
-            "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
-            "sockets": _sockets(pid),
+            "files of torrents": descriptors.files,
+            "stale files": descriptors.stale,
+            "other descriptors": descriptors.others,
+            "sockets": descriptors.sockets,
             "threads": len(os.listdir(f"/proc/{pid}/task")),
             "database, KiB": sum(_size(path) for path in state_folder.glob("state.db*")) // 1024,
             "log, KiB": _size(log) // 1024,
@@ -41,11 +46,11 @@ class Measured:
 
     def table(self) -> str:
         """For people."""
-        lines = [f"{'':16} {'first':>9} {'most':>9} {'last':>9} {'a minute':>10}"]
+        lines = [f"{'':17} {'first':>9} {'most':>9} {'last':>9} {'a minute':>10}"]
         for name, samples in self.series.items():
             values = [value for _, value in samples]
             lines.append(
-                f"{name:16} {values[0]:9,.0f} {max(values):9,.0f} {values[-1]:9,.0f}"
+                f"{name:17} {values[0]:9,.0f} {max(values):9,.0f} {values[-1]:9,.0f}"
                 f" {self.growth(name):+10.1f}"
             )
         return "\n".join(lines)
@@ -58,12 +63,10 @@ def _pss(pid: int) -> int:
     return 0
 
 
-def _sockets(pid: int) -> int:
-    found = 0
+def _links(pid: int) -> Iterator[str]:
     for fd in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(OSError):  # it was closed meanwhile
-            found += os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:")
-    return found
+            yield os.readlink(f"/proc/{pid}/fd/{fd}")
 
 
 def _size(path: Path) -> int:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
 from tests.torture.soak_log import not_for_users
-from tests.torture.trend import second_half, slope
+from tests.torture.trend import go_on_until_sure, second_half, slope
 
 
 def noisy(growth: float, *, seed: int = 1) -> list[tuple[float, float]]:
@@ -29,6 +30,50 @@ def test_what_is_filled_once_is_no_growth() -> None:
 def test_too_few_samples_grow_by_nothing() -> None:
     assert slope([]) == slope([(1.0, 5.0)]) == slope([(1.0, 5.0), (1.0, 6.0)]) == 0
     assert second_half([]) == []
+
+
+class Soaked:
+    """What is measured of something whose size is told by the seconds that it was at work."""
+
+    def __init__(self, size: Callable[[int], float], bound: float) -> None:
+        self.size, self.bound = size, bound
+        self.samples: list[tuple[float, float]] = []
+        self.work(100)
+
+    def work(self, seconds: float) -> None:
+        begin = len(self.samples)
+        self.samples += [(at, self.size(at)) for at in range(begin, begin + round(seconds))]
+
+    def grows(self) -> bool:
+        return slope(second_half(self.samples)) > self.bound
+
+
+def test_who_is_sure_at_once_does_not_go_on() -> None:
+    soaked = Soaked(lambda at: 7.0, bound=0.5)
+    assert go_on_until_sure(soaked.work, soaked.grows, 100, 2) == 0
+    assert len(soaked.samples) == 100
+
+
+def test_what_settles_late_is_no_growth_with_twice_the_time() -> None:
+    soaked = Soaked(lambda at: min(at, 120.0), bound=0.5)
+    assert soaked.grows()
+    assert go_on_until_sure(soaked.work, soaked.grows, 100, 2) == 1
+    assert len(soaked.samples) == 200
+    assert not soaked.grows()
+
+
+def test_a_tooth_of_a_saw_that_is_as_long_as_the_soak_is_no_growth() -> None:
+    soaked = Soaked(lambda at: at % 110.0, bound=0.5)
+    assert soaked.grows()
+    go_on_until_sure(soaked.work, soaked.grows, 100, 2)
+    assert not soaked.grows()
+
+
+def test_a_leak_grows_however_long_it_is_looked_at() -> None:
+    soaked = Soaked(lambda at: at + 30 * (at % 7), bound=0.5)
+    assert go_on_until_sure(soaked.work, soaked.grows, 100, 2) == 2
+    assert len(soaked.samples) == 400
+    assert soaked.grows()
 
 
 @pytest.mark.parametrize(
