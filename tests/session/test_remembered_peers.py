@@ -225,3 +225,23 @@ def test_without_a_memory_all_goes_as_ever(
     download(network, node, data, seed)
     node.stop()
     seed.stop()
+
+
+def test_who_wakes_a_seed_at_rest_does_not_wake_whom_it_served(
+    network: MemoryNetwork, contents: dict[str, bytes]
+) -> None:
+    data, memories = make_torrent(contents), [Memory() for _ in range(6)]
+    seeds = [RememberingNode(network, f"10.0.0.{at}", each) for at, each in enumerate(memories, 1)]
+    torrents = []
+    for at, seed in enumerate(seeds):
+        served = seeds[at + 1 : at + 3]
+        wall = seed.session.wall()
+        memories[at].kept[1] = [GoodPeer(each.address, wall, 0, MIB, 9.0) for each in served]
+        torrents.append(seed.put(data, contents))
+    network.run(400.0)
+    assert all(torrent.resting for torrent in torrents)
+    leecher = RememberingNode(network, "10.0.1.1", Memory())
+    wanted = leecher.add(data)
+    leecher.connect(wanted, seeds[0].address)
+    network.run_until(wanted.is_complete, limit=30)
+    assert [torrent.resting for torrent in torrents] == [False] + 5 * [True]

@@ -257,7 +257,8 @@ class Resting:
         self._host.activity.wake(torrent)
         if torrent.running:
             torrent.trackers.start()
-            torrent.dialling.started()
+            # Whom it met before is left alone: those rest as well, and would wake their own.
+            torrent.dialling.wake()
 
     @staticmethod
     async def _open_anew(torrent: RestingTorrent, metainfo: Metainfo) -> None:
