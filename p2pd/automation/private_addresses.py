@@ -7,19 +7,11 @@ the very address that is connected to, so no name changes its meaning in between
 
 from __future__ import annotations
 
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Sequence
 
+from p2pd.base.addresses import meant
 from p2pd.base.errors import ConfigError
-
-_NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class PrivateAddresses:
@@ -31,7 +23,7 @@ class PrivateAddresses:
 
     def refuses(self, host: str) -> bool:
         """Whether an IP address must not be connected to."""
-        address = _meant(ip_address(host))
+        address = meant(ip_address(host))
         if any(address in network for network in self._allowed):
             return False
         return not address.is_global or address.is_multicast
@@ -42,13 +34,3 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text.strip(), strict=False)
     except ValueError:
         raise ConfigError(f"{text[:60]!r} is no network and no IP address") from None
-
-
-def _meant(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 one carries, if it does."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(address.packed[-4:])
-    teredo = address.teredo
-    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else address)

@@ -50,6 +50,8 @@ def canonical_host(host: str) -> str:
     return str(address)
 
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
 _LOCAL_V4 = ("10.", "127.", "169.254.", "192.168.", *(f"172.{second}." for second in range(16, 32)))
 """How addresses of its IPv4 networks begin: in the DHT most are looked at once, by many."""
 
@@ -63,6 +65,18 @@ def is_local(host: str) -> bool:
 def _is_local_v6(host: str) -> bool:
     address = ipaddress.ip_address(host)
     return any(address in network for network in LOCAL_NETWORKS)
+
+
+def meant(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address that an IPv6 one carries, if it does (RFC 3056, 4291, 4380, 6052)."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else address)
 
 
 def split_host_port(text: str) -> tuple[str, int]:

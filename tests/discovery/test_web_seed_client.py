@@ -280,7 +280,13 @@ def test_a_question_is_asked_of_nobody_in_the_local_network() -> None:
     assert web.reactor.wires == []
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "0.1.2.3", "[::]", "[::ffff:0.0.0.0]", "100.64.0.1"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "0.0.0.0", "0.1.2.3", "[::]", "[::ffff:0.0.0.0]", "100.64.0.1",
+        "[64:ff9b::192.168.1.9]", "[2002:c0a8:109::1]",
+    ],
+)  # fmt: skip
 def test_what_leads_to_this_machine_or_near_is_no_way_around_it(host: str) -> None:
     web = Web()
     assert "question mark" in str(web.ask(f"http://{host}/do?reboot=1").problem)

@@ -12,7 +12,7 @@ import ipaddress
 from typing import Callable, Sequence
 from urllib.parse import urlsplit
 
-from p2pd.base.addresses import is_local
+from p2pd.base.addresses import is_local, meant
 from p2pd.protocols.webseed.answers import SeedError
 
 KeepsAway = Callable[[str], bool]
@@ -49,5 +49,5 @@ def permitted(
 
 def _is_near(host: str) -> bool:
     """Whether an IP address may be one of our network."""
-    address = ipaddress.ip_address(host)
-    return is_local(host) or any(address in network for network in _ALSO_NEAR)
+    address = meant(ipaddress.ip_address(host))
+    return is_local(str(address)) or any(address in network for network in _ALSO_NEAR)
