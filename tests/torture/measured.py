@@ -24,7 +24,7 @@ class Measured:
         now = time.monotonic()
         descriptors = descriptors_of(_links(pid), volumes)
         values = {
-            "PSS, KiB": _pss(pid),
+            "memory, KiB": own_memory(Path(f"/proc/{pid}/smaps_rollup").read_text()),
             "files of torrents": descriptors.files,
             "stale files": descriptors.stale,
             "other descriptors": descriptors.others,
@@ -56,9 +56,12 @@ class Measured:
         return "\n".join(lines)
 
 
-def _pss(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+def own_memory(rollup: str) -> int:
+    """What no file is behind. Of libraries a process has the less the more others use them, too: as
+    these end, its part grows by megabytes.
+    """
+    for line in rollup.splitlines():
+        if line.startswith("Anonymous:"):
             return int(line.split()[1])
     return 0
 

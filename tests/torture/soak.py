@@ -40,7 +40,7 @@ DESCRIPTOR_BOUND = 1.0
 """How many a minute, of either kind: files of torrents that are stale, and all that are no such."""
 
 BOUNDS = {
-    "PSS, KiB": MEMORY_BOUND,
+    "memory, KiB": MEMORY_BOUND,
     "other descriptors": DESCRIPTOR_BOUND,
     "stale files": DESCRIPTOR_BOUND,
 }
