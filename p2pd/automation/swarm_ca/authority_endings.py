@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from p2pd.automation.swarm_ca.authorities import Authorities
+from p2pd.automation.swarm_ca.rounds import Rounds
 from p2pd.base.errors import P2pdError
 from p2pd.formats.x509.revocation import ca_id
 from p2pd.session.revoking.endings import Ending, Subject
@@ -34,21 +33,16 @@ class AuthorityEndings:
         self._authorities = authorities
         self._lists = lists
         self._endings: Sequence[Ending] = ()
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = clock
+        self._rounds = Rounds(self._look_at_all, LOOK_SECONDS, "what ends of the CAs here", clock)
 
     def start(self) -> None:
         """Look now, and every hour."""
         self._lists.watch(lambda: self._endings)
-        self._looking.start(LOOK_SECONDS)
+        self._rounds.start()
 
     def stop(self) -> None:
         """Look no more."""
-        if self._looking.running:
-            self._looking.stop()
-
-    def _look(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._look_at_all())
+        self._rounds.stop()
 
     async def _look_at_all(self) -> None:
         try:

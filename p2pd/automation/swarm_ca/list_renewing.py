@@ -13,12 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from cryptography import x509
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from p2pd.automation.swarm_ca.authorities import Authorities
 from p2pd.automation.swarm_ca.revoking import SwarmCaRevoking
+from p2pd.automation.swarm_ca.rounds import Rounds
 from p2pd.base.errors import P2pdError
 from p2pd.formats.x509.revocation import RevocationList
 from p2pd.session.revoking.revocations import name_of
@@ -45,20 +44,16 @@ class ListRenewing:
         self._own_cas = own_cas
         self._authorities = authorities
         self._revoking = revoking
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = clock
+        what = "revocation lists of the CAs here"
+        self._rounds = Rounds(self._look_at_all, LOOK_SECONDS, what, clock)
 
     def start(self) -> None:
         """Look now, and every few hours."""
-        self._looking.start(LOOK_SECONDS)
+        self._rounds.start()
 
     def stop(self) -> None:
         """Look no more."""
-        if self._looking.running:
-            self._looking.stop()
-
-    def _look(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._look_at_all())
+        self._rounds.stop()
 
     async def _look_at_all(self) -> None:
         try:
