@@ -85,14 +85,7 @@ def test_a_move_is_cut_off_by_a_kill_while_a_peer_downloads(
     assert os.listdir(second) == [content.name]
     assert_same(content.path, second / content.name)
     assert not node.is_checking()
-
-    def dialled_and_complete():
-        """A dial that comes before libtorrent saw that the node was gone is not tried again."""
-        if not leecher.status.num_peers:
-            leecher.dial(node)
-        return leecher.is_seed()
-
-    wait_until(dialled_and_complete, 60, "the leecher's copy", details=leecher.state, every=1.0)
+    leecher.wait_seeding_from(node)
     assert_same(content.path, leecher.downloads / content.name)
     node.check_healthy()
 

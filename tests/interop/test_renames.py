@@ -34,7 +34,7 @@ def test_a_seed_is_renamed_and_killed_while_a_peer_downloads(content, new_p2pd, 
     shutil.copytree(content.path, node.downloads / content.name)
     node.add(content.torrent)
     wait_until(node.is_seed, 30, "seeding", details=node.state)
-    leecher = new_libtorrent("leecher", download_rate_limit=8 * MIB)
+    leecher = new_libtorrent("leecher", download_rate_limit=2 * MIB)
     leecher.add(content.torrent)
     leecher.dial(node)
     wait_until(lambda: leecher.status.total_payload_download > MIB, 20, "the first bytes")
@@ -56,8 +56,8 @@ def test_a_seed_is_renamed_and_killed_while_a_peer_downloads(content, new_p2pd, 
     top = node.torrent("name")["name"]
     assert [path.name for path in node.downloads.iterdir()] == [top]
     assert all((node.downloads / name).is_file() for name in names(node))
-    leecher.dial(node)
-    wait_until(leecher.is_seed, 60, "the leecher's copy", details=leecher.state)
+    leecher.limit_download(0)
+    leecher.wait_seeding_from(node)
     rename(node, top, content.name)
     rename(node, names(node)[0], files[0].rpartition("/")[2])
     assert names(node) == files

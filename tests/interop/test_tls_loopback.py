@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peers.processes import wait_until
 from twisted.internet.defer import Deferred
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.threads import deferToThreadPool
@@ -216,6 +217,8 @@ def test_who_reads_slowly_gets_everything_and_little_waits_for_him(
         digest = hashlib.sha256()
         with talking(port, foreign()) as stream:
             stream.sendall(b"everything")
+            # Nothing is read before no more of it fits anywhere.
+            wait_until(lambda: node.receivers and node.receivers[0].most_pending, PATIENCE, "more")
             left = MUCH
             while left:
                 part = stream.recv(min(left, CHUNK))

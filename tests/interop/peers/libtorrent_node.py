@@ -82,6 +82,20 @@ class LibtorrentNode(Peer):
     def limit_upload(self, bytes_per_second: int) -> None:
         self.handle.set_upload_limit(bytes_per_second)
 
+    def limit_download(self, bytes_per_second: int) -> None:
+        """Of the session; 0 is no limit."""
+        self._session.apply_settings({"download_rate_limit": bytes_per_second})
+
+    def wait_seeding_from(self, other: Any, seconds: float = 60) -> None:
+        """Dial again as long as nobody is there: who was dialled too early is not tried again."""
+
+        def dialled_and_complete() -> bool:
+            if not self.status.num_peers:
+                self.dial(other)
+            return self.is_seed()
+
+        wait_until(dialled_and_complete, seconds, "copy", details=self.state, every=1.0)
+
     def is_seed(self) -> bool:
         status = self.status
         return bool(status.is_seeding) and "checking" not in str(status.state)
