@@ -85,7 +85,7 @@ def test_a_move_is_cut_off_by_a_kill_while_a_peer_downloads(
     assert os.listdir(second) == [content.name]
     assert_same(content.path, second / content.name)
     assert not node.is_checking()
-    leecher.wait_seeding_from(node)
+    leecher.wait_copy_from(node)
     assert_same(content.path, leecher.downloads / content.name)
     node.check_healthy()
 

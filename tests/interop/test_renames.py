@@ -57,7 +57,7 @@ def test_a_seed_is_renamed_and_killed_while_a_peer_downloads(content, new_p2pd, 
     assert [path.name for path in node.downloads.iterdir()] == [top]
     assert all((node.downloads / name).is_file() for name in names(node))
     leecher.limit_download(0)
-    leecher.wait_seeding_from(node)
+    leecher.wait_copy_from(node)
     rename(node, top, content.name)
     rename(node, names(node)[0], files[0].rpartition("/")[2])
     assert names(node) == files

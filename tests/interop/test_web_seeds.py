@@ -77,7 +77,8 @@ def test_a_libtorrent_and_the_server_share_the_work(work, new_p2pd, new_nginx, n
     row = node.torrent("downloaded_ever", "corrupt_ever", "webseeds_ex")
     assert row["webseeds_ex"][0]["downloaded"] > 0
     assert row["downloaded_ever"] > row["webseeds_ex"][0]["downloaded"], "the peer gave, too"
-    assert row["downloaded_ever"] + row["corrupt_ever"] < 1.1 * SIZE
+    # In the end the peer is asked for what the server was asked for, which sends that in gusts.
+    assert row["corrupt_ever"] < 2 * MIB, "more than one question to the server came twice"
 
 
 def test_one_that_dies_midway_is_asked_again(work, new_p2pd, new_nginx):

@@ -86,15 +86,19 @@ class LibtorrentNode(Peer):
         """Of the session; 0 is no limit."""
         self._session.apply_settings({"download_rate_limit": bytes_per_second})
 
-    def wait_seeding_from(self, other: Any, seconds: float = 60) -> None:
-        """Dial again as long as nobody is there: who was dialled too early is not tried again."""
+    def wait_copy_from(self, other: Any, seconds: float = 60) -> None:
+        """Until all of it is here; `other` dials as long as nobody is connected.
 
-        def dialled_and_complete() -> bool:
+        libtorrent itself gives a peer up for good that has refused it three times, and tries that
+        often in the moment in which the other is killed.
+        """
+
+        def connected_and_complete() -> bool:
             if not self.status.num_peers:
-                self.dial(other)
+                other.dial(self)
             return self.is_seed()
 
-        wait_until(dialled_and_complete, seconds, "copy", details=self.state, every=1.0)
+        wait_until(connected_and_complete, seconds, "copy", details=self.state, every=1.0)
 
     def is_seed(self) -> bool:
         status = self.status
