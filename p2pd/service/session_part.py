@@ -18,6 +18,7 @@ from p2pd.base.measures import Measure
 from p2pd.discovery.peer_names import PeerNames
 from p2pd.formats.file_layout import FileLayout
 from p2pd.service import certificate_watch
+from p2pd.service.clearing import clear_state
 from p2pd.service.config import Config
 from p2pd.service.countries import Countries
 from p2pd.service.daemon_measures import (
@@ -168,6 +169,7 @@ class SessionPart:
     async def start(self) -> None:
         """Bring back what clients set, and the torrents."""
         self._say_what_is_lowered()
+        await clear_state(self._place.state_dir, partial(self.disks.aside.run, "write"))
         await self._restore_settings()
         await self._good_peers.open()
         earlier = await self._statistics.load()

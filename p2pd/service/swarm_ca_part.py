@@ -7,7 +7,9 @@ import socket
 import time
 from typing import Any, Collection, Mapping, Sequence
 
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 
 from p2pd.automation.swarm_ca.authorities import Authorities
 from p2pd.automation.swarm_ca.authority_endings import AuthorityEndings
@@ -19,6 +21,7 @@ from p2pd.automation.swarm_ca.renewals import Renewals
 from p2pd.automation.swarm_ca.revoking import SwarmCaRevoking
 from p2pd.control.methods.swarm_ca_methods import SwarmCaParts
 from p2pd.formats.x509.swarm_ca import LONGEST_LABEL
+from p2pd.service.clearing import clear_authorities
 from p2pd.service.config import Config, ControlSection
 from p2pd.service.folders import Place
 from p2pd.service.http_port import HttpPort
@@ -37,6 +40,7 @@ MOST_ADDRESSES = 4
 class SwarmCaPart:
     """Starts after the session; what control works with is there then."""
 
+    log = Logger()
     name = "private swarms"
     parts: SwarmCaParts
 
@@ -66,6 +70,8 @@ class SwarmCaPart:
         """Go on with the certificates of earlier runs."""
         keys, api, state = self._session.keys, self._session.api, self._place.state_dir
         store = SwarmCaStore(os.path.join(state, CA_FOLDER), keys)
+        clearing = Deferred.fromCoroutine(clear_authorities(store, self._in_thread))
+        clearing.addErrback(lambda failure: self.log.failure("CAs are not cleared", failure))
         authorities = Authorities(store, self._in_thread, time.time)
         own = OwnCertificates(EnrolledStore(state, keys), self._in_thread, api)
         post, label = NodePost(self._reactor, self._session.network.way), own_name()

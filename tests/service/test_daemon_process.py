@@ -65,7 +65,11 @@ def test_twistd_lists_it() -> None:
 
 @pytest.mark.parametrize("command", [PROGRAM, [*TWISTD, "-n", "--pidfile=", "p2pd"]])
 def test_it_says_when_it_is_ready_and_stops_when_told(command: list[str], tmp_path: Path) -> None:
-    address = tmp_path / "notify"
+    address, state = tmp_path / "notify", tmp_path / "state"
+    left = state / "node.key.new", state / "swarm-ca" / ".films.0123abcd" / "ca.key"
+    for path in left:
+        path.parent.mkdir(mode=0o700, parents=True)
+        path.touch()
     with notifications(address) as manager:
         daemon = subprocess.Popen(
             [*command, *options(tmp_path)],
@@ -88,6 +92,7 @@ def test_it_says_when_it_is_ready_and_stops_when_told(command: list[str], tmp_pa
     assert "control API at http://127.0.0.1:" in shown
     assert "Traceback" not in shown
     assert sorted(os.listdir(tmp_path)) == ["downloads", "notify", "state"]
+    assert not [path for path in left if path.exists()]  # a kill left them
 
 
 def rpc(port: int, method: str, **params: Any) -> Any:

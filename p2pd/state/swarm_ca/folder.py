@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -40,11 +41,15 @@ from p2pd.formats.x509.server_names import host_of
 from p2pd.formats.x509.swarm_ca import SwarmCaError
 from p2pd.state.files import sync_folder, write_whole
 from p2pd.state.key_files import KeyFiles
+from p2pd.state.leftovers import remove_files
 from p2pd.state.swarm_ca.book import MAX_BOOK, RENEWAL, Book, Issued, Limits, book_json, read_book
 
 CERTIFICATE, KEY, BOOK, ISSUED, LOCK = "ca.pem", "ca.key", "book.json", "issued", "lock"
 LOCK_SECONDS = 10.0
 _TRY_SECONDS = 0.05
+_LEFT = r"(ca\.pem|ca\.key|book\.json|revoked\.pem)\.new"
+_LEFT_ISSUED = r"[0-9a-f]{1,40}\.pem\.new"
+_UNFINISHED = re.compile(r"(ca\.pem|ca\.key|book\.json|revoked\.pem)(\.new)?|issued")
 
 Sleep = Callable[[float], None]
 
@@ -166,6 +171,12 @@ class SwarmCaFolder:
         name = issued_name(serial)
         return read_certificate(self._read(name, MAX_PEM), self._place(name))
 
+    def remove_leftovers(self) -> list[str]:
+        """Remove what a kill left of files that were being written; the paths of those that go."""
+        with self._locked():
+            found = remove_files(self.path, _LEFT)
+            return found + remove_files(self._place(ISSUED), _LEFT_ISSUED)
+
     def _write(self, name: str, data: bytes) -> None:
         path = os.path.join(self.path, name)
         try:
@@ -251,6 +262,7 @@ def put_folder(
         if os.path.lexists(path):
             raise StateError(f"there is a CA called {name!r} already")
         os.mkdir(beside, 0o700)
+        held = hold_folder(beside)
         try:
             os.mkdir(os.path.join(beside, ISSUED), 0o700)
             for each, data in files.items():
@@ -263,9 +275,46 @@ def put_folder(
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
+        finally:
+            os.close(held)
         sync_folder(parent)
     except OSError as problem:
         raise StateError(f"{path}: {problem.strerror}") from None
+
+
+def remove_unfinished(path: str) -> bool:
+    """Remove the folder of an authority whose making was cut off; whether that could be.
+
+    One that somebody is at work with stays, and one with anything else in it.
+    """
+    try:
+        held = hold_folder(path, wait=False)
+    except OSError:
+        return False
+    try:
+        with contextlib.suppress(OSError):
+            if all(_UNFINISHED.fullmatch(name) for name in os.listdir(path)):
+                shutil.rmtree(path)
+                return True
+        return False
+    finally:
+        os.close(held)
+
+
+def hold_folder(path: str, *, wait: bool = True) -> int:
+    """Have it that nobody else takes the folder for left behind; until what is given is closed.
+
+    Raises OSError.
+    """
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        # A network's file system may know no such thing: then nothing is removed there.
+        if not wait:
+            os.close(folder)
+            raise
+    return folder
 
 
 def key_id(key: PublicKey) -> str:
