@@ -3,8 +3,8 @@
 They keep a core busy, and some of them hold the interpreter while they last, so they are made one
 after the other. What is for peers that we dial goes first: they are as many as we choose. Strangers
 have a share of a core, host after host, so that nobody waits long for one who asks for many. How
-many of them may be in line is bounded: who comes then is to be refused, and costs nothing more. Who
-hangs up leaves the line.
+many of them may be in line is bounded: who comes then takes the place of one of a network that has
+more (fair_places.py), or is to be refused, and costs nothing more. Who hangs up leaves the line.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from p2pd.base.clock import Clock, DelayedCall
-from p2pd.base.networks import user_of
+from p2pd.base.errors import P2pdError
 from p2pd.transports.encryption.cpu_share import CpuShare
+from p2pd.transports.encryption.fair_places import FairPlaces, Path, Whose, path_of
 
 BATCH = 4
 """Calculations of one visit to the other thread: the way there and back takes as long as one."""
+
+
+class DisplacedError(P2pdError):
+    """The line is full, and somebody came from a network that has fewer places in it."""
 
 
 class Elsewhere(Protocol):
@@ -34,10 +39,14 @@ class Elsewhere(Protocol):
 class _Job:
     """One calculation, and who waits for it."""
 
-    __slots__ = ("done", "work")
+    __slots__ = ("done", "path", "work")
 
-    def __init__(self, work: Callable[[], Any], leave: Callable[[_Job], None]) -> None:
+    def __init__(
+        self, work: Callable[[], Any], leave: Callable[[_Job], None], path: Path | None = None
+    ) -> None:
         self.work = work
+        self.path = path
+        """Whose it is; None: ours."""
         self.done: Deferred[Any] = Deferred(lambda _: leave(self))
 
 
@@ -49,7 +58,7 @@ class _Outcome(NamedTuple):
 
 
 class FairLine:
-    """Has work done. `refused` counts those for whom there was no place in the line."""
+    """Has work done. `refused` counts those for whom there was no place in the line any more."""
 
     def __init__(
         self,
@@ -74,8 +83,10 @@ class FairLine:
         self._clock = clock
         self._timer = timer
         self._ours: deque[_Job] = deque()
-        self._lines: OrderedDict[str | bytes, deque[_Job]] = OrderedDict()
-        """Of strangers, by whose they are; whose turn is next comes first."""
+        self._lines: OrderedDict[Whose, deque[_Job]] = OrderedDict()
+        """Of strangers, by user; whose turn is next comes first."""
+        self._places = FairPlaces()
+        """Of the same."""
         self._at_work: list[_Job] = []
         self._is_beginning = False
         self._again: DelayedCall | None = None
@@ -85,10 +96,9 @@ class FairLine:
         """Calculations under way, or waiting."""
         return len(self._at_work) + len(self._ours) + sum(map(len, self._lines.values()))
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more stranger may ask."""
-        return self.strangers < self.limit
+    def has_room_for(self, host: str) -> bool:
+        """Whether one more stranger may ask, who came from there."""
+        return self.strangers < self.limit or self._places.displaced_by(path_of(host)) is not None
 
     def for_us(self, work: Callable[[], Any]) -> Deferred[Any]:
         """Its result, for somebody that we dialled."""
@@ -103,22 +113,38 @@ class FairLine:
         return job.done
 
     def for_stranger(self, work: Callable[[], Any], host: str) -> Deferred[Any]:
-        """The same for who came from there; to be asked for only while there is room."""
-        user = user_of(host)
+        """The same for who came from there; to be asked for first only while there is room for him.
 
-        def leave(job: _Job) -> None:
-            line = self._lines.get(user)
-            if line is not None and job in line:
-                line.remove(job)
-                self.strangers -= 1
-                if not line:
-                    del self._lines[user]
+        Fails with DisplacedError when somebody else is given his place.
+        """
+        path = path_of(host)
+        user = path[-1]
+        displaced = None
+        if self.strangers >= self.limit and (who := self._places.displaced_by(path)) is not None:
+            displaced = self._lines[who][-1]
+            self._leave(displaced)
 
-        job = _Job(work, leave)
+        job = _Job(work, self._leave, path)
         self._lines.setdefault(user, deque()).append(job)
+        self._places.take(path)
         self.strangers += 1
+        if displaced is not None:
+            self.refused += 1
+            displaced.done.errback(DisplacedError("others are given its place in the line"))
         self._go_on()
         return job.done
+
+    def _leave(self, job: _Job) -> None:
+        """A stranger's is not wanted any more; if it is in line still."""
+        assert job.path is not None
+        user = job.path[-1]
+        line = self._lines.get(user)
+        if line is not None and job in line:
+            line.remove(job)
+            self._places.leave(job.path)
+            self.strangers -= 1
+            if not line:
+                del self._lines[user]
 
     # -- one batch after the other ---------------------------------------------------------------
 
@@ -160,7 +186,10 @@ class FairLine:
         found: list[_Job] = []
         while self._lines and len(found) < most:
             user, line = self._lines.popitem(last=False)
-            found.append(line.popleft())
+            job = line.popleft()
+            assert job.path is not None
+            self._places.leave(job.path)
+            found.append(job)
             if line:
                 self._lines[user] = line  # behind the others
         return found

@@ -64,7 +64,7 @@ class KeyWork(FairLine):
     def exchange(self, their_public: bytes, host: str) -> Deferred[Exchanged]:
         """Both, for a stranger who has sent his key; to be asked for only while there is room.
 
-        Errs with MseError for a key that hides nothing.
+        Errs with MseError for a key that hides nothing, and with DisplacedError.
         """
 
         def work() -> Exchanged:

@@ -24,6 +24,7 @@ from p2pd.protocols.mse.key_exchange import KEY_SIZE, KeyPair, MseError
 from p2pd.protocols.mse.policy import EncryptionPolicy
 from p2pd.protocols.peerwire.handshake import PREFIX
 from p2pd.transports.encryption.encrypted_stream import EncryptedStream
+from p2pd.transports.encryption.fair_line import DisplacedError
 from p2pd.transports.encryption.key_work import Exchanged, KeyWork
 from p2pd.transports.encryption.unopened_stream import UnopenedStream
 from p2pd.transports.interfaces import PeerStream
@@ -35,6 +36,8 @@ Where it goes on in the clear behind an encrypted handshake there is a binding, 
 stream beneath knows nothing of. It says with whom the handshake was, and nothing of what follows.
 """
 
+TOO_MANY_KEYS = "too many keys are being exchanged"
+DISPLACED = f"{TOO_MANY_KEYS}, most of them for its network"
 TOO_MANY_TRIES = "too many encrypted handshakes from there came to nothing"
 
 
@@ -120,7 +123,11 @@ class Opening(UnopenedStream):
     def _broken(self, failure: Failure) -> None:
         """A calculation came to nothing."""
         self._under_way = None
-        if not self._over:
+        if self._over:
+            return
+        if failure.check(DisplacedError):
+            self._fail(DISPLACED)
+        else:
             problem = failure.value
             self._fail(str(problem) if isinstance(problem, MseError) else "no key could be made")
 
@@ -209,9 +216,9 @@ class AcceptedOpening(Opening):
         if self._asked or len(self._came) < KEY_SIZE:
             return
         self._asked = True
-        if not self._work.has_room:
+        if not self._work.has_room_for(self.address.host):
             self._work.refused += 1
-            raise MseError("too many keys are being exchanged")
+            raise MseError(TOO_MANY_KEYS)
         if not self._work.tries.begins(self.address.host):
             raise MseError(TOO_MANY_TRIES)
         key = bytes(self._came[:KEY_SIZE])

@@ -1,6 +1,6 @@
 """The steps of TLS handshakes, each in another thread: keys are made, and certificates judged.
 
-Whoever has begun may go on; who comes while too many are under way is refused.
+Whoever has begun may go on; who comes while too many are under way is refused, or displaces one.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from p2pd.protocols.tls.client_hello import (
     HelloReader,
     whole_records,
 )
+from p2pd.transports.encryption.fair_line import DisplacedError
 from p2pd.transports.encryption.unopened_stream import UnopenedStream
 from p2pd.transports.interfaces import Nobody, PeerStream
 from p2pd.transports.tls.context import TlsContext, Verdict
@@ -41,6 +42,9 @@ MOST_HEARD = 256 * 1024
 
 FLIGHT = 256 * 1024
 """More bytes than a step of a handshake says."""
+
+TOO_MANY = "TLS: too many handshakes are under way"
+DISPLACED = f"{TOO_MANY}, most of them for its network"
 
 Opened = Callable[[TlsStream], None]
 """Called with the stream to use from now on; its receiver is the opening's."""
@@ -160,10 +164,11 @@ class TlsOpening(UnopenedStream):
             self._step_on()
 
     def _broken(self, failure: Failure) -> None:
-        """There is no thread any more."""
+        """Somebody else has the place in the line, or there is no thread any more."""
         self._under_way = None
         if not self._over:
-            self._fail("TLS: the handshake could not be made")
+            displaced = failure.check(DisplacedError)
+            self._fail(DISPLACED if displaced else "TLS: the handshake could not be made")
 
     def _open(self) -> None:
         assert self._connection is not None
@@ -229,9 +234,9 @@ class TlsAccepted(TlsOpening):
             self._inner.write([UNRECOGNIZED_NAME])
             self._refuse("TLS: the peer asked for a swarm that is not here")
             return
-        if not self._work.has_room:
+        if not self._work.has_room_for(self.address.host):
             self._work.refused += 1
-            self._fail("TLS: too many handshakes are under way")
+            self._fail(TOO_MANY)
             return
         self._server_name = name
         self._connection = context.accept()

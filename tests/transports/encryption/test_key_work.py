@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from p2pd.protocols.mse.key_exchange import KeyPair, MseError
 from p2pd.transports.encryption.cpu_share import CpuShare
-from p2pd.transports.encryption.fair_line import BATCH
+from p2pd.transports.encryption.fair_line import BATCH, DisplacedError
 from p2pd.transports.encryption.key_work import SAVED_SECONDS, SHARE, Exchanged, KeyWork
 
 THEIRS = KeyPair(2**159 + 3)
@@ -117,14 +117,54 @@ def test_strangers_have_a_turn_however_many_we_dial() -> None:
 def test_the_line_of_strangers_ends_somewhere() -> None:
     bench = Bench(limit=3)
     for number in range(3):
-        assert bench.work.has_room
+        assert bench.work.has_room_for("8.8.8.8")
         bench.stranger(str(number), "8.8.8.8")
-    assert not bench.work.has_room
+    assert not bench.work.has_room_for("8.8.8.8")
     bench.dials("ours")
     assert bench.work.in_line == 4
     bench.visit_all()
-    assert bench.work.has_room
+    assert bench.work.has_room_for("8.8.8.8")
     assert bench.work.in_line == 0
+
+
+def test_who_comes_from_elsewhere_has_a_place_in_a_line_that_one_network_filled() -> None:
+    bench, displaced = Bench(limit=12), list[str]()
+    for number in range(12):
+        host = f"2001:db8:{number}::1"  # a /48 each
+        bench.work.exchange(THEIRS.public, host).addCallbacks(
+            lambda _, at=host: bench.made.append(at),
+            lambda failure, at=host: displaced.append(failure.trap(DisplacedError) and at),
+        )
+    assert not bench.work.has_room_for("2001:db8:99::1")
+    for number in range(3):
+        assert bench.work.has_room_for(f"8.8.{number}.8")
+        bench.stranger(f"other{number}", f"8.8.{number}.8")
+    assert displaced == ["2001:db8:11::1", "2001:db8:10::1", "2001:db8:9::1"]
+    assert (bench.work.in_line, bench.work.refused) == (12, 3)
+    bench.visit_all()
+    assert [name for name in bench.made if name.startswith("other")] == [
+        "other0", "other1", "other2",
+    ]  # fmt: skip
+    assert (len(bench.made), bench.work.in_line) == (12, 0)
+
+
+def test_whose_keys_are_being_made_is_not_displaced() -> None:
+    bench = Bench(limit=1)
+    bench.stranger("first", "8.8.8.8")
+    assert not bench.work.has_room_for("9.9.9.9")
+
+
+def test_who_hangs_up_when_displaced_disturbs_nobody() -> None:
+    bench, lost = Bench(limit=4), list[Any]()
+    asked = [bench.work.exchange(THEIRS.public, f"8.8.8.{number}") for number in range(4)]
+    asked[3].addErrback(lambda failure: lost.append(asked[2].cancel()))
+    bench.stranger("other", "9.9.9.9")
+    assert len(lost) == 1
+    assert (bench.work.in_line, bench.work.strangers) == (3, 3)
+    asked[2].addErrback(lambda failure: failure.trap(CancelledError))
+    bench.visit_all()
+    assert bench.made == ["other"]
+    assert (bench.work.in_line, bench.work.strangers) == (0, 0)
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "127.0.0.1", "192.168.0.7", "::1"])
@@ -157,7 +197,7 @@ def test_who_hangs_up_leaves_the_line_and_nothing_is_made_for_him() -> None:
     assert bench.made == ["1"]
     assert bench.spent == pytest.approx(2 * 0.02)
     assert bench.work.in_line == 0
-    assert bench.work.has_room
+    assert bench.work.has_room_for("8.8.8.8")
 
 
 def test_whom_we_dial_may_leave_too() -> None:
@@ -182,7 +222,7 @@ def test_without_a_thread_all_hear_of_it() -> None:
         bench.visits.pop(0)[0].errback(RuntimeError("it is gone"))
     assert problems == [RuntimeError] * 2
     assert bench.work.in_line == 0
-    assert bench.work.has_room
+    assert bench.work.has_room_for("8.8.8.8")
 
 
 @pytest.mark.parametrize("raises", [False, True])
@@ -201,7 +241,7 @@ def test_a_thread_that_is_gone_at_once_is_no_trouble_for_a_long_line(raises: boo
     assert problems == [RuntimeError] * 5000
     bench.stranger("stranger", "8.8.8.8")
     assert bench.work.in_line == 0
-    assert bench.work.has_room
+    assert bench.work.has_room_for("8.8.8.8")
 
 
 def test_what_is_made_at_once_is_no_trouble_for_a_long_line() -> None:

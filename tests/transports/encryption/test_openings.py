@@ -220,7 +220,7 @@ def test_there_is_a_bound_on_keys_in_the_making() -> None:
     work = work_of(Later(), limit=1)
     first, second = (Side(AcceptedOpening, REQUIRED, work=work) for _ in range(2))
     first.hear(bytes(96))
-    assert (work.in_line, work.has_room) == (1, False)
+    assert (work.in_line, work.has_room_for(second.end.address.host)) == (1, False)
     second.hear(bytes(96))
     assert second.above.lost == ["too many keys are being exchanged"]
     assert work.refused == 1
@@ -228,6 +228,19 @@ def test_there_is_a_bound_on_keys_in_the_making() -> None:
     dialled.opening.begin()
     assert not dialled.above.lost, "nobody else takes the place of whom we dial"
     assert work.in_line == 2
+
+
+def test_who_gives_way_to_another_network_is_told_why() -> None:
+    work = work_of(Later(), limit=3)
+    sides = [Side(AcceptedOpening, REQUIRED, work=work) for _ in range(4)]
+    sides[3].end.address = PeerAddress("9.9.9.9", 9)
+    for side in sides:
+        side.hear(KeyPair(2**159 + 3).public)
+    assert [side.above.lost for side in sides] == [
+        [], [], ["too many keys are being exchanged, most of them for its network"], [],
+    ]  # fmt: skip
+    assert sides[2].end.aborted
+    assert (work.in_line, work.refused) == (3, 1)
 
 
 def test_who_floods_while_keys_are_made_is_cut_off() -> None:

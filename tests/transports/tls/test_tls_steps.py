@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
+from p2pd.base.addresses import PeerAddress
 from p2pd.transports.encryption.fair_line import BATCH
 from p2pd.transports.tls.handshake_work import SAVED_SECONDS, SHARE, HandshakeWork
 from p2pd.transports.tls.openings import MOST_HEARD
@@ -110,13 +111,26 @@ def test_there_is_a_bound_on_handshakes_under_way() -> None:
     work = work_of(Later(), limit=1)
     first, second = (accepted(work=work) for _ in range(2))
     first.hear(dialled().taken())
-    assert (work.in_line, work.has_room) == (1, False)
+    assert (work.in_line, work.has_room_for(second.end.address.host)) == (1, False)
     second.hear(dialled().taken())
     assert second.above.lost == ["TLS: too many handshakes are under way"]
     assert second.end.aborted
     third = dialled(work=work)
     assert not third.above.lost, "nobody else takes the place of whom we dial"
     assert work.refused == 1
+
+
+def test_who_gives_way_to_another_network_is_told_why() -> None:
+    work = work_of(Later(), limit=3)
+    sides = [accepted(work=work) for _ in range(4)]
+    sides[3].end.address = PeerAddress("9.9.9.9", 9)
+    for side in sides:
+        side.hear(dialled().taken())
+    assert [side.above.lost for side in sides] == [
+        [], [], ["TLS: too many handshakes are under way, most of them for its network"], [],
+    ]  # fmt: skip
+    assert sides[2].end.aborted
+    assert (work.in_line, work.refused) == (3, 1)
 
 
 def test_who_has_begun_goes_on_whatever_is_under_way() -> None:
@@ -126,7 +140,7 @@ def test_who_has_begun_goes_on_whatever_is_under_way() -> None:
     other.hear(one.taken())
     later.go_on()
     accepted(work=work).hear(dialled().taken())
-    assert not work.has_room
+    assert not work.has_room_for(other.end.address.host)
     one.hear(other.taken())
     other.hear(one.taken())
     while later.line:
