@@ -75,8 +75,8 @@ class PeersSection:
     max_connections_per_host: int = key(
         8,
         whole(0, 65535),
-        "Connections that one host outside the local network may open with one torrent; 0 is no\n"
-        "limit. Of all connections such a host has a quarter at most.",
+        "Connections that one host (an IPv4 address, or a /64) outside the local network may open\n"
+        "with one torrent; 0 is no limit. Of all connections such a host has a quarter at most.",
     )
     max_half_open: int = key(50, whole(1, 10_000), "Connections being dialled at one time.")
     request_timeout: float = key(

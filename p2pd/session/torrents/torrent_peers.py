@@ -12,6 +12,7 @@ from cryptography import x509
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.clock import DelayedCall
+from p2pd.base.networks import user_of
 from p2pd.discovery.source_report import INCOMING
 from p2pd.protocols.peerwire.messages import Have, encode
 from p2pd.session.peers.partings import NOTHING_WANTED
@@ -101,8 +102,9 @@ class TorrentPeers:
         return len(self.connected) >= self.limit
 
     def of_host(self, host: str) -> int:
-        """How many connections there are with this host."""
-        return sum(peer.address.host == host for peer in self.connected)
+        """How many connections there are with this host: an IPv4 address, or a /64."""
+        user = user_of(host)
+        return sum(user_of(peer.address.host) == user for peer in self.connected)
 
     @property
     def wants_more(self) -> bool:
