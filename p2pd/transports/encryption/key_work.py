@@ -16,8 +16,12 @@ from p2pd.transports.encryption.tries import Tries
 IN_LINE = 128
 """Strangers whose keys are made, or who wait for that."""
 
-SHARE = 0.1
-"""Of one core, for the keys of strangers: some hundreds a second on a usual machine."""
+SHARE = 0.05
+"""Of one core, for the keys of strangers: about a hundred a second on a usual machine.
+
+The interpreter is theirs meanwhile, and who hangs up and comes again costs as much once more to be
+taken in: a seed that was kept busy with a tenth lost up to a third of its rate.
+"""
 
 SAVED_SECONDS = 0.1
 """CPU that they may take at once after a quiet second."""
