@@ -15,6 +15,9 @@ from typing import Any
 WITHOUT_TLS = 10
 """Values of the summary of a torrent whose peers are reached in the open, as of all once."""
 
+WITHOUT_CA = 11
+"""Of one that has a CA, which can be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class TorrentSummary:
@@ -32,6 +35,8 @@ class TorrentSummary:
     web_seeds: tuple[str, ...] = ()
     tls: bool = False
     """Whether its peers are reached by TLS alone."""
+    unreadable_ca: bool = False
+    """Whether the certificate of their CA is none."""
 
     @property
     def all_pieces(self) -> bytes:
@@ -50,13 +55,16 @@ def to_text(summary: TorrentSummary | None) -> str | None:
     if summary is None:
         return None
     values = astuple(summary)
-    return json.dumps(values if summary.tls else values[:WITHOUT_TLS])
+    if summary.unreadable_ca:
+        return json.dumps(values)
+    return json.dumps(values[: WITHOUT_CA if summary.tls else WITHOUT_TLS])
 
 
 def from_text(text: object) -> TorrentSummary | None:
     """The summary in a column; None where there is none that makes sense, which costs only time."""
     try:
         values: Any = json.loads(text) if isinstance(text, str) else None
+        unreadable_ca = values.pop() if len(values) > WITHOUT_CA else False
         tls = values.pop() if len(values) > WITHOUT_TLS else False
         *sizes, private, comment, created_by, created_at, web_seeds = values
     except (ValueError, TypeError, AttributeError, RecursionError):
@@ -66,7 +74,7 @@ def from_text(text: object) -> TorrentSummary | None:
         return None
     texts = [one for one in (comment, created_by) if one is not None]
     texts += web_seeds if type(web_seeds) is list else [0]
-    if type(private) is not bool or type(tls) is not bool:
+    if not all(type(one) is bool for one in (private, tls, unreadable_ca)):
         return None
     if not all(isinstance(one, str) for one in texts):
         return None
@@ -74,5 +82,5 @@ def from_text(text: object) -> TorrentSummary | None:
     total, wanted, piece_length, pieces, files = sizes
     return TorrentSummary(
         total, wanted, piece_length, pieces, files,
-        private, comment, made_by, created_at, tuple(web_seeds), tls,
+        private, comment, made_by, created_at, tuple(web_seeds), tls, unreadable_ca,
     )  # fmt: skip

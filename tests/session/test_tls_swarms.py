@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from p2pd.base.errors import P2pdError, StateError, StorageError
+from p2pd.formats import bencode
 from p2pd.protocols.tracker.announce import TrackerError
 from p2pd.session.connecting.admission import Way
 from p2pd.session.session_removals import RETRY_SECONDS
-from p2pd.session.tls.standing import NO_CERTIFICATE
+from p2pd.session.tls.standing import NO_CERTIFICATE, UNREADABLE_CA
 from p2pd.session.tls.tls_api import GivenCertificate, TlsState
 from p2pd.testing import LocalSegment, MemoryDht, MemoryNetwork, ScriptedPeer, SimNode
 from p2pd.testing.torrents import make_torrent
@@ -130,6 +131,32 @@ def test_a_certificate_and_a_key_that_are_not_a_pair_are_not_taken(
     one, other = authority().issue("*"), authority().issue("*")
     with pytest.raises(P2pdError, match="the private key is not that of the certificate"):
         give(at, torrent, GivenCertificate(one.certificate, other.private_key))
+
+
+@pytest.mark.parametrize("ca", [b"x", b"\0" * 70, authority().pem.encode()[:-60], b"-" * 40_000])
+def test_one_whose_ca_cannot_be_read_does_not_wait_for_a_certificate(
+    network: MemoryNetwork, ca: bytes
+) -> None:
+    torrent = bencode.decode(tls_torrent())
+    assert isinstance(torrent, dict)
+    info = torrent[b"info"]
+    assert isinstance(info, dict)
+    garbage = bencode.encode({**torrent, b"info": {**info, b"ssl-cert": ca}})
+    at = node(network, "10.0.0.1")
+    added = at.put(garbage, FILES)
+    for _ in range(2):
+        view = at.control.find(added.record.id)
+        assert view is not None
+        assert view.tls is not None
+        assert (view.tls.state, view.error_string) == (TlsState.UNFIT, UNREADABLE_CA)
+        assert not added.running
+        with pytest.raises(P2pdError, match="the certificate of the torrent's CA"):
+            give(at, added, of_everybody())
+        at.stop()
+        at = node(network, "10.0.0.1", store=at.store, disk=at.disk)
+        network.run(1.0)
+        (added,) = at.session.torrents
+    assert added.content is None, "as it is told of without its metadata"
 
 
 def test_it_waits_for_its_certificate_and_says_so(network: MemoryNetwork) -> None:

@@ -31,6 +31,7 @@ SUMMARIES = st.builds(
     created_at=st.none() | WHOLE,
     web_seeds=st.lists(WORDS).map(tuple),
     tls=st.booleans(),
+    unreadable_ca=st.booleans(),
 )
 
 
@@ -56,6 +57,9 @@ def test_those_of_open_torrents_are_as_they_were_before_there_were_others() -> N
     closed = json.loads(to_text(replace(SUMMARY, tls=True)) or "")
     assert closed[10:] == [True]
     assert from_text(json.dumps([*closed[:10], 1])) is None
+    never = json.loads(to_text(replace(SUMMARY, tls=True, unreadable_ca=True)) or "")
+    assert never[10:] == [True, True]
+    assert from_text(json.dumps([*never[:11], 1])) is None
 
 
 @pytest.mark.parametrize("text", [None, 7, b"x", "", "x", "[]", "{}", "[1, 2, 3]", "[" * 100_000])

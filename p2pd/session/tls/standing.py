@@ -15,6 +15,10 @@ IS_OFF = "its peers are reached by TLS alone, and there is no port for that (pee
 NO_CERTIFICATE = (
     "its peers are reached by TLS alone: it waits for its certificate (p2pctl certificate)"
 )
+UNREADABLE_CA = (
+    "its peers are reached by TLS alone, and the certificate of their CA, which is part of the "
+    "torrent (ssl-cert), cannot be read: it can never have any"
+)
 IS_CHECKED = "its certificate is looked at"
 
 
@@ -33,6 +37,8 @@ class Standing:
 
     def certified(self, torrent: Any) -> tuple[TlsState, str]:
         """The same of its certificate alone: when it says goodbye the port may be closed."""
+        if torrent.has_unreadable_ca:
+            return TlsState.UNFIT, UNREADABLE_CA
         found = self._identities.of(torrent)
         if torrent.info_hashes.hash_string in self.being_made:
             return TlsState.CHECKING, IS_CHECKED

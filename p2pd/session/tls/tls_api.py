@@ -20,7 +20,7 @@ class TlsState(enum.Enum):
     CHECKING = "checking"
     """Its certificate is looked at."""
     UNFIT = "unfit"
-    """It has one that cannot be used."""
+    """It has one that cannot be used, or its CA's is none."""
     NOT_YET_VALID = "not_yet_valid"
     EXPIRED = "expired"
     REVOKED = "revoked"

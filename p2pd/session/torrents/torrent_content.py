@@ -10,6 +10,7 @@ from p2pd.base.piece_set import PieceSet
 from p2pd.formats.file_layout import FileLayout
 from p2pd.formats.merkle import block_hashes
 from p2pd.formats.metainfo import Metainfo, to_torrent
+from p2pd.formats.x509.pem import PemError, read_certificate
 from p2pd.session.disks.devices import Device
 from p2pd.session.pieces.pieces_listener import PiecesListener
 from p2pd.session.pieces.torrent_pieces import TorrentPieces
@@ -43,6 +44,8 @@ class TorrentContent:
         self.device = device
         self.verifier = PieceVerifier(metainfo, layout)
         self.selection = FileSelection(layout, levels)
+        self.has_unreadable_ca = not _is_readable(metainfo.tls_ca)
+        """Whether nobody can ever be shown to be a peer: its CA's certificate is none."""
         self._sequence = (sequential, sequential_from)
         self.missing_wanted = 0
         self._read_only = False
@@ -82,6 +85,7 @@ class TorrentContent:
             created_at=metainfo.creation_date,
             web_seeds=metainfo.web_seeds,
             tls=metainfo.tls_ca is not None,
+            unreadable_ca=self.has_unreadable_ca,
         )
 
     def set_have(self, have: PieceSet) -> None:
@@ -247,3 +251,12 @@ class TorrentContent:
                     wanted[piece] = 0
         pieces.picker.set_priorities(wanted)
         pieces.abandon(pieces.picker.unwanted_open_pieces())
+
+
+def _is_readable(ca: bytes | None) -> bool:
+    if ca is not None:
+        try:
+            read_certificate(ca)
+        except PemError:
+            return False
+    return True

@@ -98,6 +98,14 @@ class TorrentParts:
         return has_ca or record.by_tls or self.host.tls.has_ca(self)
 
     @property
+    def has_unreadable_ca(self) -> bool:
+        """Whether its metadata has a CA that is none: nobody can ever be its peer."""
+        content, summary = self.content, self.record.summary
+        if content is not None:
+            return content.has_unreadable_ca
+        return summary is not None and summary.unreadable_ca
+
+    @property
     def listen_port(self) -> int:
         """The port by which its peers reach us, as trackers and the DHT are told."""
         return self.host.reaching.tls_port if self.way is Way.TLS else self.host.listen_port
