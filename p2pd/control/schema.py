@@ -89,15 +89,18 @@ def integer(least: int, most: int) -> Check:
     return check
 
 
-def number(least: float, most: float) -> Check:
-    """A number within bounds, whole or not."""
+def number(least: float, most: float, bounds: str = "") -> Check:
+    """A number within bounds, whole or not; `bounds` are these in words, if `least` is no number
+    that anybody would say.
+    """
+    words = bounds or f"between {least:g} and {most:g}"
 
     @described({"type": "number", "minimum": least, "maximum": most})
     def check(name: str, value: object) -> float:
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise refuse(f"{name} must be a number")
         if not least <= value <= most:
-            raise refuse(f"{name} must be between {least:g} and {most:g}")
+            raise refuse(f"{name} must be {words}")
         return float(value)
 
     return check

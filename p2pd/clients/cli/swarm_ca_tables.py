@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from p2pd.base.durations import days_in_words
 from p2pd.clients.api_client import JsonObject
 from p2pd.clients.columns import Columns
 from p2pd.clients.text import moment, plain
@@ -89,7 +90,8 @@ def facts_of(row: JsonObject) -> Sequence[str]:
     return [
         f"{plain(row['name'])}: until {moment(row['expires_date'])}",
         f"for: {_names(row['names'] or [ALL])}",
-        f"its certificates: for {row['usual_days']:g} days, {row['most_days']:g} at most",
+        f"its certificates: for {days_in_words(row['usual_days'])}, "
+        f"{days_in_words(row['most_days'])} at most",
         f"fingerprint: {row['fingerprint']}",
         *(plain(sentence, 300) for sentence in row["warnings"]),
     ]

@@ -108,14 +108,18 @@ def address(name: str, value: object) -> str:
     return found
 
 
+def _bounds(most: float) -> str:
+    return f"between 1/24 (one hour) and {most:g}"
+
+
 _NAME = Param("name", text(64))
 _NAMES = list_of(text(LONGEST_NAME), MOST_NAMES)
-_DAYS = number(LEAST_DAYS, MOST_DAYS)
+_DAYS = number(LEAST_DAYS, MOST_DAYS, _bounds(MOST_DAYS))
 _LABEL = Param("label", text(LONGEST_LABEL), "")
 
 CA_PARAMS = (
     _NAME,
-    Param("days", number(LEAST_DAYS, MOST_CA_DAYS), float(DEFAULT_CA_DAYS)),
+    Param("days", number(LEAST_DAYS, MOST_CA_DAYS, _bounds(MOST_CA_DAYS)), float(DEFAULT_CA_DAYS)),
     Param("names", _NAMES, ()),
     Param("usual_days", _DAYS, DEFAULT_DAYS),
     Param("most_days", _DAYS, MOST_DAYS),

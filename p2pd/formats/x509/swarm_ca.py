@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
+from p2pd.base.durations import days_in_words
 from p2pd.base.errors import FormatError
 from p2pd.formats.x509.pem import PrivateKey, PublicKey, read_certificate
 from p2pd.formats.x509.server_names import is_address
@@ -288,7 +289,9 @@ def _check_label(what: str, text: str) -> None:
 
 def _check_days(what: str, days: float, most: float) -> None:
     if not LEAST_DAYS <= days <= most:
-        raise SwarmCaError(f"{what} is for an hour to {most:.0f} days, not for {days:g} days")
+        raise SwarmCaError(
+            f"{what} is for 1 hour to {most:.0f} days, not for {days_in_words(days)}"
+        )
 
 
 def _day(moment: datetime) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
+from p2pd.base.durations import days_in_words
 from p2pd.base.errors import StateError
 from p2pd.formats.x509.peer_names import ANY_TORRENT
 from p2pd.formats.x509.swarm_ca import DEFAULT_DAYS, MOST_DAYS, SwarmCaError, check_names
@@ -53,7 +54,8 @@ class Limits:
             raise SwarmCaError(f"the CA is not for {what}, but for {_listed(self.names)} alone")
         if days > self.most_days:
             raise SwarmCaError(
-                f"the CA issues for {self.most_days:g} days at most, not for {days:g}"
+                f"the CA issues for {days_in_words(self.most_days)} at most, "
+                f"not for {days_in_words(days)}"
             )
 
 
