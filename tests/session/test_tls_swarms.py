@@ -369,6 +369,58 @@ class TestMagnets:
         network.run_until(wanted.is_complete, limit=20)
         assert wanted.content.metainfo.name == NAME
 
+    def test_a_marked_link_closes_one_that_was_added_by_another(
+        self, network: MemoryNetwork
+    ) -> None:
+        seed, leecher, wanted = self.added(network, is_marked=False)
+        bystander = ScriptedPeer(network, "10.0.0.7", wanted.info_hashes.wire_ids[0])
+        bystander.dial(leecher.address)
+        network.run(1.0)
+        assert wanted.connected
+        link = f"{wanted.record.magnet}{MARK}&tr=http://tracker.test/announce&x.pe=10.0.0.7:6881"
+        assert leecher.add(link) is wanted
+        assert wanted.way is Way.TLS
+        assert not wanted.connected
+        assert not wanted.running
+        assert leecher.session.tls.why_not(wanted) == NO_CERTIFICATE
+        network.run(1.0)
+        assert bystander.closed is not None
+        leecher.stop()
+        after = node(network, "10.0.0.2", store=leecher.store, disk=leecher.disk)
+        network.run(1.0)
+        (again,) = after.session.torrents
+        assert (again.way, again.running) == (Way.TLS, False)
+        (view,) = after.control.torrents()
+        assert MARK in view.magnet_link
+        own = authority().issue(NAME)
+        give(after, again, GivenCertificate(*_parts(own), authority().pem))
+        after.connect(again, seed.tls_address)
+        network.run_until(again.is_complete, limit=20)
+
+    def test_a_marked_link_is_not_believed_against_metadata(self, network: MemoryNetwork) -> None:
+        at = node(network, "10.0.0.1")
+        torrent = at.add(make_torrent(FILES, piece_length=PIECE))
+        hash_ = torrent.info_hashes.hash_string
+        assert at.add(f"magnet:?xt=urn:btih:{hash_}{MARK}") is torrent
+        assert (torrent.way, torrent.running) == (Way.OPEN, True)
+
+    def test_a_marked_link_takes_no_secret_away(self, network: MemoryNetwork) -> None:
+        at = node(network, "10.0.0.1")
+        link = f"magnet:?xt=urn:btih:{'ab' * 20}"
+        torrent = at.add(link, secret="a secret of eight words or so: yes, it is one")
+        assert at.add(link + MARK) is torrent
+        assert torrent.way is Way.SECRET
+        assert not torrent.record.by_tls
+
+    def test_one_that_cannot_be_kept_is_told_of_and_nothing_changes(
+        self, network: MemoryNetwork
+    ) -> None:
+        _, leecher, wanted = self.added(network, is_marked=False)
+        leecher.store.fault = StateError("the disk is full")
+        with pytest.raises(P2pdError, match="the disk is full"):
+            leecher.add(f"{wanted.record.magnet}{MARK}")
+        assert wanted.way is Way.OPEN
+
     def test_of_a_hybrid_by_its_v2_hash_the_key_moves_to_the_name_of_both(
         self, network: MemoryNetwork
     ) -> None:

@@ -25,7 +25,7 @@ from p2pd.session.revoking.swarm_revoking import (
     Swarm,
     SwarmRevoking,
 )
-from p2pd.session.tls.closed_torrents import go_on
+from p2pd.session.tls.closed_torrents import close_for_good, go_on
 from p2pd.session.tls.giving import Giving
 from p2pd.session.tls.standing import Standing
 from p2pd.session.tls.swarm_identities import SwarmIdentities
@@ -171,6 +171,18 @@ class TlsTorrents:
     def metadata_known(self, torrent: Any) -> None:
         """It is known which CA a torrent has, and what it is called: that counts."""
         self._giving.metadata_known(torrent)
+
+    async def close_marked(self, torrent: Any) -> None:
+        """A link says of a torrent without metadata that its peers are reached by TLS alone.
+
+        Nobody is asked for the metadata in the clear any more: that tells who wants it. One whose
+        peers know a secret meets nobody in the clear either, and stays as it is. Raises StateError.
+        """
+        if torrent.way is Way.OPEN:
+            await close_for_good(self._host, torrent)
+            self._host.connections.way_changed(torrent, OTHER_PEERS)
+            self._host.way_known(torrent)
+            self._host.activity.changed(torrent)
 
     def kept_of(self, torrent: Any) -> list[str]:
         """Under which info-hashes something may be kept of a torrent."""

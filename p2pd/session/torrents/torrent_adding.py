@@ -178,6 +178,8 @@ class TorrentAdding:
             here = self._session.torrents.sharing(InfoHashes(record.hash_v1, record.hash_v2))
             if here is not None:
                 self._session.secrets.check_same(here.record, record)
+                if record.by_tls and metainfo is None and here.link.has_no_metadata:
+                    await self._session.tls.close_marked(here)
                 # A link is written by anybody: it names no tracker of a private torrent (BEP 27).
                 if metainfo is not None or not here.private:
                     here.trackers.add(record.trackers)

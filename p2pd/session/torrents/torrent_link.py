@@ -41,6 +41,12 @@ class TorrentLink:
         magnet = self.magnet
         return () if magnet is None else magnet.web_seeds
 
+    @property
+    def has_no_metadata(self) -> bool:
+        """Whether nothing but links says how its peers are reached."""
+        owner = self._owner
+        return owner.content is None and not owner.resting and not owner.opening.busy
+
     # -- peers ---------------------------------------------------------------------------------
 
     def started(self) -> None:
