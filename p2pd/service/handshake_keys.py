@@ -16,6 +16,7 @@ from p2pd.state.key_files import KeyFiles
 from p2pd.state.torrent_keys import TorrentKeys
 from p2pd.transports.encryption.fair_line import Elsewhere
 from p2pd.transports.encryption.key_work import KeyWork
+from p2pd.transports.spare_cpu import SpareCpu
 from p2pd.transports.tls.handshake_work import HandshakeWork
 
 
@@ -23,7 +24,7 @@ def tls_parts(config: Config, state_folder: str, keys: KeyFiles, reactor: Any) -
     """Of a daemon with this state folder."""
     return TlsParts(
         TorrentKeys(state_folder, keys),
-        HandshakeWork(_elsewhere(reactor), reactor),
+        HandshakeWork(_elsewhere(reactor), reactor, spare=SpareCpu(reactor).share),
         revoking_parts(config, state_folder),
     )
 
@@ -32,7 +33,9 @@ def key_work(reactor: Any) -> KeyWork | None:
     """Where keys of encrypted connections are made; None where nothing could use them."""
     if not available():
         return None
-    return KeyWork(_elsewhere(reactor), random.SystemRandom(), reactor)
+    return KeyWork(
+        _elsewhere(reactor), random.SystemRandom(), reactor, spare=SpareCpu(reactor).share
+    )
 
 
 def _elsewhere(reactor: Any) -> Elsewhere:

@@ -2,15 +2,16 @@
 
 To take a connection and to hang up costs the kernel and us some forty microseconds, and wakes the
 other side up; to listen to it costs several times that, and keys more. So who is turned away counts
-for less than who is let in, and does not keep others waiting for long. What comes faster than the
-pace waits in the kernel's queue, and what finds that full is not answered and tries again in a
-second: a flood spends its own time and not ours.
+for less than who is let in, and does not keep others waiting for long; and the busier we are with
+our peers, the fewer strangers are taken. What comes faster than the pace waits in the kernel's
+queue, and what finds that full is not answered and tries again in a second: a flood spends its own
+time and not ours.
 """
 
 from __future__ import annotations
 
 import socket
-from typing import Any, cast
+from typing import Any, Callable, cast
 
 from twisted.internet import address as twisted_address
 from twisted.internet import protocol, tcp
@@ -21,6 +22,7 @@ from zope.interface import implementer
 
 from p2pd.base.addresses import PeerAddress, canonical_host
 from p2pd.transports.interfaces import Admits, Connected
+from p2pd.transports.spare_cpu import SpareCpu, all_of_it
 from p2pd.transports.tcp import TcpStream, VectoredServer
 from p2pd.transports.tcp_counts import TcpCounts
 from p2pd.transports.way_out import bound_to_device
@@ -31,6 +33,8 @@ ACCEPTS_PER_TURN = 16
 """Connections taken from a port before the peers that are there have their turn."""
 
 ACCEPTS_PER_SECOND = 200
+"""Of a node that has nothing else to do; one that is busy takes fewer."""
+
 ACCEPTS_SAVED = 200
 """What may come at once after a quiet second."""
 
@@ -67,15 +71,19 @@ class _AcceptTroubles:
 
 
 class AcceptPace:
-    """How many connections may be taken now, at `now` seconds of any clock."""
+    """How many connections may be taken now, at `now` seconds of any clock.
 
-    def __init__(self, now: float) -> None:
+    `spare` tells how much of its time (0 to 1) is left of the thread that takes them.
+    """
+
+    def __init__(self, now: float, spare: Callable[[], float] = all_of_it) -> None:
+        self._spare = spare
         self._saved = float(ACCEPTS_SAVED)
         self._at = now
 
     def allowed(self, now: float) -> int:
         """So many at once."""
-        more = (now - self._at) * ACCEPTS_PER_SECOND
+        more = (now - self._at) * ACCEPTS_PER_SECOND * self._spare()
         self._saved, self._at = min(self._saved + more, ACCEPTS_SAVED), now
         return min(int(self._saved), ACCEPTS_PER_TURN)
 
@@ -116,7 +124,7 @@ class VectoredPort(tcp.Port):
     _again: IDelayedCall | None = None
 
     def startListening(self) -> None:  # noqa: N802, D102 - Twisted's name
-        self._pace = AcceptPace(self.reactor.seconds())
+        self._pace = AcceptPace(self.reactor.seconds(), SpareCpu(self.reactor).share)
         super().startListening()
 
     def doRead(self) -> None:  # noqa: N802, D102 - Twisted's name

@@ -33,6 +33,15 @@ def test_a_pace_saves_up_a_second_and_gives_a_few_a_turn() -> None:
     assert pace.allowed(1000.0 + 4.5 / ACCEPTS_PER_SECOND) == 4
 
 
+def test_who_is_busy_takes_fewer() -> None:
+    spare = 0.25
+    pace = AcceptPace(0.0, lambda: spare)
+    pace.took(ACCEPTS_SAVED)
+    assert pace.allowed(8.5 / ACCEPTS_PER_SECOND) == 2
+    spare = 1.0
+    assert pace.allowed(12.5 / ACCEPTS_PER_SECOND) == 6
+
+
 class Crowd:
     """A port in front of which so many wait."""
 

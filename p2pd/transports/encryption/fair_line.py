@@ -66,15 +66,14 @@ class FairLine:
         clock: Clock,
         *,
         limit: int,
-        share: float,
-        saved: float,
+        share: CpuShare,
         timer: Callable[[], float] = time.thread_time,
     ) -> None:
-        """`limit` strangers have `share` of a core, and `saved` CPU seconds at once after a rest.
+        """`limit` strangers have this share of a core.
 
         `timer` tells the CPU seconds of the thread that asks.
         """
-        self.share = CpuShare(clock, share, saved)
+        self.share = share
         self.limit = limit
         self.refused = 0
         self.strangers = 0

@@ -10,17 +10,17 @@ from twisted.internet.defer import Deferred
 
 from p2pd.base.clock import Clock
 from p2pd.protocols.mse.key_exchange import KeyPair, check_key
+from p2pd.transports.encryption.cpu_share import CpuShare
 from p2pd.transports.encryption.fair_line import Elsewhere, FairLine
 from p2pd.transports.encryption.tries import Tries
+from p2pd.transports.spare_cpu import all_of_it
 
 IN_LINE = 128
 """Strangers whose keys are made, or who wait for that."""
 
-SHARE = 0.05
-"""Of one core, for the keys of strangers: about a hundred a second on a usual machine.
-
-The interpreter is theirs meanwhile, and who hangs up and comes again costs as much once more to be
-taken in: a seed that was kept busy with a tenth lost up to a third of its rate.
+SHARE = 0.1
+"""Of the spare part of one core, for the keys of strangers: up to two hundred a second on a usual
+machine. The interpreter is theirs meanwhile, so that our peers feel all of it.
 """
 
 SAVED_SECONDS = 0.1
@@ -49,11 +49,11 @@ class KeyWork(FairLine):
         *,
         limit: int = IN_LINE,
         timer: Callable[[], float] = time.thread_time,
+        spare: Callable[[], float] = all_of_it,
     ) -> None:
         """`rng` has to be one that nobody can predict, and that other threads may use."""
-        super().__init__(
-            elsewhere, clock, limit=limit, share=SHARE, saved=SAVED_SECONDS, timer=timer
-        )
+        share = CpuShare(clock, SHARE, SAVED_SECONDS, spare)
+        super().__init__(elsewhere, clock, limit=limit, share=share, timer=timer)
         self.rng = rng
         self.tries = Tries(clock)
 

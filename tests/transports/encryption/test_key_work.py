@@ -254,6 +254,17 @@ def test_what_is_made_at_once_is_no_trouble_for_a_long_line() -> None:
     assert bench.work.in_line == 0
 
 
+def test_a_share_of_what_is_spare_grows_no_faster_than_that() -> None:
+    clock, spare = Clock(), 0.5
+    share = CpuShare(clock, share=0.5, saved=1.0, spare=lambda: spare)
+    share.spent(2.0)
+    assert share.wait() == pytest.approx(4.0)
+    clock.advance(2.0)
+    assert share.wait() == pytest.approx(2.0)
+    spare = 1.0
+    assert share.wait() == pytest.approx(1.0)
+
+
 def test_a_share_is_saved_for_a_while_and_debts_are_paid() -> None:
     clock = Clock()
     share = CpuShare(clock, share=0.5, saved=1.0)
