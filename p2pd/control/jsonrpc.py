@@ -31,6 +31,7 @@ from p2pd.control.message import BadCall, Call, calls_of, is_method_name, parse_
 from p2pd.control.request import ControlRequest
 from p2pd.control.rpc_load import UNKNOWN, RpcLoad
 from p2pd.control.schema import BoundMethod, JsonObject
+from p2pd.state.answering import Answering
 
 DISCOVERY = {"rpc.discover": "system_methods"}
 """What a client of any API asks for that describes itself (OpenRPC, Service Discovery Method)."""
@@ -53,9 +54,12 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
         reactor: Any,
         load: RpcLoad | None = None,
         audit: AuditLog | None = None,
+        answering: Answering | None = None,
     ) -> None:
+        """Without `answering` there is nothing to be kept."""
         super().__init__()
         self._audit = audit
+        self._answering = answering
         self._reactor = reactor
         self._load = load or RpcLoad()
         for prefix, group in groups.items():
@@ -116,7 +120,7 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
             name = call.method
             _check_role(DISCOVERY.get(name, name))
             permitted = True
-            answer = await method(call.params)
+            answer = await self._answer_of(method, call)
             return answer
         except Exception as problem:
             error = self._error_of(problem, call)
@@ -126,6 +130,12 @@ class RpcResource(JSONRPC):  # type: ignore[misc]
             self._load.performed(name, result, self._reactor.seconds() - began)
             if permitted:
                 self._note(call, result, answer or {})
+
+    async def _answer_of(self, method: BoundMethod, call: Call) -> JsonObject:
+        """Of what changes something, when that is kept."""
+        if self._answering is None or not rule_of(call.method).changes:
+            return await method(call.params)
+        return await self._answering.answer(lambda: method(call.params))
 
     def _note(self, call: Call, result: str, answer: JsonObject) -> None:
         if self._audit is not None and rule_of(call.method).changes:

@@ -41,6 +41,7 @@ from p2pd.control.site import METRICS, ControlRoot, ControlSite
 from p2pd.control.torrent_source import NetworkTorrentSource, TorrentSource
 from p2pd.control.transmission_rpc import TransmissionResource, new_session_id
 from p2pd.session.api import SessionApi
+from p2pd.state.answering import Answering
 from p2pd.transports.way_out import WayOut
 
 
@@ -67,6 +68,8 @@ class SiteParts:
     """By which they are then, unless from one's own network: an address, or an interface."""
     audit_memory: AuditMemory | None = None
     """None: who changed what is forgotten when the daemon ends."""
+    answering: Answering | None = None
+    """Has answers wait for what they promise; None: nothing outlives the process."""
     load: RpcLoad = field(default_factory=RpcLoad)
     """Bounds what callers cost."""
     events: EventsLoad = field(default_factory=EventsLoad)
@@ -147,10 +150,11 @@ def _shared(api: SessionApi, accounts: Accounts, reactor: Any, parts: SiteParts)
 def _root(shared: _Shared, gate: Gate, hub: EventsHub) -> ControlRoot:
     """The tree with the two paths of calls, and that of events."""
     groups, reactor, load, audit = shared.groups, shared.reactor, shared.parts.load, shared.audit
-    rpc = RpcResource(groups, reactor, load, audit)
+    answering = shared.parts.answering
+    rpc = RpcResource(groups, reactor, load, audit, answering)
     rpc.putChild(b"events", EventsResource(hub, rpc.perform, gate, reactor, load))
     transmission = ControlRoot()
-    older = TransmissionResource(groups, reactor, shared.session_id, load, audit)
+    older = TransmissionResource(groups, reactor, shared.session_id, load, audit, answering)
     transmission.putChild(b"rpc", older)
     root = ControlRoot()
     root.putChild(b"rpc", rpc)
@@ -178,6 +182,7 @@ def _add_qbittorrent(root: ControlRoot, shared: _Shared) -> QBittorrentDialect:
         audit=shared.audit,
         version=shared.parts.version,
         quotas=shared.parts.quotas,
+        answering=shared.parts.answering,
     )
     versions = ControlRoot()
     versions.putChild(b"v2", dialect.resource)

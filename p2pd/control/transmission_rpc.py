@@ -25,6 +25,7 @@ from p2pd.control.methods.session_fields import RPC_VERSION_SEMVER
 from p2pd.control.methods.torrent_fields import TORRENT_COLUMNS
 from p2pd.control.request import ControlRequest
 from p2pd.control.rpc_load import RpcLoad
+from p2pd.state.answering import Answering
 
 SESSION_HEADER = "X-Transmission-Session-Id"
 VERSION_HEADER = "X-Transmission-Rpc-Version"
@@ -45,10 +46,12 @@ class TransmissionResource(RpcResource):
         session_id: str,
         load: RpcLoad | None = None,
         audit: AuditLog | None = None,
+        answering: Answering | None = None,
     ) -> None:
-        super().__init__(groups, reactor, load, audit)
+        super().__init__(groups, reactor, load, audit, answering)
         torrent = groups["torrent"].showing(older_dialect.older_columns(TORRENT_COLUMNS))
-        self._older = RpcResource({**groups, "torrent": torrent}, reactor, load, audit)
+        older = {**groups, "torrent": torrent}
+        self._older = RpcResource(older, reactor, load, audit, answering)
         self._session_id = session_id
 
     def refuse(self, request: ControlRequest) -> bytes | None:

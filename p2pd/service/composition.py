@@ -30,6 +30,7 @@ from p2pd.service.session_part import SessionPart
 from p2pd.service.site_part import SitePart
 from p2pd.service.swarm_ca_part import SwarmCaPart
 from p2pd.service.watching_part import WatchingPart
+from p2pd.state.answering import Answering
 from p2pd.tracker.http import make_tracker_site
 from p2pd.tracker.stores.memory import MemorySwarmStore
 from p2pd.tracker.tracker_measures import tracker_measures
@@ -120,6 +121,7 @@ def _control_part(
             socket_users=known,
             trusted_proxies=control.trusted_proxies,
             audit_memory=session.audit,
+            answering=Answering(session.database, reactor),
             qbittorrent=control.qbittorrent,
             rss=automation.rss,
             events=EventsLoad(clients=control.events_clients),

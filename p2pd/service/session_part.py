@@ -185,6 +185,7 @@ class SessionPart:
             take_accounts=self.take_accounts,
             history=self._history,
         )
+        self._control.backups.listen(self._keep_totals)
         self._control.detailing.trust_signers(self._signers)
         self._garbage.hold()
         self._session.events.hold()  # until what the daemon does by itself has started
@@ -218,7 +219,7 @@ class SessionPart:
                 await self._session.connections.close()
                 await self.network.stop()
             else:
-                await self._stop_session(self._control)
+                await self._stop_session()
         finally:
             self._history_store.close()
             self._database.close()
@@ -234,7 +235,7 @@ class SessionPart:
             lag_measure(self._lag.seen),
         ]
 
-    async def _stop_session(self, control: SessionControl) -> None:
+    async def _stop_session(self) -> None:
         self._lag.stop()
         if self._saving is not None and self._saving.active():
             self._saving.cancel()
@@ -244,7 +245,7 @@ class SessionPart:
             await self._history.stop()
         await self._session.stop()
         try:
-            await self._statistics.save(_totals(control))
+            await self._keep_totals()
         except StateError as problem:
             self.log.error("the totals of the last minute are lost: {problem}", problem=problem)
         await self.network.stop()
@@ -252,9 +253,13 @@ class SessionPart:
 
     def _save_statistics(self) -> None:
         """Now and then, so that a crash costs the totals of a minute and not of a year."""
-        assert self._control is not None
         self._saving = self._reactor.callLater(STATISTICS_SECONDS, self._save_statistics)
-        self._session.background(self._statistics.save(_totals(self._control)), "statistics")
+        self._session.background(self._keep_totals(), "statistics")
+
+    async def _keep_totals(self) -> None:
+        """Raises StateError."""
+        assert self._control is not None
+        await self._statistics.save(_totals(self._control))
 
     def reconfigure(
         self, config: Config, changed: Collection[tuple[str, str]]

@@ -16,7 +16,7 @@ from collections import deque
 from contextlib import closing, suppress
 from typing import Any, Callable, NamedTuple, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -24,6 +24,7 @@ from twisted.python.threadpool import ThreadPool
 
 from p2pd.base.errors import StateError
 from p2pd.base.measures import SECONDS, Histogram
+from p2pd.state.answering import CallWrites, noted
 from p2pd.state.damage import DATABASE_ERRORS, is_damage
 from p2pd.state.database_file import DatabaseFile
 from p2pd.state.kept_due import catch_up, rescue
@@ -37,10 +38,11 @@ Work = Callable[[sqlite3.Cursor], Any]
 
 
 class Job(NamedTuple):
-    """What waits to be done, and who waits for it."""
+    """What waits to be done, who waits for it, and the call that it is for."""
 
     work: Work
     done: Deferred[Any]
+    writes: CallWrites | None
 
 
 class Database:
@@ -63,7 +65,11 @@ class Database:
         self._reactor = reactor
         self.seconds = Histogram(SECONDS)
         """What transactions took, with their syncs."""
+        self.handed_in = self.through = 0
+        """Jobs since the start: those that came, and those that are done or refused."""
         self._waiting: deque[Job] = deque()
+        self._until: list[tuple[int, Deferred[None]]] = []
+        """Who waits for so many jobs to be through."""
         self._thread: ThreadPool | None = None
         self._connection: sqlite3.Connection | None = None
         self._kept_at = -1
@@ -98,8 +104,18 @@ class Database:
             self._thread = ThreadPool(1, 1, name="state")
             self._thread.start()
         done: Deferred[T] = Deferred()
-        self._waiting.append(Job(lambda cursor: job(cursor, *args), done))
+        self.handed_in += 1
+        writes = noted(self.handed_in)
+        self._waiting.append(Job(lambda cursor: job(cursor, *args), done, writes))
         self._thread.callInThread(self._work)
+        return done
+
+    def until_through(self, number: int) -> Deferred[None]:
+        """Fires when the first so many jobs are done or refused; for those of a call."""
+        if number <= self.through:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._until.append((number, done))
         return done
 
     def leave_copies(self) -> None:
@@ -124,7 +140,7 @@ class Database:
             except Exception:
                 # Each alone then: the others are not to blame.
                 results = [self._alone(job) for job in jobs]
-            self._reactor.callFromThread(_answer, jobs, results)
+            self._reactor.callFromThread(self._answer, jobs, results)
         self._keep()
 
     def _alone(self, job: Job) -> Any:
@@ -223,7 +239,18 @@ class Database:
         else:
             self._reactor.callFromThread(self.log.error, "{sentence}", sentence=sentence)
 
+    # -- in the reactor's thread ---------------------------------------------------------------
 
-def _answer(jobs: list[Job], results: list[Any]) -> None:
-    for job, result in zip(jobs, results, strict=True):
-        job.done.callback(result)
+    def _answer(self, jobs: list[Job], results: list[Any]) -> None:
+        for job, result in zip(jobs, results, strict=True):
+            if job.writes is not None and isinstance(result, Failure):
+                job.writes.refused(result)
+            self.through += 1
+            job.done.callback(result)
+        if self._until:
+            waiting, self._until = self._until, []
+            for number, done in waiting:
+                if number <= self.through:
+                    done.callback(None)
+                else:
+                    self._until.append((number, done))

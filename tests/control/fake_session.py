@@ -174,9 +174,6 @@ class FakeNodes:
         self.session._note("untrust", tuple(keys))
         return len(keys)
 
-    async def written(self) -> None:
-        return
-
 
 class FakeSession:
     """Remembers what it was asked in `asked`."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from p2pd.base.errors import P2pdError
+from p2pd.base.errors import P2pdError, StateError
 from p2pd.session.settings.bandwidth_groups import NEW_GROUP
 from tests.control.fake_torrents import NOW
 
@@ -62,6 +62,16 @@ def test_what_makes_no_sense_is_refused(caller: Any, session: Any, wrong: dict[s
 def test_what_the_session_refuses_is_said(caller: Any, session: Any) -> None:
     session.fails_with = P2pdError("not an object with at most 1000 groups")
     assert caller.call("group_set", name="a").error == (-32602, str(session.fails_with))
+
+
+@pytest.mark.parametrize(
+    "asked", [("group_set", {"name": "a"}), ("session_set", {"peer_limit_global": 9})]
+)
+def test_what_the_database_refuses_is_no_fault_of_the_caller(
+    caller: Any, session: Any, asked: tuple[str, dict[str, Any]]
+) -> None:
+    session.fails_with = StateError("the state database refused: it is full")
+    assert caller.call(asked[0], **asked[1]).error == (5, str(session.fails_with))
 
 
 def test_groups_are_removed(caller: Any, session: Any) -> None:

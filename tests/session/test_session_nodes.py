@@ -6,7 +6,6 @@ import random
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
 
 from p2pd.base.addresses import PeerAddress
 from p2pd.base.errors import P2pdError
@@ -340,14 +339,3 @@ def test_who_is_trusted_is_served_first_when_slots_are_short(network: MemoryNetw
     served = {peer.node_key: not peer.am_choking for peer in torrent.peers}
     assert len(served) == 7
     assert served[key_of(friend)]
-
-
-def test_whom_it_trusts_is_written_before_the_answer(network: MemoryNetwork) -> None:
-    memory, writing = MemoryTrustedNodes(), Deferred[None]()
-    one, other = made(network, 1, trusted_nodes=memory), made(network, 2)
-    memory.change = lambda gone, new: writing  # type: ignore[method-assign]
-    one.control.nodes.trust(key_of(other), "other")
-    answer = Deferred.fromCoroutine(one.control.nodes.written())
-    assert not answer.called
-    writing.callback(None)
-    assert answer.called

@@ -6,7 +6,7 @@ from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
-from p2pd.base.errors import P2pdError
+from p2pd.base.errors import P2pdError, StateError
 from p2pd.control.schema import (
     SPEED,
     JsonObject,
@@ -86,5 +86,7 @@ class GroupMethods(BaseSubhandler):  # type: ignore[misc]
     async def _change(self, groups: JsonObject) -> None:
         try:
             await self._api.change_settings({"bandwidth_groups": groups})
+        except StateError:
+            raise
         except P2pdError as error:
             raise refuse(str(error)) from None

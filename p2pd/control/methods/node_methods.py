@@ -74,15 +74,12 @@ class NodesMethods(BaseSubhandler):  # type: ignore[misc]
     async def jsonrpc_trust(self, key: bytes, name: str) -> JsonObject:
         """Trust a node, or call it something else."""
         self._api.nodes.trust(key, name)
-        await self._api.nodes.written()
         return {}
 
     @takes(Param("keys", list_of(node_key, LIMIT)))
     async def jsonrpc_untrust(self, keys: Sequence[bytes]) -> JsonObject:
         """Trust these no more; says how many were."""
-        removed = self._api.nodes.untrust(keys)
-        await self._api.nodes.written()
-        return {"removed": removed}
+        return {"removed": self._api.nodes.untrust(keys)}
 
     @takes()
     async def jsonrpc_list(self) -> JsonObject:

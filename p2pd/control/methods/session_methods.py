@@ -7,7 +7,7 @@ from typing import Any
 
 from txjsonrpc_ng.jsonrpc import BaseSubhandler
 
-from p2pd.base.errors import P2pdError
+from p2pd.base.errors import P2pdError, StateError
 from p2pd.control.access.caller import NotPermittedError, current_caller
 from p2pd.control.access.for_owners import owner_for
 from p2pd.control.access.roles import Need
@@ -71,6 +71,8 @@ class SessionMethods(BaseSubhandler):  # type: ignore[misc]
             changes["watch_folders"] = self._owned(changes["watch_folders"])
         try:
             await self._api.change_settings(changes)
+        except StateError:
+            raise
         except P2pdError as error:
             raise refuse(str(error)) from None
         return {}

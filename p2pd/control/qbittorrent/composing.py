@@ -34,6 +34,7 @@ from p2pd.control.qbittorrent.web_seeds import WebSeeds
 from p2pd.control.rpc_load import RpcLoad
 from p2pd.control.torrent_source import TorrentSource
 from p2pd.session.api import SessionApi
+from p2pd.state.answering import Answering
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def make_dialect(
     audit: AuditLog,
     version: str,
     quotas: Quotas | None = None,
+    answering: Answering | None = None,
 ) -> QBittorrentDialect:
     """The dialect over a session, of which each caller sees his part."""
     api = cast(SessionApi, CallersSession(api, quotas))
@@ -83,6 +85,6 @@ def make_dialect(
         actions.update(room.actions())
     return QBittorrentDialect(
         QBittorrentEdge(sessions),
-        QBittorrentResource(actions, reactor, load, audit),
+        QBittorrentResource(actions, reactor, load, audit, answering),
         lambda: [*sessions.measures(), *sync.measures()],
     )

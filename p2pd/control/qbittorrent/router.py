@@ -23,6 +23,7 @@ from p2pd.control.qbittorrent.forms import Form, parse_fields, parse_form
 from p2pd.control.qbittorrent.refusals import ApiError, refusal_of
 from p2pd.control.request import ControlRequest
 from p2pd.control.rpc_load import RpcLoad
+from p2pd.state.answering import Answering
 
 TEXT = "text/plain; charset=UTF-8"
 JSON = "application/json"
@@ -36,10 +37,17 @@ class QBittorrentResource(Resource):
     isLeaf = True
 
     def __init__(
-        self, actions: Mapping[str, Action], reactor: Any, load: RpcLoad, audit: AuditLog
+        self,
+        actions: Mapping[str, Action],
+        reactor: Any,
+        load: RpcLoad,
+        audit: AuditLog,
+        answering: Answering | None = None,
     ) -> None:
+        """Without `answering` there is nothing to be kept."""
         super().__init__()
         self._audit = audit
+        self._answering = answering
         self._actions = actions
         self._reactor = reactor
         self._load = load
@@ -102,7 +110,7 @@ class QBittorrentResource(Resource):
         try:
             check_role(action.method)
             call = await _call_of(request, pacer)
-            answer = await action.run(call)
+            answer = await self._answer_of(action, call)
             for cookie in call.cookies:
                 request.responseHeaders.addRawHeader("set-cookie", cookie)
             return answer
@@ -117,6 +125,12 @@ class QBittorrentResource(Resource):
             self._load.performed(f"qbittorrent/{path}", result, self._reactor.seconds() - began)
             if call is not None and action.rule.changes:
                 self._audit.note(current_caller(), action.method, _noted(path, call), result, {})
+
+    async def _answer_of(self, action: Action, call: Call) -> Answer:
+        """Of what changes something, when that is kept."""
+        if self._answering is None or not action.rule.changes:
+            return await action.run(call)
+        return await self._answering.answer(lambda: action.run(call))
 
     def _report(self, failure: Any, request: ControlRequest) -> None:
         _log.failure("a call could not be answered", failure=failure)

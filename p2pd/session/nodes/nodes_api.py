@@ -42,6 +42,3 @@ class NodesApi(Protocol):
 
     def untrust(self, keys: Sequence[bytes]) -> int:
         """Trust these no more; how many were."""
-
-    async def written(self) -> None:
-        """What was changed until now survives the end of the daemon."""

@@ -59,7 +59,3 @@ class NodesControl:
         for torrent in self._session.torrents:
             torrent.hang_up_on_untrusted()
         return count
-
-    async def written(self) -> None:
-        """What was changed until now survives the end of the daemon."""
-        await self._session.nodes.written()

@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from typing import Any, Callable, Coroutine, Iterable, Mapping, Protocol, Sequence, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from p2pd.base.errors import P2pdError
@@ -95,7 +95,6 @@ class SessionNodes:
         self._owner = owner
         self._keeper = keeper if elsewhere is not None else None
         self._memory = memory
-        self._written: Deferred[None] = succeed(None)
         self._elsewhere = elsewhere
 
     async def recall(self) -> None:
@@ -270,20 +269,7 @@ class SessionNodes:
 
     def _keep(self, gone: Sequence[bytes], new: Sequence[TrustedNode]) -> None:
         if self._memory is not None and (gone or new):
-            self._owner.background(self._change(self._memory, gone, new), "trusted nodes")
-
-    async def _change(
-        self, memory: NodeMemory, gone: Sequence[bytes], new: Sequence[TrustedNode]
-    ) -> None:
-        done = self._written = Deferred()
-        try:
-            await memory.change(gone, new)
-        finally:
-            done.callback(None)
-
-    async def written(self) -> None:
-        """Whom users trust by now is in the database, or it was told in the log why it is not."""
-        await self._written
+            self._owner.background(self._memory.change(gone, new), "trusted nodes")
 
 
 def _checked(proof: NodeProof, channel: Channel) -> bytes | None:
