@@ -123,7 +123,7 @@ def pair(
         "reachability.port_mapping=false",
         f"peers.interface={MACHINES[0]}",
     ]
-    ours = ended_after(Daemon(home, home.machines[0], work / "p2pd", *settings))
+    ours = ended_after(Daemon(home.machines[0], work / "p2pd", *settings))
     theirs = ended_after(Transmission(home, work / "transmission"))
     return ours, theirs, p2pd_content(make_file(work / "original", SIZE), "v1")
 

@@ -92,7 +92,7 @@ def daemon_at(
 ) -> Callable[..., Daemon]:
     def start(machine: int, *settings: str) -> Daemon:
         folder = work / f"machine{machine}"
-        made: Daemon = ended_after(Daemon(home, home.machines[machine], folder, *settings))
+        made: Daemon = ended_after(Daemon(home.machines[machine], folder, *settings))
         return made
 
     return start

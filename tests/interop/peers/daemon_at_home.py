@@ -8,9 +8,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from peers.home_network import HomeNetwork
-from peers.p2pd_node import daemon_command, daemon_environment
-from peers.processes import ChildProcess, wait_until
+from peers.processes import wait_until
+from peers.warm_daemons import WarmDaemon
 
 PORT = 6881
 TRYING_SECONDS = 30.0
@@ -19,30 +18,24 @@ TRYING_SECONDS = 30.0
 class Daemon:
     """`settings` are as of ``--set``."""
 
-    def __init__(self, home: HomeNetwork, machine: str, folder: Path, *settings: str) -> None:
+    def __init__(self, machine: str, folder: Path, *settings: str) -> None:
         folder.mkdir(exist_ok=True)
         self._socket = str(folder / "s")
-        self._command = [
-            *home.inside(machine),
-            *daemon_command(
-                [
-                    f"--state-dir={folder / 'state'}", f"--download-dir={folder}",
-                    f"--peer-port={PORT}", "--control-port=0",
-                    f"--set=control.socket={self._socket}", "--set=discovery.dht=false",
-                    "--set=discovery.lsd=false",
-                    *(f"--set={setting}" for setting in settings),
-                ]
-            ),
+        self._machine = machine
+        self._arguments = [
+            f"--state-dir={folder / 'state'}", f"--download-dir={folder}",
+            f"--peer-port={PORT}", "--control-port=0",
+            f"--set=control.socket={self._socket}", "--set=discovery.dht=false",
+            "--set=discovery.lsd=false",
+            *(f"--set={setting}" for setting in settings),
         ]  # fmt: skip
         self._folder = folder
         self.start()
 
     def start(self) -> None:
-        self.process = ChildProcess(
-            self._command, self._folder, name="p2pd", environment=daemon_environment()
-        )
+        self.process = WarmDaemon(self._arguments, self._folder, namespace=self._machine)
         wait_until(
-            lambda: self.call("session_get", fields=["version"]), 30, "p2pd",
+            lambda: self.call("session_get", fields=["version"]), 60, "p2pd",
             details=self.process.log_tail,
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The daemon itself as a peer: started by `twistd`, driven over POST /rpc as any client would."""
+"""The daemon itself as a peer: run by `twistd`, driven over POST /rpc as any client would."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from p2pd.clients.free_port import free_port
 from peers.http_calls import HttpEndpoint
 from peers.peer import Peer
 from peers.processes import ChildProcess, wait_until
+from peers.warm_daemons import WarmDaemon
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-START_SECONDS = 20
-STOP_SECONDS = 10
+START_SECONDS = 60
+STOP_SECONDS = 30
 
 STATUS_CHECKING = (1, 2)
 STATUS_SEEDING = 6
@@ -87,12 +88,7 @@ class P2pdNode(Peer):
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until its control endpoint answers over plain HTTP."""
-        self.process = ChildProcess(
-            daemon_command(self.arguments()),
-            self.folder,
-            name="p2pd",
-            environment=daemon_environment(),
-        )
+        self.process = WarmDaemon(self.arguments(), self.folder)
         if wait:
             wait_until(self._answers, START_SECONDS, "RPC of p2pd", details=self.process.log_tail)
 
@@ -200,7 +196,7 @@ class P2pdNode(Peer):
         assert "Unhandled" not in log, log
 
     def terminate(self) -> int:
-        """A clean stop, within the documented time; returns the exit status."""
+        """A clean stop; returns the exit status."""
         assert self.process is not None
         return self.process.terminate(STOP_SECONDS)
 
