@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -188,35 +189,60 @@ def test_a_clock_that_is_set_wrong_and_right_again_costs_a_minute(
 
 def test_dates_are_looked_at_in_one_turn_and_each_is_told_once() -> None:
     clock, told, asked = Clock(), [], []
-    moments = [10.0, 10.0, 500.0]
+    moments = [(10.0, "a"), (10.0, "b"), (500.0, "a"), (500.0, "a"), (800.0, "c")]
 
-    def find() -> list[float]:
+    def find() -> list[tuple[float, str]]:
         asked.append(clock.seconds())
         return moments
 
-    validity = Validity(clock, clock.seconds, find, lambda: told.append(clock.seconds()))
+    def passed(whose: Collection[str]) -> None:
+        told.append((clock.seconds(), *whose))
+
+    validity = Validity(clock, clock.seconds, find, passed)
     for _ in range(1000):
         validity.changed()
     assert len(clock.getDelayedCalls()) == 1
-    for _ in range(800):
+    for _ in range(790):
         clock.advance(1.0)
         assert len(clock.getDelayedCalls()) == 1
     assert asked == [1.0]
-    assert told == [11.0, 501.0]
-    moments.append(900.0)
+    assert told == [(11.0, "a", "b"), (501.0, "a")]
+    moments.append((900.0, "d"))
     clock.advance(LOOK_SECONDS)
+    assert told[2:] == [(clock.seconds(), "c")]
     validity.close()
     assert clock.getDelayedCalls() == []
+    validity.changed()
+    assert clock.getDelayedCalls() == [], "nothing begins when it is over"
+
+
+def test_of_whom_a_clock_that_is_set_back_says_something_else_is_told() -> None:
+    clock, wall = Clock(), [700.0]
+    told: list[set[str]] = []
+    moments = [(10.0, "a"), (500.0, "b"), (600.0, "c"), (800.0, "d")]
+    validity = Validity(clock, lambda: wall[0], lambda: moments, lambda who: told.append(set(who)))
+    validity.changed()
+    clock.advance(0.0)
+    wall[0] = 100.0
+    clock.advance(LOOK_SECONDS)
+    assert told == [{"b", "c"}]
+    wall[0] = 500.0
+    clock.advance(LOOK_SECONDS)
+    assert told[1:] == [], "it is good to the end"
+    wall[0] = 900.0
+    clock.advance(LOOK_SECONDS)
+    assert told[1:] == [{"b", "c", "d"}]
+    validity.close()
 
 
 def test_a_date_that_passes_while_others_become_known_is_told() -> None:
     clock, told, wall = Clock(), [], [9.0]
-    moments = [10.0]
-    validity = Validity(clock, lambda: wall[0], lambda: moments, lambda: told.append(wall[0]))
+    moments = [(10.0, "a")]
+    validity = Validity(clock, lambda: wall[0], lambda: moments, lambda _: told.append(wall[0]))
     validity.changed()
     clock.advance(0.0)
     wall[0] = 10.5
-    moments.append(99.0)
+    moments.append((99.0, "b"))
     validity.changed()
     clock.advance(0.0)
     assert told == [10.5]
@@ -225,7 +251,7 @@ def test_a_date_that_passes_while_others_become_known_is_told() -> None:
 
 def test_where_there_is_no_certificate_no_clock_runs() -> None:
     clock = Clock()
-    validity = Validity(clock, clock.seconds, lambda: [], lambda: None)
+    validity = Validity(clock, clock.seconds, lambda: [], lambda _: None)
     validity.changed()
     clock.advance(1.0)
     assert clock.getDelayedCalls() == []

@@ -9,7 +9,8 @@ from collections import Counter
 from typing import Callable, Collection, Iterable, Iterator, Protocol
 
 from p2pd.base.addresses import PeerAddress
-from p2pd.base.clock import Clock, DelayedCall
+from p2pd.base.clock import Clock
+from p2pd.session.turns import Turns
 
 IN_A_TURN = 400
 """Look-ups, of some microseconds each."""
@@ -61,32 +62,19 @@ class BlocklistSweep:
         torrents: Iterable[SweptTorrent],
         unwanted: Callable[[str], bool],
     ) -> None:
-        self._clock = clock
+        self._turns = Turns(clock)
         self._connections = connections
         self._torrents = torrents
         self._unwanted = unwanted
-        self._steps: Iterator[float] = iter(())
-        self._call: DelayedCall | None = None
 
     def begin(self) -> None:
         """The first steps at once, the others in turns of their own."""
         self._connections.keep_away(self._unwanted)
-        self._steps = self._all_steps()
-        self._turn()
+        self._turns.begin(self._all_steps())
 
     def stop(self) -> None:
         """Leave the rest as it is."""
-        if self._call is not None and self._call.active():
-            self._call.cancel()
-        self._steps = iter(())
-
-    def _turn(self) -> None:
-        spent = 0.0
-        for part in self._steps:
-            spent += part
-            if spent >= 1:
-                self._call = self._clock.callLater(0, self._turn)
-                return
+        self._turns.stop()
 
     def _all_steps(self) -> Iterator[float]:
         """Each gives the part of a turn that it takes."""

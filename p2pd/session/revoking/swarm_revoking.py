@@ -25,10 +25,15 @@ from p2pd.session.revoking.endings import DAY, Ending, EndingMemory, Endings, Su
 from p2pd.session.revoking.prospects import Prospects
 from p2pd.session.revoking.revocations import RevocationMemory, Revocations, name_of
 from p2pd.session.session_events import EventKind
+from p2pd.session.turns import Turns
 
 MOST_CALLERS = 100
 """Torrents without peers that call on those they met when there is a new list: peers of several
 torrents need to hear of it once."""
+LOOKS_IN_A_TURN = 1000
+"""Torrents of which it is looked whether a new list is about them, of some microseconds each."""
+TOLD_IN_A_TURN = 20
+"""Torrents that hear of it, each of which may have many peers to part from."""
 NOTICE = 1 / 4
 """Of a certificate's life that is left when it is warned of: nodes renew theirs before that."""
 
@@ -96,6 +101,9 @@ class SwarmRevoking:
         self._host = host
         self._swarms = swarms
         self._others: list[Callable[[], Iterable[Ending]]] = []
+        self._changed: dict[bytes, RevocationList] = {}
+        """New lists of which not all torrents have heard, by the id of the CA."""
+        self._turns = Turns(timers)
         self.lists = Revocations(host, parts.memory)
         self.lists.listen(self._list_changed)
         self.endings = Endings(
@@ -106,6 +114,11 @@ class SwarmRevoking:
             warn=parts.warn,
             urgent=parts.urgent,
         )
+
+    def close(self) -> None:
+        """The session ends."""
+        self._turns.stop()
+        self.endings.close()
 
     # -- what is in force ----------------------------------------------------------------------
 
@@ -119,19 +132,29 @@ class SwarmRevoking:
         return OWN_REVOKED if refusal(shown, ca, in_force) else ""
 
     def _list_changed(self, key: bytes, found: RevocationList) -> None:
-        callers = 0
-        for swarm in self._swarms.swarms():
-            ca = certificate_of(swarm.ca)
-            if swarm.torrent is None or ca is None or ca_id(ca) != key:
-                continue
-            leaving = bool(self.own_refusal(swarm.ca, swarm.certificate))
-            rests = swarm.torrent.resting and swarm.torrent.running and not leaving
-            callers += rests  # who does not run, or has to go, calls on nobody
-            dial = callers <= MOST_CALLERS
-            swarm.torrent.revocation_list_changed(found, leaving=leaving, dial=dial)
-            if leaving:
-                self._own_revoked(swarm)
-        self.endings.changed()
+        self._changed[key] = found
+        if self._turns.is_over:
+            self._turns.begin(self._tell_torrents())
+
+    def _tell_torrents(self) -> Iterator[float]:
+        while self._changed:
+            key = next(iter(self._changed))
+            found = self._changed.pop(key)
+            callers = 0
+            for swarm in self._swarms.swarms():
+                yield 1 / LOOKS_IN_A_TURN
+                ca = certificate_of(swarm.ca)
+                if swarm.torrent is None or ca is None or ca_id(ca) != key:
+                    continue
+                leaving = bool(self.own_refusal(swarm.ca, swarm.certificate))
+                rests = swarm.torrent.resting and swarm.torrent.running and not leaving
+                callers += rests  # who does not run, or has to go, calls on nobody
+                dial = callers <= MOST_CALLERS
+                swarm.torrent.revocation_list_changed(found, leaving=leaving, dial=dial)
+                if leaving:
+                    self._own_revoked(swarm)
+                yield 1 / TOLD_IN_A_TURN
+            self.endings.changed()
 
     def _own_revoked(self, swarm: Swarm) -> None:
         warning = f"the certificate of {swarm.name} is revoked: its torrent has no peers"

@@ -56,15 +56,22 @@ class SwarmIdentities:
         """The info-hashes of a torrent by which something is known of it."""
         return [each for each in _names(torrent) if each in self._kept]
 
-    def torrents(self) -> Iterator[tuple[str, Any]]:
-        """Each info-hash, and the torrent; None: it is not there yet."""
-        for info_hash in list(self._kept):
-            yield info_hash, self._torrent_of(bytes.fromhex(info_hash))
+    def torrent(self, info_hash: str) -> Any:
+        """The torrent with this info-hash; None: it is not there yet."""
+        return self._torrent_of(bytes.fromhex(info_hash))
+
+    def moments(self) -> Iterator[tuple[float, str]]:
+        """When one stands otherwise than before (Unix seconds), and the info-hash of which."""
+        for info_hash, identity in self._kept.items():
+            for moment in identity.moments():
+                yield moment, info_hash
 
     def swarms(self) -> Iterator[Swarm]:
-        """The same with what is known of them."""
-        for info_hash, identity in list(self._kept.items()):
-            yield identity.swarm(self._torrent_of(bytes.fromhex(info_hash)), info_hash)
+        """What is known of each, and its torrent; None: it is not there yet."""
+        for info_hash in list(self._kept):
+            identity = self._kept.get(info_hash)
+            if identity is not None:  # who asks may take his time
+                yield identity.swarm(self.torrent(info_hash), info_hash)
 
 
 def _names(torrent: Any) -> list[str]:

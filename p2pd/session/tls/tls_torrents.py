@@ -7,7 +7,7 @@ never has peers in the clear.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Any, Collection, Iterable, Iterator, Sequence
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.logger import Logger
@@ -33,12 +33,16 @@ from p2pd.session.tls.swarm_identity import SwarmIdentity, identity_of
 from p2pd.session.tls.tls_api import GivenCertificate, TlsReport
 from p2pd.session.tls.tls_parts import KeptKeys, TlsHost, TlsParts
 from p2pd.session.tls.validity import Validity
+from p2pd.session.turns import Turns
 from p2pd.state.torrent_keys import KeptCertificate
 from p2pd.transports.tls.context import TlsContext
 from p2pd.transports.tls.tls_stream import TlsStream
 
 NAME_SIZE = 40
 """Letters of a server name that count: an info-hash in hex."""
+
+IN_A_TURN = 20
+"""Torrents whose certificates end at the same time, each of which may have many peers."""
 
 NOT_ASKED = "it is not asked, since the torrent has no certificate to show it"
 OTHER_PEERS = "who may be a peer of the torrent is known otherwise now"
@@ -65,7 +69,10 @@ class TlsTorrents:
             refusal=self.revoking.lists.judge,
             use=self._use,
         )
-        self._validity = Validity(timers, host.wall, self._moments, self._dates_passed)
+        self._validity = Validity(timers, host.wall, self._identities.moments, self._dates_passed)
+        self._passed: dict[str, None] = {}
+        """Info-hashes of torrents whose dates are over, and that were not looked at yet."""
+        self._turns = Turns(timers)
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -87,8 +94,9 @@ class TlsTorrents:
 
     def close(self) -> None:
         """The session ends."""
-        self.revoking.endings.close()
+        self.revoking.close()
         self._validity.close()
+        self._turns.stop()
 
     # -- which torrents ------------------------------------------------------------------------
 
@@ -216,10 +224,6 @@ class TlsTorrents:
     def _own_certificates(self) -> Iterable[OwnCertificate]:
         return (each.own for each in self._identities.all() if each.own is not None)
 
-    def _moments(self) -> Iterator[float]:
-        for each in self._identities.all():
-            yield from each.moments()
-
     @property
     def is_used(self) -> bool:
         """Whether a torrent has a certificate, also one that waits: then peers might come."""
@@ -230,19 +234,31 @@ class TlsTorrents:
         self._host.reaching.tls_changed()
         self.revoking.endings.changed()
 
-    def _dates_passed(self) -> None:
-        for _, torrent in self._identities.torrents():
-            if torrent is None:
-                continue
-            why_not = self.why_not(torrent)
-            self._host.activity.changed(torrent)
-            if why_not and torrent.running:
-                self.log.warn("{name}: {why}", name=torrent.record.name, why=why_not)
-                torrent.hang_up_on_all(why_not)
-                self.hold_back(torrent)
-            elif not why_not and not self._host.closing:
-                self._host.background(go_on(torrent), torrent.record.name)
+    def _dates_passed(self, info_hashes: Collection[str]) -> None:
+        self._passed.update(dict.fromkeys(info_hashes))
+        if self._turns.is_over:
+            self._turns.begin(self._look_at_passed())
+
+    def _look_at_passed(self) -> Iterator[float]:
+        while self._passed:
+            info_hash = next(iter(self._passed))
+            del self._passed[info_hash]
+            torrent = self._identities.torrent(info_hash)
+            if torrent is not None:
+                self._look_at(torrent)
+            yield 1 / IN_A_TURN
         self.revoking.endings.changed()
+
+    def _look_at(self, torrent: Any) -> None:
+        """Its certificate, or what vouches for it, begins to be valid, or ends."""
+        why_not = self.why_not(torrent)
+        self._host.activity.changed(torrent)
+        if why_not and torrent.running:
+            self.log.warn("{name}: {why}", name=torrent.record.name, why=why_not)
+            torrent.hang_up_on_all(why_not)
+            self.hold_back(torrent)
+        elif not why_not and not self._host.closing:
+            self._host.background(go_on(torrent), torrent.record.name)
 
     # -- for readers ---------------------------------------------------------------------------
 
