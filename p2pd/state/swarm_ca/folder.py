@@ -39,7 +39,7 @@ from p2pd.formats.x509.pem import (
 )
 from p2pd.formats.x509.server_names import host_of
 from p2pd.formats.x509.swarm_ca import SwarmCaError
-from p2pd.state.files import sync_folder, write_whole
+from p2pd.state.files import sync_folder, write_together, write_whole
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.leftovers import remove_files
 from p2pd.state.swarm_ca.book import MAX_BOOK, RENEWAL, Book, Issued, Limits, book_json, read_book
@@ -136,8 +136,21 @@ class SwarmCaFolder:
         return made
 
     def put_issued(self, serial: int, pem: bytes) -> None:
-        """Keep a certificate that it issued, also by a copy of it; within `changing`."""
+        """Keep a certificate that it issued; within `changing`."""
         self._write(issued_name(serial), pem)
+
+    def put_all_issued(self, certificates: Mapping[int, bytes]) -> None:
+        """The same of many, by serial, also of those that a copy of it issued."""
+        if not certificates:
+            return
+        folder = self._place(ISSUED)
+        try:
+            write_together(
+                {self._place(issued_name(serial)): pem for serial, pem in certificates.items()}
+            )
+            sync_folder(folder)
+        except OSError as problem:
+            raise StateError(f"{folder}: {problem.strerror}") from None
 
     def renewed(
         self, book: Book, serial: int, key: PublicKey | None, now: datetime
@@ -265,8 +278,7 @@ def put_folder(
         held = hold_folder(beside)
         try:
             os.mkdir(os.path.join(beside, ISSUED), 0o700)
-            for each, data in files.items():
-                write_whole(os.path.join(beside, each), data)
+            write_together({os.path.join(beside, each): data for each, data in files.items()})
             (keys or KeyFiles()).write(os.path.join(beside, KEY), key_pem)
             sync_folder(os.path.join(beside, ISSUED))
             sync_folder(beside)

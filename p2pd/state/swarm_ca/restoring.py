@@ -99,10 +99,10 @@ def _same(store: SwarmCaStore, ca: x509.Certificate) -> SwarmCaFolder | None:
 def _merge(folder: SwarmCaFolder, saved: Book, files: Mapping[str, bytes]) -> None:
     """Take what the CA here does not know of: certificates, and that they are taken back."""
     with folder.changing() as book:
-        for serial, row in saved.issued.items():
-            if serial not in book.issued and len(book.issued) < MOST_ISSUED:
-                if (certificate := files.get(issued_name(serial))) is not None:
-                    folder.put_issued(serial, certificate)
-                book.issued[serial] = row
+        lacking = [serial for serial in saved.issued if serial not in book.issued]
+        del lacking[max(0, MOST_ISSUED - len(book.issued)) :]
+        certificates = {serial: files.get(issued_name(serial)) for serial in lacking}
+        folder.put_all_issued({serial: pem for serial, pem in certificates.items() if pem})
+        book.issued |= {serial: saved.issued[serial] for serial in lacking}
         for serial, since in saved.revoked.items():
             book.revoked.setdefault(serial, since)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from p2pd.formats.x509.keys_at_rest import KeySeal, is_sealed
 from p2pd.formats.x509.swarm_ca import SwarmCaError
 from p2pd.state.key_backup import collect
 from p2pd.state.key_files import KeyFiles
-from p2pd.state.swarm_ca.book import Limits
-from p2pd.state.swarm_ca.folder import Wanted
+from p2pd.state.swarm_ca.book import Limits, book_json, read_book
+from p2pd.state.swarm_ca.folder import Wanted, issued_name
 from p2pd.state.swarm_ca.issuing import TokenWish, issue, make_token
 from p2pd.state.swarm_ca.restoring import RestoredAuthority, restore_authority
 from p2pd.state.swarm_ca.revoking import current_list, revoke
@@ -130,6 +131,30 @@ def test_what_a_copy_of_it_issued_is_renewed_by_the_ca_here(world: World, tmp_pa
     assert folder.issued(later) == world.folder.issued(later)
     with folder.changing() as book:
         assert folder.renewed(book, later, None, LATER)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_for_many_certificates_the_disk_is_waited_for_once(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_new: bool
+) -> None:
+    files = world.saved()
+    book = read_book(files["book.json"])
+    pem = files[issued_name(world.bob)]
+    for serial in range(1, 201):
+        book.issued[serial] = replace(book.issued[world.bob], serial=serial)
+        files[issued_name(serial)] = pem
+    files["book.json"] = book_json(book)
+    syncs, fsync = list[int](), os.fsync
+    monkeypatch.setattr("os.fsync", lambda file: (syncs.append(file), fsync(file)))
+    path = tmp_path / "new" if is_new else world.path
+    found, store = restored(path, files)
+    assert found.is_new is is_new
+    assert len(syncs) < 20
+    folder = store.authority("films")
+    assert set(folder.book().issued) == {*range(1, 201), world.bob, world.eve}
+    for serial in range(1, 201):
+        assert Path(folder.path, issued_name(serial)).read_bytes() == pem
+    assert not list(Path(store.root).rglob("*.new"))
 
 
 def test_another_ca_of_that_name_stays(world: World, tmp_path: Path) -> None:
