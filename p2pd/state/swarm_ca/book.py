@@ -24,6 +24,8 @@ MOST_ISSUED = 10_000
 MOST_TOKENS = 200
 KEPT_SECONDS = 30 * 86_400.0
 """For so long it is remembered what is over, and not for longer than it was good."""
+MOST_UNKNOWN = 5000
+"""Serials that are revoked and not in the book: with all that are, they are on one list."""
 MOST_RENEWED = 20
 """Certificates that one can have become and that are not over: who renews has one at a time."""
 MOST_USES = 10_000
@@ -207,10 +209,27 @@ class Book:
             serial = before
         return serial
 
+    def check_unknown(self, serials: Iterable[int]) -> None:
+        """Raises SwarmCaError when too many that are not in the book would be revoked."""
+        unknown = {serial for serial in self.revoked if serial not in self.issued}
+        more = {serial for serial in serials if serial not in self.issued} - unknown
+        if more and len(unknown) + len(more) > MOST_UNKNOWN:
+            raise SwarmCaError(
+                f"{MOST_UNKNOWN} certificates at most are revoked that are not in the CA's book"
+            )
+
     def forget_old(self, now: float) -> set[int]:
-        """Forget what was over long ago: the serials of such certificates."""
+        """Forget what was over long ago: the serials of such certificates.
+
+        What is not in the book was issued before it was revoked, for as long as that can be. What
+        a clock that is wrong dated before the CA's own beginning counts from there.
+        """
         kept = now - KEPT_SECONDS
         gone = {serial for serial, row in self.issued.items() if row.kept_until < now}
+        oldest = kept - MOST_DAYS * 86_400
+        if self.made_at < oldest:
+            unknown = self.revoked.keys() - self.issued.keys()
+            gone |= {serial for serial in unknown if self.revoked[serial] < oldest}
         self.issued = {serial: x for serial, x in self.issued.items() if serial not in gone}
         self.tokens = {id_: token for id_, token in self.tokens.items() if token.expires_at >= kept}
         # A list of revoked certificates need not have those that are over (RFC 5280, 5).

@@ -70,6 +70,7 @@ def revoke(
     with folder.changing() as book:
         over = book.forget_old(now.timestamp())
         found = [serial for each in which for serial in _serials(book, each, now, unknown_too)]
+        book.check_unknown(found)
         along = [] if only_these else _along(book, found, now)
         since = int(now.timestamp())
         for serial in (*found, *along):

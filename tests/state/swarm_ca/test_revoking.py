@@ -17,13 +17,13 @@ from p2pd.formats.x509.revocation import (
     make_list,
     refusal,
 )
-from p2pd.formats.x509.swarm_ca import SwarmCaError, new_key
+from p2pd.formats.x509.swarm_ca import MOST_DAYS, SwarmCaError, new_key
 from p2pd.protocols.peerwire.decoding import MAX_MESSAGE
 from p2pd.protocols.peerwire.extensions import p2pd_crl
 from p2pd.protocols.peerwire.extensions.p2pd_crl import ListSent, ListVersion
 from p2pd.state.key_files import KeyFiles
 from p2pd.state.revocation_files import RevocationFiles
-from p2pd.state.swarm_ca.book import MOST_ISSUED, Issued, Limits
+from p2pd.state.swarm_ca.book import KEPT_SECONDS, MOST_ISSUED, MOST_UNKNOWN, Issued, Limits
 from p2pd.state.swarm_ca.folder import BOOK, SwarmCaFolder, Wanted, make_folder
 from p2pd.state.swarm_ca.revoking import (
     LIST,
@@ -270,3 +270,28 @@ def test_a_list_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
     (Path(folder.path) / LIST).write_bytes(b"rubbish")
     assert current_list(folder) is None
     assert renew_list(folder, NOW).number == 2
+
+
+def test_what_the_book_does_not_know_is_forgotten_when_it_must_have_ended(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    _, before = revoke(folder, ["ff"], NOW, unknown_too=True)
+    assert set(before.revoked) == {0xFF}
+    longest = timedelta(days=MOST_DAYS, seconds=KEPT_SECONDS)
+    assert set(renew_list(folder, NOW + longest).revoked) == {0xFF}
+    made = renew_list(folder, NOW + longest + timedelta(seconds=1), known=before)
+    assert not made.revoked
+    assert not folder.book().revoked
+
+
+def test_of_what_the_book_does_not_know_a_number_is_revoked_and_no_more(tmp_path: Path) -> None:
+    folder = authority(tmp_path)
+    known = issue(folder, "a")
+    with folder.changing() as book:
+        book.revoked = dict.fromkeys(range(1000, 1000 + MOST_UNKNOWN - 1), 1_700_000_000)
+    revoke(folder, ["1", "1"], NOW, unknown_too=True)
+    with pytest.raises(SwarmCaError, match="5000 certificates at most are revoked that are not in"):
+        revoke(folder, ["2"], NOW, unknown_too=True)
+    revoke(folder, ["1", f"{known:x}"], NOW, unknown_too=True)
+    book = folder.book()
+    assert (len(book.revoked), 2 in book.revoked) == (MOST_UNKNOWN + 1, False)
+    assert MOST_UNKNOWN + MOST_ISSUED <= MAX_REVOKED
