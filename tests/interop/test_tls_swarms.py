@@ -33,6 +33,7 @@ def test_p2pd_downloads_from_libtorrent(work, new_p2pd, new_libtorrent, version)
     wait_until(
         lambda: ("tls", True, "a film.bin") in shown(leecher), 20, "peer", details=leecher.state
     )
+    seed.limit_upload(0)
     leecher.wait_copy_of(swarm.content)
     leecher.check_healthy()
 
@@ -49,6 +50,7 @@ def test_libtorrent_downloads_from_p2pd(work, new_p2pd, new_libtorrent, version)
     leecher.handle.set_ssl_certificate_buffer(*swarm.issue(), "")
     leecher.dial(seed.tls)
     wait_until(lambda: ("tls", True, "*") in shown(seed), 20, "peer", details=seed.state)
+    seed.call("session_set", speed_limit_up_enabled=False)
     leecher.wait_copy_of(swarm.content)
     seed.check_healthy()
 
@@ -99,6 +101,6 @@ def test_peers_are_not_reached_by_the_port_of_others(work, new_p2pd, new_libtorr
     leecher.handle.set_ssl_certificate_buffer(*swarm.issue(), "")
     leecher.dial(seed)
     with pytest.raises(TimeoutError):
-        wait_until(lambda: shown(seed), 2, "peer")
+        wait_until(lambda: shown(seed), 1, "peer", exactly=True)
     leecher.dial(seed.tls)
     leecher.wait_copy_of(swarm.content)

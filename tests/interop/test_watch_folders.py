@@ -22,7 +22,7 @@ def rows(node):
 
 
 def wait_for_torrents(node, count):
-    wait_until(lambda: len(rows(node)) == count, 15, f"{count} torrents", details=node.log_tail)
+    wait_until(lambda: len(rows(node)) == count, 7, f"{count} torrents", details=node.log_tail)
 
 
 def test_what_is_put_there_is_added_soon_and_sub_folders_may_go(work, new_p2pd, content):

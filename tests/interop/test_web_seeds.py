@@ -82,17 +82,17 @@ def test_a_libtorrent_and_the_server_share_the_work(work, new_p2pd, new_nginx, n
 
 
 def test_one_that_dies_midway_is_asked_again(work, new_p2pd, new_nginx):
-    path = make_file(work / "original", SIZE)
+    path = make_file(work / "original", SIZE // 2)
     server = new_nginx(path.parent, more="limit_rate 1m;")
     content = libtorrent_content(path, "v1", web_seeds=[f"{server.url}{path.name}"])
     node = new_p2pd()
     node.add(content.torrent)
-    wait_until(lambda: node.bytes_verified() > MIB, 20, "a part of it")
+    wait_until(lambda: node.bytes_verified() > MIB // 2, 20, "a part of it")
     server.stop()
     wait_until(lambda: shown(node)["state"] == "waiting", 20, "trouble", details=node.log_tail)
     assert shown(node)["error_string"]
     before = node.bytes_verified()
-    assert before < SIZE
+    assert before < SIZE // 2
     server.start()
     node.wait_copy_of(content, 60)
     assert shown(node)["error_string"] == ""
@@ -148,11 +148,11 @@ def test_limits_hold_for_it(work, new_p2pd, new_nginx):
     node.add(content.torrent)
     wait_until(lambda: node.torrent("downloaded_ever")["downloaded_ever"] > 0, 15, "first bytes")
     before, began = node.torrent("downloaded_ever")["downloaded_ever"], time.monotonic()
-    time.sleep(4)
+    time.sleep(3)
     rate = (node.torrent("downloaded_ever")["downloaded_ever"] - before) / (
         time.monotonic() - began
     )
-    assert 0.75e6 < rate < 1.15e6
+    assert 0.3e6 < rate < 1.2e6
     assert shown(node)["is_downloading"]
     assert shown(node)["download_bytes_per_second"] > 0
     node.call("session_set", speed_limit_down_enabled=False)

@@ -76,7 +76,7 @@ class MseWire(Wire):
 def dialled(peer: Any, info_hash: bytes, payload: bytes = b"", host: str = "127.0.0.1") -> MseWire:
     """A connection to a peer, encrypted."""
     sock = socket.create_connection((peer.host, peer.port), 5, source_address=(host, 0))
-    sock.settimeout(10)
+    sock.settimeout(40)
     keys = KeyPair.new(RNG)
     return MseWire(
         sock, MseInitiator(keys, info_hash, offers=Methods.RC4, payload=payload, rng=RNG)
@@ -85,7 +85,7 @@ def dialled(peer: Any, info_hash: bytes, payload: bytes = b"", host: str = "127.
 
 def accepted(sock: socket.socket, info_hash: bytes) -> MseWire:
     """One that a peer dialled."""
-    sock.settimeout(10)
+    sock.settimeout(40)
     swarms = SwarmKeys()
     swarms.add(info_hash)
     keys = KeyPair.new(RNG)
@@ -105,10 +105,12 @@ class NodeWire:
         self.wire.message(EXTENDED, b"\0" + told)
         self.theirs = 0
 
-    def heard(self) -> list[bytes]:
-        """Messages of identity until nothing comes for a moment; EOFError if it hung up."""
+    def heard(self, seconds: float = 40.0) -> list[bytes]:
+        """A message of identity, if one comes before it is silent for so long; EOFError if it hung
+        up.
+        """
         found: list[bytes] = []
-        self.wire.socket.settimeout(1.0)
+        self.wire.socket.settimeout(seconds)
         with contextlib.suppress(TimeoutError):
             for kind, payload in self.wire.messages():
                 if kind == EXTENDED and payload[0] == 0:
@@ -126,8 +128,8 @@ class NodeWire:
         self.wire.message(EXTENDED, bytes([self.theirs]) + payload)
 
     def is_hung_up_on(self) -> bool:
-        """Whether it closes within ten seconds."""
-        self.wire.socket.settimeout(10)
+        """Whether it closes, before it is silent for a minute."""
+        self.wire.socket.settimeout(60)
         with contextlib.suppress(EOFError, ConnectionError):
             for _ in self.wire.messages():
                 pass

@@ -19,7 +19,7 @@ def p2pctl(node, *arguments, status=0):
         env={**os.environ, **daemon_environment()},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert result.returncode == status, result.stdout + result.stderr
     assert "Traceback" not in result.stderr

@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 POLL_SECONDS = 0.03
 
+PATIENCE = 4
+"""How much longer than a machine with nothing else to do one may take for anything."""
+
 
 def wait_until(
     question: Callable[[], T],
@@ -28,11 +31,14 @@ def wait_until(
     *,
     details: Callable[[], str] = str,
     every: float = POLL_SECONDS,
+    exactly: bool = False,
 ) -> T:
     """Poll `question` until its answer is true, and return the answer.
 
-    An OSError while asking counts as "not yet". Raises TimeoutError naming `what`.
+    `seconds` is what a machine at rest needs at most; how long something did not happen is measured
+    `exactly`. An OSError while asking counts as "not yet". Raises TimeoutError naming `what`.
     """
+    seconds *= 1 if exactly else PATIENCE
     deadline = time.monotonic() + seconds
     trouble: OSError | None = None
     while True:

@@ -100,7 +100,7 @@ class SmallSystemd:
             env={**os.environ, "SYSTEMD_IGNORE_CHROOT": "1"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 

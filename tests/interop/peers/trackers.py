@@ -72,17 +72,17 @@ class OpenTracker:
             about = {"info_hash": wire_id, "peer_id": bytes(20), "port": 1, "event": "stopped"}
             about |= dict.fromkeys(("uploaded", "downloaded", "left"), 0)
             url = f"http://{self.host}:{self.port}/announce?{urllib.parse.urlencode(about)}"
-            with urllib.request.urlopen(url, timeout=1) as answer:
+            with urllib.request.urlopen(url, timeout=5) as answer:
                 if b"failure reason" in answer.read():
                     return False
-        with socket.create_connection((self.host, self.port), 1):
+        with socket.create_connection((self.host, self.port), 5):
             return True
 
     def seeds(self, wire_id: bytes) -> int:
         """How many complete peers it lists, from an HTTP scrape."""
         query = urllib.parse.urlencode({"info_hash": wire_id})
         url = f"http://{self.host}:{self.port}/scrape?{query}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=20) as answer:
             found = re.search(rb"8:completei(\d+)e", answer.read())
         return int(found[1]) if found else 0
 
