@@ -1,6 +1,8 @@
 """The DHT between p2pd and transmission, which takes no loopback for real: in network namespaces.
 
-transmission announces and looks for peers when it knows nine nodes, so the two have company.
+transmission announces and looks for peers when it knows nine nodes, four of which have answered it:
+so the two have company, which transmission has met before and which asks it first of all. It looks
+once in half an hour, so what it is to find must have been announced by then.
 """
 
 from __future__ import annotations
@@ -21,11 +23,13 @@ from peers.home_network import MACHINES, HomeNetwork
 from peers.payload import Content, assert_same, make_file, p2pd_content
 from peers.processes import ChildProcess, wait_until
 
+from p2pd.formats.bencode import encode
+
 OTHERS = [(f"10.9.0.{number}", PORT) for number in range(20, 33)]
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 1_000_003
 SECONDS = 200
-"""transmission takes its time to find nodes, and asks them for peers now and then."""
+"""transmission takes its time to get to know nodes: it asks one of them every other second."""
 
 GET_PEERS = """
 import socket, sys
@@ -62,8 +66,12 @@ SETTINGS = {
 }
 
 
+def compact(host: str, port: int) -> bytes:
+    return socket.inet_aton(host) + port.to_bytes(2, "big")
+
+
 class Transmission:
-    """On the second machine, told of one node of the DHT."""
+    """On the second machine, with the nodes of the DHT that it knew when it was stopped."""
 
     def __init__(self, home: HomeNetwork, folder: Path) -> None:
         folder.mkdir()
@@ -71,12 +79,15 @@ class Transmission:
         self._home = home
         settings = {**SETTINGS, "download-dir": str(folder)}
         (folder / "settings.json").write_text(json.dumps(settings))
-        (folder / "dht.bootstrap").write_text(f"{OTHERS[0][0]} {PORT}\n")
+        known = b"".join(compact(*each) for each in OTHERS)
+        (folder / "dht.dat").write_bytes(
+            encode({b"id": b"transmission".ljust(20), b"nodes": known})
+        )
         command = ["transmission-daemon", "--foreground", "--config-dir", str(folder)]
         self._process = ChildProcess(
             [*home.inside(home.machines[1]), *command], folder, name="transmission"
         )
-        wait_until(lambda: self.ask("-si"), 15, "RPC", details=self._process.log_tail)
+        wait_until(lambda: self.ask("-si"), 30, "RPC", details=self._process.log_tail, every=0.2)
 
     def ask(self, *arguments: str) -> str:
         """Have it do something, as a user would. Raises OSError."""
@@ -87,9 +98,9 @@ class Transmission:
         except subprocess.CalledProcessError as problem:
             raise OSError(problem.stderr) from None
 
-    def is_complete(self) -> bool:
-        """Whether its torrent is."""
-        return "Percent Done: 100%" in self.ask("-t", "all", "-i")
+    def is_complete(self, content: Content) -> bool:
+        """Whether it has all of it."""
+        return "Percent Done: 100%" in self.ask("-t", content.wire_ids[0].hex(), "-i")
 
     def state(self) -> str:
         return self.ask("-t", "all", "-i") + self._process.log_tail(30)
@@ -99,23 +110,24 @@ class Transmission:
 
 
 @pytest.fixture
-def others(home: HomeNetwork, work: Path, ended_after: Callable[[Any], Any]) -> None:
-    """Nodes that know nobody but each other, on the first machine."""
-    for host, _ in OTHERS:
-        home.run(home.machines[0], "ip", "addr", "add", f"{host}/24", "dev", "eth0")
-    given = json.dumps({"port": 9999, "nodes": OTHERS, "bootstrap": OTHERS[0]})
-    command = [*home.inside(home.machines[0]), sys.executable, "-m", "peers.dht_host", given]
-    path = f"{ROOT}:{Path(__file__).parent}"
-    ended_after(ChildProcess(command, work, name="dht-host", environment={"PYTHONPATH": path}))
+def theirs(home: HomeNetwork, work: Path, ended_after: Callable[[Any], Any]) -> Transmission:
+    if shutil.which("transmission-remote") is None:
+        pytest.skip("transmission is not installed")
+    started: Transmission = ended_after(Transmission(home, work / "transmission"))
+    return started
 
 
 @pytest.fixture
-def pair(
-    home: HomeNetwork, others: None, work: Path, ended_after: Callable[[Any], Any]
-) -> tuple[Daemon, Transmission, Content]:
-    """Both, and what is to go from one to the other by its info-hash alone."""
-    if shutil.which("transmission-remote") is None:
-        pytest.skip("transmission is not installed")
+def ours(
+    home: HomeNetwork, theirs: Transmission, work: Path, ended_after: Callable[[Any], Any]
+) -> Daemon:
+    """With the company of nodes that were told of transmission alone, on the first machine."""
+    for host, _ in OTHERS:
+        home.run(home.machines[0], "ip", "addr", "add", f"{host}/24", "dev", "eth0")
+    given = json.dumps({"port": 9999, "nodes": OTHERS, "bootstrap": [MACHINES[1], PORT]})
+    command = [*home.inside(home.machines[0]), sys.executable, "-m", "peers.dht_host", given]
+    path = f"{ROOT}:{Path(__file__).parent}"
+    ended_after(ChildProcess(command, work, name="dht-host", environment={"PYTHONPATH": path}))
     settings = [
         "discovery.dht=true",
         f'discovery.dht_bootstrap=["{OTHERS[0][0]}:{PORT}"]',
@@ -123,43 +135,53 @@ def pair(
         "reachability.port_mapping=false",
         f"peers.interface={MACHINES[0]}",
     ]
-    ours = ended_after(Daemon(home.machines[0], work / "p2pd", *settings))
-    theirs = ended_after(Transmission(home, work / "transmission"))
-    return ours, theirs, p2pd_content(make_file(work / "original", SIZE), "v1")
+    started: Daemon = ended_after(Daemon(home.machines[0], work / "p2pd", *settings))
+    return started
 
 
-def test_transmission_finds_what_p2pd_announced(
-    pair: tuple[Daemon, Transmission, Content],
-) -> None:
-    ours, theirs, content = pair
-    metainfo = base64.b64encode(content.torrent.read_bytes()).decode()
-    ours.call("torrent_add", metainfo=metainfo, download_dir=str(content.folder))
-    theirs.ask("-a", content.magnet)
-    wait_until(theirs.is_complete, SECONDS, "copy", details=theirs.state, every=1.0)
-    assert_same(content.path, theirs.downloads / content.name)
-
-
-def test_p2pd_finds_what_transmission_announced(
-    home: HomeNetwork,
-    pair: tuple[Daemon, Transmission, Content],
-) -> None:
-    ours, theirs, content = pair
-    theirs.ask("-w", str(content.folder), "-a", str(content.torrent))
-    info_hash = content.wire_ids[0].hex()
-    peer = (socket.inet_aton(MACHINES[1]) + PORT.to_bytes(2, "big")).hex()
-    hosts = [host for host, _ in OTHERS]
-    arguments = [sys.executable, "-c", GET_PEERS, info_hash, peer, *hosts]
+def wait_announced(home: HomeNetwork, theirs: Transmission, content: Content, host: str) -> None:
+    """Until one of the other nodes says that this machine has it."""
+    arguments = [
+        content.wire_ids[0].hex(),
+        compact(host, PORT).hex(),
+        *(each for each, _ in OTHERS),
+    ]
+    command = [sys.executable, "-c", GET_PEERS, *arguments]
     wait_until(
-        lambda: home.run(home.machines[0], *arguments), SECONDS, "announce", details=theirs.state,
-        every=1.0,
+        lambda: home.run(home.machines[0], *command), SECONDS, f"announce of {host}",
+        details=theirs.state, every=0.5,
     )  # fmt: skip
-    ours.call("torrent_add", filename=content.magnet)
 
-    def is_complete() -> bool:
-        (torrent,) = ours.call("torrent_get", fields=["percent_done"])["torrents"]
-        return bool(torrent["percent_done"] == 1)
 
-    wait_until(is_complete, SECONDS, "copy", details=theirs.state, every=1.0)
-    (torrent,) = ours.call("torrent_get", fields=["discovery"])["torrents"]
-    (dht,) = [each for each in torrent["discovery"] if each["name"] == "dht"]
+def test_each_finds_what_the_other_announced(
+    home: HomeNetwork, ours: Daemon, theirs: Transmission, work: Path
+) -> None:
+    from_us, from_them = (
+        p2pd_content(make_file(work / name, SIZE, name=f"{name}.bin", seed=seed), "v1")
+        for seed, name in enumerate(("ours", "theirs"))
+    )
+    theirs.ask("-w", str(from_them.folder), "-a", str(from_them.torrent))
+    metainfo = base64.b64encode(from_us.torrent.read_bytes()).decode()
+    ours.call("torrent_add", metainfo=metainfo, download_dir=str(from_us.folder))
+    wait_announced(home, theirs, from_us, MACHINES[0])
+    theirs.ask("-w", str(theirs.downloads), "-a", from_us.magnet)
+    wait_announced(home, theirs, from_them, MACHINES[1])
+    ours.call("torrent_add", filename=from_them.magnet)
+
+    def found() -> dict[str, Any]:
+        (torrent,) = ours.call(
+            "torrent_get", ids=[from_them.wire_ids[0].hex()], fields=["percent_done", "discovery"]
+        )["torrents"]
+        return dict(torrent)
+
+    wait_until(
+        lambda: found()["percent_done"] == 1, SECONDS, "copy by p2pd", details=theirs.state,
+        every=0.3,
+    )  # fmt: skip
+    (dht,) = [each for each in found()["discovery"] if each["name"] == "dht"]
     assert dht["peers_known"] >= 1
+    wait_until(
+        lambda: theirs.is_complete(from_us), SECONDS, "copy by transmission",
+        details=theirs.state, every=0.3,
+    )  # fmt: skip
+    assert_same(from_us.path, theirs.downloads / from_us.name)

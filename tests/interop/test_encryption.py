@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 
 import pytest
-from peers.payload import MIB, libtorrent_content, make_file, p2pd_content
+from peers.payload import MIB, assert_same, libtorrent_content, make_file, p2pd_content
 from peers.processes import wait_until
 
 FORCED, ENABLED, DISABLED = 0, 1, 2
 PLAIN, RC4, BOTH = 1, 2, 3
-SLOW = 3 * MIB
-"""Bytes a second, so that there is time to look at the connection."""
+POLICIES = ("required", "off")
+SIZE = MIB
+SLOW = 50_000
+"""Bytes a second until somebody has looked at the connection."""
 
 
 def libtorrent_settings(policy: int, level: int) -> dict[str, object]:
@@ -27,85 +29,90 @@ def encrypted(node) -> list[str]:
 
 
 def saw(node, expected: str) -> None:
-    wait_until(lambda: expected in encrypted(node), 20, "a peer", details=node.state)
+    wait_until(lambda: expected in encrypted(node), 40, "a peer", details=node.state)
     letters = {"rc4": "E", "handshake": "e"}.get(expected, "")
     for peer in node.torrent("peers")["peers"]:
         assert peer["is_encrypted"] == (expected == "rc4")
         assert {letter for letter in peer["flag_str"] if letter in "Ee"} == set(letters)
 
 
+def limit(node, way: str, bytes_per_second: int) -> None:
+    """Of a p2pd, "up" or "down"; 0 is no limit."""
+    name = f"speed_limit_{way}"
+    if bytes_per_second:
+        node.call("session_set", **{name: bytes_per_second // 1000, f"{name}_enabled": True})
+    else:
+        node.call("session_set", **{f"{name}_enabled": False})
+
+
 def p2pd_with(new_p2pd, policy: str):
     return new_p2pd(settings={"peers.encryption": policy})
 
 
-SPEAKING = [
-    ("required", FORCED, RC4, "rc4"),
-    ("required", ENABLED, BOTH, "rc4"),
-    ("preferred", FORCED, RC4, "rc4"),
-    ("preferred", FORCED, PLAIN, "handshake"),
-    ("preferred", DISABLED, PLAIN, "none"),
-    ("allowed", FORCED, RC4, "rc4"),
-    ("allowed", FORCED, PLAIN, "handshake"),
-    ("allowed", DISABLED, PLAIN, "none"),
-    ("off", ENABLED, BOTH, "none"),
-]
-"""What p2pd has, what libtorrent has, and how the connection is encrypted."""
+SPEAKING = {
+    "required": [(FORCED, RC4, "rc4"), (ENABLED, BOTH, "rc4")],
+    "preferred": [(FORCED, RC4, "rc4"), (FORCED, PLAIN, "handshake"), (DISABLED, PLAIN, "none")],
+    "allowed": [(FORCED, RC4, "rc4"), (FORCED, PLAIN, "handshake"), (DISABLED, PLAIN, "none")],
+    "off": [(ENABLED, BOTH, "none")],
+}
+"""What p2pd has, and of each libtorrent: what it has, and how the connection is encrypted."""
 
 
-@pytest.mark.parametrize(("policy", "theirs", "level", "how"), SPEAKING)
-def test_p2pd_downloads_from_libtorrent(work, new_p2pd, new_libtorrent, policy, theirs, level, how):
-    content = libtorrent_content(make_file(work / "original", 2 * MIB), "v1")
-    seed = new_libtorrent(**libtorrent_settings(theirs, level))
-    leecher = p2pd_with(new_p2pd, policy)
-    seed.share(content)
-    seed.limit_upload(SLOW)
-    leecher.add(content.torrent)
-    leecher.dial(seed)
-    saw(leecher, how)
-    leecher.wait_copy_of(content)
-    leecher.check_healthy()
+@pytest.mark.parametrize("policy", SPEAKING)
+def test_p2pd_downloads_from_libtorrent_and_passes_it_on(work, new_p2pd, new_libtorrent, policy):
+    """p2pd dials the seed, and is dialled by who gets it from p2pd."""
+    node = p2pd_with(new_p2pd, policy)
+    for number, (theirs, level, how) in enumerate(SPEAKING[policy]):
+        content = p2pd_content(make_file(work / f"original {number}", SIZE, seed=number), "hybrid")
+        settings = libtorrent_settings(theirs, level)
+        seed = new_libtorrent(f"seed {number}", **settings)
+        seed.share(content)
+        seed.limit_upload(SLOW)
+        node.add(content.torrent, save=work / f"copy {number}")
+        node.dial(seed)
+        saw(node, how)
+        seed.limit_upload(0)
+        node.wait_seeding()
+        assert_same(content.path, work / f"copy {number}" / content.name)
+        seed.stop()
+        limit(node, "up", SLOW)
+        leecher = new_libtorrent(f"leecher {number}", **settings)
+        leecher.add(content.torrent)
+        leecher.dial(node)
+        saw(node, how)
+        limit(node, "up", 0)
+        leecher.wait_copy_of(content)
+        leecher.stop()
+    node.check_healthy()
 
 
-@pytest.mark.parametrize(("policy", "theirs", "level", "how"), SPEAKING)
-def test_libtorrent_downloads_from_p2pd(work, new_p2pd, new_libtorrent, policy, theirs, level, how):
-    content = p2pd_content(make_file(work / "original", 2 * MIB), "hybrid")
-    leecher = new_libtorrent(**libtorrent_settings(theirs, level))
-    seed = p2pd_with(new_p2pd, policy)
-    seed.share(content)
-    seed.call("session_set", speed_limit_up=2000, speed_limit_up_enabled=True)
-    leecher.add(content.torrent)
-    leecher.dial(seed)
-    saw(seed, how)
-    leecher.wait_copy_of(content)
-    seed.check_healthy()
-
-
-@pytest.mark.parametrize(
-    ("policy", "theirs", "level"),
-    [("required", FORCED, PLAIN), ("required", DISABLED, PLAIN), ("off", FORCED, RC4)],
-)
-def test_who_has_no_way_in_common_does_not_speak(
-    work, new_p2pd, new_libtorrent, policy, theirs, level
-):
-    content = libtorrent_content(make_file(work / "original", MIB), "v1")
-    seed, leecher = (
-        new_libtorrent(**libtorrent_settings(theirs, level)),
-        p2pd_with(new_p2pd, policy),
-    )
-    seed.share(content)
-    leecher.add(content.torrent)
-    for dialler, dialled in ((leecher, seed), (seed, leecher)):
-        dialler.dial(dialled)
+def test_who_has_no_way_in_common_does_not_speak(work, new_p2pd, new_libtorrent):
+    requiring, off = (new_p2pd(each, settings={"peers.encryption": each}) for each in POLICIES)
+    nodes = []
+    for number, (node, theirs, level) in enumerate(
+        [(requiring, FORCED, PLAIN), (requiring, DISABLED, PLAIN), (off, FORCED, RC4)]
+    ):
+        content = libtorrent_content(make_file(work / f"{number}", SIZE, seed=number), "v1")
+        seed = new_libtorrent(f"seed {number}", **libtorrent_settings(theirs, level))
+        seed.share(content)
+        node.add(content.torrent)
+        for dialler, dialled in ((node, seed), (seed, node)):
+            dialler.dial(dialled)
+        nodes.append(node)
     end = time.monotonic() + 2
     while time.monotonic() < end:
-        assert not encrypted(leecher)
+        for node in (requiring, off):
+            torrents = node.call("torrent_get", fields=["peers", "have_valid"])["torrents"]
+            assert [(each["peers"], each["have_valid"]) for each in torrents] == (
+                [([], 0)] * nodes.count(node)
+            )
         time.sleep(0.1)
-    assert leecher.bytes_verified() == 0
-    leecher.check_healthy()
+    requiring.check_healthy()
+    off.check_healthy()
 
 
 def test_it_may_be_required_of_a_running_daemon(work, new_p2pd, new_libtorrent):
-    content = libtorrent_content(make_file(work / "original", 2 * MIB), "v2")
+    content = libtorrent_content(make_file(work / "original", SIZE), "v2")
     seed = new_libtorrent(**libtorrent_settings(ENABLED, BOTH))
     leecher = p2pd_with(new_p2pd, "off")
     leecher.call("session_set", encryption="required")
@@ -114,53 +121,58 @@ def test_it_may_be_required_of_a_running_daemon(work, new_p2pd, new_libtorrent):
     leecher.add(content.torrent)
     leecher.dial(seed)
     saw(leecher, "rc4")
+    seed.limit_upload(0)
     leecher.wait_copy_of(content)
 
 
-@pytest.mark.parametrize("policy", ["required", "preferred"])
-def test_transmission_that_requires_it(work, tracker, new_p2pd, new_transmission, policy):
-    content = libtorrent_content(
-        make_file(work / "original", 2 * MIB), "v1", trackers=[tracker.http_url]
-    )
-    tracker.serve(content.wire_ids)
-    seed = new_transmission(encryption=2, speed_limit_up=2000, speed_limit_up_enabled=True)
-    leecher = p2pd_with(new_p2pd, policy)
+def test_transmission_that_requires_it(work, new_p2pd, new_transmission):
+    """Both wait at once for the moment in which transmission unchokes: it has one each 10 s."""
+    content = libtorrent_content(make_file(work / "original", SIZE), "v1")
+    seed = new_transmission(encryption=2, speed_limit_up=50, speed_limit_up_enabled=True)
+    leechers = [
+        new_p2pd(policy, host=f"127.0.0.{number}", settings={"peers.encryption": policy})
+        for number, policy in enumerate(("required", "preferred"), 2)
+    ]
     seed.share(content)
-    seed.wait_announced()
-    leecher.add(content.torrent)
-    saw(leecher, "rc4")
-    leecher.wait_copy_of(content)
-    leecher.check_healthy()
+    for leecher in leechers:
+        leecher.add(content.torrent)
+        leecher.dial(seed)
+    for leecher in leechers:
+        saw(leecher, "rc4")
+    seed.call("session-set", **{"speed-limit-up-enabled": False})
+    for leecher in leechers:
+        leecher.wait_copy_of(content)
+        leecher.check_healthy()
 
 
-def test_transmission_that_requires_it_downloads(work, tracker, new_p2pd, new_transmission):
-    content = p2pd_content(make_file(work / "original", 2 * MIB), "v1", trackers=[tracker.http_url])
-    tracker.serve(content.wire_ids)
+def test_transmission_that_requires_it_downloads(work, new_p2pd, new_transmission):
+    content = p2pd_content(make_file(work / "original", SIZE), "v1")
     leecher, seed = new_transmission(encryption=2), p2pd_with(new_p2pd, "preferred")
     leecher.add(content.torrent)
-    leecher.wait_announced()
-    seed.add(content.torrent, save=content.folder)
+    seed.share(content)
+    seed.dial(leecher)
     leecher.wait_copy_of(content)
     seed.check_healthy()
 
 
 def test_aria2_that_requires_it(work, tracker, new_p2pd, new_aria2):
     content = libtorrent_content(
-        make_file(work / "original", 2 * MIB), "v1", trackers=[tracker.http_url]
+        make_file(work / "original", SIZE), "v1", trackers=[tracker.http_url]
     )
     tracker.serve(content.wire_ids)
     leecher, seed = p2pd_with(new_p2pd, "preferred"), new_aria2(crypto="arc4")
-    leecher.call("session_set", speed_limit_down=2000, speed_limit_down_enabled=True)
+    limit(leecher, "down", SLOW)
     leecher.add(content.torrent)
     leecher.wait_announced()
     seed.add(content.torrent, save=content.folder)
     saw(leecher, "rc4")
+    limit(leecher, "down", 0)
     leecher.wait_copy_of(content)
     leecher.check_healthy()
 
 
 def test_aria2_that_requires_it_downloads(work, tracker, new_p2pd, new_aria2):
-    content = p2pd_content(make_file(work / "original", 2 * MIB), "v1", trackers=[tracker.http_url])
+    content = p2pd_content(make_file(work / "original", SIZE), "v1", trackers=[tracker.http_url])
     tracker.serve(content.wire_ids)
     seed, leecher = p2pd_with(new_p2pd, "required"), new_aria2(crypto="arc4")
     seed.share(content)

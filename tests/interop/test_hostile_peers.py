@@ -5,12 +5,15 @@ Each behaviour is met from both sides: p2pd dials the hostile peer, and the host
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import random
 import struct
 import time
 
 import pytest
+from peers.libtorrent_node import LibtorrentNode
+from peers.p2pd_node import P2pdNode
 from peers.payload import MIB, PIECE, libtorrent_content, make_file
 from peers.processes import wait_until
 from peers.scripted import (
@@ -32,7 +35,9 @@ FAST = bytes([0, 0, 0, 0, 0, 0, 0, 4])
 EXTENSIONS = bytes([0, 0, 0, 0, 0, 16, 0, 0])
 
 HOSTILE_HOST = "127.0.0.66"
-"""Not the honest seed's address: who sends corrupt data may be banned by address."""
+"""Not the honest seed's address: who sends corrupt data may be banned by address. For the same
+reason each behaviour has an address of its own where they meet the same daemon.
+"""
 
 HEAD_START = 0.2
 """Seconds that it is alone with p2pd; nothing outside tells when it has done its worst."""
@@ -321,29 +326,52 @@ def asks_for_hashes_that_are_not_there(wire, info_hash):
     drain(wire)
 
 
-@pytest.fixture
-def honest(work, new_libtorrent):
-    content = libtorrent_content(make_file(work / "original", SIZE), "v1")
-    seed = new_libtorrent()
-    seed.share(content)
-    return content, seed
+def content_of(folder, *, seed=1):
+    path = make_file(folder / "original", SIZE, name=f"{seed}.bin", seed=seed)
+    return libtorrent_content(path, "v1")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A daemon that meets all of them one after the other, and an honest seed."""
+    pytest.importorskip("libtorrent")
+    folder = tmp_path_factory.mktemp("pair")
+    with contextlib.ExitStack() as stack:
+        node = P2pdNode(folder / "p2pd", start=False)
+        stack.callback(node.stop)
+        seed = LibtorrentNode(folder / "libtorrent")
+        stack.callback(seed.stop)
+        yield node, seed
 
 
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_p2pd_survives_a_peer_that(honest, new_p2pd, ended_after, name):
-    content, seed = honest
+def test_p2pd_survives_a_peer_that(work, pair, ended_after, name):
+    node, seed = pair
+    if node.process is None or not node.process.running:  # whom the one before has killed
+        node.start()
+    number = list(BEHAVIOURS).index(name)
+    content = content_of(work, seed=number)
+    seed.share(content)
     script = functools.partial(BEHAVIOURS[name], info_hash=content.wire_ids[0])
-    hostile = ended_after(ScriptedPeer(script, host=HOSTILE_HOST))
-    node = new_p2pd()
+    hostile = ended_after(ScriptedPeer(script, host=f"127.0.66.{number + 1}"))
     node.add(content.torrent)
     node.dial(hostile)
-    wait_until(lambda: hostile.connections >= 1, 10, "connection", details=node.state)
+    wait_until(lambda: hostile.connections >= 1, 30, "connection", details=node.state)
     hostile.dial(node)
     time.sleep(HEAD_START)
     node.dial(seed)
-    node.wait_copy_of(content, 45)
+    node.wait_copy_of(content, 90)
     hostile.hang_up()
     node.check_healthy()
+    node.call("torrent_remove", ids=[node.hash_string])
+
+
+@pytest.fixture
+def honest(work, new_libtorrent):
+    content = content_of(work)
+    seed = new_libtorrent()
+    seed.share(content)
+    return content, seed
 
 
 def test_all_of_them_at_once(honest, new_p2pd, ended_after):
@@ -356,7 +384,7 @@ def test_all_of_them_at_once(honest, new_p2pd, ended_after):
         node.dial(hostile)
         hostile.dial(node)
     node.dial(seed)
-    node.wait_copy_of(content, 60)
+    node.wait_copy_of(content, 90)
     assert sorted(p.name for p in node.downloads.iterdir()) == [content.name]
     node.check_healthy()
 
@@ -369,5 +397,5 @@ def test_a_flood_of_connections_leaves_room_for_the_honest(honest, new_p2pd, end
     for _ in range(300):
         silent.dial(node)
     node.dial(seed)
-    node.wait_copy_of(content, 45)
+    node.wait_copy_of(content, 90)
     node.check_healthy()
