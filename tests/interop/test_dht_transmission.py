@@ -51,6 +51,15 @@ for host in sys.argv[3:]:
         print("known")
 """
 
+IS_READY = """
+import socket
+try:
+    socket.create_connection(("127.0.0.1", 9999), 1)
+    print("ready")
+except OSError:
+    pass
+"""
+
 SETTINGS = {
     "rpc-port": 9191,
     "rpc-bind-address": "127.0.0.1",
@@ -121,13 +130,21 @@ def theirs(home: HomeNetwork, work: Path, ended_after: Callable[[Any], Any]) -> 
 def ours(
     home: HomeNetwork, theirs: Transmission, work: Path, ended_after: Callable[[Any], Any]
 ) -> Daemon:
-    """With the company of nodes that were told of transmission alone, on the first machine."""
-    for host, _ in OTHERS:
-        home.run(home.machines[0], "ip", "addr", "add", f"{host}/24", "dev", "eth0")
-    given = json.dumps({"port": 9999, "nodes": OTHERS, "bootstrap": [MACHINES[1], PORT]})
+    """With the company of nodes that were told of transmission too, on the first machine."""
+    for address, _ in OTHERS:
+        home.run(home.machines[0], "ip", "addr", "add", f"{address}/24", "dev", "eth0")
+    given = json.dumps(
+        {"port": 9999, "nodes": OTHERS, "bootstrap": OTHERS[0], "told": [f"{MACHINES[1]}:{PORT}"]}
+    )
     command = [*home.inside(home.machines[0]), sys.executable, "-m", "peers.dht_host", given]
     path = f"{ROOT}:{Path(__file__).parent}"
-    ended_after(ChildProcess(command, work, name="dht-host", environment={"PYTHONPATH": path}))
+    host = ChildProcess(command, work, name="dht-host", environment={"PYTHONPATH": path})
+    ended_after(host)
+    # Who finds nobody at first tries again after half a minute.
+    ready = [sys.executable, "-c", IS_READY]
+    wait_until(
+        lambda: home.run(home.machines[0], *ready), 20, "nodes", details=host.log_tail, every=0.2
+    )
     settings = [
         "discovery.dht=true",
         f'discovery.dht_bootstrap=["{OTHERS[0][0]}:{PORT}"]',

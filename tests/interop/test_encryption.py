@@ -125,34 +125,39 @@ def test_it_may_be_required_of_a_running_daemon(work, new_p2pd, new_libtorrent):
     leecher.wait_copy_of(content)
 
 
-def test_transmission_that_requires_it(work, new_p2pd, new_transmission):
-    """Both wait at once for the moment in which transmission unchokes: it has one each 10 s."""
-    content = libtorrent_content(make_file(work / "original", SIZE), "v1")
-    seed = new_transmission(encryption=2, speed_limit_up=50, speed_limit_up_enabled=True)
+def test_transmission_that_requires_it_seeds_and_downloads(work, new_p2pd, new_transmission):
+    """All at once: it looks only each 10 s whom to unchoke, and in whom it is interested."""
+    from_them, from_us = (
+        libtorrent_content(make_file(work / name, SIZE, name=f"{name}.bin", seed=seed), "v1")
+        for seed, name in enumerate(("theirs", "ours"))
+    )
+    seed, their_leecher = (
+        new_transmission(f"their {name}", encryption=2, **more)
+        for name, more in (
+            ("seed", {"speed_limit_up": 50, "speed_limit_up_enabled": True}),
+            ("leecher", {}),
+        )
+    )
     leechers = [
         new_p2pd(policy, host=f"127.0.0.{number}", settings={"peers.encryption": policy})
         for number, policy in enumerate(("required", "preferred"), 2)
     ]
-    seed.share(content)
+    our_seed = new_p2pd("seed", host="127.0.0.4", settings={"peers.encryption": "preferred"})
+    their_leecher.add(from_us.torrent)
+    our_seed.share(from_us)
+    our_seed.dial(their_leecher)
+    seed.share(from_them)
     for leecher in leechers:
-        leecher.add(content.torrent)
+        leecher.add(from_them.torrent)
         leecher.dial(seed)
     for leecher in leechers:
         saw(leecher, "rc4")
     seed.call("session-set", **{"speed-limit-up-enabled": False})
     for leecher in leechers:
-        leecher.wait_copy_of(content)
+        leecher.wait_copy_of(from_them)
         leecher.check_healthy()
-
-
-def test_transmission_that_requires_it_downloads(work, new_p2pd, new_transmission):
-    content = p2pd_content(make_file(work / "original", SIZE), "v1")
-    leecher, seed = new_transmission(encryption=2), p2pd_with(new_p2pd, "preferred")
-    leecher.add(content.torrent)
-    seed.share(content)
-    seed.dial(leecher)
-    leecher.wait_copy_of(content)
-    seed.check_healthy()
+    their_leecher.wait_copy_of(from_us)
+    our_seed.check_healthy()
 
 
 def test_aria2_that_requires_it(work, tracker, new_p2pd, new_aria2):

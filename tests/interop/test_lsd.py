@@ -12,9 +12,9 @@ import subprocess
 
 import pytest
 from peers import transmission
-from peers.p2pd_node import daemon_command, daemon_environment
 from peers.payload import MIB, differences, libtorrent_content, make_file
 from peers.processes import ChildProcess, wait_until
+from peers.warm_daemons import WarmDaemon
 
 from p2pd.protocols.lsd import GROUP_V4, PORT, parse
 
@@ -148,45 +148,50 @@ def ip(*arguments):
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_transmission_in_the_same_network_finds_p2pd(work, content, village, named):
-    """Bound to the one interface, or to none."""
+def test_transmission_in_the_same_network_finds_p2pd(work, village):
+    """Two of them, one bound to the one interface and one to none, with a torrent each."""
     if not transmission.available():
         pytest.skip("transmission-daemon is not installed")
     here, there = village
-    seed, downloads = work / "seed", work / "downloads"
-    for folder in (seed, downloads, work / "watch", work / "transmission"):
+    downloads, watched, theirs = (work / name for name in ("downloads", "watch", "transmission"))
+    for folder in (downloads, watched, theirs):
         folder.mkdir()
-    shutil.copy(content.torrent, seed)
-    shutil.copy(content.torrent, work / "watch" / "it.torrent")
     settings = {
         "bind-address-ipv4": "10.77.0.2", "dht-enabled": False, "download-dir": str(downloads),
         "lpd-enabled": True, "pex-enabled": False, "port-forwarding-enabled": False,
-        "utp-enabled": False, "watch-dir": str(work / "watch"), "watch-dir-enabled": True,
+        "utp-enabled": False, "watch-dir": str(watched), "watch-dir-enabled": True,
     }  # fmt: skip
-    (work / "transmission" / "settings.json").write_text(json.dumps(settings))
-    options = [
-        f"--state-dir={work / 'state'}", f"--download-dir={content.folder}", "--peer-port=6881",
-        f"--set=watch.dir={seed}", "--set=discovery.dht=false",
-        f"--set=peers.interface={'lan0' if named else ''}",
-    ]  # fmt: skip
-    inside = ["ip", "netns", "exec"]
+    (theirs / "settings.json").write_text(json.dumps(settings))
+    contents = []
     with contextlib.ExitStack() as running:
-        for name, command in (
-            (here, daemon_command(options)),
-            (
-                there,
-                [transmission.BINARY, "--foreground", "--config-dir", str(work / "transmission")],
-            ),
-        ):
-            process = ChildProcess(
-                [*inside, name, *command], work, name=name, environment=daemon_environment()
+        for number, interface in enumerate(("lan0", "")):
+            folder = work / f"p2pd {number}"
+            added = folder / "watch"
+            added.mkdir(parents=True)
+            path = make_file(folder / "original", 2 * MIB, name=f"{number}.bin", seed=number)
+            contents.append(libtorrent_content(path, "v1"))
+            for place in (added, watched):
+                shutil.copy(contents[-1].torrent, place)
+            options = [
+                f"--state-dir={folder / 'state'}", f"--download-dir={contents[-1].folder}",
+                f"--peer-port={6881 + number}", "--control-port=0",
+                f"--set=control.socket={folder / 's'}", f"--set=watch.dir={added}",
+                "--set=discovery.dht=false", f"--set=peers.interface={interface}",
+            ]  # fmt: skip
+            daemon = WarmDaemon(options, folder, namespace=here)
+            running.callback(daemon.stop)
+        process = ChildProcess(
+            ["ip", "netns", "exec", there, transmission.BINARY, "--foreground",
+             "--config-dir", str(theirs)],
+            work, name="transmission",
+        )  # fmt: skip
+        running.callback(process.stop)
+
+        def copied():
+            return all(
+                (downloads / content.name).exists()
+                and not differences(content.path, downloads / content.name)
+                for content in contents
             )
-            running.callback(process.stop)
-        copy = downloads / content.name
-        wait_until(
-            lambda: copy.exists() and not differences(content.path, copy),
-            60,
-            "a copy by local discovery",
-            details=process.log_tail,
-        )
+
+        wait_until(copied, 120, "copies by local discovery", details=process.log_tail, every=0.2)

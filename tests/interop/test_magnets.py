@@ -48,8 +48,11 @@ def test_metadata_of_many_blocks(work, new_p2pd, new_libtorrent):
     content = libtorrent_content(path, "v1", piece_length=16_384)
     seed, leecher = new_libtorrent(), new_p2pd()
     seed.share(content)
-    leecher.add_magnet(f"{content.magnet}&x.pe={seed.host}:{seed.port}")
-    leecher.wait_copy_of(content)
+    leecher.add_magnet(f"{content.magnet}&x.pe={seed.host}:{seed.port}", metadata_only=True)
+    wait_until(lambda: is_known_and_stopped(leecher), 60, "the metadata", details=leecher.state)
+    assert leecher.torrent("piece_count", "total_size") == {
+        "piece_count": 2_600, "total_size": content.size
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -130,7 +133,7 @@ def test_a_liar_alone_is_banned_and_an_honest_seed_is_enough(work, new_p2pd, new
     leecher, seed = new_p2pd(), new_libtorrent()
     try:
         leecher.add_magnet(f"{content.magnet}&x.pe={liar.host}:{liar.port}")
-        wait_until(lambda: leecher.call("peer_banned")["bans"], 15, "the ban of the liar")
+        wait_until(lambda: leecher.call("peer_banned")["bans"], 60, "the ban of the liar")
     finally:
         liar.stop()
     seed.share(content)
@@ -144,14 +147,14 @@ def test_the_files_of_a_link_are_chosen_before_any_data_comes(work, new_p2pd, ne
     seed.share(content)
     named = f"{content.magnet}&x.pe=localhost:{seed.port}"
     added = leecher.add_magnet(named, metadata_only=True)
-    wait_until(lambda: is_known_and_stopped(leecher), 15, "the metadata")
+    wait_until(lambda: is_known_and_stopped(leecher), 60, "the metadata")
     assert leecher.torrent("have_valid", "downloaded_ever") == {
         "have_valid": 0, "downloaded_ever": 0
     }  # fmt: skip
     others = [index for index in range(leecher.torrent("file_count")["file_count"]) if index != 5]
     leecher.call("torrent_set", ids=[added["id"]], files_unwanted=others)
     leecher.call("torrent_start", ids=[added["id"]])
-    wait_until(leecher.is_seed, 30, "the file that is wanted")
+    wait_until(leecher.is_seed, 60, "the file that is wanted")
     facts = leecher.torrent("wanted", "discovery", "magnet_link")
     assert sum(facts["wanted"]) == 1
     (link,) = (source for source in facts["discovery"] if source["name"] == "magnet")

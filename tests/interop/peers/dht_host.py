@@ -1,6 +1,7 @@
 """Many nodes of p2pd's DHT in one process of their own, each with an address of loopback.
 
-Run as a program it takes the addresses, and answers questions: a line of JSON each.
+Run as a program it takes the addresses, and answers questions: a line of JSON each. All nodes but
+the one to begin with are told of that one, and all of those in "told", as ``host:port``.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def main() -> None:
     from p2pd.transports.udp_port import UdpPort
 
     given = json.loads(sys.argv[1])
-    routers = ("{}:{}".format(*given["bootstrap"]),)
+    more = tuple(given.get("told", ()))
+    routers = ("{}:{}".format(*given["bootstrap"]), *more)
 
     class NoMemory:
         def load(self) -> Deferred[SavedDht]:
@@ -78,7 +80,7 @@ def main() -> None:
     services = []
     for host, port in given["nodes"]:
         udp = UdpPort(reactor, host)
-        options = DhtServiceOptions(() if [host, port] == given["bootstrap"] else routers)
+        options = DhtServiceOptions(more if [host, port] == given["bootstrap"] else routers)
         services.append(DhtService(reactor, udp, NoMemory(), options))
         udp.open(port)
         Deferred.fromCoroutine(services[-1].start())
