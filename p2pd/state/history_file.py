@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 FILE_NAME = "history.db"
 VERSION = 1
+TRIES_AGAIN = 3
+"""Before a file is held to be damaged; one that is says so each time."""
+
 JOURNALS = ("-wal", "-shm", "-journal")
 
 DAY = 86_400
@@ -121,15 +124,19 @@ class HistoryFile:
             self._connection = None
 
     def _whole(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """Do it in a transaction; with a new file where that speaks of damage."""
+        """Do it in a transaction; with new connections, and then a new file, where these speak of
+        damage: when the disk fails SQLite may do so of a file that is whole.
+        """
         try:
-            try:
-                return self._transaction(act)
-            except DATABASE_ERRORS as problem:
-                self.close()
-                if not is_damage_at_opening(problem):
-                    raise
-                self._set_aside(problem)
+            for replace in (*[False] * TRIES_AGAIN, True):
+                try:
+                    return self._transaction(act)
+                except DATABASE_ERRORS as problem:
+                    self.close()
+                    if not is_damage_at_opening(problem):
+                        raise
+                    if replace:
+                        self._set_aside(problem)
             return self._transaction(act)
         except (OSError, *DATABASE_ERRORS) as problem:
             self.close()

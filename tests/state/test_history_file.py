@@ -16,6 +16,7 @@ from p2pd.state.history_file import (
     GONE_SECONDS,
     KEPT,
     SESSION,
+    TRIES_AGAIN,
     HistoryFile,
     Question,
     Sample,
@@ -153,6 +154,29 @@ def test_a_damaged_file_is_made_anew(file: HistoryFile, told: list[str], damage:
     file.write([sample(10, 2)])
     assert [span.downloaded for span in ask(file, 10)] == [2]
     assert bool(told) == bool(damage)
+
+
+def test_a_disk_that_fails_for_a_moment_costs_no_history(
+    file: HistoryFile, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says that a file is malformed whose first page could not be read just then."""
+    file.write([sample(0, 1)])
+    file.close()
+    opened, connect = [], history_file._connect
+
+    def fail_at_first(path: str) -> sqlite3.Connection:
+        opened.append(path)
+        if len(opened) <= TRIES_AGAIN:
+            problem = sqlite3.DatabaseError("database disk image is malformed")
+            problem.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise problem
+        return connect(path)
+
+    monkeypatch.setattr(history_file, "_connect", fail_at_first)
+    file.write([sample(10, 2)])
+    assert [span.downloaded for span in ask(file, 10)] == [1, 2]
+    assert len(opened) == TRIES_AGAIN + 1
+    assert not told
 
 
 def test_pages_that_are_damaged_are_found_when_they_are_met(
