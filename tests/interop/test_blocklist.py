@@ -78,7 +78,7 @@ def knock(node: P2pdNode, host: str) -> Wire | None:
 
 
 def hung_up(wire: Wire) -> bool:
-    wire.socket.settimeout(10)
+    wire.socket.settimeout(40)
     with contextlib.suppress(ConnectionResetError):
         while wire.socket.recv(4096):
             pass

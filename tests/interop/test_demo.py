@@ -18,7 +18,7 @@ def run_demo(work, *arguments, path=None):
         env={**os.environ, **daemon_environment(), "TMPDIR": str(temporary), **(path or {})},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=400,
     )
     assert list(temporary.iterdir()) == []
     return result

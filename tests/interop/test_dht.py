@@ -103,5 +103,5 @@ def test_one_that_only_reads_finds_and_does_not_answer(work, new_p2pd):
     seed.share(content)
     leecher.add_magnet(content.magnet)
     leecher.wait_copy_of(content)
-    assert answers(first)
+    wait_until(lambda: answers(first), 10, "an answer of who does")
     assert not answers(leecher)

@@ -17,7 +17,7 @@ from websockets.sync.client import connect, unix_connect
 from p2pd.testing import make_torrent
 
 TORRENT = make_torrent({"data.bin": b"x" * 300_000}, name="followed")
-SECONDS = 10
+SECONDS = 40
 
 
 class Client:

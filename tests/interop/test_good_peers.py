@@ -13,10 +13,11 @@ def test_a_download_finds_its_peer_again_after_a_restart(work, new_p2pd, new_lib
     seed = new_libtorrent()
     node = new_p2pd(settings={"peers.geoip_database": str(work / "gone.mmdb")})
     seed.share(content)
-    seed.limit_upload(6 * MIB)
+    seed.limit_upload(12 * MIB)
     node.add(content.torrent)
     node.dial(seed)
     wait_until(lambda: node.bytes_verified() > 4 * MIB, 30, "4 MiB", details=node.state)
+    seed.limit_upload(50_000)  # it stays a download, however long anything takes
     (peer,) = node.torrent("peers")["peers"]
     assert (peer["source"], peer["country"]) == ("manual", "")
     assert node.terminate() == 0

@@ -61,19 +61,20 @@ def test_all_of_transmission_comes_over_as_it_is(work, new_p2pd, new_libtorrent,
     from_old, to_old, slow = new_libtorrent("a"), new_libtorrent("b"), new_libtorrent("c")
     wait_until(lambda: torrents_of(old)[whole.name]["percentDone"] == 1, 30, "check of it")
     from_old.add(whole.torrent)
-    from_old.dial(old)
-    from_old.wait_copy_of(whole)
     to_old.share(chosen)
     slow.share(half)
-    slow.limit_upload(2 * MIB)
-    to_old.dial(old)
-    slow.dial(old)
+    slow.limit_upload(MIB)
+    # All at once: each 10 s it looks whom to unchoke, and whom to ask.
+    for peer in (from_old, to_old, slow):
+        peer.dial(old)
 
     def half_way():
         rows = torrents_of(old)
         return rows["chosen"]["percentDone"] == 1 and rows["half.bin"]["haveValid"] > 3 * MIB
 
     wait_until(half_way, 60, "half of it", details=lambda: json.dumps(torrents_of(old)))
+    slow.limit_upload(1)
+    from_old.wait_copy_of(whole)
     for peer in (from_old, to_old, slow):
         peer.stop()
     before = torrents_of(old)

@@ -6,25 +6,24 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from peers.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS, CONTROL = 6881, 9091
 LISTEN, SYN_SENT, OPEN = "0A", "02", "07"
 NEIGHBOURS = "239.192.152.143"
 """The group of local discovery (BEP 14), which what is sent there comes to."""
-WAIT_SECONDS = 30.0
 
 CALL = """
 import sys, urllib.request
 request = urllib.request.Request("http://127.0.0.1:9091/rpc", sys.argv[1].encode(),
                                  {"Content-Type": "application/json"})
-print(urllib.request.urlopen(request, timeout=10).read().decode())
+print(urllib.request.urlopen(request, timeout=40).read().decode())
 """
 
 
@@ -81,10 +80,7 @@ def namespace() -> Iterator[Namespace]:
 
 
 def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(what, 30, "change of its sockets", every=0.1)
 
 
 def answers(namespace: Namespace) -> bool:

@@ -111,7 +111,7 @@ def test_a_private_torrent_is_announced_to_nobody(work, new_p2pd):
         for name, host in (("seed", "127.0.0.2"), ("leecher", "127.0.0.3"))
     )
     with in_the_group("127.0.0.1") as tried:
-        tried.settimeout(SECONDS)
+        tried.settimeout(4 * SECONDS)
         leecher.add(private.torrent)
         seed.share(private)
         seed.add(public.torrent, save=public.folder)
