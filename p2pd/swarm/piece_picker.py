@@ -21,7 +21,7 @@ from p2pd.swarm.picker_state import PickerState, PieceGeometry
 from p2pd.swarm.picking import Picking
 from p2pd.swarm.piece_runs import next_run
 
-__all__ = ["BLOCK_SIZE", "BlockOutcome", "PieceGeometry", "PiecePicker"]
+__all__ = ["ACCEPTED", "BLOCK_SIZE", "BlockOutcome", "PieceGeometry", "PiecePicker"]
 
 
 class BlockOutcome(NamedTuple):
@@ -38,7 +38,7 @@ class BlockOutcome(NamedTuple):
 
 
 _REFUSED = BlockOutcome(False, False, ())
-_ACCEPTED = BlockOutcome(True, False, ())
+ACCEPTED = BlockOutcome(True, False, ())
 _COMPLETE = BlockOutcome(True, True, ())
 
 
@@ -230,7 +230,7 @@ class PiecePicker:
                 withdrawn = self._withdraw(request)
                 append(BlockOutcome(True, not partial.missing, withdrawn))
             else:
-                append(_ACCEPTED if partial.missing else _COMPLETE)
+                append(ACCEPTED if partial.missing else _COMPLETE)
         self.bytes_in_open_pieces += received
         if received and not asked.requests:
             self._open.orphan_tail(peer)

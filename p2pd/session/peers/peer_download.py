@@ -12,6 +12,7 @@ from p2pd.base.rates import RollingRate
 from p2pd.base.requests import Request
 from p2pd.protocols.peerwire.messages import Block, Cancel, encode_requests
 from p2pd.session.peers.peer_fast import PeerFast
+from p2pd.session.pieces.block_tally import tally
 from p2pd.session.pieces.torrent_pieces import TorrentPieces
 from p2pd.swarm.choking.tit_for_tat import TRADE_SECONDS
 from p2pd.swarm.request_pipeline import RequestWindow
@@ -90,19 +91,10 @@ class PeerDownload:
         """Take blocks that came one after the other; their bytes are copied here and now."""
         if self._pieces is None:
             for block in blocks:
-                self._waste(len(block.data))
+                self.block_wasted(len(block.data))
             return
         outcomes = self._pieces.receive(self._peer, blocks)
-        count, size = 0, 0
-        for (accepted, _, also_asked), (piece, begin, data) in zip(outcomes, blocks, strict=True):
-            length = len(data)
-            if not accepted:
-                self._waste(length)
-                continue
-            count += 1
-            size += length
-            for other in also_asked:
-                self._peer.send_to(other, Cancel(piece, begin, length))
+        count, size = tally(outcomes, blocks, self)
         if count:
             self._rejects = 0
             self._blocks += count
@@ -220,8 +212,13 @@ class PeerDownload:
         if self._pieces is not None:
             self._pieces.forget_peer(self._peer)
 
-    def _waste(self, size: int) -> None:
-        self._peer.payload_wasted(size)
+    def cancel_at(self, peer: Hashable, request: Request) -> None:
+        """It sent what another one was asked for, too (block_tally.Taker)."""
+        self._peer.send_to(peer, Cancel(*request))
+
+    def block_wasted(self, length: int) -> None:
+        """It sent what is not wanted."""
+        self._peer.payload_wasted(length)
         self._unasked += 1
         if self._unasked > UNASKED_LIMIT + self._cancelled:
             self._peer.drop("it keeps sending blocks that nobody asked for")

@@ -16,6 +16,7 @@ from p2pd.discovery.web_seed_client.interfaces import Flow, SeedLine
 from p2pd.protocols.peerwire.messages import Block
 from p2pd.protocols.webseed.answers import SeedError
 from p2pd.protocols.webseed.fetches import BlockStream
+from p2pd.session.pieces.block_tally import tally
 from p2pd.session.pieces.torrent_pieces import TorrentPieces
 from p2pd.session.rate_limits import PeerChains, RateLimits
 from p2pd.session.web_seeds.metered_flow import MeteredFlow
@@ -231,22 +232,21 @@ class SeedLane:
             return
         exchange, now = self._owner.exchange, self._owner.exchange.seconds()
         outcomes = self._owner.pieces.receive(self, blocks)
-        count, size = 0, 0
-        for (accepted, _, also_asked), (piece, begin, data) in zip(outcomes, blocks, strict=True):
-            length = len(data)
-            if not accepted:
-                exchange.payload_wasted(length)
-                continue
-            count += 1
-            size += length
-            for other in also_asked:
-                exchange.cancel(other, Request(piece, begin, length))
+        count, size = tally(outcomes, blocks, self)
         if count:
             self.window.on_blocks(count, size, now)
             self.rate.add(size, now)
             self.seed.standing.downloaded += size
             exchange.payload_received(size, now)
             self._owner.came(size)
+
+    def cancel_at(self, peer: Hashable, request: Request) -> None:
+        """A peer was asked for it, too (block_tally.Taker)."""
+        self._owner.exchange.cancel(peer, request)
+
+    def block_wasted(self, length: int) -> None:
+        """It is not wanted."""
+        self._owner.exchange.payload_wasted(length)
 
     def _end_of_flow(self) -> None:
         flow, self._flow = self._flow, None
