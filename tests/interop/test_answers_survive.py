@@ -11,9 +11,11 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from peers.processes import wait_until
 from peers.tls_swarm import TlsSwarm, tls_p2pd
 
 from p2pd.control.access.roles import METHODS
+from p2pd.formats.metainfo import parse_torrent
 from p2pd.testing import make_torrent
 
 KEY, OTHER_KEY = "ab" * 32, "cd" * 32
@@ -109,10 +111,19 @@ class Promises:
         found: list[Any] = self.node.call("swarm_ca_list")["cas"]
         return found
 
-    def die(self) -> None:
-        """Without a moment more."""
+    def die(self, opened: int) -> None:
+        """Without a moment more, and come back; so many torrents have files then."""
         self.node.kill()
         self.node.start()
+
+        def all_opened() -> bool:
+            return sum(bool(row["files"]) for row in self.torrents("files").values()) == opened
+
+        wait_until(all_opened, 20, f"{opened} torrents", details=self.node.log_tail)
+
+
+def with_files(seen: dict[str, Any]) -> int:
+    return sum(bool(row["files"]) for row in seen["torrents"].values())
 
 
 @pytest.fixture
@@ -128,7 +139,7 @@ def test_what_was_answered_survives_a_kill_right_behind_the_answer(promises, wor
     before = promises.seen()
     again = encoded("first", trackers=TRACKERS)
     assert "torrent_duplicate" in promises.call("torrent_add", metainfo=again)
-    promises.die()
+    promises.die(opened=with_files(before))
     after = promises.seen()
     first = promises.ids["first"]
     trackers = [seen["torrents"][first].pop("tracker_list").split() for seen in (before, after)]
@@ -138,7 +149,7 @@ def test_what_was_answered_survives_a_kill_right_behind_the_answer(promises, wor
     take_away(promises)
     before = promises.seen()
     promises.call("nodes_untrust", keys=[KEY])
-    promises.die()
+    promises.die(opened=with_files(before))
     after = promises.seen()
     assert ([each["key"] for each in before.pop("nodes")], after.pop("nodes")) == ([KEY], [])
     assert after == before
@@ -283,6 +294,8 @@ def fragile_calls(promises: Promises) -> list[tuple[str, dict[str, Any]]]:
     call("nodes_trust", key=OTHER_KEY)
     call("hook_add", **HOOK)
     first = promises.add("first")
+    late = parse_torrent(base64.b64decode(encoded("late"))).info_hashes.hash_string
+    call("torrent_add", filename=late, paused=True)
     letters = [each["id"] for each in call("hook_letters")["letters"]]
     assert letters
     return [
@@ -293,6 +306,7 @@ def fragile_calls(promises: Promises) -> list[tuple[str, dict[str, Any]]]:
         ("nodes_untrust", {"keys": [OTHER_KEY]}),
         ("hook_letters_forget", {"ids": letters}),
         ("torrent_add", {"metainfo": encoded("first", trackers=TRACKERS)}),
+        ("torrent_add", {"metainfo": encoded("late")}),
         ("torrent_set", {"ids": [first], "labels": ["films"]}),
         ("session_set", {"speed_limit_up": 77}),
         ("state_restore", {"name": backup, "with_keys": False}),
@@ -312,12 +326,13 @@ def test_no_answer_comes_before_the_database_has_what_was_asked_for(promises):
             assert select.select([connection.sock], [], [], 0)[0] == [], method
             database.execute("ROLLBACK")
             assert "result" in json.loads(connection.getresponse().read()), method
-    promises.die()
+    promises.die(opened=2)
     seen = promises.seen()
     assert {ban["address"] for ban in seen["bans"]} == {"192.0.2.1", "192.0.2.7"}
     assert [(each["key"], each["name"]) for each in seen["nodes"]] == [(KEY, "friend")]
     assert seen["letters"] == []
-    (torrent,) = seen["torrents"].values()
+    torrent, late = seen["torrents"].values()
+    assert [file["name"] for file in late["files"]] == ["late/a.bin", "late/b.bin"]
     assert (torrent["labels"], torrent["tracker_list"].split()) == (["films"], [*TRACKERS])
     assert node.call("session_get", fields=["speed_limit_up"]) == {"speed_limit_up": 77}
     assert node.call("session_stats")["cumulative_stats"]["uploaded_bytes"] == UPLOADED

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from p2pd.base.addresses import PeerAddress
 from p2pd.formats.magnet import Magnet, parse_magnet
-from p2pd.formats.metainfo import Metainfo, parse_torrent
+from p2pd.formats.metainfo import Metainfo, Version, parse_torrent
 from p2pd.protocols.peerwire import messages as wire
 from p2pd.protocols.peerwire.extensions.registry import ExtensionHandshake
 from p2pd.protocols.peerwire.extensions.ut_metadata import MetadataData
 from p2pd.session.api import TorrentStatus
 from p2pd.session.torrents.torrent import Torrent
+from p2pd.session.torrents.torrent_link import TorrentLink
 from p2pd.session.torrents.torrent_requests import AddTorrent, TorrentChanges
 from p2pd.testing import MemoryNetwork, ScriptedPeer, SimNode, make_torrent
+from p2pd.testing.memory_store import MemoryStore
 
 HASH = bytes(range(20))
 
@@ -112,6 +118,46 @@ def test_a_magnet_that_is_started_meanwhile_goes_on_to_its_data(
     network.result(leech.control.start(leech.control.find(hash_)))  # type: ignore[arg-type]
     leech.connect(taken, seed.address)
     network.run_until(lambda: taken.record.completed_at)
+
+
+@pytest.mark.parametrize("version", ["v1", "hybrid"])
+@pytest.mark.parametrize("paused", [False, True])
+def test_the_metadata_that_a_user_has_is_here_after_a_kill_while_its_data_is_looked_at(
+    network: MemoryNetwork,
+    contents: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    version: Version,
+    paused: bool,
+) -> None:
+    made = make_torrent(contents, version)
+    meta = parse_torrent(made)
+    node, survived = SimNode(network, "10.0.0.2"), MemoryStore()
+    torrent = node.add(f"magnet:?xt=urn:btih:{meta.info_hashes.hash_string}&so=0", paused=paused)
+    with monkeypatch.context() as patched:
+        patched.setattr(TorrentLink, "complete", lambda self, metadata: None)
+        assert network.result(node.control.add(AddTorrent(torrent=made))).duplicate
+        survived.rows = {id_: replace(row) for id_, row in node.store.rows.items()}
+        node.stop()
+    again = SimNode(network, "10.0.0.3", store=survived)
+    (torrent,) = again.session.torrents
+    network.run(1)
+    assert torrent.content is not None
+    assert torrent.info_hashes == meta.info_hashes
+    assert (torrent.running, torrent.record.paused) == (not paused, paused)
+    view = again.control.find(torrent.record.id)
+    assert view is not None
+    assert [file.wanted for file in view.files()] == [True] + [False] * 4
+
+
+def test_metadata_of_another_torrent_that_is_here_is_not_kept_twice(
+    network: MemoryNetwork, contents: dict[str, bytes]
+) -> None:
+    _seed, node, by_v1, by_v2, _meta = hybrid_twins(network, contents)
+    made = make_torrent(contents, "hybrid")
+    assert network.result(node.control.add(AddTorrent(torrent=made))).duplicate
+    network.run(1)
+    kept = [node.store.rows[each.record.id].torrent for each in (by_v1, by_v2)]
+    assert sorted(each is not None for each in kept) == [False, True]
 
 
 def test_it_takes_no_place_in_the_queue_to_see_what_a_magnet_is(network: MemoryNetwork) -> None:

@@ -185,7 +185,7 @@ class TorrentAdding:
                     here.trackers.add(record.trackers)
                 here.link.joined_by(magnet, choices_of(request))
                 if metainfo is not None:
-                    here.metadata_complete(metainfo)
+                    here.link.given(metainfo, record.torrent)
                 torrent = here
             else:
                 torrent = await self._session.add(record, metainfo)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from p2pd.base.addresses import PeerAddress, canonical_host
@@ -97,6 +98,24 @@ class TorrentLink:
         owner.host.background(owner.host.store.save(owner.record), owner.record.name)
 
     # -- metadata ------------------------------------------------------------------------------
+
+    def given(self, metainfo: Metainfo, torrent: bytes | None) -> None:
+        """A user has the metadata (`torrent`, as it came): it is here from now on, also after a
+        kill. To look what of it is on the disk may take hours.
+        """
+        owner, hashes = self._owner, metainfo.info_hashes
+        host, record = owner.host, owner.record
+        if self.has_no_metadata and host.twin_of(owner, hashes) is None:
+            known = replace(
+                record,
+                hash_v1=hashes.v1,
+                hash_v2=hashes.v2,
+                torrent=torrent,
+                paused=record.paused or record.metadata_only,
+                metadata_only=False,
+            )
+            host.background(host.store.save(known), record.name)
+        self.complete(metainfo)
 
     def complete(self, metadata: bytes | Metainfo) -> None:
         """The metadata came, from peers or from a user: now it is like any other torrent."""
