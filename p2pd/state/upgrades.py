@@ -1,7 +1,8 @@
 """The numbered schemas, and how a database of an earlier version becomes one of this version.
 
 Each is applied in a transaction of its own together with its number (``user_version``): an upgrade
-that is cut off goes on where it was.
+that is cut off goes on where it was. A new file has nothing to lose, and gets all of them in one:
+each transaction waits for the disk.
 """
 
 from __future__ import annotations
@@ -39,6 +40,14 @@ def check_version(connection: sqlite3.Connection) -> int:
 def upgrade(connection: sqlite3.Connection) -> None:
     """Apply the schemas that the file does not have yet. Raises NewerDatabaseError."""
     version = check_version(connection)
-    for number, script in enumerate(schema_scripts()[version:], version + 1):
-        with closing(connection.cursor()) as cursor:
-            cursor.executescript(f"BEGIN; {script} PRAGMA user_version={number}; COMMIT;")
+    scripts = schema_scripts()
+    if version == 0:
+        _apply(connection, "\n".join(scripts), len(scripts))
+        return
+    for number, script in enumerate(scripts[version:], version + 1):
+        _apply(connection, script, number)
+
+
+def _apply(connection: sqlite3.Connection, script: str, number: int) -> None:
+    with closing(connection.cursor()) as cursor:
+        cursor.executescript(f"BEGIN; {script} PRAGMA user_version={number}; COMMIT;")

@@ -155,6 +155,21 @@ def test_an_upgrade_that_was_cut_off_goes_on(tmp_path: Path) -> None:
         assert connection.execute("SELECT * FROM settings").fetchall() == rows["settings"]
 
 
+def test_a_new_file_waits_for_the_disk_once(tmp_path: Path) -> None:
+    make(tmp_path / "grown.db", KNOWN)
+    said: list[str] = []
+    with (
+        closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as new,
+        closing(sqlite3.connect(tmp_path / "grown.db")) as grown,
+    ):
+        new.set_trace_callback(said.append)
+        upgrade(new)
+        upgrade(new)
+        assert new.execute("PRAGMA user_version").fetchone() == (KNOWN,)
+        assert schema_of(new) == schema_of(grown)
+    assert sum("COMMIT" in each for each in said) == 1
+
+
 @pytest.mark.parametrize("journal", ["wal", "delete"])
 def test_a_newer_database_is_refused_and_left_as_it_is(tmp_path: Path, journal: str) -> None:
     make(tmp_path / "state.db", KNOWN)

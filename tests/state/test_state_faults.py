@@ -75,10 +75,11 @@ def test_an_upgrade_that_fails_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "0001_a.sql").write_text("CREATE TABLE a (x);")
-    (tmp_path / "0002_b.sql").write_text("CREATE TABLE b (x); CREATE TABLE a (x);")
     monkeypatch.setattr(resources, "files", lambda _: tmp_path)
     path = tmp_path / "x.db"
     connection = sqlite3.connect(path, isolation_level=None)
+    upgrade(connection)
+    (tmp_path / "0002_b.sql").write_text("CREATE TABLE b (x); CREATE TABLE a (x);")
     with pytest.raises(sqlite3.OperationalError, match="already exists"):
         upgrade(connection)
     connection.close()
