@@ -142,6 +142,15 @@ class HomeNetwork:
             self.run(self.router, "nft", "flush", "chain", "inet", "miniupnpd", chain)
         self._begin()
 
+    def refusals(self) -> int:
+        """How often it refused to close a port of IPv6.
+
+        miniupnpd does so when the request to open it came twice, since its answer took too long: it
+        looks for what it opened under another name then.
+        """
+        assert self._daemon is not None
+        return self._daemon.log_path.read_text().count("Unauthorized to remove PCP mapping")
+
     def mappings(self) -> dict[tuple[str, int], tuple[str, int]]:
         """What leads where, by protocol and port outside, as the kernel has it."""
         listed = self.run(
