@@ -75,8 +75,9 @@ def test_a_move_is_cut_off_by_a_kill_while_a_peer_downloads(
     first, second = two_disks
     node = new_p2pd(settings=EVERY_BYTE)
     seed_of(node, content, first)
-    leecher = new_libtorrent("leecher", download_rate_limit=12 * MIB)
+    leecher = new_libtorrent("leecher")
     leecher.add(content.torrent)
+    leecher.limit_download(12 * MIB)
     leecher.dial(node)
     wait_until(lambda: leecher.status.total_payload_download > MIB, 60, "the first bytes")
     node.call("torrent_set_location", ids=[node.hash_string], location=str(second), move=True)

@@ -83,8 +83,8 @@ class LibtorrentNode(Peer):
         self.handle.set_upload_limit(bytes_per_second)
 
     def limit_download(self, bytes_per_second: int) -> None:
-        """Of the session; 0 is no limit."""
-        self._session.apply_settings({"download_rate_limit": bytes_per_second})
+        """Of the torrent, for that of a session does not hold on loopback; 0 is no limit."""
+        self.handle.set_download_limit(bytes_per_second)
 
     def wait_copy_from(self, other: Any, seconds: float = 60) -> None:
         """Until all of it is here; `other` dials as long as nobody is connected.
