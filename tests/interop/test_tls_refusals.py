@@ -8,6 +8,7 @@ import ssl
 
 import pytest
 from peers.payload import make_file
+from peers.processes import wait_until
 from peers.tls_swarm import Identity, TlsSwarm, certify, tls_p2pd
 
 SECONDS = 10
@@ -55,14 +56,19 @@ def swarm(work):
 
 
 @pytest.fixture
-def seed(new_p2pd, swarm):
-    """A daemon with two torrents of the CA, and a certificate for each."""
+def seed(work, new_p2pd, swarm):
+    """A daemon with two torrents of the CA, and a certificate for each; its port knows both."""
     node = tls_p2pd(new_p2pd)
     other = swarm.torrent(make_file(swarm.content.folder, 50_000, name=OTHER), "v1")
     for content in (other, swarm.content):
         node.add(content.torrent, save=content.folder)
         certify(node, swarm.issue())
         node.wait_seeding()
+        name = content.wire_ids[0].hex()
+        wait_until(
+            lambda name=name: "UNRECOGNIZED" not in str(over_tls(work, node.tls, None, name, b"")),
+            10, "the port for TLS", details=node.state,
+        )  # fmt: skip
     node.other = other
     return node
 
