@@ -37,8 +37,8 @@ run: $(VENV)/installed
 demo: $(VENV)/installed
 	$(BIN)/python -m p2pd.clients.demo $(ARGS)
 
-# The tests start a daemon or a command some thousand times: where nothing compiled may be kept, half
-# of their time would be spent on compiling all of it each time.
+# Where nothing compiled may be kept, each of the many daemons and commands that the tests start
+# would compile all of it anew.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/installed $(VENV)/test-tools
 	$(BIN)/python -m pytest -p no:cacheprovider -q --durations=10 -n $(JOBS) --dist loadfile \

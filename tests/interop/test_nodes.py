@@ -98,11 +98,11 @@ def test_only_those_who_are_trusted_hear_who_a_node_is(new_p2pd, content, info_h
     (row,) = one.call("nodes_list")["nodes"]
     assert (row["name"], row["connections"], row["address"]) == ("other", 1, "127.0.0.1")
     stranger = NodeWire(one, info_hash)
-    heard = [parse(payload) for payload in stranger.heard(0.5)]
+    heard = [parse(payload) for payload in stranger.heard(1.0)]
     assert not any(isinstance(message, NodeProof) for message in heard)
     stranger.say(SCRIPT.proof(stranger.channel).encode())
     wait_until(lambda: SCRIPT.public.hex() in keys(one), 20, "the stranger", details=one.state)
-    assert stranger.heard(0.5) == []
+    assert stranger.heard(1.0) == []
     stranger.close()
 
 

@@ -12,7 +12,7 @@ from peers.payload import assert_same, make_folder
 from p2pd.clients.free_port import free_port
 
 
-@pytest.mark.parametrize("kind", ["v2", "hybrid"])
+@pytest.mark.parametrize("kind", ["v1", "v2", "hybrid"])
 def test_a_folder_goes_from_one_daemon_to_another(work, new_p2pd, kind):
     port = free_port()
     tracker = {"tracker.enabled": "true", "tracker.port": str(port)}

@@ -269,7 +269,7 @@ def test_a_router_that_is_gone_does_not_hold_up_the_end(
     daemon = daemon_at(0)
     daemon.wait_mapped()
     home.run(home.router, "ip", "link", "set", "lan", "down")
-    assert daemon.process.terminate(20) == 0
+    assert daemon.process.terminate(5) == 0
 
 
 def test_a_gateway_that_no_route_tells_is_named(

@@ -27,7 +27,7 @@ def sealed_by(folder):
     return {"keys.passphrase_file": str(path)}
 
 
-@pytest.mark.parametrize("version", ["v2", "hybrid"])
+@pytest.mark.parametrize("version", ["v1", "v2", "hybrid"])
 def test_who_knows_the_secret_gets_it_from_a_link_and_after_a_restart(work, new_p2pd, version):
     content = p2pd_content(make_file(work / "original", 2 * MIB), version)
     secret = new_secret()

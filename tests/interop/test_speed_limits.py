@@ -9,7 +9,7 @@ from peers.processes import wait_until
 
 SIZE = 12 * MIB
 LIMIT = 1000
-SECONDS = 3.0
+SECONDS = 4.0
 
 
 def measured(bytes_so_far):
@@ -30,10 +30,10 @@ def test_downloads_from_two_libtorrents_keep_to_the_limit(work, new_p2pd, new_li
     for seed in seeds:
         leecher.dial(seed)
     rate = measured(lambda: leecher.torrent("downloaded_ever")["downloaded_ever"])
-    assert 0.4 * LIMIT * 1000 < rate < 1.2 * LIMIT * 1000
+    assert 0.8 * LIMIT * 1000 < rate < 1.1 * LIMIT * 1000
     shares = [peer["bytes_to_client"] for peer in leecher.torrent("peers")["peers"]]
     assert len(shares) == 2
-    assert max(shares) < 2 * min(shares)
+    assert max(shares) < 1.5 * min(shares)
     assert leecher.call("session_stats")["download_limit_in_force"] == LIMIT * 1000
     leecher.call("session_set", speed_limit_down_enabled=False)
     leecher.wait_copy_of(content, 20)
@@ -51,10 +51,10 @@ def test_uploads_to_two_libtorrents_keep_to_the_limit(work, new_p2pd, new_libtor
         leecher.add(content.torrent)
         seed.dial(leecher)
     rate = measured(lambda: seed.torrent("uploaded_ever")["uploaded_ever"])
-    assert 0.4 * LIMIT * 1000 < rate < 1.2 * LIMIT * 1000
+    assert 0.8 * LIMIT * 1000 < rate < 1.1 * LIMIT * 1000
     shares = [peer["bytes_to_peer"] for peer in seed.torrent("peers")["peers"]]
     assert len(shares) == 2
-    assert max(shares) < 2 * min(shares)
+    assert max(shares) < 1.5 * min(shares)
     seed.call("torrent_set", ids=[seed.hash_string], upload_limited=False)
     for leecher in leechers:
         leecher.wait_copy_of(content, 20)

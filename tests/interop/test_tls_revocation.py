@@ -89,7 +89,7 @@ def test_who_has_no_notice_of_it_is_refused_by_who_has(work, new_p2pd):
     keeper.call("swarm_ca_revoke", name="films", certificates=["bob"])
     bob.dial(keeper.tls)
     with pytest.raises(TimeoutError):
-        wait_until(lambda: peers_of(keeper) or peers_of(bob), 1.5, "peer", exactly=True)
+        wait_until(lambda: peers_of(keeper) or peers_of(bob), 3, "peer", exactly=True)
     assert bob.torrent("tls")["tls"]["state"] == "ready"  # nobody told him yet
     certify(bob, issued(keeper, "bob again"))
     bob.dial(keeper.tls)

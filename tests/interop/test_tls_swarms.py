@@ -101,6 +101,6 @@ def test_peers_are_not_reached_by_the_port_of_others(work, new_p2pd, new_libtorr
     leecher.handle.set_ssl_certificate_buffer(*swarm.issue(), "")
     leecher.dial(seed)
     with pytest.raises(TimeoutError):
-        wait_until(lambda: shown(seed), 1, "peer", exactly=True)
+        wait_until(lambda: shown(seed), 2, "peer", exactly=True)
     leecher.dial(seed.tls)
     leecher.wait_copy_of(swarm.content)

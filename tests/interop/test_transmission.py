@@ -6,13 +6,15 @@ v1: 3.00 refuses the empty keys in the file tree of v2 and hybrid torrents, whoe
 
 from __future__ import annotations
 
+import pytest
 from peers.payload import libtorrent_content, make_file, make_folder, p2pd_content
 from peers.processes import wait_until
 
 
-def test_p2pd_downloads_from_transmission(work, tracker, new_p2pd, new_transmission):
+@pytest.mark.parametrize("protocol", ["http", "udp"])
+def test_p2pd_downloads_from_transmission(work, tracker, new_p2pd, new_transmission, protocol):
     folder = make_folder(work / "original")
-    content = libtorrent_content(folder, "v1", trackers=[tracker.http_url])
+    content = libtorrent_content(folder, "v1", trackers=[tracker.url(protocol)])
     tracker.serve(content.wire_ids)
     seed, leecher = new_transmission(), new_p2pd()
     seed.share(content)

@@ -99,13 +99,20 @@ def test_the_token_may_be_a_credential(systemd, encrypted):
     assert not systemd.succeeds("test", "-e", f"{STATE}/control-token")
 
 
-def test_the_passphrase_of_private_keys_may_be_a_credential(systemd):
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_the_passphrase_of_private_keys_may_be_a_credential(systemd, encrypted):
     words = "words of the operator"
-    sealed = "/etc/credstore.encrypted/p2pd-keys"
-    keep = f"mkdir -p /etc/credstore.encrypted; printf '%s\\n' '{words}' | systemd-creds encrypt"
-    keep += f" --with-key=host --name=p2pd-keys - {sealed}"
+    keep = f"printf '%s\\n' '{words}' > /etc/credstore/p2pd-keys"
+    line = "LoadCredential=p2pd-keys"
+    if encrypted:
+        sealed = "/etc/credstore.encrypted/p2pd-keys"
+        keep = (
+            f"mkdir -p /etc/credstore.encrypted; printf '%s\\n' '{words}' | systemd-creds encrypt"
+        )
+        keep += f" --with-key=host --name=p2pd-keys - {sealed}"
+        line = "LoadCredentialEncrypted=p2pd-keys"
     systemd.run("sh", "-c", keep)
-    systemd.set("LoadCredentialEncrypted=p2pd-keys")
+    systemd.set(line)
     systemd.run("systemctl", "start", "p2pd.service")
     systemd.run("p2pctl", "swarm-ca", "create", "films")
     key = f"{STATE}/swarm-ca/films/ca.key"

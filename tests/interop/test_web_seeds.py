@@ -78,7 +78,8 @@ def test_a_libtorrent_and_the_server_share_the_work(work, new_p2pd, new_nginx, n
     assert row["webseeds_ex"][0]["downloaded"] > 0
     assert row["downloaded_ever"] > row["webseeds_ex"][0]["downloaded"], "the peer gave, too"
     # In the end the peer is asked for what the server was asked for, which sends that in gusts.
-    assert row["corrupt_ever"] < 2 * MIB, "more than one question to the server came twice"
+    received = row["downloaded_ever"] + row["corrupt_ever"]
+    assert received < SIZE + 2 * MIB, "more than one question to the server came twice"
 
 
 def test_one_that_dies_midway_is_asked_again(work, new_p2pd, new_nginx):
@@ -148,11 +149,11 @@ def test_limits_hold_for_it(work, new_p2pd, new_nginx):
     node.add(content.torrent)
     wait_until(lambda: node.torrent("downloaded_ever")["downloaded_ever"] > 0, 15, "first bytes")
     before, began = node.torrent("downloaded_ever")["downloaded_ever"], time.monotonic()
-    time.sleep(3)
+    time.sleep(4)
     rate = (node.torrent("downloaded_ever")["downloaded_ever"] - before) / (
         time.monotonic() - began
     )
-    assert 0.3e6 < rate < 1.2e6
+    assert 0.75e6 < rate < 1.15e6
     assert shown(node)["is_downloading"]
     assert shown(node)["download_bytes_per_second"] > 0
     node.call("session_set", speed_limit_down_enabled=False)

@@ -18,7 +18,7 @@ from peers.warm_daemons import WarmDaemon
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 START_SECONDS = 60
-STOP_SECONDS = 30
+STOP_SECONDS = 10
 
 STATUS_CHECKING = (1, 2)
 STATUS_SEEDING = 6
@@ -196,7 +196,7 @@ class P2pdNode(Peer):
         assert "Unhandled" not in log, log
 
     def terminate(self) -> int:
-        """A clean stop; returns the exit status."""
+        """A clean stop, within the documented time; returns the exit status."""
         assert self.process is not None
         return self.process.terminate(STOP_SECONDS)
 
